@@ -1,0 +1,31 @@
+package schema
+
+import "slices"
+
+// Dataset says how the records of one data set map onto the programme's terms.
+// Columns are named by their dotted path in the Parquet schema.
+type Dataset struct {
+	Name     string
+	Category Category
+	Record   string   // column of the record's id
+	Parties  []Role   // accounts whose consent a record needs, in the order configured
+	Subjects []Role   // further accounts that a record names
+	Author   string   // the role whose own content a record is; may be empty
+	Moments  []Moment // the first is required, the others may be null
+	Contract string   // column of the contract's id; may be empty
+	// AssumeUTC takes timestamps without a zone (isAdjustedToUTC=false) for UTC.
+	AssumeUTC bool
+}
+
+// Role is the part that an account plays in a record, and the column that names it.
+type Role struct {
+	Name, Column string
+}
+
+// Moment is an instant of a record, by name, and the column that holds it.
+type Moment struct {
+	Name, Column string
+}
+
+// Roles returns the parties, then the other subjects.
+func (d *Dataset) Roles() []Role { return slices.Concat(d.Parties, d.Subjects) }
