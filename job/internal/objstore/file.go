@@ -1,0 +1,355 @@
+package objstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// own is how the names begin that the file store makes for itself.
+const own = ".assent-"
+
+const (
+	tempPrefix  = own + "tmp-"   // a Writer's file before Finish
+	putPrefix   = own + "put-"   // Put's file before its rename
+	trashPrefix = own + "trash-" // a tree that RemoveAll or Promote took out of sight
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// fileStore keeps objects as files below a directory.
+//
+// Mutations go through temporary names and rename. What is conditional on the
+// state of a name (Put, Delete) runs under a lock on its directory, which all
+// processes that use this store respect.
+type fileStore struct {
+	root string
+
+	// hook, if set, is asked before each step that changes the file system;
+	// an error from it stands for that step's. Tests simulate crashes with it.
+	hook func(step string) error
+}
+
+func (s *fileStore) step(name string) error {
+	if s.hook == nil {
+		return nil
+	}
+	return s.hook(name)
+}
+
+func (s *fileStore) URI(name string) string { return filepath.Join(s.root, filepath.FromSlash(name)) }
+
+// path checks name and returns its place in the file system.
+func (s *fileStore) path(name string) (string, error) {
+	if err := checkName(name); err != nil {
+		return "", err
+	}
+	local, err := filepath.Localize(name)
+	if err != nil {
+		return "", fmt.Errorf("%w: %q", ErrName, name)
+	}
+	return filepath.Join(s.root, local), nil
+}
+
+// dir is path for a prefix, where "" is the root.
+func (s *fileStore) dir(prefix string) (string, string, error) {
+	prefix, err := cleanPrefix(prefix)
+	if err != nil || prefix == "" {
+		return s.root, "", err
+	}
+	p, err := s.path(prefix)
+	return p, prefix, err
+}
+
+func (s *fileStore) List(ctx context.Context, prefix string) ([]Object, error) {
+	dir, prefix, err := s.dir(prefix)
+	if err != nil {
+		return nil, wrap(s.URI(prefix), "list", err)
+	}
+	var w walker
+	if err := w.walk(ctx, dir, prefix); err != nil {
+		return nil, wrap(s.URI(prefix), "list", err)
+	}
+	slices.SortFunc(w.objects, func(a, b Object) int { return strings.Compare(a.Name, b.Name) })
+	return w.objects, nil
+}
+
+// walker collects the files below a directory.
+type walker struct {
+	objects []Object
+	above   []fs.FileInfo // the directories from the start to here, against loops
+}
+
+func (w *walker) walk(ctx context.Context, dir, name string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	info, err := os.Stat(dir)
+	if gone(err) || err == nil && !info.IsDir() {
+		return nil
+	} else if err != nil {
+		return wrap(dir, "list", err)
+	}
+	if slices.ContainsFunc(w.above, func(a fs.FileInfo) bool { return os.SameFile(a, info) }) {
+		return nil
+	}
+	w.above = append(w.above, info)
+	defer func() { w.above = w.above[:len(w.above)-1] }()
+
+	entries, err := os.ReadDir(dir)
+	switch {
+	case gone(err):
+		return nil
+	case errors.Is(err, fs.ErrPermission) && strings.HasPrefix(path.Base(name), "."):
+		return nil // .Trash, .snapshot: nothing of ours, and not for us to read
+	case err != nil:
+		return wrap(dir, "list", err)
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), own) {
+			continue
+		}
+		if err := w.visit(ctx, filepath.Join(dir, e.Name()), path.Join(name, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *walker) visit(ctx context.Context, file, name string) error {
+	info, err := os.Stat(file)
+	if gone(err) {
+		// Either gone since the directory was read, or a dangling link. The
+		// latter is listed: what fails loudly is not missed silently.
+		if info, err = os.Lstat(file); gone(err) {
+			return nil
+		}
+	}
+	switch {
+	case err != nil:
+		return wrap(file, "list", err)
+	case info.IsDir():
+		return w.walk(ctx, file, name)
+	case info.Mode().IsRegular() || info.Mode()&fs.ModeSymlink != 0:
+		w.objects = append(w.objects, fileObject(name, info))
+	}
+	return nil
+}
+
+func (s *fileStore) Dirs(ctx context.Context, prefix string) ([]string, error) {
+	dir, prefix, err := s.dir(prefix)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return nil, wrap(s.URI(prefix), "list", err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil && !gone(err) {
+		return nil, wrap(s.URI(prefix), "list", err)
+	}
+	var dirs []string
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), own) {
+			continue
+		}
+		if info, err := os.Stat(filepath.Join(dir, e.Name())); err == nil && info.IsDir() {
+			dirs = append(dirs, path.Join(prefix, e.Name()))
+		}
+	}
+	slices.Sort(dirs)
+	return dirs, nil
+}
+
+func (s *fileStore) Stat(ctx context.Context, name string) (Object, error) {
+	p, err := s.path(name)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return Object{}, wrap(s.URI(name), "stat", err)
+	}
+	obj, err := statFile(p, name)
+	return obj, wrap(s.URI(name), "stat", err)
+}
+
+// statFile describes the file p. A directory is no object.
+func statFile(p, name string) (Object, error) {
+	info, err := os.Stat(p)
+	switch {
+	case err != nil:
+		return Object{}, err
+	case info.IsDir():
+		return Object{}, fmt.Errorf("%w: it is a directory", fs.ErrNotExist)
+	case !info.Mode().IsRegular():
+		return Object{}, errors.New("not a regular file")
+	}
+	return fileObject(name, info), nil
+}
+
+func fileObject(name string, info fs.FileInfo) Object {
+	return Object{
+		Name:       name,
+		Size:       info.Size(),
+		Generation: fmt.Sprintf("%x-%x-%x", inode(info), info.ModTime().UnixNano(), info.Size()),
+		Modified:   info.ModTime(),
+	}
+}
+
+func (s *fileStore) Open(ctx context.Context, obj Object) (Reader, error) {
+	r, err := s.open(ctx, obj)
+	if err != nil {
+		return nil, wrap(s.URI(obj.Name), "open", err)
+	}
+	return r, nil
+}
+
+func (s *fileStore) open(ctx context.Context, obj Object) (*fileReader, error) {
+	p, err := s.path(obj.Name)
+	if err != nil {
+		return nil, err
+	}
+	// Before the open, as that would wait for a writer where p is a pipe.
+	if _, err := statFile(p, obj.Name); err != nil {
+		return nil, err
+	}
+	f, err := os.Open(p)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	opened := fileObject(obj.Name, info)
+	if obj.Generation != "" && obj.Generation != opened.Generation {
+		f.Close()
+		return nil, ErrChanged
+	}
+	return &fileReader{store: s, ctx: ctx, f: f, obj: opened, path: p}, nil
+}
+
+func (s *fileStore) Read(ctx context.Context, name string) ([]byte, Object, error) {
+	r, err := s.Open(ctx, Object{Name: name})
+	if err != nil {
+		return nil, Object{}, err
+	}
+	defer r.Close()
+	obj := r.(*fileReader).obj
+	data, err := readAll(r)
+	if err == nil {
+		err = r.Unchanged(ctx)
+	}
+	return data, obj, wrap(s.URI(name), "read", err)
+}
+
+// readAll reads a small object whole.
+func readAll(r Reader) ([]byte, error) {
+	if r.Size() > ReadLimit {
+		return nil, fmt.Errorf("%d bytes, more than the %d expected at most", r.Size(), ReadLimit)
+	}
+	data := make([]byte, r.Size())
+	if n, err := r.ReadAt(data, 0); n < len(data) {
+		return nil, err
+	}
+	return data, nil
+}
+
+func (s *fileStore) Identity(ctx context.Context, obj Object) (string, error) {
+	r, err := s.open(ctx, obj)
+	if err != nil {
+		return "", wrap(s.URI(obj.Name), "checksum", err)
+	}
+	defer r.Close()
+	sum := crc32.New(castagnoli)
+	n, err := io.CopyBuffer(sum, struct{ io.Reader }{io.NewSectionReader(r, 0, r.Size())}, make([]byte, 1<<20))
+	switch {
+	case err != nil:
+	case n != r.Size():
+		err = ErrChanged
+	default:
+		err = r.Unchanged(ctx)
+	}
+	if err != nil {
+		return "", wrap(s.URI(obj.Name), "checksum", err)
+	}
+	return fmt.Sprintf("crc32c:%08x", sum.Sum32()), nil
+}
+
+// fileReader reads a file that stays open, so a rename over it changes nothing
+// for the reads; Unchanged sees it.
+type fileReader struct {
+	store *fileStore
+	ctx   context.Context
+	f     *os.File
+	obj   Object
+	path  string
+}
+
+func (r *fileReader) Size() int64  { return r.obj.Size }
+func (r *fileReader) Close() error { return wrap(r.path, "close", r.f.Close()) }
+
+func (r *fileReader) ReadAt(p []byte, off int64) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, wrap(r.path, "read", err)
+	}
+	n, err := r.f.ReadAt(p, off)
+	if err == io.EOF {
+		return n, err // by the contract of io.ReaderAt, bare
+	}
+	return n, wrap(r.path, "read", err)
+}
+
+func (r *fileReader) Unchanged(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return wrap(r.path, "stat", err)
+	}
+	now, err := statFile(r.path, r.obj.Name)
+	if err == nil {
+		var info fs.FileInfo // a write in place shows here too, where the path is another file by now
+		if info, err = r.f.Stat(); err == nil && fileObject(r.obj.Name, info) != r.obj {
+			err = ErrChanged
+		}
+	}
+	if gone(err) || err == nil && now.Generation != r.obj.Generation {
+		err = ErrChanged
+	}
+	return wrap(r.path, "stat", err)
+}
+
+// gone tells that there is no such file, or a file where a directory would be.
+func gone(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
+// fileKind classifies errors of the operating system; nil where it has no
+// kind, or one that the error itself reports.
+func fileKind(err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, errQuota):
+		return ErrNoSpace
+	case errors.Is(err, syscall.ENOTDIR):
+		return ErrNotExist
+	}
+	return nil
+}
+
+// newer returns an instant for a new content that is later than the one it
+// replaces, so that their generations differ whatever the clock's resolution.
+func newer(than time.Time) time.Time {
+	if now := time.Now(); now.After(than) {
+		return now
+	}
+	return than.Add(time.Microsecond)
+}
