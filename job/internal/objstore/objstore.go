@@ -219,6 +219,8 @@ func wrap(uri, op string, err error) error {
 		err = pe.Err // its path and operation would be said twice
 	} else if le, ok := errors.AsType[*os.LinkError](err); ok {
 		err = le.Err
+	} else if short := gsMessage(err); short != nil {
+		err = short
 	}
 	return &storeError{uri: uri, op: op, kind: kind, err: err}
 }
