@@ -1,0 +1,286 @@
+package filter_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"assent/filter"
+	"assent/schema"
+)
+
+// dice turns bytes of a fuzzer into choices; out of bytes it says 0.
+type dice struct{ b []byte }
+
+func (d *dice) roll(n int) int {
+	if len(d.b) == 0 {
+		return 0
+	}
+	v := int(d.b[0]) % n
+	d.b = d.b[1:]
+	return v
+}
+
+// instant picks from a few instants close together, so that ties and exact
+// boundaries are common, and from the ends of time.
+func (d *dice) instant() schema.Instant {
+	switch v := d.roll(16); v {
+	case 14:
+		return schema.Earliest
+	case 15:
+		return schema.Forever
+	default:
+		return schema.Instant(v * 10)
+	}
+}
+
+func (d *dice) moment() schema.Instant {
+	if d.roll(5) == 0 {
+		return schema.Unknown
+	}
+	return d.instant() + schema.Instant(d.roll(2))*schema.Instant(d.roll(2))
+}
+
+func (d *dice) id() schema.AccountID {
+	return schema.AccountID([]string{"", "a", "b", "c", "d", "ab"}[d.roll(6)])
+}
+
+// scene is a world and the same facts for a builder, in the order told.
+type scene struct {
+	world filter.World
+	tell  []func(b *filter.Builder) error
+}
+
+func (s *scene) index(policy filter.Policy, shuffle *rand.Rand) (*filter.Index, error) {
+	tell := slices.Clone(s.tell)
+	if shuffle != nil {
+		shuffle.Shuffle(len(tell), func(i, j int) { tell[i], tell[j] = tell[j], tell[i] })
+	}
+	b := filter.NewBuilder(policy)
+	for _, f := range tell {
+		if err := f(b); err != nil {
+			return nil, err
+		}
+	}
+	return b.Freeze(), nil
+}
+
+func newScene(d *dice) *scene {
+	s := &scene{world: filter.World{
+		Policy:       filter.Policy{Start: schema.Instant(20 + d.roll(3)*10), Horizon: schema.Instant(100 - d.roll(9)*10), Default: schema.State(1 - d.roll(4)/3)},
+		Events:       map[schema.AccountID][]filter.Event{},
+		Deletions:    map[schema.AccountID][]filter.Deletion{},
+		Restrictions: map[string][]schema.Span{},
+	}}
+	w := &s.world
+	for range d.roll(24) {
+		id := d.id()
+		if id == "" {
+			continue
+		}
+		e := filter.Event{Category: schema.Category(d.roll(3)), State: schema.State(d.roll(2)), At: d.instant()}
+		if d.roll(4) > 0 {
+			e.Sequence = filter.Sequence{N: int64(d.roll(4)) - 1, Valid: true}
+		}
+		w.Events[id] = append(w.Events[id], e)
+		s.tell = append(s.tell, func(b *filter.Builder) error {
+			return b.Event(account(b, id), e.Category, e.State, e.At, e.Sequence)
+		})
+	}
+	for i := range d.roll(3) {
+		if id := d.id(); id != "" {
+			del := filter.Deletion{RequestedAt: d.moment(), Request: fmt.Sprint(i)}
+			w.Deletions[id] = append(w.Deletions[id], del)
+			s.tell = append(s.tell, func(b *filter.Builder) error { b.Delete(account(b, id), del); return nil })
+		}
+	}
+	for range d.roll(4) {
+		contract, from := []string{"k", "l"}[d.roll(2)], d.instant()
+		if until := d.instant(); from <= until {
+			span := schema.Span{From: from, Until: until}
+			w.Restrictions[contract] = append(w.Restrictions[contract], span)
+			s.tell = append(s.tell, func(b *filter.Builder) error { return b.Restrict([]byte(contract), span) })
+		}
+	}
+	if d.roll(3) == 0 {
+		w.Registry = map[schema.AccountID]bool{}
+		s.tell = append(s.tell, func(b *filter.Builder) error { b.UseRegistry(); return nil })
+		for range d.roll(8) {
+			if id := d.id(); id != "" {
+				w.Registry[id] = true
+				s.tell = append(s.tell, func(b *filter.Builder) error { b.Register(account(b, id)); return nil })
+			}
+		}
+	}
+	return s
+}
+
+// newRecords rolls records whose second party role and second subject role are lists.
+func newRecords(d *dice, x *filter.Index, c schema.Category) ([]*filter.Record, *filter.Rows) {
+	n := 1 + d.roll(6)
+	rows := &filter.Rows{
+		Len:      n,
+		Parties:  []filter.Accounts{{}, {Offsets: []int32{0}}},
+		Subjects: []filter.Accounts{{}, {Offsets: []int32{0}}},
+		Moments:  make([][]schema.Instant, 2),
+	}
+	var records []*filter.Record
+	flat := func(a *filter.Accounts, role string) []filter.Subject {
+		id := d.id()
+		a.IDs = append(a.IDs, x.Account([]byte(string(id))))
+		return []filter.Subject{{Role: role, ID: id}}
+	}
+	list := func(a *filter.Accounts, role string) (out []filter.Subject) {
+		for range d.roll(4) {
+			out = append(out, flat(a, role)...)
+		}
+		a.Offsets = append(a.Offsets, int32(len(a.IDs)))
+		return out
+	}
+	for range n {
+		r := &filter.Record{Category: c}
+		r.Parties = flat(&rows.Parties[0], "first")
+		members := list(&rows.Parties[1], "member")
+		if len(members) == 0 {
+			members = []filter.Subject{{Role: "member"}}
+		}
+		r.Parties = append(r.Parties, members...)
+		r.Subjects = append(flat(&rows.Subjects[0], "sender"), list(&rows.Subjects[1], "reader")...)
+		for m, name := range []string{"made", "edited"} {
+			at := d.moment()
+			rows.Moments[m] = append(rows.Moments[m], at)
+			r.Moments = append(r.Moments, filter.Moment{Name: name, At: at})
+		}
+		r.Contract = []string{"", "k", "l", "m"}[d.roll(4)]
+		rows.Contract = append(rows.Contract, x.Contract([]byte(r.Contract)))
+		records = append(records, r)
+	}
+	return records, rows
+}
+
+// agree holds the fast path against the slow one over everything that the bytes roll.
+func agree(t *testing.T, data []byte) {
+	d := &dice{data}
+	s := newScene(d)
+	w := &s.world
+	x, err := s.index(w.Policy, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := schema.Category(d.roll(3))
+	records, rows := newRecords(d, x, c)
+	got := make([]schema.Reasons, rows.Len)
+	decider := x.Decider(c)
+	decider.Decide(rows, got)
+	for i, r := range records {
+		e := w.Explain(r)
+		if e.Reasons != got[i] {
+			t.Fatalf("record %d: Decide %v, Explain %v\n%+v\n%+v", i, got[i].Strings(), e.Reasons.Strings(), *r, e.Rules)
+		}
+		if got[i].Kept() {
+			continue
+		}
+		if when, want := decider.When(rows, i, got[i].Primary()), slowWhen(w, r, got[i].Primary()); when != want {
+			t.Fatalf("record %d: When %v, want %v", i, when, want)
+		}
+		agreeFindings(t, w, r, decider.Findings(rows, i, nil))
+	}
+	agreeShuffled(t, s, x, data)
+}
+
+// slowWhen asks Explain about each moment alone.
+func slowWhen(w *filter.World, r *filter.Record, why schema.Reason) schema.Instant {
+	if why >= schema.BeforeProgram {
+		for _, m := range r.Moments {
+			alone := *r
+			alone.Moments = []filter.Moment{m}
+			if w.Explain(&alone).Reasons.Has(why) {
+				return m.At
+			}
+		}
+	}
+	return r.Moments[0].At
+}
+
+func agreeFindings(t *testing.T, w *filter.World, r *filter.Record, got []filter.Finding) {
+	var want []filter.Finding
+	for n, s := range slices.Concat(r.Parties, r.Subjects) {
+		party := n < len(r.Parties)
+		if s.ID == "" && !party {
+			continue
+		}
+		f := filter.Finding{Since: schema.Unknown}
+		alone := *r
+		alone.Subjects = nil
+		alone.Parties = []filter.Subject{s}
+		reasons := w.Explain(&alone).Reasons
+		if !party {
+			reasons &= schema.DeletionRequested.Set()
+		}
+		for _, cause := range []schema.Reason{schema.DeletionRequested, schema.PartyUnknown, schema.PartyOptedOut} {
+			if reasons.Has(cause) {
+				f.Cause = cause.Set()
+				break
+			}
+		}
+		switch f.Cause {
+		case schema.DeletionRequested.Set():
+			for _, d := range w.Deletions[s.ID] {
+				if f.Since == schema.Unknown || d.RequestedAt != schema.Unknown && d.RequestedAt < f.Since {
+					f.Since = d.RequestedAt
+				}
+			}
+		case schema.PartyOptedOut.Set():
+			for _, m := range r.Moments {
+				if m.At != schema.Unknown && m.At < w.Policy.Horizon && w.StateAt(s.ID, r.Category, m.At) == schema.OptedOut {
+					f.Since = w.Since(s.ID, r.Category, m.At)
+					break
+				}
+			}
+		}
+		want = append(want, f)
+	}
+	if len(got) != len(want) {
+		t.Fatalf("%d findings, want %d: %+v", len(got), len(want), *r)
+	}
+	for i := range got {
+		if got[i].Cause != want[i].Cause || got[i].Since != want[i].Since {
+			t.Fatalf("finding %d: %+v, want %+v", i, got[i], want[i])
+		}
+	}
+}
+
+// agreeShuffled checks that neither the order of facts nor the numbering matters.
+func agreeShuffled(t *testing.T, s *scene, x *filter.Index, data []byte) {
+	y, err := s.index(s.world.Policy, rand.New(rand.NewPCG(uint64(len(data)), 7)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := schema.Category(len(data) % 3)
+	decide := func(index *filter.Index) []schema.Reasons {
+		_, rows := newRecords(&dice{data}, index, c)
+		out := make([]schema.Reasons, rows.Len)
+		index.Decider(c).Decide(rows, out)
+		return out
+	}
+	if a, b := decide(x), decide(y); !slices.Equal(a, b) {
+		t.Fatalf("the order of facts changes decisions: %v, %v", a, b)
+	}
+}
+
+func TestDecideAgreesWithExplain(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 20000 {
+		data := make([]byte, r.IntN(300))
+		for i := range data {
+			data[i] = byte(r.Uint32())
+		}
+		agree(t, data)
+	}
+}
+
+func FuzzDecideAgreesWithExplain(f *testing.F) {
+	f.Add([]byte("a few bytes to start from, long enough to make a world of"))
+	f.Fuzz(func(t *testing.T, data []byte) { agree(t, data) })
+}

@@ -1,0 +1,267 @@
+package filter
+
+import (
+	"assent/schema"
+)
+
+// Rows are the keys of a batch of records, column by column. The caller owns and
+// may reuse all slices.
+type Rows struct {
+	Len      int
+	Parties  []Accounts         // one a party role
+	Subjects []Accounts         // one for each other role
+	Moments  [][]schema.Instant // one a moment, schema.Unknown where null; the first is the required one
+	Contract []Contract         // nil where the data set names no contract
+}
+
+// Accounts are the accounts of one role. Without offsets, record i has the one
+// account IDs[i]. With them, IDs[Offsets[i]:Offsets[i+1]], which may be none.
+type Accounts struct {
+	Offsets []int32
+	IDs     []Account
+}
+
+// of returns the accounts of record i. None at all is Null: a role that is a list
+// and holds nobody names nobody.
+func (a *Accounts) of(i int) []Account {
+	if a.Offsets == nil {
+		return a.IDs[i : i+1]
+	}
+	if a.Offsets[i] == a.Offsets[i+1] {
+		return nobody
+	}
+	return a.IDs[a.Offsets[i]:a.Offsets[i+1]]
+}
+
+var nobody = []Account{Null}
+
+// Decider decides the records of one category. It is safe for concurrent use.
+type Decider struct {
+	x        *Index
+	category schema.Category
+}
+
+// Decider returns the decider for records of category c.
+func (x *Index) Decider(c schema.Category) *Decider { return &Decider{x, c} }
+
+// Decide sets out[i] to the reasons that exclude record i; none if it is kept.
+// len(out) is rows.Len. It does not allocate.
+func (d *Decider) Decide(rows *Rows, out []schema.Reasons) {
+	clear(out)
+	for m, moments := range rows.Moments {
+		d.moments(moments[:len(out)], m == 0, out)
+	}
+	for i, c := range rows.Contract {
+		if c != Unrestricted && d.contractRestricted(rows, i, c) {
+			out[i] |= schema.ContractRestricted.Set()
+		}
+	}
+	for r := range rows.Parties {
+		d.parties(rows, &rows.Parties[r], out)
+	}
+	for r := range rows.Subjects {
+		d.subjects(&rows.Subjects[r], out)
+	}
+}
+
+func (d *Decider) moments(moments []schema.Instant, required bool, out []schema.Reasons) {
+	start, horizon := d.x.policy.Start, d.x.policy.Horizon
+	missing := schema.Reasons(0)
+	if required {
+		missing = schema.MomentUnknown.Set()
+	}
+	for i, t := range moments {
+		switch {
+		case t == schema.Unknown:
+			out[i] |= missing
+		case t < start:
+			out[i] |= schema.BeforeProgram.Set()
+			if t >= horizon { // a horizon before the start
+				out[i] |= schema.AfterHorizon.Set()
+			}
+		case t >= horizon:
+			out[i] |= schema.AfterHorizon.Set()
+		}
+	}
+}
+
+func (d *Decider) contractRestricted(rows *Rows, i int, c Contract) bool {
+	for _, moments := range rows.Moments {
+		if t := moments[i]; t != schema.Unknown && d.x.restricted(c, t) {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *Decider) parties(rows *Rows, role *Accounts, out []schema.Reasons) {
+	if role.Offsets == nil {
+		for i, a := range role.IDs[:len(out)] {
+			out[i] |= d.party(rows, i, a)
+		}
+		return
+	}
+	for i := range out {
+		for _, a := range role.of(i) {
+			out[i] |= d.party(rows, i, a)
+		}
+	}
+}
+
+// party returns the reasons that party a of record i gives.
+func (d *Decider) party(rows *Rows, i int, a Account) schema.Reasons {
+	if a == Null {
+		return schema.PartyUnknown.Set()
+	}
+	var flags accountFlags
+	if a >= 0 {
+		flags = d.x.flags[a]
+	}
+	var why schema.Reasons
+	if d.x.registry && flags&flagRegistered == 0 {
+		why |= schema.PartyUnknown.Set()
+	}
+	if flags&flagDeleted != 0 {
+		why |= schema.DeletionRequested.Set()
+	}
+	if flags&(flagTimeline<<d.category) == 0 && d.x.policy.Default == schema.OptedIn {
+		return why // never touched this switch: the common case
+	}
+	if out, _ := d.partyOut(rows, i, a); out {
+		why |= schema.PartyOptedOut.Set()
+	}
+	return why
+}
+
+// partyOut reports whether a is out at some moment of record i that is known and
+// before the horizon, and since when at the first such moment.
+func (d *Decider) partyOut(rows *Rows, i int, a Account) (bool, schema.Instant) {
+	for _, moments := range rows.Moments {
+		if t := moments[i]; t != schema.Unknown && t < d.x.policy.Horizon {
+			if out, since := d.x.out(a, d.category, t); out {
+				return true, since
+			}
+		}
+	}
+	return false, schema.Unknown
+}
+
+func (d *Decider) subjects(role *Accounts, out []schema.Reasons) {
+	if len(d.x.deletions) == 0 {
+		return
+	}
+	if role.Offsets == nil {
+		for i, a := range role.IDs[:len(out)] {
+			if a >= 0 && d.x.flags[a]&flagDeleted != 0 {
+				out[i] |= schema.DeletionRequested.Set()
+			}
+		}
+		return
+	}
+	for i := range out {
+		for _, a := range role.of(i) {
+			if a >= 0 && d.x.flags[a]&flagDeleted != 0 {
+				out[i] |= schema.DeletionRequested.Set()
+			}
+		}
+	}
+}
+
+// Finding is what a decision found of one subject of a record.
+type Finding struct {
+	Role    int // index into the data set's roles: parties first, then other subjects
+	Slot    int // index into the role's IDs, -1 for an empty list; which id that was is the caller's knowledge
+	Account Account
+	Cause   schema.Reasons // DeletionRequested, PartyUnknown, PartyOptedOut or none: the first that this subject is a cause of
+	Since   schema.Instant // the instant of the event that made it so; schema.Unknown where there is none
+}
+
+// Findings appends a finding for each subject of record i to dst, in the order of
+// roles and of the elements of a list. A subject role that names nobody gives none.
+func (d *Decider) Findings(rows *Rows, i int, dst []Finding) []Finding {
+	for r := range rows.Parties {
+		dst = d.findings(rows, &rows.Parties[r], i, r, true, dst)
+	}
+	for r := range rows.Subjects {
+		dst = d.findings(rows, &rows.Subjects[r], i, len(rows.Parties)+r, false, dst)
+	}
+	return dst
+}
+
+func (d *Decider) findings(rows *Rows, role *Accounts, i, r int, party bool, dst []Finding) []Finding {
+	slot := i
+	if role.Offsets != nil {
+		slot = int(role.Offsets[i])
+	}
+	for n, a := range role.of(i) {
+		f := Finding{Role: r, Slot: slot + n, Account: a, Since: schema.Unknown}
+		if a == Null {
+			if !party {
+				continue
+			}
+			if role.Offsets != nil && role.Offsets[i] == role.Offsets[i+1] {
+				f.Slot = -1
+			}
+		}
+		d.cause(rows, i, party, &f)
+		dst = append(dst, f)
+	}
+	return dst
+}
+
+func (d *Decider) cause(rows *Rows, i int, party bool, f *Finding) {
+	if del, ok := d.x.Deletion(f.Account); ok {
+		f.Cause, f.Since = schema.DeletionRequested.Set(), del.RequestedAt
+		return
+	}
+	if !party {
+		return
+	}
+	if f.Account == Null || d.x.registry && (f.Account < 0 || d.x.flags[f.Account]&flagRegistered == 0) {
+		f.Cause = schema.PartyUnknown.Set()
+		return
+	}
+	if out, since := d.partyOut(rows, i, f.Account); out {
+		f.Cause, f.Since = schema.PartyOptedOut.Set(), since
+	}
+}
+
+// When returns the first moment of record i, in the order configured, at which
+// the reason holds; the required moment where the reason is not about time.
+func (d *Decider) When(rows *Rows, i int, why schema.Reason) schema.Instant {
+	for _, moments := range rows.Moments {
+		t := moments[i]
+		if t == schema.Unknown {
+			continue
+		}
+		holds := false
+		switch why {
+		case schema.BeforeProgram:
+			holds = t < d.x.policy.Start
+		case schema.AfterHorizon:
+			holds = t >= d.x.policy.Horizon
+		case schema.ContractRestricted:
+			holds = d.x.restricted(rows.Contract[i], t)
+		case schema.PartyOptedOut:
+			holds = t < d.x.policy.Horizon && d.anyOut(rows, i, t)
+		}
+		if holds {
+			return t
+		}
+	}
+	return rows.Moments[0][i]
+}
+
+func (d *Decider) anyOut(rows *Rows, i int, t schema.Instant) bool {
+	for r := range rows.Parties {
+		for _, a := range rows.Parties[r].of(i) {
+			if a == Null {
+				continue
+			}
+			if out, _ := d.x.out(a, d.category, t); out {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,263 @@
+package filter
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"assent/schema"
+)
+
+// World is all that the rules look at, as plain maps. It is the slow and obvious
+// formulation: no numbering, no sorting ahead, no folding of events into flips.
+type World struct {
+	Policy       Policy
+	Events       map[schema.AccountID][]Event
+	Deletions    map[schema.AccountID][]Deletion
+	Registry     map[schema.AccountID]bool // nil: no registry was given
+	Restrictions map[string][]schema.Span  // by contract
+}
+
+// Event is one entry of the consent history.
+type Event struct {
+	Category schema.Category
+	State    schema.State
+	At       schema.Instant
+	Sequence Sequence
+}
+
+// Record is one record with its keys spelt out.
+type Record struct {
+	Category schema.Category
+	Parties  []Subject // an entry for each element of a list; one with an empty ID for a role that names nobody
+	Subjects []Subject
+	Moments  []Moment // in the order configured; the first is the required one
+	Contract string   // empty: none
+}
+
+// Subject is an account under its role.
+type Subject struct {
+	Role string
+	ID   schema.AccountID // empty: null
+}
+
+// Moment is an instant of a record by its name.
+type Moment struct {
+	Name string
+	At   schema.Instant // schema.Unknown: null
+}
+
+// Rule is the outcome of one rule for one record.
+type Rule struct {
+	Reason schema.Reason
+	Holds  bool
+	Why    string // one line for people: roles, names of moments and instants, never an account id
+}
+
+// Explanation is the decision on one record, rule by rule.
+type Explanation struct {
+	Reasons schema.Reasons
+	Rules   []Rule // one for each reason, in their order
+}
+
+// Explain evaluates every rule for the record.
+func (w *World) Explain(r *Record) Explanation {
+	var e Explanation
+	for _, reason := range schema.AllReasons() {
+		why := w.holds(reason, r)
+		rule := Rule{Reason: reason, Holds: len(why) > 0, Why: strings.Join(why, "; ")}
+		if rule.Holds {
+			e.Reasons |= reason.Set()
+		} else {
+			rule.Why = w.fine(reason)
+		}
+		e.Rules = append(e.Rules, rule)
+	}
+	return e
+}
+
+// holds returns why the reason holds for the record; nothing if it does not.
+func (w *World) holds(reason schema.Reason, r *Record) (why []string) {
+	say := func(format string, args ...any) { why = append(why, fmt.Sprintf(format, args...)) }
+	switch reason {
+	case schema.DeletionRequested:
+		for _, s := range slices.Concat(r.Parties, r.Subjects) {
+			for _, d := range w.Deletions[s.ID] {
+				say("the %s asked for deletion (request %q, %s)", s.Role, d.Request, d.RequestedAt)
+			}
+		}
+	case schema.PartyUnknown:
+		for _, p := range r.Parties {
+			if p.ID == "" {
+				say("the %s is null or empty", p.Role)
+			} else if w.Registry != nil && !w.Registry[p.ID] {
+				say("the %s is not in the registry", p.Role)
+			}
+		}
+	case schema.MomentUnknown:
+		if m := r.Moments[0]; m.At == schema.Unknown {
+			say("%s is null", m.Name)
+		}
+	case schema.BeforeProgram:
+		for m := range known(r.Moments) {
+			if m.At < w.Policy.Start {
+				say("%s at %s is before the programme's start, %s", m.Name, m.At, w.Policy.Start)
+			}
+		}
+	case schema.AfterHorizon:
+		for m := range known(r.Moments) {
+			if m.At >= w.Policy.Horizon {
+				say("%s at %s is not before the horizon, %s", m.Name, m.At, w.Policy.Horizon)
+			}
+		}
+	case schema.ContractRestricted:
+		for m := range known(r.Moments) {
+			for _, s := range w.Restrictions[r.Contract] {
+				if r.Contract != "" && s.From <= m.At && m.At < s.Until {
+					say("%s at %s is in the contract's no-AI clause from %s until %s", m.Name, m.At, s.From, s.Until)
+				}
+			}
+		}
+	case schema.PartyOptedOut:
+		for m := range known(r.Moments) {
+			for _, p := range r.Parties {
+				if p.ID == "" || m.At >= w.Policy.Horizon {
+					continue
+				}
+				if w.StateAt(p.ID, r.Category, m.At) == schema.OptedOut {
+					say("at %s (%s) the %s was out, %s", m.Name, m.At, p.Role, sinceWords(w.Since(p.ID, r.Category, m.At)))
+				}
+			}
+		}
+	}
+	return why
+}
+
+func sinceWords(since schema.Instant) string {
+	if since == schema.Unknown {
+		return "by the programme's default"
+	}
+	return "by the event of " + since.String()
+}
+
+// fine says in a line what a rule that does not hold has found.
+func (w *World) fine(reason schema.Reason) string {
+	switch reason {
+	case schema.DeletionRequested:
+		return "no subject asked for deletion"
+	case schema.PartyUnknown:
+		if w.Registry == nil {
+			return "every party is named; no registry is given"
+		}
+		return "every party is in the registry"
+	case schema.MomentUnknown:
+		return "the required moment is known"
+	case schema.BeforeProgram:
+		return "no moment is before the programme's start, " + w.Policy.Start.String()
+	case schema.AfterHorizon:
+		return "every moment is before the horizon, " + w.Policy.Horizon.String()
+	case schema.ContractRestricted:
+		return "no no-AI clause of the contract is in force at a moment"
+	default:
+		return "every party was in at every moment"
+	}
+}
+
+func known(moments []Moment) func(yield func(Moment) bool) {
+	return func(yield func(Moment) bool) {
+		for _, m := range moments {
+			if m.At != schema.Unknown && !yield(m) {
+				return
+			}
+		}
+	}
+}
+
+// StateAt returns the account's state for the category at t.
+func (w *World) StateAt(id schema.AccountID, c schema.Category, t schema.Instant) schema.State {
+	latest := schema.Unknown // the instant of the events that are in force at t
+	for _, e := range w.Events[id] {
+		if e.Category == c && e.At <= t {
+			latest = max(latest, e.At)
+		}
+	}
+	if latest == schema.Unknown {
+		return w.Policy.Default
+	}
+	var tied []Event
+	for _, e := range w.Events[id] {
+		if e.Category == c && e.At == latest {
+			tied = append(tied, e)
+		}
+	}
+	if !slices.ContainsFunc(tied, func(e Event) bool { return !e.Sequence.Valid }) {
+		top := slices.MaxFunc(tied, func(a, b Event) int { return cmp.Compare(a.Sequence.N, b.Sequence.N) })
+		tied = slices.DeleteFunc(tied, func(e Event) bool { return e.Sequence.N != top.Sequence.N })
+	}
+	for _, e := range tied {
+		if e.State == schema.OptedOut {
+			return schema.OptedOut
+		}
+	}
+	return schema.OptedIn
+}
+
+// Since returns the instant of the event that brought about the state in which the
+// account is at t; schema.Unknown where it has been so from the start by default.
+func (w *World) Since(id schema.AccountID, c schema.Category, t schema.Instant) schema.Instant {
+	now := w.StateAt(id, c, t)
+	var instants []schema.Instant
+	for _, e := range w.Events[id] {
+		if e.Category == c && e.At <= t {
+			instants = append(instants, e.At)
+		}
+	}
+	slices.Sort(instants)
+	instants = slices.Compact(instants)
+	for i, at := range slices.Backward(instants) {
+		before := w.Policy.Default
+		if i > 0 {
+			before = w.StateAt(id, c, instants[i-1])
+		}
+		if before != now {
+			return at
+		}
+	}
+	return schema.Unknown
+}
+
+// Stretch is a span over which an account's state does not change.
+type Stretch struct {
+	schema.Span
+	State schema.State
+}
+
+// Timeline returns the account's consent for the category as spans that follow
+// each other from schema.Earliest to the horizon.
+func (w *World) Timeline(id schema.AccountID, c schema.Category) []Stretch {
+	cuts := []schema.Instant{schema.Earliest}
+	for _, e := range w.Events[id] {
+		if e.Category == c && e.At > schema.Earliest && e.At < w.Policy.Horizon {
+			cuts = append(cuts, e.At)
+		}
+	}
+	slices.Sort(cuts)
+	var line []Stretch
+	for i, from := range cuts {
+		until := w.Policy.Horizon
+		if i+1 < len(cuts) {
+			until = cuts[i+1]
+		}
+		if from >= until {
+			continue
+		}
+		state := w.StateAt(id, c, from)
+		if n := len(line); n > 0 && line[n-1].State == state {
+			line[n-1].Until = until
+			continue
+		}
+		line = append(line, Stretch{schema.Span{From: from, Until: until}, state})
+	}
+	return line
+}

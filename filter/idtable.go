@@ -1,0 +1,131 @@
+package filter
+
+import (
+	"bytes"
+	"hash/maphash"
+)
+
+// idTable numbers distinct ids from 0 in the order of their first appearance. It
+// costs the bytes of each id plus 4, and 8 bytes a slot at a load between 3/8
+// and 3/4. Lookups do not allocate and touch at most three cache lines as a rule.
+//
+// The hash is seeded anew in every process. Nothing depends on it: numbers follow
+// the order of insertion alone.
+type idTable struct {
+	seed  maphash.Seed
+	slots []uint64 // upper 32 bits of the hash, then number+1; 0 is a free slot
+	shift uint8    // 32 - log2(len(slots)): slots are indexed by the hash's top bits
+	n     uint32
+	block []idBlock
+}
+
+// idBlock holds blockIDs consecutive ids end to end. Blocks keep growth from
+// copying all ids, and let 4-byte ends serve for any total size.
+type idBlock struct {
+	data []byte
+	ends []uint32
+}
+
+const (
+	blockBits = 16
+	blockIDs  = 1 << blockBits
+
+	// MaxIDLen is the longest id that an index takes, in bytes. With it, the ids of
+	// a block fit into 4-byte offsets.
+	MaxIDLen = 1<<16 - 1
+)
+
+func newIDTable() *idTable {
+	const bits = 10
+	return &idTable{seed: maphash.MakeSeed(), slots: make([]uint64, 1<<bits), shift: 32 - bits}
+}
+
+func (t *idTable) len() int { return int(t.n) }
+
+// find returns the number of id, or -1.
+func (t *idTable) find(id []byte) int32 {
+	tag := maphash.Bytes(t.seed, id) >> 32
+	mask := uint64(len(t.slots) - 1)
+	for i := tag >> t.shift; ; i = (i + 1) & mask {
+		s := t.slots[i&mask]
+		if s == 0 {
+			return -1
+		}
+		if s>>32 == tag {
+			if n := uint32(s) - 1; bytes.Equal(t.id(n), id) {
+				return int32(n)
+			}
+		}
+	}
+}
+
+// insert returns the number of id, a new one if the table lacks it.
+func (t *idTable) insert(id []byte) int32 {
+	if uint64(t.n)+1 > uint64(len(t.slots))/4*3 {
+		t.grow()
+	}
+	tag := maphash.Bytes(t.seed, id) >> 32
+	mask := uint64(len(t.slots) - 1)
+	i := tag >> t.shift
+	for ; t.slots[i&mask] != 0; i++ {
+		if s := t.slots[i&mask]; s>>32 == tag {
+			if n := uint32(s) - 1; bytes.Equal(t.id(n), id) {
+				return int32(n)
+			}
+		}
+	}
+	t.slots[i&mask] = tag<<32 | uint64(t.n+1)
+	t.append(id)
+	t.n++
+	return int32(t.n - 1)
+}
+
+func (t *idTable) append(id []byte) {
+	if t.n%blockIDs == 0 {
+		if last := len(t.block) - 1; last >= 0 {
+			t.block[last].data = bytes.Clone(t.block[last].data) // to its exact size
+		}
+		t.block = append(t.block, idBlock{ends: make([]uint32, 0, min(blockIDs, max(1024, len(t.block)*blockIDs)))})
+	}
+	b := &t.block[len(t.block)-1]
+	b.data = append(b.data, id...)
+	b.ends = append(b.ends, uint32(len(b.data)))
+}
+
+// grow doubles the slots. The tags order the entries already, so no id is hashed again.
+func (t *idTable) grow() {
+	old := t.slots
+	t.slots = make([]uint64, 2*len(old))
+	t.shift--
+	mask := uint64(len(t.slots) - 1)
+	for _, s := range old {
+		if s == 0 {
+			continue
+		}
+		i := s >> 32 >> t.shift
+		for t.slots[i&mask] != 0 {
+			i++
+		}
+		t.slots[i&mask] = s
+	}
+}
+
+// id returns the bytes of the id numbered n; they are the table's own.
+func (t *idTable) id(n uint32) []byte {
+	b := &t.block[n>>blockBits]
+	i := n & (blockIDs - 1)
+	start := uint32(0)
+	if i > 0 {
+		start = b.ends[i-1]
+	}
+	return b.data[start:b.ends[i]:b.ends[i]]
+}
+
+// size returns the bytes held.
+func (t *idTable) size() int64 {
+	total := int64(cap(t.slots)) * 8
+	for i := range t.block {
+		total += int64(cap(t.block[i].data)) + 4*int64(cap(t.block[i].ends))
+	}
+	return total
+}

@@ -1,0 +1,155 @@
+package filter
+
+import (
+	"sort"
+
+	"assent/schema"
+)
+
+// Account is the number of an account in an [Index], or one of two marks.
+type Account int32
+
+const (
+	// Absent is an account that the index was told nothing about: no consent
+	// event, no deletion request, not in the registry.
+	Absent Account = -1
+	// Null stands for no account at all: a null, or an empty id.
+	Null Account = -2
+)
+
+// Contract is the number of a restricted contract in an [Index]; -1 where the
+// contract has no restriction or the record names no contract.
+type Contract int32
+
+// Unrestricted is the contract without a restriction.
+const Unrestricted Contract = -1
+
+// Policy holds the programme's rules that are not data.
+type Policy struct {
+	Start   schema.Instant // content from before is never used
+	Horizon schema.Instant // at and after it nothing is known
+	Default schema.State   // of an account before its first event
+}
+
+// Deletion is a deletion request in force.
+type Deletion struct {
+	RequestedAt schema.Instant // schema.Unknown where the request does not say
+	Request     string         // the request's id; may be empty
+}
+
+// Index answers what a decision needs to know of accounts and contracts. It is
+// frozen: safe for any number of concurrent readers.
+type Index struct {
+	policy    Policy
+	registry  bool // a registry was given: accounts not in it are unknown
+	accounts  *idTable
+	flags     []accountFlags
+	first     []uint32         // timeline of (account, category) k is flips[first[k]:first[k+1]]
+	flips     []schema.Instant // instants at which the state turns over, from the default on
+	deletions map[Account]Deletion
+	contracts *idTable
+	spanFirst []uint32 // restrictions of contract c are spans[spanFirst[c]:spanFirst[c+1]]
+	spans     []schema.Span
+	inHistory int
+}
+
+// accountFlags sums up an account in a byte, so that the common account, which
+// never touched a switch, costs a decision one look into a small array.
+type accountFlags uint8
+
+const (
+	flagTimeline   accountFlags = 1 << iota // shifted by the category: it has flips there
+	_                                       // work_product's
+	_                                       // platform's
+	flagRegistered                          // in the registry
+	flagDeleted                             // has a deletion request
+	flagHistory                             // has a consent event of any category
+)
+
+// Policy returns the policy that the index was built for.
+func (x *Index) Policy() Policy { return x.policy }
+
+// Account returns the account with the canonical id. An empty id is Null.
+func (x *Index) Account(id []byte) Account {
+	if len(id) == 0 {
+		return Null
+	}
+	return Account(x.accounts.find(id))
+}
+
+// Contract returns the contract with the canonical id.
+func (x *Index) Contract(id []byte) Contract { return Contract(x.contracts.find(id)) }
+
+// Accounts returns how many accounts the index numbers: Account values are below it.
+func (x *Index) Accounts() int { return x.accounts.len() }
+
+// HistoryAccounts returns how many accounts have an event in the consent history.
+func (x *Index) HistoryAccounts() int { return x.inHistory }
+
+// InHistory reports whether the account has an event in the consent history.
+func (x *Index) InHistory(a Account) bool { return a >= 0 && x.flags[a]&flagHistory != 0 }
+
+// ID returns the canonical id of an account that the index numbers; the bytes are the index's own.
+func (x *Index) ID(a Account) []byte { return x.accounts.id(uint32(a)) }
+
+// Deletion returns the account's deletion request. Of several it is the earliest.
+func (x *Index) Deletion(a Account) (Deletion, bool) {
+	if a < 0 || x.flags[a]&flagDeleted == 0 {
+		return Deletion{}, false
+	}
+	return x.deletions[a], true
+}
+
+// Size returns the bytes that the index holds, deletion requests apart.
+func (x *Index) Size() int64 {
+	return x.accounts.size() + int64(cap(x.flags)) + 4*int64(cap(x.first)) + 8*int64(cap(x.flips)) +
+		x.contracts.size() + 4*int64(cap(x.spanFirst)) + 16*int64(cap(x.spans))
+}
+
+// timeline returns the flips of an account that the index numbers.
+func (x *Index) timeline(a Account, c schema.Category) []schema.Instant {
+	k := int(a)*schema.NumCategories + int(c)
+	return x.flips[x.first[k]:x.first[k+1]]
+}
+
+// out reports whether the account is opted out of c at t, and since when:
+// schema.Unknown where that is the programme's default.
+func (x *Index) out(a Account, c schema.Category, t schema.Instant) (bool, schema.Instant) {
+	if a < 0 || x.flags[a]&(flagTimeline<<c) == 0 {
+		return x.policy.Default == schema.OptedOut, schema.Unknown
+	}
+	flips := x.timeline(a, c)
+	n := flipsUntil(flips, t)
+	// An even number of flips leaves the default in force.
+	if (n%2 == 0) != (x.policy.Default == schema.OptedOut) {
+		return false, schema.Unknown
+	}
+	if n == 0 {
+		return true, schema.Unknown
+	}
+	return true, flips[n-1]
+}
+
+// flipsUntil counts the flips at or before t.
+func flipsUntil(flips []schema.Instant, t schema.Instant) int {
+	if len(flips) <= 16 { // nearly all: a straight loop has no unpredictable branch
+		n := 0
+		for _, f := range flips {
+			if f <= t {
+				n++
+			}
+		}
+		return n
+	}
+	return sort.Search(len(flips), func(i int) bool { return flips[i] > t })
+}
+
+// restricted reports whether the contract has a restriction in force at t.
+func (x *Index) restricted(c Contract, t schema.Instant) bool {
+	for _, s := range x.spans[x.spanFirst[c]:x.spanFirst[c+1]] {
+		if s.Contains(t) {
+			return true
+		}
+	}
+	return false
+}
