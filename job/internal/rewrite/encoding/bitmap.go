@@ -34,6 +34,32 @@ func (b *Bitmap) Count() int {
 	return n
 }
 
+// word returns the 64 bits from at on, zero past the end.
+func (b *Bitmap) word(at int) uint64 {
+	i, s := at>>6, uint(at)&63
+	if i >= len(b.words) {
+		return 0
+	}
+	w := b.words[i] >> s
+	if s != 0 && i+1 < len(b.words) {
+		w |= b.words[i+1] << (64 - s)
+	}
+	return w
+}
+
+// countRange returns the number of bits from lo up to hi that are set.
+func (b *Bitmap) countRange(lo, hi int) int {
+	n := 0
+	for ; lo < hi; lo += 64 {
+		w := b.word(lo)
+		if hi-lo < 64 {
+			w &= 1<<uint(hi-lo) - 1
+		}
+		n += bits.OnesCount64(w)
+	}
+	return n
+}
+
 // AppendWord appends the low n bits of w, n at most 64.
 func (b *Bitmap) AppendWord(w uint64, n int) {
 	if n <= 0 {
@@ -50,6 +76,19 @@ func (b *Bitmap) AppendWord(w uint64, n int) {
 		}
 	}
 	b.n += n
+}
+
+// appendBytes appends the first n bits of src.
+func (b *Bitmap) appendBytes(src []byte, n int) {
+	for ; n >= 64; n -= 64 {
+		b.AppendWord(le64(src), 64)
+		src = src[8:]
+	}
+	if n > 0 {
+		var in [8]byte
+		copy(in[:], src)
+		b.AppendWord(le64(in[:]), n)
+	}
 }
 
 // AppendRun appends n times the bit v.

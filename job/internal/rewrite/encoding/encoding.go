@@ -35,7 +35,10 @@
 // overlap.
 package encoding
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 var (
 	// ErrCorrupt marks bytes that break the rules of their encoding.
@@ -68,11 +71,10 @@ func (b *Bytes) Reset() {
 	b.Data, b.Ends = b.Data[:0], b.Ends[:0]
 }
 
-// Append adds one value. It panics where Data would exceed 4 GiB.
-func (b *Bytes) Append(v []byte) {
-	if uint64(len(b.Data))+uint64(len(v)) > 1<<32-1 {
-		panic("encoding: more than 4 GiB in a Bytes")
+// room returns ErrTooLarge where n more bytes would exceed what Ends can hold.
+func (b *Bytes) room(n int) error {
+	if uint64(len(b.Data))+uint64(n) > 1<<32-1 {
+		return fmt.Errorf("%w: more than 4 GiB of values", ErrTooLarge)
 	}
-	b.Data = append(b.Data, v...)
-	b.Ends = append(b.Ends, uint32(len(b.Data)))
+	return nil
 }
