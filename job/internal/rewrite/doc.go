@@ -1,0 +1,2 @@
+// Package rewrite writes a Parquet file without some of its rows, moving encoded bytes as far as it can.
+package rewrite

@@ -1,0 +1,113 @@
+package rewrite
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"assent/job/internal/rewrite/codec"
+)
+
+// maxBatch bounds the rows of a Batch.
+const maxBatch = 1 << 16
+
+// A Batch is some consecutive rows of a row group. It is valid until the next call of Next or Close.
+type Batch struct {
+	FirstRow int64 // number of the first row within the row group
+	Rows     int
+	Columns  []Vector // as asked for
+}
+
+// A Vector holds one column's values in the rows of a batch. Values are in slots: one for each row, or, where the column
+// is repeated, one for each element of the innermost list.
+type Vector struct {
+	// Offsets is nil where the column is not repeated: slot i is row i. Otherwise row i has the slots Offsets[i] up to
+	// Offsets[i+1]; null and empty lists have none.
+	Offsets []int32
+	// Null says which slots are null; nil where none is.
+	Null []bool
+	// Dict is not nil where the values are dictionary-coded: Index[i] is the entry of slot i, below Dict.Len(); 0 where
+	// it is null. The pointer is the same in all batches of a row group.
+	Dict  *Dictionary
+	Index []int32
+	// Ints holds Boolean (0, 1), Int32 (sign-extended) and Int64 values; null slots are 0.
+	Ints []int64
+	// Bytes holds ByteArray, FixedLenByteArray and Int96 (12 bytes) values; null slots are empty.
+	Bytes Bytes
+}
+
+// A KeyReader streams some columns of a row group. It must be closed, and is not safe for concurrent use.
+type KeyReader struct {
+	ctx   context.Context
+	rows  int64
+	row   int64
+	cols  []*keyColumn
+	batch Batch
+	codec codec.Codec
+	err   error
+}
+
+// Keys returns a reader of the given columns (indexes of Columns) of a row group, which yields batches of whole rows: at
+// most 65536, fewer where a page of any column ends. Float and Double columns are refused.
+func (f *File) Keys(ctx context.Context, rowGroup int, columns []int) (*KeyReader, error) {
+	chunks, err := f.chunks(rowGroup)
+	if err != nil {
+		return nil, err
+	}
+	k := &KeyReader{ctx: ctx, rows: f.groups[rowGroup].rows}
+	for _, c := range columns {
+		if p := f.columns[c].Physical; p == Float || p == Double {
+			return nil, fmt.Errorf("%s: column %s: %s values cannot be keys", f.name, f.columns[c].Name(), p)
+		}
+		k.cols = append(k.cols, &keyColumn{f: f, rowGroup: rowGroup, col: &f.columns[c], walk: newWalk(f, nil, &chunks[c])})
+	}
+	k.batch.Columns = make([]Vector, len(columns))
+	return k, nil
+}
+
+// Next returns the next rows, io.EOF after the last. Faults of the bytes are *Error.
+func (k *KeyReader) Next() (*Batch, error) {
+	if k.err != nil {
+		return nil, k.err
+	}
+	k.err = k.next()
+	if k.err != nil {
+		return nil, k.err
+	}
+	return &k.batch, nil
+}
+
+func (k *KeyReader) next() error {
+	if err := k.ctx.Err(); err != nil {
+		return err
+	}
+	k.row += int64(k.batch.Rows)
+	if k.row == k.rows {
+		return io.EOF
+	}
+	n := int(min(k.rows-k.row, maxBatch))
+	for _, c := range k.cols {
+		for c.next == c.rows {
+			if err := c.fill(&k.codec); err != nil {
+				if err == io.EOF {
+					err = corruptf("%d rows where the row group has %d", k.row, k.rows)
+				}
+				return c.f.located(err, c.rowGroup, c.walk.chunk.column, c.walk.page)
+			}
+		}
+		n = min(n, c.rows-c.next)
+	}
+	k.batch.FirstRow, k.batch.Rows = k.row, n
+	for i, c := range k.cols {
+		c.cut(&k.batch.Columns[i], n)
+	}
+	return nil
+}
+
+// Close ends the reading. The last batch is not valid any more.
+func (k *KeyReader) Close() error {
+	for _, c := range k.cols {
+		c.walk.close()
+	}
+	return nil
+}

@@ -1,0 +1,131 @@
+package rewrite
+
+import (
+	"slices"
+	"sync"
+)
+
+// Input is read in blocks, the next one while the current one is worked on: an object store answers after tens of
+// milliseconds, whatever the size. A chunk of up to minBlock bytes is one read.
+const (
+	minBlock = 1 << 20
+	maxBlock = 4 << 20
+)
+
+// blockPool holds the buffers of blocks in flight.
+var blockPool = sync.Pool{New: func() any { return new([]byte) }}
+
+// A source reads a range of the file from front to back, in blocks, with one block of read-ahead. It must be closed.
+type source struct {
+	f     *File
+	gate  *gate
+	block int64
+	read  int64 // file offset up to which buf reaches
+	end   int64
+	buf   []byte
+	pos   int          // buf[pos:] is not yet discarded
+	ahead chan fetched // the block in flight, which begins at read; nil: none
+}
+
+type fetched struct {
+	p   *[]byte
+	err error
+}
+
+// blockSize returns the size of the blocks in which a range of n bytes is read.
+func blockSize(n int64) int64 { return max(min(max(n/8, minBlock), maxBlock, n), 1) }
+
+func newSource(f *File, g *gate, start, end int64) *source {
+	return &source{f: f, gate: g, block: blockSize(end - start), read: start, end: end}
+}
+
+// offset returns the file offset of the next byte.
+func (s *source) offset() int64 { return s.read - int64(len(s.buf)-s.pos) }
+
+// rest returns the number of bytes from the next one to the end.
+func (s *source) rest() int64 { return s.end - s.offset() }
+
+// peek returns the next n bytes, or those up to the end where they are fewer. They are valid until the next call.
+func (s *source) peek(n int) ([]byte, error) {
+	for len(s.buf)-s.pos < n && s.read < s.end {
+		if err := s.more(n); err != nil {
+			return nil, err
+		}
+	}
+	return s.buf[s.pos:min(s.pos+n, len(s.buf))], nil
+}
+
+// more appends the next block to the buffer, which is about to hold n unread bytes.
+func (s *source) more(n int) error {
+	if s.ahead == nil {
+		s.fetch()
+	}
+	var got fetched
+	select {
+	case got = <-s.ahead:
+	default:
+		if err := s.gate.idle(func() error { got = <-s.ahead; return nil }); err != nil {
+			return err
+		}
+	}
+	s.ahead = nil
+	defer blockPool.Put(got.p)
+	if got.err != nil {
+		return got.err
+	}
+	s.buf = s.buf[:copy(s.buf, s.buf[s.pos:])]
+	s.pos = 0
+	s.buf = append(slices.Grow(s.buf, min(max(n-len(s.buf), len(*got.p)), int(s.end-s.read))), *got.p...)
+	s.read += int64(len(*got.p))
+	s.fetch()
+	return nil
+}
+
+// fetch starts to read the block at s.read.
+func (s *source) fetch() {
+	n := min(s.block, s.end-s.read)
+	if n <= 0 {
+		return
+	}
+	ahead := make(chan fetched, 1) // the reader never waits to be heard
+	s.ahead = ahead
+	at := s.read
+	go func() {
+		p := blockPool.Get().(*[]byte)
+		*p = slices.Grow((*p)[:0], int(n))[:n]
+		ahead <- fetched{p, s.f.readFull(*p, at)}
+	}()
+}
+
+// skip passes over n bytes, at most rest. Blocks that lie wholly in them are not read, but for the one in flight.
+func (s *source) skip(n int64) {
+	if have := int64(len(s.buf) - s.pos); n > have {
+		s.buf, s.pos = s.buf[:0], 0
+		to := s.read + n - have
+		if n-have > s.block {
+			s.drain()
+			s.read = to
+			return
+		}
+		if got, err := s.peek(int(n - have)); err != nil || int64(len(got)) < n-have {
+			return // the next peek fails in the same way
+		}
+		n -= have
+	}
+	s.pos += int(n)
+}
+
+// drain waits for the block in flight and throws it away.
+func (s *source) drain() {
+	if s.ahead == nil {
+		return
+	}
+	_ = s.gate.idle(func() error {
+		blockPool.Put((<-s.ahead).p)
+		return nil
+	})
+	s.ahead = nil
+}
+
+// close waits for the read in flight.
+func (s *source) close() { s.drain() }
