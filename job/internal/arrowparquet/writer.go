@@ -1,0 +1,200 @@
+package arrowparquet
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/compress"
+	"github.com/parquet-go/parquet-go/compress/zstd"
+)
+
+// Options say how a file is laid out. The zero value is a good choice for most.
+type Options struct {
+	Codec        compress.Codec // of every page; nil: zstd at its default level
+	PageVersion  int            // of data pages: 1 or 2; 0: 1, which every reader knows
+	RowGroupRows int64          // rows in a row group; 0: 131072
+	PageBytes    int            // plain size at which a page ends, at most 64 MiB; 0: 1 MiB
+	PageRows     int            // rows at which a page ends, at most 1048576; 0: 20000
+
+	// Dictionary reports whether the leaf of a dotted path (`metadata.tags.list.element`)
+	// is dictionary-encoded; nil: none is. A column chunk whose dictionary outgrows
+	// DictionaryBytes (0: 1 MiB) goes on with plain pages.
+	Dictionary      func(path string) bool
+	DictionaryBytes int64
+
+	// PageStatistics repeats each page's smallest and largest value, in full, in its
+	// header. The page index, which is always written, has them truncated.
+	PageStatistics bool
+
+	CreatedBy string            // application that the footer names; empty: assent
+	KeyValues map[string]string // file metadata; written in the order of the keys
+}
+
+// Limits that keep the library's buffers, which are sized by them, in bounds.
+const (
+	maxPageBytes = 64 << 20
+	maxPageRows  = 1 << 20
+)
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Codec == nil {
+		o.Codec = &zstd.Codec{}
+	}
+	def := func(v, otherwise int64) int64 {
+		if v == 0 {
+			return otherwise
+		}
+		return v
+	}
+	o.PageVersion = int(def(int64(o.PageVersion), 1))
+	o.RowGroupRows = def(o.RowGroupRows, 128<<10)
+	o.PageBytes = int(def(int64(o.PageBytes), 1<<20))
+	o.PageRows = int(def(int64(o.PageRows), 20_000))
+	o.DictionaryBytes = def(o.DictionaryBytes, 1<<20)
+	if o.CreatedBy == "" {
+		o.CreatedBy = "assent"
+	}
+	switch {
+	case o.PageVersion != 1 && o.PageVersion != 2:
+		return o, fmt.Errorf("page version %d: neither 1 nor 2", o.PageVersion)
+	case o.RowGroupRows < 0, o.DictionaryBytes < 0:
+		return o, errors.New("negative size of row group or dictionary")
+	case o.PageRows < 0, o.PageRows > maxPageRows:
+		return o, fmt.Errorf("page of %d rows: not between 1 and %d", o.PageRows, maxPageRows)
+	case o.PageBytes < 0, o.PageBytes > maxPageBytes:
+		return o, fmt.Errorf("page size %d: not between 1 and %d bytes", o.PageBytes, maxPageBytes)
+	}
+	return o, nil
+}
+
+// Writer writes record batches of one schema to one file. It holds the encoded
+// pages of a row group, and no more, in memory. It is for one goroutine; an error
+// is final.
+type Writer struct {
+	schema   *arrow.Schema
+	file     *parquet.GenericWriter[any]
+	columns  []*column
+	fields   [][]*column // the leaves of each field
+	options  Options
+	rows     int64 // in the row group so far
+	finished error // why no more can be written
+}
+
+var errClosed = errors.New("writer is closed")
+
+// NewWriter returns a writer of a file to out, which it does not close. The error
+// is about the options, or about a type (ErrUnsupported).
+func NewWriter(out io.Writer, schema *arrow.Schema, options Options) (*Writer, error) {
+	options, err := options.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	parquetSchema, err := schemaOf(schema, options.Dictionary)
+	if err != nil {
+		return nil, err
+	}
+	config := []parquet.WriterOption{
+		parquetSchema,
+		parquet.Compression(options.Codec),
+		parquet.DataPageVersion(options.PageVersion),
+		parquet.DataPageStatistics(options.PageStatistics),
+		parquet.DictionaryMaxBytes(options.DictionaryBytes),
+		parquet.CreatedBy(options.CreatedBy, "1.0.0", "parquet-go"),
+		// Pages end where column.write says, by what they will hold. The library's own
+		// limit counts its bookkeeping too, up to 13 bytes a value; keep it out of reach.
+		parquet.PageBufferSize(4*options.PageBytes + 16*options.PageRows),
+	}
+	for key, value := range options.KeyValues {
+		config = append(config, parquet.KeyValueMetadata(key, value)) // the library sorts them
+	}
+	w := &Writer{schema: schema, options: options, file: parquet.NewGenericWriter[any](out, config...)}
+	for _, f := range schema.Fields() {
+		leaves := leavesOf(f)
+		for _, c := range leaves {
+			c.index = len(w.columns)
+			c.writer = w.file.ColumnWriters()[c.index]
+			c.pageBytes, c.pageRows = options.PageBytes, options.PageRows
+			c.dictionary = options.Dictionary != nil && options.Dictionary(c.path)
+			w.columns = append(w.columns, c)
+		}
+		w.fields = append(w.fields, leaves)
+	}
+	return w, nil
+}
+
+// Write appends the rows of a batch, whose schema must be the writer's. It keeps
+// no reference to the batch.
+func (w *Writer) Write(batch arrow.Record) error {
+	if w.finished != nil {
+		return w.finished
+	}
+	if err := w.write(batch); err != nil {
+		w.finished = err
+		return err
+	}
+	return nil
+}
+
+func (w *Writer) write(batch arrow.Record) error {
+	if s := batch.Schema(); s != w.schema && !s.Equal(w.schema) {
+		return errors.New("the batch's schema is not the file's")
+	}
+	for i, leaves := range w.fields {
+		for _, c := range leaves {
+			if err := c.bind(batch.Column(i)); err != nil {
+				return fmt.Errorf("%s: %w", c.path, err)
+			}
+		}
+	}
+	defer w.unbind()
+	for from := int64(0); from < batch.NumRows(); {
+		n := min(batch.NumRows()-from, w.options.RowGroupRows-w.rows)
+		for _, c := range w.columns {
+			if err := c.write(int(from), int(from+n)); err != nil {
+				return fmt.Errorf("%s: %w", c.path, err)
+			}
+		}
+		from += n
+		w.rows += n
+		if w.rows == w.options.RowGroupRows {
+			if err := w.flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (w *Writer) unbind() {
+	for _, c := range w.columns {
+		clear(c.arrays)
+		c.value = nil
+	}
+}
+
+// flush ends the row group.
+func (w *Writer) flush() error {
+	for _, c := range w.columns {
+		if err := c.endPage(); err != nil {
+			return fmt.Errorf("%s: %w", c.path, err)
+		}
+	}
+	w.rows = 0
+	return w.file.Flush()
+}
+
+// Close writes the last row group and the footer. A file without rows is a valid
+// one, without row groups.
+func (w *Writer) Close() error {
+	if w.finished != nil {
+		return w.finished
+	}
+	w.finished = errClosed
+	if err := w.flush(); err != nil {
+		return err
+	}
+	return w.file.Close()
+}
