@@ -2,6 +2,7 @@ package objstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -105,7 +106,7 @@ func (w *fileWriter) Finish(ctx context.Context) error {
 // flush makes the temporary file's content durable and closes it. Unless it is
 // zero, modified becomes the file's modification time.
 func (w *fileWriter) flush(ctx context.Context, modified time.Time) error {
-	err := ctx.Err()
+	err := cmp.Or(ctx.Err(), w.ctx.Err())
 	if w.f == nil {
 		err = fs.ErrClosed
 	}
@@ -168,7 +169,7 @@ func (s *fileStore) Put(ctx context.Context, name string, data []byte, cond Cond
 
 func (s *fileStore) put(ctx context.Context, name string, data []byte, cond Condition) (Object, error) {
 	p, err := s.path(name)
-	if err != nil {
+	if err := cmp.Or(err, ctx.Err()); err != nil {
 		return Object{}, err
 	}
 	dir := filepath.Dir(p)
@@ -227,7 +228,7 @@ func (s *fileStore) Delete(ctx context.Context, obj Object) error {
 
 func (s *fileStore) delete(ctx context.Context, obj Object) error {
 	p, err := s.path(obj.Name)
-	if err != nil {
+	if err := cmp.Or(err, ctx.Err()); err != nil {
 		return err
 	}
 	dir := filepath.Dir(p)
@@ -262,17 +263,8 @@ func (s *fileStore) Promote(ctx context.Context, from, to, last string) error {
 
 func (s *fileStore) promote(ctx context.Context, from, to, last string) error {
 	src, err := s.path(from)
-	if err != nil {
-		return err
-	}
-	dst, err := s.path(to)
-	if err != nil {
-		return err
-	}
-	if err := checkName(last); err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
+	dst, err2 := s.path(to)
+	if err := cmp.Or(err, err2, checkName(last), ctx.Err()); err != nil {
 		return err
 	}
 	if _, err := statFile(filepath.Join(dst, filepath.FromSlash(last)), last); err == nil {

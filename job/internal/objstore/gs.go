@@ -46,7 +46,6 @@ func (c *gsClient) open(ctx context.Context, loc Location) (Store, error) {
 		client, err := storage.NewClient(context.WithoutCancel(ctx),
 			option.WithScopes(storage.ScopeReadWrite),
 			option.WithUserAgent("assent"),
-			storage.WithJSONReads(),
 			storage.WithDisabledClientMetrics())
 		if err != nil {
 			return nil, wrap(loc.String(), "open", err)
@@ -80,6 +79,8 @@ type gsStore struct {
 	root   Location
 }
 
+// handle reads what is stored, also where that has a Content-Encoding (which
+// the client can only do with XML reads, its default).
 func (s *gsStore) handle(name string) *storage.ObjectHandle {
 	return s.bucket.Object(s.key(name)).ReadCompressed(true)
 }
@@ -92,7 +93,7 @@ func (s *gsStore) list(ctx context.Context, prefix, delimiter string) (objects [
 	if prefix != "" {
 		q.Prefix = base + prefix + "/"
 	}
-	if err := q.SetAttrSelection([]string{"Prefix", "Name", "Size", "Generation", "CRC32C", "Created"}); err != nil {
+	if err := q.SetAttrSelection([]string{"Name", "Size", "Generation", "CRC32C", "Created"}); err != nil {
 		return nil, nil, err
 	}
 	for it := s.bucket.Objects(ctx, q); ; {

@@ -107,7 +107,7 @@ func Acquire(ctx context.Context, store Store, name string, holder Holder, opts 
 		}
 		l := &Lease{store: store, name: name, opts: opts, holder: holder, obj: obj}
 		l.ctx, l.cancel = context.WithCancelCause(ctx)
-		l.expiry = time.AfterFunc(l.left(began), func() { l.lost("not renewed in time") })
+		l.expiry = time.AfterFunc(l.left(began), func() { _ = l.lost("not renewed in time") })
 		renewals, stop := context.WithCancel(context.WithoutCancel(ctx))
 		l.stop = stop
 		l.done.Go(func() { l.renew(renewals) })
@@ -159,8 +159,10 @@ func (l *Lease) left(began time.Time) time.Duration {
 	return l.opts.TTL - l.opts.Interval - time.Since(began)
 }
 
-func (l *Lease) lost(why string) {
-	l.cancel(fmt.Errorf("%w: %s: %s", ErrLeaseLost, l.store.URI(l.name), why))
+func (l *Lease) lost(why string) error {
+	err := fmt.Errorf("%w: %s: %s", ErrLeaseLost, l.store.URI(l.name), why)
+	l.cancel(err)
+	return err
 }
 
 // renew renews the lease every Interval until ctx ends or it is another's.
@@ -201,8 +203,7 @@ func (l *Lease) beat(ctx context.Context) error {
 		}
 	}
 	if errors.Is(err, ErrPrecondition) {
-		l.lost("taken over")
-		return context.Cause(l.ctx)
+		return l.lost("taken over")
 	} else if err != nil {
 		return err
 	}

@@ -1,0 +1,34 @@
+package objstore_test
+
+import (
+	"testing"
+
+	"assent/job/internal/objstore"
+	"assent/job/internal/objstore/storetest"
+)
+
+func open(t testing.TB, uri string) objstore.Store {
+	t.Helper()
+	opener := new(objstore.Opener)
+	t.Cleanup(func() { opener.Close() })
+	s, err := opener.Open(t.Context(), uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestFileConformance(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) objstore.Store { return open(t, t.TempDir()+"/root") })
+}
+
+func TestGSConformance(t *testing.T) {
+	for name, prefix := range map[string]string{"bucket": "", "prefix": "/some/prefix"} {
+		t.Run(name, func(t *testing.T) {
+			storetest.Run(t, func(t *testing.T) objstore.Store {
+				storetest.FakeGCS(t)
+				return open(t, "gs://"+storetest.Bucket+prefix)
+			})
+		})
+	}
+}

@@ -1,0 +1,209 @@
+package storetest
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/fsouza/fake-gcs-server/fakestorage"
+)
+
+// Bucket is the bucket that a fake GCS has from the start.
+const Bucket = "bucket"
+
+// GCS is a fake of Google Cloud Storage in memory, for the official client.
+//
+// It is fake-gcs-server behind a handler that adds what that lacks: the
+// preconditions of deletes and copies (it ignores ifGenerationMatch there),
+// and faults.
+type GCS struct {
+	Host string // for STORAGE_EMULATOR_HOST
+
+	fake *fakestorage.Server
+	http *httptest.Server
+
+	state    sync.Mutex // makes a precondition and its operation one step
+	mu       sync.Mutex // guards:
+	requests []string
+	fault    Fault
+	at       int
+}
+
+// Fault is what a fake GCS does wrong, beginning at some request.
+type Fault int
+
+const (
+	NoFault     Fault = iota
+	CrashBefore       // that request and all after it are refused for good
+	CrashAfter        // that request is carried out but answered with a refusal, all after it are refused
+	LoseAnswer        // that request is carried out but answered with 503: the client repeats it
+	Busy              // that request is answered with 503: the client repeats it
+	Forbid            // that request is answered with 403
+	CutShort          // the answer's body ends in its middle
+)
+
+// FakeGCS starts a fake for the duration of the test and points the official
+// client at it through STORAGE_EMULATOR_HOST, so the test cannot be parallel.
+func FakeGCS(t testing.TB, buckets ...string) *GCS {
+	t.Helper()
+	g, err := newGCS(buckets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(g.stop)
+	t.Setenv("STORAGE_EMULATOR_HOST", g.Host)
+	return g
+}
+
+// StartGCS starts a fake with Bucket and the others named. host is a value for
+// STORAGE_EMULATOR_HOST.
+func StartGCS(buckets ...string) (host string, stop func(), err error) {
+	g, err := newGCS(buckets)
+	if err != nil {
+		return "", nil, err
+	}
+	return g.Host, g.stop, nil
+}
+
+func newGCS(buckets []string) (*GCS, error) {
+	fake, err := fakestorage.NewServerWithOptions(fakestorage.Options{
+		NoListener: true,
+		Writer:     io.Discard,
+		PublicHost: "127.0.0.1", // whose paths it takes for the XML API's
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start fake GCS: %w", err)
+	}
+	for _, name := range append([]string{Bucket}, buckets...) {
+		fake.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: name})
+	}
+	g := &GCS{fake: fake}
+	g.http = httptest.NewServer(g)
+	g.Host = strings.TrimPrefix(g.http.URL, "http://")
+	return g, nil
+}
+
+func (g *GCS) stop() {
+	g.http.CloseClientConnections()
+	g.http.Close()
+	g.fake.Stop()
+}
+
+// Inject makes request number at, counted from 0 from now on, go wrong.
+func (g *GCS) Inject(fault Fault, at int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.fault, g.at, g.requests = fault, at, nil
+}
+
+// Requests lists the requests since Inject.
+func (g *GCS) Requests() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return append([]string(nil), g.requests...)
+}
+
+// PutObject stores an object by the back door, whatever its name.
+func (g *GCS) PutObject(bucket, name string, content []byte) {
+	g.fake.CreateObject(fakestorage.Object{
+		ObjectAttrs: fakestorage.ObjectAttrs{BucketName: bucket, Name: name},
+		Content:     content,
+	})
+}
+
+// begin counts a request and tells how it goes.
+func (g *GCS) begin(r *http.Request) Fault {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	i := len(g.requests)
+	g.requests = append(g.requests, r.Method+" "+r.URL.Path)
+	switch {
+	case i == g.at:
+		return g.fault
+	case i > g.at && (g.fault == CrashBefore || g.fault == CrashAfter):
+		return CrashBefore
+	}
+	return NoFault
+}
+
+func (g *GCS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch g.begin(r) {
+	case CrashBefore:
+		refuse(w, http.StatusBadRequest)
+	case CrashAfter:
+		g.serve(httptest.NewRecorder(), r)
+		refuse(w, http.StatusBadRequest)
+	case LoseAnswer:
+		g.serve(httptest.NewRecorder(), r)
+		refuse(w, http.StatusServiceUnavailable)
+	case Busy:
+		refuse(w, http.StatusServiceUnavailable)
+	case Forbid:
+		refuse(w, http.StatusForbidden)
+	case CutShort:
+		answer := httptest.NewRecorder()
+		g.serve(answer, r)
+		for key, values := range answer.Header() {
+			w.Header()[key] = values
+		}
+		w.WriteHeader(answer.Code)
+		body := answer.Body.Bytes()
+		w.Write(body[:len(body)/2]) // fewer than Content-Length: the server closes the connection
+	default:
+		g.serve(w, r)
+	}
+}
+
+func refuse(w http.ResponseWriter, status int) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	fmt.Fprintf(w, `{"error":{"code":%d,"message":"injected","errors":[{"reason":"injected","message":"injected"}]}}`, status)
+}
+
+// serve answers as GCS would.
+func (g *GCS) serve(w http.ResponseWriter, r *http.Request) {
+	g.state.Lock()
+	defer g.state.Unlock()
+	if bucket, name, ok := conditional(r); ok {
+		want, err := strconv.ParseInt(r.URL.Query().Get("ifGenerationMatch"), 10, 64)
+		if err != nil {
+			refuse(w, http.StatusBadRequest)
+			return
+		}
+		var generation int64
+		if obj, err := g.fake.GetObject(bucket, name); err == nil {
+			generation = obj.Generation
+		}
+		if generation != want && !(generation == 0 && r.Method == http.MethodDelete) {
+			refuse(w, http.StatusPreconditionFailed)
+			return
+		}
+	}
+	g.fake.HTTPHandler().ServeHTTP(w, r)
+}
+
+// conditional returns the object that a delete or copy would change, if the
+// request has a generation precondition.
+func conditional(r *http.Request) (bucket, name string, ok bool) {
+	if !r.URL.Query().Has("ifGenerationMatch") {
+		return "", "", false
+	}
+	// Names are escaped: the slashes here are the path's own.
+	p := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/storage/v1/b/"), "/")
+	switch {
+	case r.Method == http.MethodDelete && len(p) == 3:
+	case r.Method == http.MethodPost && len(p) == 8 && p[3] == "rewriteTo":
+		p = p[5:]
+	default:
+		return "", "", false
+	}
+	bucket, err1 := url.PathUnescape(p[0])
+	name, err2 := url.PathUnescape(p[2])
+	return bucket, name, err1 == nil && err2 == nil
+}
