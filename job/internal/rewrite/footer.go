@@ -244,7 +244,7 @@ func (f *File) parseGroups() error {
 		f.rows += n
 		f.groups = append(f.groups, rowGroup{raw: raw, rows: n})
 	}
-	if f.rows != rows {
+	if f.rows != rows && rows != 0 { // some writers left it at 0
 		return corruptf("%d rows in the footer, %d in its row groups", rows, f.rows)
 	}
 	return nil

@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"errors"
+	"hash/crc32"
 
 	"assent/job/internal/rewrite/codec"
 	"assent/job/internal/rewrite/thrift"
@@ -58,6 +59,12 @@ func (h *pageHeader) dictCoded() bool {
 }
 
 func (h *pageHeader) data() bool { return h.kind == pageData || h.kind == pageDataV2 }
+
+// checksum returns the CRC-32 of a page body as it stands in the file.
+func checksum(body []byte) uint32 { return crc32.ChecksumIEEE(body) }
+
+// maxPageBytes is the most that a header's size fields can say.
+const maxPageBytes = 1<<31 - 1
 
 // maxHeader bounds a page header. Some writers put long minima and maxima there.
 const maxHeader = 16 << 20
@@ -245,9 +252,11 @@ type headerOut struct {
 	crc           uint32
 	values        int
 	encoding      encodingID
-	nulls, rows   int // V2
-	repLen        int // V2
-	defLen        int // V2
+	repEncoding   encodingID // V1
+	defEncoding   encodingID // V1
+	nulls, rows   int        // V2
+	repLen        int        // V2
+	defLen        int        // V2
 	uncompressed  bool
 	sorted        thrift.Type // dictionary
 }
@@ -275,8 +284,8 @@ func (h *headerOut) append(dst []byte) []byte {
 	switch h.kind {
 	case pageData:
 		i32(2, int32(h.encoding))
-		i32(3, int32(encRLE))
-		i32(4, int32(encRLE))
+		i32(3, int32(h.defEncoding))
+		i32(4, int32(h.repEncoding))
 	case pageDictionary:
 		i32(2, int32(h.encoding))
 		if h.sorted != thrift.Stop {

@@ -2,7 +2,6 @@ package rewrite
 
 import (
 	"errors"
-	"hash/crc32"
 	"io"
 
 	"assent/job/internal/rewrite/thrift"
@@ -17,8 +16,9 @@ type walk struct {
 	page  int   // number of the current page, -1 before the first
 	seen  int64 // values of the data pages up to and including the current one
 	h     pageHeader
-	at    int64 // file offset of the current page's header
-	rest  int   // bytes of the current page that are not yet taken
+	at    int64  // file offset of the current page's header
+	rest  int    // bytes of the current page that are not yet taken
+	head  []byte // the current page's header as it stands
 }
 
 func newWalk(f *File, g *gate, c *chunk) *walk {
@@ -76,6 +76,7 @@ func (w *walk) header() error {
 		}
 		err = w.h.parse(b)
 		if err == nil {
+			w.head = append(w.head[:0], b[:w.h.length]...)
 			w.src.skip(int64(w.h.length))
 			return nil
 		}
@@ -94,7 +95,7 @@ func (w *walk) body() ([]byte, error) {
 	}
 	w.src.pos += len(b)
 	w.rest = 0
-	if w.h.hasCRC && crc32.ChecksumIEEE(b) != w.h.crc {
+	if w.h.hasCRC && checksum(b) != w.h.crc {
 		return nil, corruptf("checksum differs")
 	}
 	return b, nil

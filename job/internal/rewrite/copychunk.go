@@ -1,0 +1,124 @@
+package rewrite
+
+import (
+	"io"
+
+	"assent/job/internal/rewrite/thrift"
+)
+
+// A copied is a column chunk that lost no row. Its pages are written as they stand.
+type copied struct {
+	size, rawSize int64
+	first         int64 // of the input: where its pages begin
+	dict          bool
+	data          int64   // offset of the first data page in the chunk
+	pages         []int64 // offsets of the data pages in the chunk
+	sizes         []int32
+}
+
+// copyChunk copies the pages of a chunk, with all checks that reading them would make of what stands around the values:
+// headers, sizes, checksums, the number of values.
+func copyChunk(w *walk, out io.Writer, pages *Pages) (*copied, error) {
+	c := &copied{first: w.chunk.start}
+	for {
+		err := w.next()
+		if err == io.EOF {
+			return c, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case w.h.kind == pageDictionary:
+			c.dict = true
+		case w.h.data():
+			if len(c.pages) == 0 {
+				c.data = c.size
+			}
+			c.pages = append(c.pages, c.size)
+			c.sizes = append(c.sizes, int32(w.h.length+w.h.size))
+			pages.Copied++
+		}
+		c.size += int64(w.h.length + w.h.size)
+		c.rawSize += int64(w.h.length + w.h.rawSize)
+		if _, err := out.Write(w.head); err != nil {
+			return nil, err
+		}
+		body, err := w.body()
+		if err != nil {
+			return nil, err
+		}
+		if _, err := out.Write(body); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// metadata returns the ColumnChunk of the copy, which begins at start. References to indexes and bloom filter are removed.
+func (c *copied) metadata(in *chunk, start int64, ordered bool) thrift.Struct {
+	meta := append(thrift.Struct{}, in.meta...)
+	meta.Set(thrift.Int64Field(cmTotalCompressedSize, c.size))
+	meta.Set(thrift.Int64Field(cmTotalUncompressedSize, c.rawSize))
+	meta.Set(thrift.Int64Field(cmDataPageOffset, start+c.data))
+	meta.Delete(cmIndexPageOffset, cmDictionaryPageOffset, cmBloomFilterOffset, cmBloomFilterLength)
+	if c.dict {
+		meta.Set(thrift.Int64Field(cmDictionaryPageOffset, start))
+	}
+	if st, err := meta.Struct(cmStatistics); err == nil && st != nil && !ordered {
+		// Without column_orders these mean nothing (parquet.thrift, ColumnOrder); the output has them.
+		st.Delete(stMaxValue, stMinValue, stMaxExact, stMinExact)
+		meta.Set(thrift.StructField(cmStatistics, st))
+	}
+	return chunkStruct(in, meta, start)
+}
+
+// chunkStruct returns the ColumnChunk around meta, without references to indexes.
+func chunkStruct(in *chunk, meta thrift.Struct, start int64) thrift.Struct {
+	s := append(thrift.Struct{}, in.raw...)
+	s.Delete(ccOffsetIndexOffset, ccOffsetIndexLength, ccColumnIndexOffset, ccColumnIndexLength)
+	offset, err := in.raw.Int(ccFileOffset, 0)
+	if err == nil && offset != 0 {
+		offset = start
+	}
+	s.Set(thrift.Int64Field(ccFileOffset, offset))
+	s.Set(thrift.StructField(ccMetaData, meta))
+	return s
+}
+
+// metadata returns the ColumnChunk of a chunk that lost rows and begins at start. Nothing of the input's is kept but what
+// names no row: type, path, codec.
+func (c *chunkOut) metadata(in *chunk, start int64) thrift.Struct {
+	var meta thrift.Struct
+	for _, id := range []int16{cmType, cmPath, cmCodec} {
+		if f, ok := in.meta.Get(id); ok {
+			meta = append(meta, f)
+		}
+	}
+	var encodings, stats []byte
+	all := c.encodings()
+	for _, e := range all {
+		encodings = thrift.AppendInt(encodings, int64(e))
+	}
+	for _, k := range c.kinds {
+		s := thrift.Struct{thrift.Int32Field(1, int32(k.kind)), thrift.Int32Field(2, int32(k.encoding)), thrift.Int32Field(3, k.n)}
+		stats = s.Append(stats)
+	}
+	meta.Set(thrift.ListField(cmEncodings, thrift.I32, len(all), encodings))
+	meta.Set(thrift.Int64Field(cmNumValues, c.values))
+	meta.Set(thrift.Int64Field(cmTotalUncompressedSize, c.rawSize))
+	meta.Set(thrift.Int64Field(cmTotalCompressedSize, c.size))
+	meta.Set(thrift.Int64Field(cmDataPageOffset, start+c.data))
+	if c.dict {
+		meta.Set(thrift.Int64Field(cmDictionaryPageOffset, start))
+	}
+	if st := c.statistics(); len(st) > 0 {
+		meta.Set(thrift.StructField(cmStatistics, st))
+	}
+	meta.Set(thrift.ListField(cmEncodingStats, thrift.StrucT, len(c.kinds), stats))
+	outer := *in
+	outer.raw = nil
+	if f, ok := in.raw.Get(ccFileOffset); ok {
+		outer.raw = thrift.Struct{f}
+	}
+	return chunkStruct(&outer, meta, start)
+}

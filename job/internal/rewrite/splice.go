@@ -1,0 +1,467 @@
+package rewrite
+
+import "io"
+
+// A splice writes one column chunk without its dropped rows.
+//
+// It goes through the pages once: a page without a kept row is passed over, one that lost no row is copied, of the others the
+// kept slots are gathered in a draft, which becomes a page when it is about as large as the input's pages are.
+//
+// Where the chunk has a dictionary, the entries that kept rows use are not known before all dictionary-coded pages have been
+// seen. Up to the first page that is not dictionary-coded, therefore, pages are held back; the dictionary is settled there and
+// written, then the pages that were held. If the budget does not allow to hold them all, the walk goes back to the first one
+// that was not. What is written is the same.
+type splice struct {
+	f     *File
+	col   *Column
+	chunk *chunk
+	sel   *Selection
+	task  *task
+	out   *chunkOut
+	walk  *walk
+	given *givenBounds
+	state
+	filter filter
+	draft  *draft
+	enc    encoder
+	dict   *pruned
+
+	hold     bool // the dictionary is not settled
+	held     []*draft
+	heldSize int64
+	overflow bool // held is not all of it
+	resume   mark
+	plainAt  int // number of the first page that is not dictionary-coded, once the dictionary is settled
+	look     draft
+}
+
+// state is what changes from page to page, and goes back to what it was if the walk does.
+type state struct {
+	rows     int64 // that begin on the pages seen
+	carry    bool  // the last one is kept
+	pages    Pages
+	maxRaw   int // of the data pages seen
+	maxSlots int
+}
+
+// A mark is a place in the input at which the walk can begin again: before a page that begins with a row.
+type mark struct {
+	at   int64
+	page int
+	seen int64
+	state
+}
+
+// An input is a data page of the input. The body of one that is not loaded is still to be taken from the walk.
+type input struct {
+	h         pageHeader
+	mark      mark // state not set
+	body      []byte
+	loaded    bool
+	p         dataPage
+	starts    int  // rows that begin on it
+	continues bool // it begins within a row
+}
+
+// run splices the chunk.
+func (s *splice) run() error {
+	s.filter = filter{col: s.col, carries: s.f.app.carriesDelta()}
+	s.draft = &draft{}
+	s.plainAt = -1
+	cur, next := &input{}, &input{}
+	for {
+		again, err := s.pass(cur, next)
+		if err != nil {
+			return err
+		}
+		if !again {
+			break
+		}
+	}
+	if s.rows != s.sel.rows {
+		return corruptf("%d rows where the row group has %d", s.rows, s.sel.rows)
+	}
+	return nil
+}
+
+// pass goes through the pages from where the walk stands. It reports whether the walk went back and another pass is due.
+func (s *splice) pass(cur, next *input) (again bool, err error) {
+	err = s.read(cur)
+	for err == nil {
+		if s.hold && !cur.h.dictCoded() {
+			s.plainAt = cur.mark.page
+			if again, err := s.settle(); again || err != nil {
+				return again, err
+			}
+		}
+		continued := false
+		var nextErr error
+		ahead := s.ahead(cur)
+		if ahead {
+			nextErr = s.read(next)
+			continued = nextErr == nil && next.continues
+			if nextErr != nil && nextErr != io.EOF {
+				return false, nextErr
+			}
+		}
+		if err := s.page(cur, continued); err != nil {
+			return false, err
+		}
+		if ahead {
+			cur, next, err = next, cur, nextErr
+		} else {
+			err = s.read(cur)
+		}
+	}
+	if err != io.EOF {
+		return false, err
+	}
+	if err := s.flush(); err != nil {
+		return false, err
+	}
+	if s.hold {
+		s.plainAt = s.walk.page + 1
+		return s.settle()
+	}
+	return false, nil
+}
+
+// ahead reports whether where the page's last row ends is known only from the next page.
+func (s *splice) ahead(in *input) bool { return s.col.MaxRep > 0 && in.h.kind == pageData }
+
+// read reads the next data page that is not empty, and the dictionary on the way. io.EOF is the end.
+func (s *splice) read(in *input) error {
+	w := s.walk
+	for {
+		seen := w.seen
+		if err := w.next(); err != nil {
+			return err
+		}
+		switch {
+		case w.h.kind == pageDictionary:
+			if err := s.dictionary(); err != nil {
+				return err
+			}
+		case w.h.data() && w.h.values > 0:
+			in.h, in.loaded, in.continues = w.h, false, false
+			in.mark = mark{at: w.at, page: w.page, seen: seen}
+			return s.prepare(in)
+		}
+	}
+}
+
+// prepare counts the rows of a page, for which the levels may have to be decoded.
+func (s *splice) prepare(in *input) error {
+	switch {
+	case s.col.MaxRep == 0:
+		in.starts = in.h.values
+		return nil
+	case in.h.kind == pageDataV2:
+		in.starts = in.h.rows
+		return nil
+	}
+	body, err := s.walk.body()
+	if err != nil {
+		return err
+	}
+	in.body = append(in.body[:0], body...)
+	if err := in.p.load(&s.enc.codec, s.col, s.chunk.codec, &in.h, in.body); err != nil {
+		return err
+	}
+	in.loaded, in.starts, in.continues = true, in.p.starts, in.p.reps[0] != 0
+	return nil
+}
+
+// load makes sure that in is loaded.
+func (s *splice) load(in *input) error {
+	if in.loaded {
+		return nil
+	}
+	body, err := s.walk.body()
+	if err != nil {
+		return err
+	}
+	in.loaded = true
+	return in.p.load(&s.enc.codec, s.col, s.chunk.codec, &in.h, body)
+}
+
+func (s *splice) dictionary() error {
+	body, err := s.walk.body()
+	if err != nil {
+		return err
+	}
+	if s.dict != nil {
+		return nil // the walk went back
+	}
+	plain, err := loadDictionary(&s.enc.codec, nil, s.chunk.codec, &s.walk.h, body)
+	if err != nil {
+		return err
+	}
+	if s.dict, err = newPruned(s.col, plain, &s.walk.h); err != nil {
+		return err
+	}
+	s.filter.dict, s.hold = s.dict, true
+	return nil
+}
+
+// page does what has to be done with a page. continued says that its last row goes on in the next one.
+func (s *splice) page(in *input, continued bool) error {
+	lo, hi := s.rows, s.rows+int64(in.starts)
+	if hi > s.sel.rows || in.continues && (lo == 0 || in.h.kind == pageDataV2) {
+		return corruptf("the rows of the pages are not those of the row group")
+	}
+	in.mark.state = s.state
+	kept := s.sel.CountRange(lo, hi)
+	carried := in.continues && s.carry
+	s.rows = hi
+	if in.starts > 0 {
+		s.carry = s.sel.Kept(hi - 1)
+	}
+	s.maxRaw, s.maxSlots = max(s.maxRaw, in.h.rawSize), max(s.maxSlots, in.h.values)
+	sequential := s.filter.carries && in.h.encoding == encDeltaBytes
+	if in.h.dictCoded() && s.dict == nil {
+		s.dict = &pruned{col: s.col, settled: true}
+		s.filter.dict = s.dict
+	}
+	open := continued && s.carry
+	switch {
+	case kept == 0 && !carried && !sequential:
+		s.pages.Dropped++
+		return nil
+	case kept == int64(in.starts) && !in.continues && !open && !sequential && !s.late(in):
+		return s.whole(in, lo)
+	}
+	return s.mixed(in, lo, kept, carried, open)
+}
+
+// late reports whether the page is dictionary-coded although one before it was not, so that its entries were not seen when
+// the dictionary was settled. It becomes PLAIN.
+func (s *splice) late(in *input) bool {
+	return in.h.dictCoded() && s.plainAt >= 0 && in.mark.page > s.plainAt
+}
+
+// whole hands on a page that lost no row.
+func (s *splice) whole(in *input, lo int64) error {
+	if err := s.flush(); err != nil {
+		return err
+	}
+	d := s.draft
+	d.whole, d.h, d.from, d.first = true, in.h, in.mark, lo
+	d.form = form{v2: in.h.kind == pageDataV2, encoding: in.h.encoding}
+	d.rows, d.slots = in.starts, in.h.values
+	body := in.body
+	if !in.loaded {
+		var err error
+		if body, err = s.walk.body(); err != nil {
+			return err
+		}
+	}
+	d.body = append(d.body[:0], body...)
+	if err := s.survey(in, d, lo); err != nil {
+		return err
+	}
+	return s.emit()
+}
+
+// survey finds out the bounds and the count of values of a page that is copied: as the input states them, or from its values
+// where these are wanted anyhow or cheap to have (those of a fixed width).
+func (s *splice) survey(in *input, d *draft, lo int64) error {
+	var err error
+	switch {
+	case in.h.dictCoded():
+	case s.out.bloom == nil && s.given.page(d, in):
+		return nil
+	case s.out.bloom == nil && s.col.Physical == ByteArray && s.col.order != orderNone:
+		d.bounds.incomplete = true
+		d.uncounted = !d.v2 && s.col.MaxDef > 0
+		d.count = in.h.values
+		if d.v2 {
+			d.count -= in.h.nulls
+		}
+		return nil
+	}
+	if !in.loaded {
+		if err = in.p.load(&s.enc.codec, s.col, s.chunk.codec, &in.h, d.body); err != nil {
+			return err
+		}
+		in.loaded = true
+	}
+	look := &s.look
+	look.reset()
+	look.form = d.form
+	if err = s.filter.append(look, &in.p, s.sel.words, lo, false); err != nil {
+		return err
+	}
+	d.count = look.count
+	d.bounds, look.bounds = look.bounds, d.bounds
+	if !in.h.dictCoded() {
+		s.out.bloom.addDraft(look, s.col)
+	}
+	return nil
+}
+
+// mixed gathers the kept slots of a page.
+func (s *splice) mixed(in *input, lo, kept int64, carried, open bool) error {
+	if err := s.load(in); err != nil {
+		return err
+	}
+	if in.p.starts != in.starts {
+		return corruptf("%d rows in a page that says %d", in.p.starts, in.starts)
+	}
+	want := form{v2: in.h.kind == pageDataV2, encoding: in.h.encoding}
+	if s.late(in) {
+		want.encoding = encPlain
+	}
+	if s.draft.slots > 0 && s.draft.form != want {
+		switch {
+		case !carried:
+			if err := s.flush(); err != nil {
+				return err
+			}
+		case s.draft.v2 != want.v2:
+			return corruptf("the page versions differ within a row")
+		default:
+			s.draft.toPlain(s.col, s.dict)
+		}
+	}
+	if s.draft.slots == 0 {
+		s.draft.form, s.draft.from = want, in.mark
+	}
+	if err := s.filter.append(s.draft, &in.p, s.sel.words, lo, carried); err != nil {
+		return err
+	}
+	if kept == 0 && !carried {
+		s.pages.Dropped++ // was only decoded for the sake of the next one
+		return nil
+	}
+	s.pages.Filtered++
+	if !open && (s.draft.size >= s.maxRaw/4*3 || s.draft.slots >= s.maxSlots/4*3) {
+		return s.flush()
+	}
+	return nil
+}
+
+// flush hands on the draft, unless it is empty.
+func (s *splice) flush() error {
+	if s.draft.slots == 0 {
+		return nil
+	}
+	return s.emit()
+}
+
+// emit writes the draft, or holds it back while the dictionary is not settled.
+func (s *splice) emit() error {
+	d := s.draft
+	if !s.hold {
+		err := s.write(d)
+		d.reset()
+		return err
+	}
+	if !s.overflow {
+		if n := d.memory(); s.task.tryHold(n) {
+			s.heldSize += n
+			s.held = append(s.held, d)
+			s.draft = &draft{}
+			return nil
+		}
+		s.overflow, s.resume = true, d.from
+	}
+	d.reset()
+	return nil
+}
+
+// settle fixes the dictionary, writes it and what was held. It reports whether the walk went back to what could not be held.
+func (s *splice) settle() (again bool, err error) {
+	s.hold = false
+	s.dict.settle()
+	again = s.overflow
+	if again {
+		s.draft.reset()
+		s.walk.resumeAt(s.resume.at, s.resume.page, s.resume.seen)
+		s.state = s.resume.state
+	}
+	if err := s.writeDictionary(); err != nil {
+		return false, err
+	}
+	for i, d := range s.held {
+		if err := s.write(d); err != nil {
+			return false, err
+		}
+		s.held[i] = nil
+	}
+	s.task.unhold(s.heldSize)
+	s.held, s.heldSize = nil, 0
+	return again, nil
+}
+
+func (s *splice) writeDictionary() error {
+	d := s.dict
+	if d.kept == 0 {
+		return nil
+	}
+	e := &s.enc
+	var err error
+	if e.raw, err = d.appendUsed(e.raw[:0]); err != nil {
+		return err
+	}
+	if e.body, err = e.codec.Compress(e.body[:0], s.chunk.codec, e.raw); err != nil {
+		return err
+	}
+	header := headerOut{kind: pageDictionary, rawSize: len(e.raw), values: d.kept, encoding: d.encoding, sorted: d.sorted}
+	if err := e.finish(&header); err != nil {
+		return err
+	}
+	s.out.bloom.addDictionary(d)
+	return s.out.dictionaryPage(e, &header)
+}
+
+// write writes a page.
+func (s *splice) write(d *draft) error {
+	dictCoded := d.encoding == encRLEDictionary || d.encoding == encPlainDictionary
+	if d.whole && dictCoded && !s.dict.identity {
+		return s.recode(d)
+	}
+	if d.whole {
+		s.pages.Copied++
+		return s.copyPage(d)
+	}
+	dictLen := 0
+	switch {
+	case dictCoded && s.dict.kept == 0:
+		d.encoding = encPlain // no values, so there is nothing to look up
+	case dictCoded:
+		s.dict.remap(d.indices)
+		dictLen = s.dict.kept
+	default:
+		s.out.bloom.addDraft(d, s.col)
+	}
+	raw, err := s.enc.encode(d, s.col, s.chunk.codec, dictLen)
+	if err != nil {
+		return err
+	}
+	return s.out.dataPage(s.enc.head, s.enc.body, raw, d)
+}
+
+// recode writes a page that lost no row, but some of its dictionary.
+func (s *splice) recode(d *draft) error {
+	var p dataPage
+	if err := p.load(&s.enc.codec, s.col, s.chunk.codec, &d.h, d.body); err != nil {
+		return err
+	}
+	re := draft{form: d.form}
+	if err := s.filter.append(&re, &p, s.sel.words, d.first, false); err != nil {
+		return err
+	}
+	s.pages.Filtered++
+	return s.write(&re)
+}
+
+// copyPage writes a page whose body stays as it is. Its header is made anew, without statistics.
+func (s *splice) copyPage(d *draft) error {
+	h := &d.h
+	out := headerOut{kind: h.kind, rawSize: h.rawSize, size: len(d.body), values: h.values, encoding: h.encoding,
+		repEncoding: h.repEncoding, defEncoding: h.defEncoding, nulls: h.nulls, rows: h.rows, repLen: h.repLen, defLen: h.defLen,
+		uncompressed: !h.compressed, crc: checksum(d.body)}
+	s.enc.head = out.append(s.enc.head[:0])
+	return s.out.dataPage(s.enc.head, d.body, h.rawSize, d)
+}
