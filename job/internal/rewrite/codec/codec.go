@@ -8,8 +8,11 @@
 package codec
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strconv"
 )
 
@@ -57,24 +60,84 @@ func (id ID) Supported() bool {
 // must not be used by two goroutines at a time; it owns no goroutine and needs no
 // closing, so it may live in a sync.Pool.
 type Codec struct {
+	decoders
+	encoders
+	src bytes.Reader // what a decoder of streams reads
+	out sliceWriter  // what an encoder of streams writes
 }
 
+// slack is how much room past the end lets decoders copy in whole words.
+const slack = 32
+
 // Decompress appends to dst the rawSize bytes that src holds and returns the
-// extended slice. Reserve the room (slices.Grow) to have no allocation, and pass
-// dst[:0] to reuse a buffer; src and dst must not overlap. An Uncompressed body
-// is copied.
+// extended slice; src and dst must not overlap. Pass dst[:0] to reuse a buffer: it
+// grows once, by a little more than rawSize. An Uncompressed body is copied.
 //
 // Anything other than exactly rawSize bytes is an error, which wraps ErrCorrupt or
-// ErrUnsupported; the memory taken is bounded by rawSize whatever src claims, so a
-// caller who bounds rawSize need not fear bombs. On an error dst is returned as it
-// was, though bytes beyond its length may have been overwritten.
-func (c *Codec) Decompress(dst []byte, id ID, src []byte, rawSize int) ([]byte, error) {
-	return dst, fmt.Errorf("%s: %w", id, ErrUnsupported)
+// ErrUnsupported. The memory taken is bounded by rawSize whatever src claims
+// (Brotli and LZ4 frames: and a window of at most 16 MiB), and none is taken where
+// the codec cannot possibly make rawSize bytes of so short a src. On an error dst
+// is returned as it was, though bytes beyond its length may have been overwritten.
+func (c *Codec) Decompress(dst []byte, id ID, src []byte, rawSize int) (_ []byte, err error) {
+	if !id.Supported() {
+		return dst, fmt.Errorf("%s: %w", id, ErrUnsupported)
+	}
+	if rawSize < 0 || !id.plausible(len(src), rawSize) {
+		return dst, fmt.Errorf("%s: %w: %d bytes cannot hold %d", id, ErrCorrupt, len(src), rawSize)
+	}
+	if len(src) == 0 && rawSize == 0 {
+		return dst, nil // writers leave an empty section empty
+	}
+	if cap(dst)-len(dst) < rawSize {
+		dst = slices.Grow(dst, rawSize+slack)
+	}
+	at := len(dst)
+	out := dst[at : at+rawSize : min(cap(dst), at+rawSize+slack)]
+	defer func() {
+		if p := recover(); p != nil {
+			// A decoder's own check gave way. What it left behind is not to be trusted.
+			c.decoders = decoders{}
+			err = fmt.Errorf("%s: %w: decoder failed: %v", id, ErrCorrupt, p)
+		}
+	}()
+	if err := c.decode(out, id, src); err != nil {
+		return dst, fmt.Errorf("%s: %w: %w", id, ErrCorrupt, err)
+	}
+	return dst[:at+rawSize], nil
+}
+
+// plausible reports whether size bytes can decompress to rawSize.
+func (id ID) plausible(size, rawSize int) bool {
+	// The most that one byte can stand for.
+	ratio := 1
+	switch id {
+	case Snappy:
+		ratio = 22 // a copy of 64 bytes takes 3
+	case LZ4, LZ4Raw:
+		ratio = 255 // each byte of a length adds 255
+	case Gzip:
+		ratio = 1032 // a copy of 258 bytes takes 2 bits
+	case Zstd:
+		ratio = 1 << 15 // a block of 128 KiB takes 4 bytes
+	case Brotli:
+		ratio = 1 << 24 // a copy can be 16 MiB long
+	}
+	return rawSize/ratio <= size
 }
 
 // Compress appends src, compressed, to dst and returns the extended slice; src and
 // dst must not overlap. The output depends on id and src alone. An error wraps
-// ErrUnsupported: no input fails to be compressed by a supported codec.
+// ErrUnsupported: the codec is, or src is 2 GiB or more, which no page can be.
 func (c *Codec) Compress(dst []byte, id ID, src []byte) ([]byte, error) {
-	return dst, fmt.Errorf("%s: %w", id, ErrUnsupported)
+	if !id.Supported() {
+		return dst, fmt.Errorf("%s: %w", id, ErrUnsupported)
+	}
+	if len(src) > math.MaxInt32 {
+		return dst, fmt.Errorf("%s: %w: a page of %d bytes", id, ErrUnsupported, len(src))
+	}
+	out, err := c.encode(dst, id, src)
+	if err != nil {
+		return dst, fmt.Errorf("%s: %w", id, err)
+	}
+	return out, nil
 }
