@@ -51,7 +51,7 @@ func (c *gsClient) open(ctx context.Context, loc Location) (Store, error) {
 			return nil, wrap(loc.String(), "open", err)
 		}
 		client.SetRetry(
-			storage.WithBackoff(gax.Backoff{Initial: 250 * time.Millisecond, Max: 20 * time.Second, Multiplier: 2}),
+			storage.WithBackoff(gax.Backoff{Initial: 100 * time.Millisecond, Max: 20 * time.Second, Multiplier: 2}),
 			storage.WithMaxRetryDuration(retryFor))
 		c.client = client
 	}

@@ -175,13 +175,25 @@ func (s *gsStore) Delete(ctx context.Context, obj Object) error {
 	return wrap(s.URI(obj.Name), "delete", s.delete(ctx, obj))
 }
 
-func (s *gsStore) deleteAll(ctx context.Context, objects []Object) error {
-	g, ctx := errgroup.WithContext(ctx)
+// each runs do for every object, several at a time. After an error it starts no
+// more, but waits for those that run: a request that is given up may still be
+// carried out later.
+func (s *gsStore) each(ctx context.Context, objects []Object, do func(Object) error) error {
+	g, failed := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
 	for _, obj := range objects {
-		g.Go(func() error { return wrap(s.URI(obj.Name), "delete", s.delete(ctx, obj)) })
+		if failed.Err() != nil {
+			break
+		}
+		g.Go(func() error { return do(obj) })
 	}
-	return g.Wait()
+	return cmp.Or(g.Wait(), ctx.Err())
+}
+
+func (s *gsStore) deleteAll(ctx context.Context, objects []Object) error {
+	return s.each(ctx, objects, func(obj Object) error {
+		return wrap(s.URI(obj.Name), "delete", s.delete(ctx, obj)) // whatever its name
+	})
 }
 
 func (s *gsStore) Promote(ctx context.Context, from, to, last string) error {
@@ -213,14 +225,11 @@ func (s *gsStore) promote(ctx context.Context, from, to, last string) error {
 	if err := s.deleteAll(ctx, remains); err != nil {
 		return err
 	}
-	g, copies := errgroup.WithContext(ctx)
-	g.SetLimit(parallel)
-	for i, obj := range staged {
-		if i != marker {
-			g.Go(func() error { return s.copy(copies, obj, to+strings.TrimPrefix(obj.Name, from)) })
-		}
-	}
-	if err := g.Wait(); err != nil {
+	rest := slices.Delete(slices.Clone(staged), marker, marker+1)
+	err = s.each(ctx, rest, func(obj Object) error {
+		return s.copy(ctx, obj, to+strings.TrimPrefix(obj.Name, from))
+	})
+	if err != nil {
 		return err
 	}
 	if err := s.copy(ctx, staged[marker], to+"/"+last); err != nil {

@@ -111,8 +111,13 @@ func (g *GCS) Requests() []string {
 
 // PutObject stores an object by the back door, whatever its name.
 func (g *GCS) PutObject(bucket, name string, content []byte) {
+	g.PutEncoded(bucket, name, "", content)
+}
+
+// PutEncoded is PutObject with a Content-Encoding.
+func (g *GCS) PutEncoded(bucket, name, encoding string, content []byte) {
 	g.fake.CreateObject(fakestorage.Object{
-		ObjectAttrs: fakestorage.ObjectAttrs{BucketName: bucket, Name: name},
+		ObjectAttrs: fakestorage.ObjectAttrs{BucketName: bucket, Name: name, ContentEncoding: encoding},
 		Content:     content,
 	})
 }
@@ -152,9 +157,10 @@ func (g *GCS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		for key, values := range answer.Header() {
 			w.Header()[key] = values
 		}
-		w.WriteHeader(answer.Code)
 		body := answer.Body.Bytes()
-		w.Write(body[:len(body)/2]) // fewer than Content-Length: the server closes the connection
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		w.WriteHeader(answer.Code)
+		w.Write(body[:len(body)/2]) // fewer than announced: the connection is closed
 	default:
 		g.serve(w, r)
 	}
