@@ -57,13 +57,13 @@ func (s *scene) index(policy filter.Policy, shuffle *rand.Rand) (*filter.Index, 
 	if shuffle != nil {
 		shuffle.Shuffle(len(tell), func(i, j int) { tell[i], tell[j] = tell[j], tell[i] })
 	}
-	b := filter.NewBuilder(policy)
+	b := filter.NewBuilder()
 	for _, f := range tell {
 		if err := f(b); err != nil {
 			return nil, err
 		}
 	}
-	return b.Freeze(), nil
+	return b.Freeze(policy), nil
 }
 
 func newScene(d *dice) *scene {

@@ -50,9 +50,9 @@ func BenchmarkBuild(b *testing.B) {
 	const events = 2_000_000
 	start := cpuTime()
 	for b.Loop() {
-		builder := filter.NewBuilder(filter.Policy{Default: schema.OptedIn, Horizon: schema.Forever})
+		builder := filter.NewBuilder()
 		history(builder, events, events*2/5)
-		x := builder.Freeze()
+		x := builder.Freeze(filter.Policy{Start: 1, Default: schema.OptedIn, Horizon: schema.Forever})
 		b.ReportMetric(float64(x.Size())/events, "B/event")
 	}
 	b.ReportMetric(float64(b.N)*events/(cpuTime()-start).Seconds(), "events/cpu-s")
@@ -65,9 +65,9 @@ func BenchmarkDecide(b *testing.B) {
 	if testing.Short() {
 		events, accounts = events/50, accounts/50
 	}
-	builder := filter.NewBuilder(filter.Policy{Start: 1, Default: schema.OptedIn, Horizon: schema.Forever})
+	builder := filter.NewBuilder()
 	history(builder, events, accounts)
-	x := builder.Freeze()
+	x := builder.Freeze(filter.Policy{Start: 1, Default: schema.OptedIn, Horizon: schema.Forever})
 	runtime.GC()
 	const n = 1 << 16
 	rows := &filter.Rows{Len: n, Parties: make([]filter.Accounts, 2), Moments: make([][]schema.Instant, 2)}
@@ -99,9 +99,9 @@ func BenchmarkDecide(b *testing.B) {
 // BenchmarkAccount looks ids up that are there.
 func BenchmarkAccount(b *testing.B) {
 	const accounts = 1_000_000
-	builder := filter.NewBuilder(filter.Policy{})
+	builder := filter.NewBuilder()
 	history(builder, 2*accounts, accounts)
-	x := builder.Freeze()
+	x := builder.Freeze(filter.Policy{Start: 1, Default: schema.OptedIn, Horizon: schema.Forever})
 	ids := make([][]byte, 1<<14)
 	r := rand.New(rand.NewPCG(7, 8))
 	for i := range ids {

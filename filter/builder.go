@@ -31,7 +31,6 @@ type Sequence struct {
 // Memory while building: 13 bytes an event, 21 where sequences are given, beside
 // the ids; Freeze adds 9 (17) bytes an event for a while.
 type Builder struct {
-	policy    Policy
 	accounts  *idTable
 	flags     []accountFlags
 	registry  bool
@@ -67,9 +66,9 @@ func (k eventKind) category() schema.Category { return schema.Category(k & 3) }
 func (k eventKind) state() schema.State       { return schema.State(k >> 2 & 1) }
 func (k eventKind) sequenced() bool           { return k&8 != 0 }
 
-// NewBuilder returns an empty builder for the policy.
-func NewBuilder(p Policy) *Builder {
-	return &Builder{policy: p, accounts: newIDTable(), deletions: map[Account]Deletion{}, contracts: newIDTable()}
+// NewBuilder returns an empty builder.
+func NewBuilder() *Builder {
+	return &Builder{accounts: newIDTable(), deletions: map[Account]Deletion{}, contracts: newIDTable()}
 }
 
 // Event adds an event of the consent history. The account is one that b.Account returned.
@@ -142,6 +141,18 @@ func (b *Builder) Register(a Account) { b.flags[a] |= flagRegistered }
 
 // Restrict adds a contract's no-AI clause over a span. An open span ends at schema.Forever.
 func (b *Builder) Restrict(contract []byte, s schema.Span) error {
+	if err := CheckRestriction(contract, s); err != nil {
+		return err
+	}
+	if b.contracts.len() == math.MaxInt32 || len(b.clauses) == math.MaxUint32-1 {
+		return ErrTooMany
+	}
+	b.clauses = append(b.clauses, clause{b.contracts.insert(contract), s})
+	return nil
+}
+
+// CheckRestriction returns what is wrong with a clause, nil if nothing is.
+func CheckRestriction(contract []byte, s schema.Span) error {
 	switch {
 	case len(contract) == 0:
 		return ErrNoID
@@ -151,10 +162,7 @@ func (b *Builder) Restrict(contract []byte, s schema.Span) error {
 		return ErrNoInstant
 	case s.Until < s.From:
 		return ErrInverted
-	case b.contracts.len() == math.MaxInt32 || len(b.clauses) == math.MaxUint32-1:
-		return ErrTooMany
 	}
-	b.clauses = append(b.clauses, clause{b.contracts.insert(contract), s})
 	return nil
 }
 
@@ -179,10 +187,10 @@ func (b *Builder) Account(id []byte) (Account, error) {
 	return Account(n), nil
 }
 
-// Freeze returns the index and ends the builder's life.
-func (b *Builder) Freeze() *Index {
+// Freeze returns the index for a policy and ends the builder's life.
+func (b *Builder) Freeze(p Policy) *Index {
 	x := &Index{
-		policy: b.policy, registry: b.registry, accounts: b.accounts, flags: b.flags,
+		policy: p, registry: b.registry, accounts: b.accounts, flags: b.flags,
 		deletions: b.deletions, contracts: b.contracts,
 	}
 	b.freezeTimelines(x)
@@ -237,7 +245,7 @@ func (b *Builder) freezeTimelines(x *Index) {
 			if seq != nil {
 				t.seq = seq[start:end]
 			}
-			out += uint32(t.flips(b.policy.Default, at[out:]))
+			out += uint32(t.flips(x.policy.Default, at[out:]))
 			if out > first[k] {
 				x.flags[k/schema.NumCategories] |= flagTimeline << (k % schema.NumCategories)
 			}

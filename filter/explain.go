@@ -19,6 +19,11 @@ type World struct {
 	Restrictions map[string][]schema.Span  // by contract
 }
 
+// NewWorld returns a world of which nothing is known yet.
+func NewWorld() *World {
+	return &World{Events: map[schema.AccountID][]Event{}, Deletions: map[schema.AccountID][]Deletion{}, Restrictions: map[string][]schema.Span{}}
+}
+
 // Event is one entry of the consent history.
 type Event struct {
 	Category schema.Category

@@ -29,7 +29,7 @@ func account(b *filter.Builder, id schema.AccountID) filter.Account {
 func TestGoldenTimeline(t *testing.T) {
 	policy := filter.Policy{Start: at("2026-01-05"), Horizon: at("2026-06-01"), Default: schema.OptedIn}
 	build := func(deleted bool) (*filter.Index, *filter.World) {
-		b := filter.NewBuilder(policy)
+		b := filter.NewBuilder()
 		w := &filter.World{Policy: policy, Events: map[schema.AccountID][]filter.Event{}, Deletions: map[schema.AccountID][]filter.Deletion{}}
 		for _, e := range []filter.Event{
 			{State: schema.OptedOut, At: at("2026-03-01T12:00:00Z")},
@@ -45,7 +45,7 @@ func TestGoldenTimeline(t *testing.T) {
 			b.Delete(account(b, "B"), d)
 			w.Deletions["B"] = []filter.Deletion{d}
 		}
-		return b.Freeze(), w
+		return b.Freeze(policy), w
 	}
 	for _, c := range []struct {
 		name, sent, edited string

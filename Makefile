@@ -1,0 +1,46 @@
+# make demo and make test need Go and make alone; interop and bench also Python.
+GO      ?= go
+FUZZ    ?= 5s
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+BUILD   := build
+
+.PHONY: build demo test check fuzz interop bench clean
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o assent .
+
+# A marketplace, a run over it, and what the run says of itself.
+demo: build
+	@rm -rf $(BUILD)/demo
+	./assent sample --to $(BUILD)/demo
+	scripts/terminal ./assent run -c $(BUILD)/demo/job.yaml
+	@echo
+	scripts/terminal ./assent runs -c $(BUILD)/demo/job.yaml
+
+test:
+	$(GO) test ./...
+
+# What every change must pass. FUZZ=1m make check is the long form.
+check:
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'gofmt: run gofmt -w'; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	scripts/govulncheck
+	$(GO) mod tidy -diff
+	$(GO) test -race ./...
+	$(MAKE) fuzz FUZZ=$(FUZZ)
+
+# Every fuzz target for $(FUZZ).
+fuzz:
+	scripts/fuzz $(FUZZ)
+
+# Other programs read what a run writes, and decide the same by themselves.
+interop: build
+	scripts/interop/run
+
+# The yardsticks, against DuckDB and Polars.
+bench: build
+	scripts/bench/run
+
+clean:
+	rm -rf assent $(BUILD)

@@ -1,0 +1,253 @@
+package job
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"path"
+	"strings"
+	"time"
+
+	"assent/job/internal/objstore"
+	"assent/manifests"
+	"assent/schema"
+)
+
+// Objects of an output and of a run.
+const (
+	currentObject  = "current.json"
+	successObject  = "_SUCCESS"
+	manifestObject = "_manifest/run.json"
+	leaseObject    = "_lock.json"
+	stagingDir     = "_staging"
+)
+
+// publication is an output root while a run is published there.
+type publication struct {
+	store   objstore.Store
+	program string
+	log     *slog.Logger
+}
+
+// published returns the manifest of a complete run; nil where there is none.
+func (p *publication) published(ctx context.Context, dir string) (*manifests.Run, string, error) {
+	data, _, err := p.store.Read(ctx, path.Join(dir, successObject))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, "", nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	success, err := manifests.ParseSuccess(data)
+	if err != nil {
+		return nil, "", fmt.Errorf("%s: %w", p.store.URI(path.Join(dir, successObject)), err)
+	}
+	data, _, err = p.store.Read(ctx, path.Join(dir, manifestObject))
+	if err != nil {
+		return nil, "", err
+	}
+	uri := p.store.URI(path.Join(dir, manifestObject))
+	sum := sha256.Sum256(data)
+	digest := hex.EncodeToString(sum[:])
+	if digest != success.ManifestSHA256 {
+		return nil, "", refused("the run was changed after it was published; do not train on it", "%s: its SHA-256 is not the one that _SUCCESS names", uri)
+	}
+	run, err := manifests.ParseRun(data)
+	if err != nil {
+		return nil, "", fmt.Errorf("%s: %w", uri, err)
+	}
+	if runDir(run.RunID) != dir {
+		return nil, "", refused("the directory was renamed or copied; do not train on it", "%s: it is the manifest of run %s", uri, run.RunID)
+	}
+	return run, digest, nil
+}
+
+// checkOwner refuses an output that holds runs of another programme. One run that
+// can be read tells; that others cannot is for `runs` and `verify` to say.
+func (p *publication) checkOwner(ctx context.Context) error {
+	dirs, err := p.store.Dirs(ctx, "")
+	if err != nil {
+		return err
+	}
+	var unreadable error
+	for _, dir := range dirs {
+		if !strings.HasPrefix(dir, "run=") {
+			continue
+		}
+		run, _, err := p.published(ctx, dir)
+		if err != nil {
+			unreadable = err
+			continue
+		}
+		if run != nil && run.Program.Name != p.program {
+			return usageError("give each programme an output of its own", "output %s belongs to the programme %q, not to %q", p.store.URI(""), run.Program.Name, p.program)
+		}
+		if run != nil {
+			return nil
+		}
+	}
+	return unreadable
+}
+
+// commit seals the staged run and publishes it: manifest, marker, promotion. The
+// stage below prefix holds everything else.
+func (p *publication) commit(ctx context.Context, run *manifests.Run, prefix string) (digest string, err error) {
+	data, err := run.Marshal() // checks conservation
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(data)
+	digest = hex.EncodeToString(sum[:])
+	if _, err := p.store.Put(ctx, path.Join(prefix, manifestObject), data, objstore.Any); err != nil {
+		return "", err
+	}
+	success, err := (&manifests.Success{RunID: run.RunID, ManifestSHA256: digest}).Marshal()
+	if err != nil {
+		return "", err
+	}
+	if _, err := p.store.Put(ctx, path.Join(prefix, successObject), success, objstore.Any); err != nil {
+		return "", err
+	}
+	return digest, p.store.Promote(ctx, prefix, runDir(run.RunID), successObject)
+}
+
+// point makes current.json name the run, unless it names one with a newer horizon
+// or, at the same horizon, one that finished later. It reports whether the run is
+// current now.
+func (p *publication) point(ctx context.Context, run *manifests.Run, digest string) (bool, error) {
+	for range 5 { // another writer may come in between; leases make that rare
+		data, object, err := p.store.Read(ctx, currentObject)
+		condition := objstore.IfAbsent
+		if err == nil {
+			condition = objstore.IfGeneration(object.Generation)
+			older, err := p.older(ctx, data, run)
+			if err != nil || !older {
+				return err == nil && p.names(data, run), err
+			}
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return false, err
+		}
+		next, err := (&manifests.Current{Run: runDir(run.RunID), ManifestSHA256: digest}).Marshal()
+		if err != nil {
+			return false, err
+		}
+		if _, err = p.store.Put(ctx, currentObject, next, condition); err == nil {
+			return true, nil
+		} else if !errors.Is(err, objstore.ErrPrecondition) {
+			return false, err
+		}
+	}
+	return false, fmt.Errorf("%s: other jobs keep replacing it", p.store.URI(currentObject))
+}
+
+func (p *publication) names(current []byte, run *manifests.Run) bool {
+	c, err := manifests.ParseCurrent(current)
+	return err == nil && c.Run == runDir(run.RunID)
+}
+
+// older reports whether what current.json names is to give way to run.
+func (p *publication) older(ctx context.Context, current []byte, run *manifests.Run) (bool, error) {
+	c, err := manifests.ParseCurrent(current)
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", p.store.URI(currentObject), err)
+	}
+	if c.Run == runDir(run.RunID) {
+		return false, nil
+	}
+	now, _, err := p.published(ctx, c.Run)
+	if err != nil {
+		return false, err
+	}
+	if now == nil { // it was removed
+		return true, nil
+	}
+	if now.ConsentAsOf.After(run.ConsentAsOf) {
+		p.log.Warn("the run is published but not current: current.json names one with a newer horizon", "run", run.RunID, "horizon", run.ConsentAsOf, "current", now.RunID)
+		return false, nil
+	}
+	return now.ConsentAsOf.Before(run.ConsentAsOf) || now.Invocation.FinishedAt.Before(run.Invocation.FinishedAt), nil
+}
+
+// manifest puts the run manifest together.
+func manifest(p *Plan, out *outcome, gates []manifests.Gate, requestsAsOf schema.Instant, version string, started time.Time, workers int) *manifests.Run {
+	cfg := p.Config
+	run := &manifests.Run{
+		SchemaVersion: manifests.SchemaVersion,
+		RunID:         p.RunID,
+		Tool:          manifests.Tool{Name: "assent", Version: version},
+		Program:       manifests.Program{Name: cfg.Program.Name, StartsAt: cfg.Program.StartsAt.Time(), Default: cfg.Program.Default.String()},
+		ConsentAsOf:   p.Horizon.Time(),
+		PolicyDigest:  p.Digest,
+		Datasets:      map[string]manifests.Dataset{},
+		Gates:         gates,
+		Use:           map[string]manifests.Use{},
+		Invocation:    manifests.Invocation{StartedAt: started.UTC(), FinishedAt: time.Now().UTC(), Workers: workers},
+	}
+	if requestsAsOf != schema.Unknown {
+		t := requestsAsOf.Time()
+		run.RequestsAsOf = &t
+	}
+	add := func(role, dataset string, in *plannedInput) {
+		for _, f := range in.files {
+			run.Inputs = append(run.Inputs, manifests.Input{Role: role, Dataset: dataset, Path: in.root + f.Rel, Bytes: f.Size, Identity: f.identity, Rows: f.rows})
+		}
+	}
+	for _, in := range []*plannedInput{&p.Consent, &p.Deletion, &p.Restrict, &p.Accounts} {
+		add(in.role, "", in)
+	}
+	for i, d := range out.datasets {
+		add("", d.Name, &d.plannedInput)
+		entry := manifests.Dataset{Category: d.Category.String(), Files: out.files[i]}
+		for _, f := range entry.Files {
+			entry.RowsIn += f.RowsIn
+			entry.RowsKept += f.RowsKept
+			entry.RowsExcluded += f.ExcludedByReason.Total()
+			for r, n := range f.ExcludedByReason {
+				entry.ExcludedByReason[r] += n
+			}
+		}
+		run.Datasets[d.Name] = entry
+		run.Use[d.Name] = manifests.Use{Audience: d.Category.Audience()}
+	}
+	return run
+}
+
+// output opens the output that a configuration names.
+func (e *Env) output(ctx context.Context, config string, set []string) (*Config, *publication, error) {
+	if config == "" {
+		return nil, nil, usageError("", "no configuration: name it with -c")
+	}
+	cfg, err := LoadConfig(config, set)
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := e.Opener.Open(ctx, cfg.Output)
+	if err != nil {
+		return nil, nil, err
+	}
+	return cfg, &publication{store: store, program: cfg.Program.Name, log: e.Log}, nil
+}
+
+// current reads current.json; nil where there is none.
+func (p *publication) current(ctx context.Context) (*manifests.Current, error) {
+	data, _, err := p.store.Read(ctx, currentObject)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	current, err := manifests.ParseCurrent(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.store.URI(currentObject), err)
+	}
+	return current, nil
+}
+
+func errNoRun(p *publication) error {
+	return fmt.Errorf("%s: no run is published there", p.store.URI(""))
+}

@@ -1,0 +1,73 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"assent/job/internal/objstore"
+	"assent/job/internal/rewrite"
+)
+
+// Exit codes of the program.
+const (
+	ExitOK          = 0
+	ExitFailed      = 1 // nothing published; safe to repeat as it is
+	ExitUsage       = 2 // wrong usage or config, also one that does not fit the inputs
+	ExitRefused     = 3 // a gate or an audit failed
+	ExitBadInput    = 4 // bad input data
+	ExitInterrupted = 130
+)
+
+// Error is a failure with its exit code and, where there is one, a next step.
+type Error struct {
+	Exit int
+	Hint string // may be empty
+	Err  error
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+func usageError(hint, format string, args ...any) error {
+	return &Error{ExitUsage, hint, fmt.Errorf(format, args...)}
+}
+
+func refused(hint, format string, args ...any) error {
+	return &Error{ExitRefused, hint, fmt.Errorf(format, args...)}
+}
+
+func badInput(hint, format string, args ...any) error {
+	return &Error{ExitBadInput, hint, fmt.Errorf(format, args...)}
+}
+
+// Explain returns the exit code of an error and its hint. It is the only place
+// where errors turn into either.
+func Explain(err error) (exit int, hint string) {
+	var e *Error
+	var held *objstore.HeldError
+	switch {
+	case err == nil:
+		return ExitOK, ""
+	case errors.As(err, &e):
+		return e.Exit, e.Hint
+	case errors.Is(err, context.Canceled):
+		return ExitInterrupted, "nothing was published; run the same command again"
+	case errors.As(err, &held):
+		return ExitFailed, "wait for the other job to end, then run again"
+	case errors.Is(err, rewrite.ErrUnsupported):
+		return ExitBadInput, "write the file again without encryption, in a codec that assent reads (snappy, gzip, zstd, lz4, brotli)"
+	case errors.Is(err, rewrite.ErrCorrupt):
+		return ExitBadInput, "the file is damaged or not Parquet; export it again"
+	case errors.Is(err, objstore.ErrNoInput):
+		return ExitUsage, "a data set's path must hold at least one *.parquet file whose name does not begin with _ or ."
+	case errors.Is(err, objstore.ErrChanged):
+		return ExitFailed, "an input was replaced while it was read; run again once the export has finished"
+	case errors.Is(err, objstore.ErrNoSpace):
+		return ExitFailed, "free some space below the output, then run again; what was staged has been removed"
+	case errors.Is(err, fs.ErrPermission):
+		return ExitFailed, "check the permissions of the path and of the account that runs the job"
+	}
+	return ExitFailed, ""
+}

@@ -1,0 +1,330 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path"
+	"runtime"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"assent/filter"
+	"assent/job/internal/objstore"
+	"assent/job/internal/rewrite"
+	"assent/manifests"
+	"assent/schema"
+)
+
+// Env is what a verb has of the world around it.
+type Env struct {
+	Log      *slog.Logger
+	Opener   *objstore.Opener
+	Progress Progress
+	Version  string
+	Now      func() time.Time
+	Lease    objstore.LeaseOptions // zero: the defaults
+}
+
+// NewEnv returns an environment that logs to log and shows no progress. Close it.
+func NewEnv(log *slog.Logger, version string) *Env {
+	return &Env{Log: log, Opener: &objstore.Opener{}, Progress: NoProgress{}, Version: version, Now: time.Now}
+}
+
+// Close ends connections.
+func (e *Env) Close() error { return e.Opener.Close() }
+
+// DefaultMemory is the budget for pages in flight, in bytes.
+const DefaultMemory = 256 << 20
+
+// RunOptions configure the verb run.
+type RunOptions struct {
+	Config  string
+	Set     []string
+	DryRun  bool
+	Workers int   // files at a time and CPU slots; 0: one a core
+	Memory  int64 // bytes for pages in flight, beside the index; 0: DefaultMemory
+}
+
+// Validate completes the options and complains of what cannot be.
+func (o *RunOptions) Validate() error {
+	if o.Workers == 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.Memory == 0 {
+		o.Memory = DefaultMemory
+	}
+	switch {
+	case o.Config == "":
+		return usageError("`assent sample --to DIR` writes one to start from", "no configuration: name it with -c")
+	case o.Workers < 1 || o.Workers > 1024:
+		return usageError("", "--workers %d is not between 1 and 1024", o.Workers)
+	case o.Memory < 16<<20:
+		return usageError("", "--memory must be at least 16MiB")
+	}
+	return nil
+}
+
+// Status says how a run ended.
+type Status string
+
+// The ways in which run ends without an error.
+const (
+	Published        Status = "published"
+	AlreadyPublished Status = "already_published"
+	DryRun           Status = "dry_run"
+)
+
+// RunResult is the answer of run.
+type RunResult struct {
+	Status   Status                   `json:"status"`
+	RunID    string                   `json:"run_id"`
+	URI      string                   `json:"uri"` // of the run's directory
+	Current  bool                     `json:"current"`
+	Horizon  time.Time                `json:"consent_as_of"`
+	Datasets map[string]DatasetCounts `json:"datasets"`
+	order    []string
+}
+
+// DatasetCounts are a data set's figures.
+type DatasetCounts struct {
+	RowsIn           int64                  `json:"rows_in"`
+	RowsKept         int64                  `json:"rows_kept"`
+	RowsExcluded     int64                  `json:"rows_excluded"`
+	ExcludedByReason manifests.ReasonCounts `json:"excluded_by_reason"`
+}
+
+// Run plans, filters and publishes one run.
+func (e *Env) Run(ctx context.Context, o RunOptions) (*RunResult, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	started := e.Now()
+	cfg, err := LoadConfig(o.Config, o.Set)
+	if err != nil {
+		return nil, err
+	}
+	key, err := loadKey(cfg)
+	if err != nil {
+		return nil, err
+	}
+	planner := &planner{cfg: cfg, opener: e.Opener, log: e.Log, limit: max(4, o.Workers)}
+	plan, err := planner.plan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	store, err := e.Opener.Open(ctx, cfg.Output)
+	if err != nil {
+		return nil, err
+	}
+	r := &running{Env: e, o: o, cfg: cfg, key: key, plan: plan, started: started,
+		out: &publication{store: store, program: cfg.Program.Name, log: e.Log}}
+	return r.run(ctx)
+}
+
+// loadKey reads the key of account references: from the file that the
+// configuration names, else from ASSENT_SUBJECT_KEY.
+func loadKey(cfg *Config) (*manifests.Key, error) {
+	const hint = "32 random bytes in base64, e.g. `head -c 32 /dev/urandom | base64 > subject.key`; keep it secret, and keep it: manifests are read by it"
+	if cfg.SubjectKeyFile == "" {
+		text, ok := os.LookupEnv("ASSENT_SUBJECT_KEY")
+		if !ok {
+			return nil, usageError(hint, "%s: no key for account references: neither subject_key_file nor ASSENT_SUBJECT_KEY is set", cfg.File)
+		}
+		key, err := manifests.ParseKey(text)
+		if err != nil {
+			return nil, usageError(hint, "ASSENT_SUBJECT_KEY: %w", err)
+		}
+		return key, nil
+	}
+	data, err := os.ReadFile(cfg.SubjectKeyFile)
+	if err != nil {
+		return nil, usageError(hint, "%s: subject_key_file: %w", cfg.File, err)
+	}
+	key, err := manifests.ParseKey(string(data))
+	if err != nil {
+		return nil, usageError(hint, "%s: subject_key_file %s: %w", cfg.File, cfg.SubjectKeyFile, err)
+	}
+	return key, nil
+}
+
+// running is one run under way.
+type running struct {
+	*Env
+	o       RunOptions
+	cfg     *Config
+	key     *manifests.Key
+	plan    *Plan
+	out     *publication
+	started time.Time
+	loader  historyLoader
+}
+
+func (r *running) run(ctx context.Context) (*RunResult, error) {
+	// Where the horizon is known already, so is the run's id: a repeat of a
+	// published run ends before the history is read.
+	if r.plan.Horizon != schema.Unknown {
+		if result, err := r.identify(ctx, r.plan.Horizon); result != nil || err != nil {
+			return result, err
+		}
+	}
+	index, err := r.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r.plan.RunID == "" {
+		if result, err := r.identify(ctx, index.Policy().Horizon); result != nil || err != nil {
+			return result, err
+		}
+	}
+	if r.o.DryRun {
+		out, gates, err := r.filter(ctx, index, nil)
+		if err != nil {
+			return nil, err
+		}
+		return r.result(r.manifest(out, gates), DryRun, false), nil
+	}
+	return r.publish(ctx, index)
+}
+
+// identify fixes the horizon and the run's id, and ends the matter where that run
+// is published.
+func (r *running) identify(ctx context.Context, horizon schema.Instant) (*RunResult, error) {
+	if err := checkHorizonAge(r.cfg.Gates, horizon, r.Now()); err != nil {
+		return nil, err
+	}
+	r.plan.setHorizon(horizon, r.key)
+	r.Log.Info("planned", "run", r.plan.RunID, "horizon", horizon.String(), "records", r.plan.rows())
+	if err := r.out.checkOwner(ctx); err != nil {
+		return nil, err
+	}
+	run, digest, err := r.out.published(ctx, runDir(r.plan.RunID))
+	if err != nil || run == nil {
+		return nil, err
+	}
+	current := false
+	if !r.o.DryRun { // a run that ended right before this step is finished by its repeat
+		if current, err = r.out.point(ctx, run, digest); err != nil {
+			return nil, err
+		}
+	}
+	return r.result(run, AlreadyPublished, current), nil
+}
+
+// load builds the index.
+func (r *running) load(ctx context.Context) (*filter.Index, error) {
+	b := filter.NewBuilder()
+	r.loader = historyLoader{cfg: r.cfg, sink: indexSink{b}}
+	begin := r.Now()
+	if err := r.loader.load(ctx, r.plan); err != nil {
+		return nil, err
+	}
+	horizon, err := r.plan.horizon(r.loader.newest)
+	if err != nil {
+		return nil, err
+	}
+	if r.plan.Horizon == schema.Unknown {
+		r.Log.Warn("the consent horizon is taken from the newest event; say inputs.consent.as_of", "horizon", horizon.String())
+	}
+	events := b.Events()
+	index := b.Freeze(r.plan.policy(horizon))
+	r.Log.Info("history loaded", "events", events, "accounts", index.Accounts(), "index_bytes", index.Size(), "took", r.Now().Sub(begin).Round(time.Millisecond).String())
+	return index, nil
+}
+
+// filter works through all files and checks the gates.
+func (r *running) filter(ctx context.Context, index *filter.Index, stage objstore.Store) (*outcome, []manifests.Gate, error) {
+	s := &shard{
+		plan: r.plan, index: index, key: r.key, stage: stage, prefix: path.Join(stagingDir, runDir(r.plan.RunID)), version: r.Version,
+		workers: r.o.Workers, cpu: semaphore.NewWeighted(int64(r.o.Workers)), memory: rewrite.NewBudget(r.o.Memory),
+	}
+	bar := r.Progress.Start(r.plan.rows())
+	defer bar.Stop()
+	s.report = bar.Add
+	out, err := s.run(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	gates, err := checkGates(r.cfg.Gates, out)
+	return out, gates, err
+}
+
+func (r *running) manifest(out *outcome, gates []manifests.Gate) *manifests.Run {
+	return manifest(r.plan, out, gates, r.loader.newestRequest, r.Version, r.started, r.o.Workers)
+}
+
+// publish filters into the stage and promotes it, under the output's lease. The
+// stage is gone afterwards, whatever happens.
+func (r *running) publish(ctx context.Context, index *filter.Index) (_ *RunResult, err error) {
+	lease, err := objstore.Acquire(ctx, r.out.store, leaseObject, objstore.Holder{Run: r.plan.RunID}, r.Lease)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, lease.Release()) }()
+	ctx = lease.Context()
+	// Whoever held the lease before may have published this very run.
+	if run, digest, err := r.out.published(ctx, runDir(r.plan.RunID)); err != nil {
+		return nil, err
+	} else if run != nil {
+		current, err := r.out.point(ctx, run, digest)
+		return r.result(run, AlreadyPublished, current), err
+	}
+	// With the lease in hand, whatever is staged was left by a run that died.
+	if err := r.out.store.RemoveAll(ctx, stagingDir); err != nil {
+		return nil, err
+	}
+	defer r.clean(ctx)
+	out, gates, err := r.filter(ctx, index, r.out.store)
+	if err != nil {
+		return nil, cause(ctx, err)
+	}
+	run := r.manifest(out, gates)
+	if err := lease.Confirm(ctx); err != nil {
+		return nil, err
+	}
+	digest, err := r.out.commit(ctx, run, path.Join(stagingDir, runDir(r.plan.RunID)))
+	if err != nil {
+		return nil, cause(ctx, err)
+	}
+	current, err := r.out.point(ctx, run, digest)
+	if err != nil {
+		return nil, fmt.Errorf("the run is published, but %s does not name it yet: %w", r.out.store.URI(currentObject), cause(ctx, err))
+	}
+	r.Log.Info("published", "run", run.RunID, "current", current)
+	return r.result(run, Published, current), nil
+}
+
+// clean removes the stage, also where the run was interrupted: what was staged of
+// people's work must not lie around.
+func (r *running) clean(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 8*time.Second)
+	defer cancel()
+	if rmErr := r.out.store.RemoveAll(ctx, stagingDir); rmErr != nil {
+		r.Log.Warn("what was staged could not be removed; the next run will try again", "stage", r.out.store.URI(stagingDir), "error", rmErr)
+	}
+}
+
+// cause prefers why a context ended over that it did.
+func cause(ctx context.Context, err error) error {
+	if c := context.Cause(ctx); c != nil && errors.Is(err, context.Canceled) {
+		return c
+	}
+	return err
+}
+
+func (r *running) result(run *manifests.Run, status Status, current bool) *RunResult {
+	out := &RunResult{
+		Status: status, RunID: run.RunID, URI: r.out.store.URI(runDir(run.RunID)), Current: current,
+		Horizon: run.ConsentAsOf, Datasets: map[string]DatasetCounts{},
+	}
+	for _, d := range r.cfg.Datasets {
+		out.order = append(out.order, d.Name)
+	}
+	for name, d := range run.Datasets {
+		out.Datasets[name] = DatasetCounts{d.RowsIn, d.RowsKept, d.RowsExcluded, d.ExcludedByReason}
+	}
+	return out
+}

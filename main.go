@@ -1,0 +1,216 @@
+// Command assent decides which records of a freelance marketplace may be used to
+// train models, and proves it. The verbs live in package job; here they get their
+// command line, signals, log and exit code.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"golang.org/x/term"
+
+	"assent/job"
+)
+
+// version is set by the linker for releases; else it comes from the build's own record.
+var version string
+
+// cli is the command table: one struct a verb.
+type cli struct {
+	LogFormat string `help:"Log as text or json." enum:"text,json" default:"text"`
+
+	Run     runCmd     `cmd:"" help:"Filter all data sets and publish one run."`
+	Explain explainCmd `cmd:"" help:"Say why one record is or is not used."`
+	Runs    runsCmd    `cmd:"" help:"List published runs."`
+	Sample  sampleCmd  `cmd:"" help:"Write a small marketplace to try the program on."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// config is what all verbs that work on a job take.
+type config struct {
+	Config string   `short:"c" required:"" placeholder:"FILE" help:"The job's configuration (YAML)."`
+	Set    []string `placeholder:"KEY=VALUE" sep:"none" help:"Override a key of the configuration, e.g. inputs.consent.as_of=2026-11-20T00:00:00Z."`
+	JSON   bool     `help:"Answer with one line of JSON, also on a terminal."`
+}
+
+type runCmd struct {
+	config
+	DryRun  bool `help:"Decide and count, write nothing."`
+	Workers int  `help:"Files worked on at a time; 0: one a core." default:"0"`
+	Memory  size `help:"Memory for pages in flight, beside the consent index." default:"256MiB"`
+}
+
+func (c *runCmd) Run(ctx context.Context, env *job.Env) error {
+	r, err := env.Run(ctx, job.RunOptions{Config: c.Config, Set: c.Set, DryRun: c.DryRun, Workers: c.Workers, Memory: int64(c.Memory)})
+	if err != nil {
+		return err
+	}
+	return answer(c.JSON, r, r.WriteText)
+}
+
+type explainCmd struct {
+	config
+	Dataset string `required:"" help:"The data set that the record is in."`
+	Record  string `required:"" help:"The record's id."`
+}
+
+func (c *explainCmd) Run(ctx context.Context, env *job.Env) error {
+	r, err := env.Explain(ctx, job.ExplainOptions{Config: c.Config, Set: c.Set, Dataset: c.Dataset, Record: c.Record})
+	if err != nil {
+		return err
+	}
+	return answer(c.JSON, r, r.WriteText)
+}
+
+type runsCmd struct {
+	config
+	Current bool `help:"Print the current run's URI alone."`
+}
+
+func (c *runsCmd) Run(ctx context.Context, env *job.Env) error {
+	o := job.RunsOptions{Config: c.Config, Set: c.Set}
+	if c.Current {
+		uri, err := env.CurrentRun(ctx, o)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Println(uri)
+		return err
+	}
+	runs, err := env.Runs(ctx, o)
+	if err != nil {
+		return err
+	}
+	return answer(c.JSON, runs, func(w io.Writer) error { return job.WriteRuns(w, runs) })
+}
+
+type sampleCmd struct {
+	To   string `required:"" placeholder:"DIR" help:"A new or empty directory."`
+	Rows int64  `help:"How many messages; all else is in proportion." default:"200000"`
+	Seed uint64 `help:"Another seed, another marketplace." default:"1"`
+	JSON bool   `help:"Answer with one line of JSON, also on a terminal."`
+}
+
+func (c *sampleCmd) Run(ctx context.Context, env *job.Env) error {
+	r, err := env.Sample(ctx, job.SampleOptions{Dir: c.To, Rows: c.Rows, Seed: c.Seed})
+	if err != nil {
+		return err
+	}
+	return answer(c.JSON, r, r.WriteText)
+}
+
+type versionCmd struct{}
+
+func (versionCmd) Run() error {
+	_, err := fmt.Println("assent", buildVersion())
+	return err
+}
+
+func buildVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
+
+// size is a number of bytes with a unit of 1024: 256MiB, 1G, 65536.
+type size int64
+
+func (s *size) UnmarshalText(text []byte) error {
+	t := strings.ToLower(strings.TrimSpace(string(text)))
+	t = strings.TrimSuffix(strings.TrimSuffix(t, "b"), "i")
+	shift := 0
+	for i, unit := range "kmgt" {
+		if rest, ok := strings.CutSuffix(t, string(unit)); ok {
+			t, shift = rest, 10*(i+1)
+		}
+	}
+	n, err := strconv.ParseInt(t, 10, 64)
+	if err != nil || n < 0 || n > 1<<62>>shift {
+		return fmt.Errorf("%q is not a size such as 256MiB", text)
+	}
+	*s = size(n << shift)
+	return nil
+}
+
+// answer writes a result to stdout: a table on a terminal, else one line of JSON.
+func answer(asJSON bool, result any, text func(io.Writer) error) error {
+	if !asJSON && term.IsTerminal(int(os.Stdout.Fd())) {
+		return text(os.Stdout)
+	}
+	return json.NewEncoder(os.Stdout).Encode(result)
+}
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	var c cli
+	exited := -1
+	parser, err := kong.New(&c, kong.Name("assent"),
+		kong.Description("Decides which records of a marketplace may be used to train models, and proves it."),
+		kong.Exit(func(code int) { exited = code }))
+	if err != nil {
+		return fail(err)
+	}
+	parsed, err := parser.Parse(args)
+	if exited >= 0 { // --help
+		return exited
+	}
+	if err != nil {
+		return fail(&job.Error{Exit: job.ExitUsage, Hint: "see assent --help", Err: err})
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	env := newEnv(c.LogFormat)
+	err = parsed.Run(env, kong.BindTo(ctx, (*context.Context)(nil)))
+	return fail(errors.Join(err, env.Close()))
+}
+
+// newEnv logs to stderr, and draws a bar instead where that is a terminal.
+func newEnv(format string) *job.Env {
+	var handler slog.Handler = slog.NewTextHandler(os.Stderr, nil)
+	if format == "json" {
+		handler = slog.NewJSONHandler(os.Stderr, nil)
+	}
+	terminal := term.IsTerminal(int(os.Stderr.Fd()))
+	if terminal && format == "text" {
+		handler = slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})
+	}
+	env := job.NewEnv(slog.New(handler), buildVersion())
+	env.Progress = job.LogProgress{Log: env.Log, Every: 10 * time.Second}
+	if terminal {
+		env.Progress = job.TerminalProgress{W: os.Stderr}
+	}
+	return env
+}
+
+// fail says what went wrong and returns the exit code.
+func fail(err error) int {
+	exit, hint := job.Explain(err)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "assent: error: %s\n", oneLine(err.Error()))
+		if hint != "" {
+			fmt.Fprintf(os.Stderr, "assent: hint: %s\n", hint)
+		}
+	}
+	return exit
+}
+
+func oneLine(s string) string {
+	return strings.Join(strings.Fields(strings.ReplaceAll(s, "\n", "; ")), " ")
+}
