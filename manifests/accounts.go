@@ -1,6 +1,10 @@
 package manifests
 
-import "math"
+import (
+	"bytes"
+	"hash/maphash"
+	"math"
+)
 
 // Account numbers an account while one input file is worked on; see Accounts.
 type Account uint32
@@ -14,30 +18,136 @@ const NoAccount Account = math.MaxUint32
 //
 // Numbers are valid until Reset, or until Trim returns true. Not safe for concurrent
 // use.
-type Accounts struct{}
+type Accounts struct {
+	referrer *Referrer
+	seed     maphash.Seed
+	slots    []uint64 // open addressing: upper half of the id's hash, then number + 1; 0 is free
+	ids      []byte   // one after the other
+	starts   []uint32 // of each id, and the end of the last
+	table    *refTable
+}
+
+// refTable holds the references of the accounts numbered since Reset or Trim. A
+// writer holds on to the table by which it was given numbers.
+type refTable struct{ refs []Ref }
+
+const (
+	maxAccounts     = 1 << 20 // past so many Trim forgets
+	maxAccountBytes = 1 << 26 // or past so many bytes of ids
+)
 
 // NewAccounts returns an empty table that makes its references by r.
-func NewAccounts(r *Referrer) *Accounts { return nil }
+func NewAccounts(r *Referrer) *Accounts {
+	a := &Accounts{referrer: r, seed: maphash.MakeSeed(), slots: make([]uint64, 1<<10)}
+	a.Reset()
+	return a
+}
 
 // Account returns the number of the account with this canonical id, NoAccount for an
 // empty id. It copies id where it keeps it.
-func (a *Accounts) Account(id []byte) Account { return 0 }
+func (a *Accounts) Account(id []byte) Account {
+	if len(id) == 0 {
+		return NoAccount
+	}
+	return a.find(id, maphash.Bytes(a.seed, id))
+}
 
 // AppendAccounts appends the numbers of many ids to dst, faster than one by one: id
 // i ends at data[ends[i]] and begins where the one before it ends.
-func (a *Accounts) AppendAccounts(dst []Account, data []byte, ends []uint32) []Account { return nil }
+func (a *Accounts) AppendAccounts(dst []Account, data []byte, ends []uint32) []Account {
+	// A look-up waits for memory several times over. The ids of a batch wait together.
+	var hashes [32]uint64
+	var touched uint64
+	start := uint32(0)
+	for len(ends) > 0 {
+		batch := ends[:min(len(ends), len(hashes))]
+		ends = ends[len(batch):]
+		mask := uint64(len(a.slots) - 1)
+		from := start
+		for i, end := range batch {
+			hashes[i] = maphash.Bytes(a.seed, data[from:end])
+			touched |= a.slots[hashes[i]&mask]
+			from = end
+		}
+		for i, end := range batch {
+			if start == end {
+				dst = append(dst, NoAccount)
+				continue
+			}
+			dst = append(dst, a.find(data[start:end], hashes[i]))
+			start = end
+		}
+	}
+	_ = touched
+	return dst
+}
+
+func (a *Accounts) find(id []byte, hash uint64) Account {
+	const upper = math.MaxUint32 << 32
+	mask := uint64(len(a.slots) - 1)
+	i := hash & mask
+	for ; a.slots[i] != 0; i = (i + 1) & mask {
+		if (a.slots[i]^hash)&upper != 0 {
+			continue
+		}
+		n := uint32(a.slots[i]) - 1
+		if bytes.Equal(a.ids[a.starts[n]:a.starts[n+1]], id) {
+			return Account(n)
+		}
+	}
+	n := len(a.table.refs)
+	a.slots[i] = hash&upper | uint64(n+1)
+	a.ids = append(a.ids, id...)
+	a.starts = append(a.starts, uint32(len(a.ids)))
+	a.table.refs = append(a.table.refs, a.referrer.Ref(id))
+	if 2*(n+1) > len(a.slots) {
+		a.grow()
+	}
+	return Account(n)
+}
+
+// grow doubles the slots. Hashes are computed again, as slots hold only their upper
+// halves.
+func (a *Accounts) grow() {
+	a.slots = make([]uint64, 2*len(a.slots))
+	mask := uint64(len(a.slots) - 1)
+	for n := range a.table.refs {
+		hash := maphash.Bytes(a.seed, a.ids[a.starts[n]:a.starts[n+1]])
+		i := hash & mask
+		for a.slots[i] != 0 {
+			i = (i + 1) & mask
+		}
+		a.slots[i] = hash&(math.MaxUint32<<32) | uint64(n+1)
+	}
+}
 
 // Ref returns the reference of an account, the zero Ref for NoAccount.
-func (a *Accounts) Ref(account Account) Ref { return Ref{} }
+func (a *Accounts) Ref(account Account) Ref {
+	if account == NoAccount {
+		return Ref{}
+	}
+	return a.table.refs[account]
+}
 
 // Len returns how many accounts the table holds.
-func (a *Accounts) Len() int { return 0 }
+func (a *Accounts) Len() int { return len(a.table.refs) }
 
 // Trim bounds the table's memory: where it has grown past a fixed number of accounts
 // it forgets them all and returns true, and all numbers given out before are void.
 // Call it wherever no number is in flight, at least once every 64 k rows, and at the
 // same rows in every run over the file: manifests depend on it.
-func (a *Accounts) Trim() bool { return false }
+func (a *Accounts) Trim() bool {
+	if len(a.table.refs) <= maxAccounts && len(a.ids) <= maxAccountBytes {
+		return false
+	}
+	a.Reset()
+	return true
+}
 
 // Reset empties the table for the next input file.
-func (a *Accounts) Reset() {}
+func (a *Accounts) Reset() {
+	clear(a.slots)
+	a.ids = a.ids[:0]
+	a.starts = append(a.starts[:0], 0)
+	a.table = new(refTable)
+}

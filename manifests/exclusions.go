@@ -1,43 +1,16 @@
 package manifests
 
 import (
-	"errors"
+	"bytes"
+	"fmt"
 	"io"
-	"iter"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/parquet-go/parquet-go/format"
 
 	"assent/schema"
 )
-
-// Meta says of which input file a manifest speaks.
-type Meta struct {
-	RunID   string
-	Dataset string
-	Source  string   // path of the input file below the data set's root
-	Roles   []string // the data set's roles, parties first; at most MaxRoles
-}
-
-// MaxRoles is how many roles a data set may have.
-const MaxRoles = 16
-
-// Written says what a manifest's writer wrote.
-type Written struct {
-	Rows  int64 // exclusions, or distinct pairs of account and record
-	Bytes int64
-}
-
-// Cause says why a subject is a reason for a record's exclusion.
-type Cause uint8
-
-// The causes. The zero value says that the subject is none.
-const (
-	NoCause Cause = iota
-	CauseOptedOut
-	CauseDeletionRequested
-	CausePartyUnknown
-)
-
-// String returns the cause's code in manifests, "" for NoCause.
-func (c Cause) String() string { return "" }
 
 // Subject is an account that an excluded record names, as written.
 type Subject struct {
@@ -47,61 +20,191 @@ type Subject struct {
 	Since   schema.Instant // of the event that made it a cause; Unknown for null
 }
 
-// ExclusionWriter writes the exclusion manifest of one input file.
-type ExclusionWriter struct{}
+// exclusionColumns is the contract's table, in its order.
+var exclusionColumns = slices.Concat(
+	[]format.SchemaElement{root(8), text("record_id"), text("source_file"), int64s("source_row"), text("reason")},
+	list("reasons", text("element")),
+	[]format.SchemaElement{optional(nanos("moment"))},
+	list("subjects", required(4, "element"), text("ref"), text("role"), optional(text("cause")), optional(nanos("since"))),
+	[]format.SchemaElement{optional(text("request_id"))},
+)
+
+// A row group ends at the first of these, a page at an eighth of it.
+const (
+	groupRows     = 1 << 17
+	groupIDBytes  = 1 << 23
+	groupSubjects = 1 << 20
+)
+
+// ExclusionWriter writes the exclusion manifest of one input file. It holds the values
+// of one row group. Append is next to nothing but copying; all that looks around, such
+// as numbering references, is left to loops over whole columns in flush, where waits
+// for memory overlap.
+type ExclusionWriter struct {
+	file     *parquetWriter
+	meta     Meta
+	accounts *Accounts
+	table    *refTable // by which subjects are numbered
+	rowsDone int64
+	lastRow  int64
+
+	ids         []byte
+	idEnds      []uint32 // where the id of row i-1 ends, so 0 comes first
+	rows        []int64
+	sets        []schema.Reasons
+	moments     []schema.Instant
+	requests    []int32 // index in requestIDs, or -1
+	subjects    []Subject
+	subjectEnds []uint32 // as idEnds
+	cuts        []int    // rows at which pages end, 0 first
+
+	requestIDs   []string
+	requestCodes map[string]int32
+
+	scratch exclusionScratch
+}
 
 // NewExclusionWriter returns a writer to w, which it does not close. Accounts are
 // those of the subjects that are to come.
-func NewExclusionWriter(w io.Writer, accounts *Accounts, meta Meta) *ExclusionWriter { return nil }
+func NewExclusionWriter(w io.Writer, accounts *Accounts, meta Meta) *ExclusionWriter {
+	x := &ExclusionWriter{file: newParquetWriter(exclusionColumns), requestCodes: make(map[string]int32)}
+	x.Reset(w, accounts, meta)
+	return x
+}
 
 // Reset makes the writer ready for another file, keeping its memory.
-func (w *ExclusionWriter) Reset(dst io.Writer, accounts *Accounts, meta Meta) {}
+func (w *ExclusionWriter) Reset(dst io.Writer, accounts *Accounts, meta Meta) {
+	w.meta, w.accounts, w.table = meta, accounts, accounts.table
+	w.rowsDone, w.lastRow = 0, -1
+	w.file.reset(dst)
+	w.file.err = meta.check()
+	w.clear()
+}
+
+// clear forgets the row group.
+func (w *ExclusionWriter) clear() {
+	w.ids, w.idEnds = w.ids[:0], append(w.idEnds[:0], 0)
+	w.rows, w.sets, w.moments, w.requests = w.rows[:0], w.sets[:0], w.moments[:0], w.requests[:0]
+	w.subjects, w.subjectEnds = w.subjects[:0], append(w.subjectEnds[:0], 0)
+	w.cuts = append(w.cuts[:0], 0)
+	w.requestIDs = w.requestIDs[:0]
+	clear(w.requestCodes)
+}
 
 // Append writes one excluded record: its id as text, its row in the input file
 // (ascending), the reasons (not empty), the moment of the primary one (or Unknown),
 // its subjects (role by role, list elements in their order) and the deletion request's
 // id, or "". Nothing given is kept. It does not allocate once buffers have grown.
+//
+// Bytes of a record id that are not UTF-8 become U+FFFD, as Parquet strings must be.
 func (w *ExclusionWriter) Append(recordID []byte, row int64, reasons schema.Reasons, moment schema.Instant, subjects []Subject, requestID string) error {
-	return errors.ErrUnsupported
+	if w.file.err != nil {
+		return w.file.err
+	}
+	if w.table != w.accounts.table {
+		if err := w.flush(); err != nil {
+			return err
+		}
+		w.table = w.accounts.table
+	}
+	if err := w.check(row, reasons, subjects); err != nil {
+		w.file.err = fmt.Errorf("exclusions: %s: row %d: %w", w.meta.Source, row, err)
+		return w.file.err
+	}
+	w.lastRow = row
+	if utf8.Valid(recordID) {
+		w.ids = append(w.ids, recordID...)
+	} else {
+		w.ids = append(w.ids, bytes.ToValidUTF8(recordID, []byte("\uFFFD"))...)
+	}
+	w.idEnds = append(w.idEnds, uint32(len(w.ids)))
+	w.rows = append(w.rows, row)
+	w.sets = append(w.sets, reasons)
+	w.moments = append(w.moments, moment)
+	w.requests = append(w.requests, w.requestCode(requestID))
+	w.subjects = append(w.subjects, subjects...)
+	w.subjectEnds = append(w.subjectEnds, uint32(len(w.subjects)))
+	return w.cut()
+}
+
+func (w *ExclusionWriter) check(row int64, reasons schema.Reasons, subjects []Subject) error {
+	if row <= w.lastRow {
+		return fmt.Errorf("does not follow row %d", w.lastRow)
+	}
+	if reasons.Kept() || reasons >= 1<<schema.NumReasons {
+		return fmt.Errorf("no such set of reasons: %#x", uint8(reasons))
+	}
+	for i := range subjects {
+		s := &subjects[i]
+		if int(s.Role) >= len(w.meta.Roles) || int(s.Cause) >= len(causeNames) || (int(s.Account) >= len(w.table.refs) && s.Account != NoAccount) {
+			return fmt.Errorf("subject %d: no such account, role or cause", i)
+		}
+	}
+	return nil
+}
+
+func (w *ExclusionWriter) requestCode(id string) int32 {
+	if id == "" {
+		return -1
+	}
+	code, ok := w.requestCodes[id]
+	if !ok {
+		code = int32(len(w.requestIDs))
+		w.requestIDs = append(w.requestIDs, id)
+		w.requestCodes[id] = code
+	}
+	return code
+}
+
+// cut ends the page, and the row group, where they are full.
+func (w *ExclusionWriter) cut() error {
+	rows, from := len(w.rows), w.cuts[len(w.cuts)-1]
+	if rows-from < groupRows/8 && len(w.ids)-int(w.idEnds[from]) < groupIDBytes/8 && len(w.subjects)-int(w.subjectEnds[from]) < groupSubjects/8 {
+		return nil
+	}
+	w.cuts = append(w.cuts, rows)
+	if rows < groupRows && len(w.ids) < groupIDBytes && len(w.subjects) < groupSubjects {
+		return nil
+	}
+	return w.flush()
 }
 
 // Close writes what is left and the footer. Without it there is no manifest.
-func (w *ExclusionWriter) Close() (Written, error) { return Written{}, errors.ErrUnsupported }
-
-// Exclusion is one row of an exclusion manifest, as read.
-type Exclusion struct {
-	RecordID   string
-	SourceFile string
-	SourceRow  int64
-	Reason     schema.Reason
-	Reasons    []schema.Reason // as stored
-	Moment     schema.Instant  // Unknown where null
-	Subjects   []ExcludedSubject
-	RequestID  string // "" where null
+func (w *ExclusionWriter) Close() (Written, error) {
+	if err := w.flush(); err != nil {
+		return Written{}, err
+	}
+	if err := w.file.finish(w.meta.keyValues(exclusionsSchema)...); err != nil {
+		return Written{}, err
+	}
+	return Written{Rows: w.rowsDone, Bytes: w.file.off}, nil
 }
 
-// ExcludedSubject is a subject of an Exclusion.
-type ExcludedSubject struct {
-	Ref   Ref // zero where the record has null or an empty id
-	Role  string
-	Cause Cause
-	Since schema.Instant // Unknown where null
+// flush writes the rows held as a row group.
+func (w *ExclusionWriter) flush() error {
+	if w.file.err != nil || len(w.rows) == 0 {
+		return w.file.err
+	}
+	if w.cuts[len(w.cuts)-1] < len(w.rows) {
+		w.cuts = append(w.cuts, len(w.rows))
+	}
+	w.file.beginGroup(len(w.rows))
+	w.writeIDs()
+	w.writeSource()
+	w.writeRows()
+	w.writeReason()
+	w.writeReasons()
+	w.writeMoments()
+	w.writeRefs()
+	w.writeRoles()
+	w.writeCauses()
+	w.writeSinces()
+	w.writeRequests()
+	w.rowsDone += int64(len(w.rows))
+	err := w.file.endGroup(leafSourceRow)
+	w.clear()
+	return err
 }
 
-// Exclusions is an open exclusion manifest.
-type Exclusions struct{}
-
-// OpenExclusions reads the footer of an exclusion manifest of size bytes.
-func OpenExclusions(r io.ReaderAt, size int64) (*Exclusions, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// Meta returns what the file says of itself, without Roles.
-func (x *Exclusions) Meta() Meta { return Meta{} }
-
-// NumRows returns the number of exclusions that the footer claims.
-func (x *Exclusions) NumRows() int64 { return 0 }
-
-// All yields the exclusions in order and ends after the first error. The slices of
-// an Exclusion are valid until the next one.
-func (x *Exclusions) All() iter.Seq2[Exclusion, error] { return nil }
+// leafSourceRow is the number of the leaf source_row, by which a manifest is sorted.
+const leafSourceRow = 2

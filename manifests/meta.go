@@ -1,0 +1,79 @@
+package manifests
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/parquet-go/parquet-go/format"
+
+	"assent/schema"
+)
+
+// Meta says of which input file a manifest speaks.
+type Meta struct {
+	RunID   string
+	Dataset string
+	Source  string   // path of the input file below the data set's root
+	Roles   []string // the data set's roles, parties first; at most MaxRoles
+}
+
+// MaxRoles is how many roles a data set may have.
+const MaxRoles = 15
+
+// Keys of the metadata of manifests' files, and the values of keySchema.
+const (
+	keyRunID   = "assent.run_id"
+	keyDataset = "assent.dataset"
+	keySource  = "assent.source"
+	keySchema  = "assent.schema"
+	keyRoles   = "assent.roles"
+
+	exclusionsSchema = "exclusions/1"
+	subjectsSchema   = "subjects/1"
+)
+
+// Written says what a manifest's writer wrote.
+type Written struct {
+	Rows  int64 // exclusions, or distinct pairs of account and record
+	Bytes int64
+}
+
+// Cause says why a subject is a reason for a record's exclusion.
+type Cause uint8
+
+// The causes. The zero value says that the subject is none.
+const (
+	NoCause Cause = iota
+	CauseOptedOut
+	CauseDeletionRequested
+	CausePartyUnknown
+)
+
+var causeNames = [...]string{"", schema.PartyOptedOut.String(), schema.DeletionRequested.String(), schema.PartyUnknown.String()}
+
+// String returns the cause's code in manifests, "" for NoCause.
+func (c Cause) String() string {
+	if int(c) < len(causeNames) {
+		return causeNames[c]
+	}
+	return fmt.Sprintf("cause(%d)", uint8(c))
+}
+
+// check refuses what a manifest's file cannot hold.
+func (m *Meta) check() error {
+	if len(m.Roles) > MaxRoles {
+		return fmt.Errorf("data set %s: %d roles, at most %d can be", m.Dataset, len(m.Roles), MaxRoles)
+	}
+	return nil
+}
+
+// keyValues returns the metadata of a file that speaks of m.
+func (m *Meta) keyValues(schema string) []format.KeyValue {
+	return []format.KeyValue{
+		{Key: keyRunID, Value: m.RunID},
+		{Key: keyDataset, Value: m.Dataset},
+		{Key: keySource, Value: m.Source},
+		{Key: keyRoles, Value: strings.Join(m.Roles, ",")},
+		{Key: keySchema, Value: schema},
+	}
+}
