@@ -214,6 +214,7 @@ func (b *bounds) merge(c *Column, o *bounds) {
 	if !o.any {
 		return
 	}
+	b.looseMin, b.looseMax = b.looseMin || o.looseMin, b.looseMax || o.looseMax
 	switch c.order {
 	case orderBool, orderSigned, orderUnsigned:
 		b.addInt(o.lo)
@@ -222,19 +223,8 @@ func (b *bounds) merge(c *Column, o *bounds) {
 		b.addFloat(o.flo)
 		b.addFloat(o.fhi)
 	default:
-		// A loose bound that becomes the new one keeps being loose; one that does not changes nothing.
-		lo, hi := b.any, b.any
-		if b.any {
-			lo, hi = compareBytes(c, o.min, b.min) >= 0, compareBytes(c, o.max, b.max) <= 0
-		}
 		b.add(c, o.min)
 		b.add(c, o.max)
-		if !lo {
-			b.looseMin = o.looseMin
-		}
-		if !hi {
-			b.looseMax = o.looseMax
-		}
 	}
 }
 

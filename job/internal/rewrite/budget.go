@@ -10,7 +10,7 @@ import (
 //
 // Whoever is at the head of its file's output must go on, since the others wait for it. So the last quarter is kept for
 // heads, and a head that finds even that used up (or works on a page larger than the budget) goes beyond it, one such head
-// at a time. The budget is exceeded by no more than one page.
+// at a time. The budget is exceeded by no more than the working memory of one column chunk.
 type Budget struct {
 	mu    sync.Mutex
 	size  int64
@@ -35,34 +35,37 @@ func (b *Budget) take(n, limit int64) bool {
 	return true
 }
 
-// tryAhead takes n bytes for work that is not at the head, or reports that it has to wait. A nil budget has no end.
+// tryAhead takes n bytes for work that is not at the head, if they are there. The nil budget has no end.
 func (b *Budget) tryAhead(n int64) bool { return b == nil || b.take(n, b.size/4*3) }
 
-// acquire takes n bytes for a head. Beyond says that they are beyond the budget, which release must be told.
-func (b *Budget) acquire(ctx context.Context, n int64) (beyond bool, err error) {
+// acquire takes n bytes for a head, beyond the budget if it must be: it waits until no other head is. It reports whether it
+// had to become the one that is; already says that it is so.
+func (b *Budget) acquire(ctx context.Context, n int64, already bool) (beyond bool, err error) {
 	if b == nil || b.take(n, b.size) {
 		return false, nil
 	}
-	select {
-	case b.alone <- struct{}{}:
-	case <-ctx.Done():
-		return false, ctx.Err()
+	if !already {
+		select {
+		case b.alone <- struct{}{}:
+		case <-ctx.Done():
+			return false, context.Cause(ctx)
+		}
 	}
 	b.mu.Lock()
 	b.used += n
 	b.mu.Unlock()
-	return true, nil
+	return !already, nil
 }
 
 // release gives n bytes back.
-func (b *Budget) release(n int64, beyond bool) {
+func (b *Budget) release(n int64) {
 	if b == nil {
 		return
 	}
 	b.mu.Lock()
 	b.used -= n
 	b.mu.Unlock()
-	if beyond {
-		<-b.alone
-	}
 }
+
+// within ends being beyond the budget.
+func (b *Budget) within() { <-b.alone }

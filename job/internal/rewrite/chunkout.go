@@ -64,11 +64,11 @@ func (c *chunkOut) write(parts ...[]byte) error {
 	return nil
 }
 
-// dictionaryPage writes the page that e holds.
-func (c *chunkOut) dictionaryPage(e *encoder, h *headerOut) error {
+// dictionaryPage writes the dictionary page.
+func (c *chunkOut) dictionaryPage(e *encodedPage, enc encodingID) error {
 	c.dict = true
-	c.rawSize += int64(len(e.head) + h.rawSize)
-	c.count(pageDictionary, h.encoding)
+	c.rawSize += int64(len(e.head) + e.rawSize)
+	c.count(pageDictionary, enc)
 	return c.write(e.head, e.body)
 }
 

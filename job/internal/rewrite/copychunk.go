@@ -18,7 +18,7 @@ type copied struct {
 
 // copyChunk copies the pages of a chunk, with all checks that reading them would make of what stands around the values:
 // headers, sizes, checksums, the number of values.
-func copyChunk(w *walk, out io.Writer, pages *Pages) (*copied, error) {
+func copyChunk(w *walk, out *task, pages *Pages) (*copied, error) {
 	c := &copied{first: w.chunk.start}
 	for {
 		err := w.next()
@@ -42,6 +42,9 @@ func copyChunk(w *walk, out io.Writer, pages *Pages) (*copied, error) {
 		c.size += int64(w.h.length + w.h.size)
 		c.rawSize += int64(w.h.length + w.h.rawSize)
 		if _, err := out.Write(w.head); err != nil {
+			return nil, err
+		}
+		if err := out.work(3*w.src.block + int64(w.h.size)); err != nil {
 			return nil, err
 		}
 		body, err := w.body()
@@ -70,6 +73,26 @@ func (c *copied) metadata(in *chunk, start int64, ordered bool) thrift.Struct {
 		meta.Set(thrift.StructField(cmStatistics, st))
 	}
 	return chunkStruct(in, meta, start)
+}
+
+// moveIndex returns the input's page index for the copy, which begins at start: nil where there is none that fits the pages.
+func (c *copied) moveIndex(in *pageIndexes, start int64, ordered bool) (column, offset []byte) {
+	if in == nil || len(in.locations) != len(c.pages) {
+		return nil, nil
+	}
+	var locations []byte
+	for i, at := range in.locations {
+		if at.offset != c.first+c.pages[i] || at.size != c.sizes[i] {
+			return nil, nil
+		}
+		locations = appendLocation(locations, start+c.pages[i], at.size, at.firstRow)
+	}
+	s := append(thrift.Struct{}, in.offset...)
+	s.Set(thrift.ListField(1, thrift.StrucT, len(c.pages), locations))
+	if ordered {
+		column = in.rawColumn
+	}
+	return column, s.Append(nil)
 }
 
 // chunkStruct returns the ColumnChunk around meta, without references to indexes.

@@ -1,10 +1,6 @@
 package rewrite
 
 import (
-	"encoding/binary"
-	"slices"
-
-	"assent/job/internal/rewrite/codec"
 	"assent/job/internal/rewrite/encoding"
 )
 
@@ -234,100 +230,4 @@ func (d *draft) toPlain(col *Column, dict *pruned) {
 		d.bytes.Reset()
 	}
 	d.encoding = encPlain
-}
-
-// An encoder turns drafts into pages. It holds the scratch and the codec for that.
-type encoder struct {
-	codec codec.Codec
-	raw   []byte
-	body  []byte
-	head  []byte
-}
-
-// encode encodes the draft, whose indices are those of the output's dictionary of dictLen entries, as a page. e.head and
-// e.body hold it until the next call. It returns the size of the uncompressed body.
-func (e *encoder) encode(d *draft, col *Column, id codec.ID, dictLen int) (rawSize int, err error) {
-	out := headerOut{kind: pageData, values: d.slots, encoding: d.encoding, repEncoding: encRLE, defEncoding: encRLE}
-	e.raw = e.raw[:0]
-	if d.v2 {
-		out.kind, out.rows, out.nulls = pageDataV2, d.rows, d.slots-d.count
-		e.raw = appendReps(e.raw, d, col)
-		out.repLen = len(e.raw)
-		e.raw = appendDefs(e.raw, d, col)
-		out.defLen = len(e.raw) - out.repLen
-	} else {
-		if col.MaxRep > 0 {
-			e.raw = prefixed(e.raw, func(b []byte) []byte { return appendReps(b, d, col) })
-		}
-		if col.MaxDef > 0 {
-			e.raw = prefixed(e.raw, func(b []byte) []byte { return appendDefs(b, d, col) })
-		}
-	}
-	levels := out.repLen + out.defLen
-	e.raw = d.appendValues(e.raw, col, dictLen)
-	out.rawSize = len(e.raw)
-	e.body = append(e.body[:0], e.raw[:levels]...)
-	if d.v2 && len(e.raw) == levels {
-		out.uncompressed = true
-	} else if e.body, err = e.codec.Compress(e.body, id, e.raw[levels:]); err != nil {
-		return 0, err
-	}
-	return out.rawSize, e.finish(&out)
-}
-
-// finish makes the header of the page in e.body.
-func (e *encoder) finish(out *headerOut) error {
-	if out.rawSize > maxPageBytes || len(e.body) > maxPageBytes {
-		return unsupportedf("a page of %d bytes", max(out.rawSize, len(e.body)))
-	}
-	out.size, out.crc = len(e.body), checksum(e.body)
-	e.head = out.append(e.head[:0])
-	return nil
-}
-
-func appendReps(b []byte, d *draft, col *Column) []byte {
-	if col.MaxRep == 0 {
-		return b
-	}
-	return encoding.AppendLevels(b, d.reps, uint8(col.MaxRep))
-}
-
-func appendDefs(b []byte, d *draft, col *Column) []byte {
-	switch {
-	case col.MaxDef == 0:
-		return b
-	case col.MaxDef == 1:
-		return encoding.AppendLevelBits(b, &d.present)
-	}
-	return encoding.AppendLevels(b, d.defs, uint8(col.MaxDef))
-}
-
-// prefixed appends what fill appends, after its length in 4 bytes.
-func prefixed(b []byte, fill func([]byte) []byte) []byte {
-	at := len(b)
-	b = fill(append(b, 0, 0, 0, 0))
-	binary.LittleEndian.PutUint32(b[at:], uint32(len(b)-at-4))
-	return b
-}
-
-// appendValues appends the encoded values section.
-func (d *draft) appendValues(b []byte, col *Column, dictLen int) []byte {
-	switch d.encoding {
-	case encRLEDictionary, encPlainDictionary:
-		return encoding.AppendIndices(b, d.indices, dictLen)
-	case encRLE:
-		return prefixed(b, func(b []byte) []byte { return encoding.AppendLevelBits(b, &d.bools) })
-	case encDeltaBinary:
-		return encoding.AppendDelta(b, d.ints, 8*col.width())
-	case encDeltaLength:
-		return encoding.AppendDeltaLengths(b, &d.bytes)
-	case encDeltaBytes:
-		return encoding.AppendDeltaStrings(b, &d.bytes)
-	case encSplit:
-		return encoding.AppendSplit(b, d.plain, col.width())
-	}
-	if col.Physical == Boolean {
-		return encoding.AppendBools(b, &d.bools)
-	}
-	return append(slices.Grow(b, len(d.plain)), d.plain...)
 }

@@ -23,7 +23,9 @@ func (w *Writer) footer() thrift.Struct {
 		groups = w.groups[i].metadata(i).Append(groups)
 	}
 	meta.Set(thrift.ListField(fmRowGroups, thrift.StrucT, len(w.groups), groups))
-	meta.Set(w.keyValues())
+	if kv, ok := w.keyValues(); ok {
+		meta.Set(kv)
+	}
 	if w.opts.CreatedBy != "" {
 		meta.Set(thrift.BytesField(fmCreatedBy, []byte(w.opts.CreatedBy)))
 	}
@@ -36,36 +38,6 @@ func (w *Writer) footer() thrift.Struct {
 		meta.Set(thrift.ListField(fmColumnOrders, thrift.StrucT, len(f.columns), orders))
 	}
 	return meta
-}
-
-// keyValues returns the key-value metadata: the file's own, byte for byte but for what counts its rows, then ours.
-func (w *Writer) keyValues() thrift.Field {
-	var entries []byte
-	n := 0
-	if own, err := w.f.meta.List(fmKeyValues); err == nil {
-		for i, raw := range own.Elements() {
-			entries = append(entries, w.patch(i, raw)...)
-			n++
-		}
-	}
-	add := w.opts.KeyValues
-	if w.f.by != "" && w.opts.CreatedBy != "" {
-		add = append(add[:len(add):len(add)], KeyValue{Key: "original.created_by", Value: &w.f.by})
-	}
-	for _, kv := range add {
-		s := thrift.Struct{thrift.BytesField(1, []byte(kv.Key))}
-		if kv.Value != nil {
-			s = append(s, thrift.BytesField(2, []byte(*kv.Value)))
-		}
-		entries = s.Append(entries)
-		n++
-	}
-	return thrift.ListField(fmKeyValues, thrift.StrucT, n, entries)
-}
-
-// patch returns entry i of the key-value metadata, whose encoded form is raw.
-func (w *Writer) patch(i int, raw []byte) []byte {
-	return raw
 }
 
 // metadata returns the RowGroup, the i-th of the output.

@@ -88,23 +88,3 @@ func (c *chunkOut) boundaryOrder() int32 {
 	}
 	return unordered
 }
-
-// givenBounds are what the input says of its pages: the column index, or the page headers.
-type givenBounds struct {
-	f   *File
-	col *Column
-	// from the page index; empty where there is none
-	offsets []int64
-	null    []bool
-	lo, hi  [][]byte
-	nulls   []int64
-	next    int
-}
-
-// page sets the draft's bounds and count to what the input says of the page, if it says all of it.
-func (g *givenBounds) page(d *draft, in *input) bool {
-	if g == nil || g.col.order == orderNone && g.col.MaxDef > 0 {
-		return false
-	}
-	return false
-}

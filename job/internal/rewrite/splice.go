@@ -19,16 +19,17 @@ type splice struct {
 	task  *task
 	out   *chunkOut
 	walk  *walk
-	given *givenBounds
+	given *givenBounds // of the pages, once asked for
+
+	indexes func() ([]*pageIndexes, error) // of the row group's input
 	state
 	filter filter
 	draft  *draft
-	enc    encoder
+	press  press
 	dict   *pruned
 
 	hold     bool // the dictionary is not settled
 	held     []*draft
-	heldSize int64
 	overflow bool // held is not all of it
 	resume   mark
 	plainAt  int // number of the first page that is not dictionary-coded, once the dictionary is settled
@@ -65,6 +66,12 @@ type input struct {
 
 // run splices the chunk.
 func (s *splice) run() error {
+	s.press.splice = s
+	err := s.all()
+	return s.press.drain(err)
+}
+
+func (s *splice) all() error {
 	s.filter = filter{col: s.col, carries: s.f.app.carriesDelta()}
 	s.draft = &draft{}
 	s.plainAt = -1
@@ -160,12 +167,12 @@ func (s *splice) prepare(in *input) error {
 		in.starts = in.h.rows
 		return nil
 	}
-	body, err := s.walk.body()
+	body, err := s.body()
 	if err != nil {
 		return err
 	}
 	in.body = append(in.body[:0], body...)
-	if err := in.p.load(&s.enc.codec, s.col, s.chunk.codec, &in.h, in.body); err != nil {
+	if err := s.open(&in.p, &in.h, in.body); err != nil {
 		return err
 	}
 	in.loaded, in.starts, in.continues = true, in.p.starts, in.p.reps[0] != 0
@@ -177,23 +184,45 @@ func (s *splice) load(in *input) error {
 	if in.loaded {
 		return nil
 	}
-	body, err := s.walk.body()
+	body, err := s.body()
 	if err != nil {
 		return err
 	}
 	in.loaded = true
-	return in.p.load(&s.enc.codec, s.col, s.chunk.codec, &in.h, body)
+	return s.open(&in.p, &in.h, body)
+}
+
+// open takes a page apart.
+func (s *splice) open(p *dataPage, h *pageHeader, body []byte) error {
+	return withWorker(func(w *worker) error { return p.load(&w.codec, s.col, s.chunk.codec, h, body) })
+}
+
+// body returns the body of the walk's current page, once the task has the memory to work on it.
+func (s *splice) body() ([]byte, error) {
+	h := &s.walk.h
+	n := int64(h.size) + 6*int64(h.rawSize) + 3*int64(h.values)
+	if h.encoding != encPlain {
+		n += 12 * int64(h.values)
+	}
+	if err := s.task.work(3*s.walk.src.block + n); err != nil {
+		return nil, err
+	}
+	return s.walk.body()
 }
 
 func (s *splice) dictionary() error {
-	body, err := s.walk.body()
+	body, err := s.body()
 	if err != nil {
 		return err
 	}
 	if s.dict != nil {
 		return nil // the walk went back
 	}
-	plain, err := loadDictionary(&s.enc.codec, nil, s.chunk.codec, &s.walk.h, body)
+	var plain []byte
+	err = withWorker(func(w *worker) (err error) {
+		plain, err = loadDictionary(&w.codec, nil, s.chunk.codec, &s.walk.h, body)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -252,7 +281,7 @@ func (s *splice) whole(in *input, lo int64) error {
 	body := in.body
 	if !in.loaded {
 		var err error
-		if body, err = s.walk.body(); err != nil {
+		if body, err = s.body(); err != nil {
 			return err
 		}
 	}
@@ -263,25 +292,27 @@ func (s *splice) whole(in *input, lo int64) error {
 	return s.emit()
 }
 
-// survey finds out the bounds and the count of values of a page that is copied: as the input states them, or from its values
-// where these are wanted anyhow or cheap to have (those of a fixed width).
+// survey finds out the bounds and the count of values of a page that is copied: as the input states them, or from its values.
+// Byte arrays are not looked at for the sake of bounds alone; they stay without.
 func (s *splice) survey(in *input, d *draft, lo int64) error {
-	var err error
-	switch {
-	case in.h.dictCoded():
-	case s.out.bloom == nil && s.given.page(d, in):
-		return nil
-	case s.out.bloom == nil && s.col.Physical == ByteArray && s.col.order != orderNone:
-		d.bounds.incomplete = true
-		d.uncounted = !d.v2 && s.col.MaxDef > 0
-		d.count = in.h.values
-		if d.v2 {
-			d.count -= in.h.nulls
+	if !in.h.dictCoded() && s.out.bloom == nil {
+		if s.given == nil {
+			all, err := s.indexes()
+			if err != nil {
+				return err
+			}
+			s.given = newGivenBounds(s.f, s.col, all[s.chunk.column])
 		}
-		return nil
+		if s.given.page(d, in) {
+			return nil
+		}
+		if s.col.Physical == ByteArray && s.col.order != orderNone {
+			d.bounds.incomplete = true
+			return nil
+		}
 	}
 	if !in.loaded {
-		if err = in.p.load(&s.enc.codec, s.col, s.chunk.codec, &in.h, d.body); err != nil {
+		if err := s.open(&in.p, &in.h, d.body); err != nil {
 			return err
 		}
 		in.loaded = true
@@ -289,10 +320,10 @@ func (s *splice) survey(in *input, d *draft, lo int64) error {
 	look := &s.look
 	look.reset()
 	look.form = d.form
-	if err = s.filter.append(look, &in.p, s.sel.words, lo, false); err != nil {
+	if err := s.filter.append(look, &in.p, s.sel.words, lo, false); err != nil {
 		return err
 	}
-	d.count = look.count
+	d.count, d.uncounted = look.count, false
 	d.bounds, look.bounds = look.bounds, d.bounds
 	if !in.h.dictCoded() {
 		s.out.bloom.addDraft(look, s.col)
@@ -347,121 +378,4 @@ func (s *splice) flush() error {
 		return nil
 	}
 	return s.emit()
-}
-
-// emit writes the draft, or holds it back while the dictionary is not settled.
-func (s *splice) emit() error {
-	d := s.draft
-	if !s.hold {
-		err := s.write(d)
-		d.reset()
-		return err
-	}
-	if !s.overflow {
-		if n := d.memory(); s.task.tryHold(n) {
-			s.heldSize += n
-			s.held = append(s.held, d)
-			s.draft = &draft{}
-			return nil
-		}
-		s.overflow, s.resume = true, d.from
-	}
-	d.reset()
-	return nil
-}
-
-// settle fixes the dictionary, writes it and what was held. It reports whether the walk went back to what could not be held.
-func (s *splice) settle() (again bool, err error) {
-	s.hold = false
-	s.dict.settle()
-	again = s.overflow
-	if again {
-		s.draft.reset()
-		s.walk.resumeAt(s.resume.at, s.resume.page, s.resume.seen)
-		s.state = s.resume.state
-	}
-	if err := s.writeDictionary(); err != nil {
-		return false, err
-	}
-	for i, d := range s.held {
-		if err := s.write(d); err != nil {
-			return false, err
-		}
-		s.held[i] = nil
-	}
-	s.task.unhold(s.heldSize)
-	s.held, s.heldSize = nil, 0
-	return again, nil
-}
-
-func (s *splice) writeDictionary() error {
-	d := s.dict
-	if d.kept == 0 {
-		return nil
-	}
-	e := &s.enc
-	var err error
-	if e.raw, err = d.appendUsed(e.raw[:0]); err != nil {
-		return err
-	}
-	if e.body, err = e.codec.Compress(e.body[:0], s.chunk.codec, e.raw); err != nil {
-		return err
-	}
-	header := headerOut{kind: pageDictionary, rawSize: len(e.raw), values: d.kept, encoding: d.encoding, sorted: d.sorted}
-	if err := e.finish(&header); err != nil {
-		return err
-	}
-	s.out.bloom.addDictionary(d)
-	return s.out.dictionaryPage(e, &header)
-}
-
-// write writes a page.
-func (s *splice) write(d *draft) error {
-	dictCoded := d.encoding == encRLEDictionary || d.encoding == encPlainDictionary
-	if d.whole && dictCoded && !s.dict.identity {
-		return s.recode(d)
-	}
-	if d.whole {
-		s.pages.Copied++
-		return s.copyPage(d)
-	}
-	dictLen := 0
-	switch {
-	case dictCoded && s.dict.kept == 0:
-		d.encoding = encPlain // no values, so there is nothing to look up
-	case dictCoded:
-		s.dict.remap(d.indices)
-		dictLen = s.dict.kept
-	default:
-		s.out.bloom.addDraft(d, s.col)
-	}
-	raw, err := s.enc.encode(d, s.col, s.chunk.codec, dictLen)
-	if err != nil {
-		return err
-	}
-	return s.out.dataPage(s.enc.head, s.enc.body, raw, d)
-}
-
-// recode writes a page that lost no row, but some of its dictionary.
-func (s *splice) recode(d *draft) error {
-	var p dataPage
-	if err := p.load(&s.enc.codec, s.col, s.chunk.codec, &d.h, d.body); err != nil {
-		return err
-	}
-	re := draft{form: d.form}
-	if err := s.filter.append(&re, &p, s.sel.words, d.first, false); err != nil {
-		return err
-	}
-	s.pages.Filtered++
-	return s.write(&re)
-}
-
-// copyPage writes a page whose body stays as it is. Its header is made anew, without statistics.
-func (s *splice) copyPage(d *draft) error {
-	h := &d.h
-	out := headerOut{kind: h.kind, rawSize: h.rawSize, size: len(d.body), values: h.values, encoding: h.encoding,
-		repEncoding: h.repEncoding, defEncoding: h.defEncoding, nulls: h.nulls, rows: h.rows, repLen: h.repLen, defLen: h.defLen,
-		uncompressed: !h.compressed, crc: checksum(d.body)}
-	s.enc.head = out.append(s.enc.head[:0])
-	return s.out.dataPage(s.enc.head, d.body, h.rawSize, d)
 }

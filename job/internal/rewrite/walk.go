@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"context"
 	"errors"
 	"io"
 
@@ -36,6 +37,9 @@ func (w *walk) close() { w.src.close() }
 
 // next reads the header of the next page into w.h. io.EOF is the end: all values of the chunk have been seen.
 func (w *walk) next() error {
+	if g := w.src.gate; g != nil && g.ctx.Err() != nil {
+		return context.Cause(g.ctx)
+	}
 	if w.rest > 0 {
 		w.src.skip(int64(w.rest))
 		w.rest = 0

@@ -110,56 +110,35 @@ func (w *Writer) rowGroup(ctx context.Context, i int, sel *Selection) error {
 	}
 	w.result.RowsKept += sel.count
 	if sel.count == 0 {
-		return nil
-	}
-	chunks, err := w.f.chunks(i)
-	if err != nil {
-		return err
+		return ctx.Err()
 	}
 	in, _, err := thrift.Parse(w.f.groups[i].raw)
 	if err != nil {
 		return w.f.located(err, i, -1, -1)
 	}
-	g := groupOut{in: in, lost: sel.count < rows, rows: sel.count, start: w.size}
-	for c := range chunks {
-		ref, err := w.chunk(&g, i, &chunks[c], sel)
-		if err != nil {
-			return err
-		}
-		g.chunks = append(g.chunks, ref)
+	job, err := w.newGroupJob(i, sel)
+	if err != nil {
+		return err
 	}
-	g.size = w.size - g.start
+	start := w.size
+	if err := job.run(ctx); err != nil {
+		return err
+	}
+	g, err := job.collect(in, start)
+	if err == nil {
+		err = job.blooms(&g)
+	}
+	if err != nil {
+		return w.f.located(err, i, -1, -1)
+	}
 	w.groups = append(w.groups, g)
-	return ctx.Err()
+	return nil
 }
 
+// A counter writes to the file and counts.
 type counter struct{ w *Writer }
 
 func (c counter) Write(p []byte) (int, error) { return len(p), c.w.write(p) }
-
-func (w *Writer) chunk(g *groupOut, group int, in *chunk, sel *Selection) (chunkRef, error) {
-	start := w.size
-	walk := newWalk(w.f, nil, in)
-	defer walk.close()
-	col := &w.f.columns[in.column]
-	if !g.lost && !w.f.app.badBounds(col) && !w.f.app.carriesDelta() {
-		c, err := copyChunk(walk, counter{w}, &w.result.Pages)
-		if err != nil {
-			return chunkRef{}, w.f.located(err, group, in.column, walk.page)
-		}
-		g.rawSize += c.rawSize
-		return chunkRef{meta: c.metadata(in, start, w.f.ordered)}, nil
-	}
-	s := &splice{f: w.f, col: col, chunk: in, sel: sel, walk: walk, task: &task{counter{w}}, out: &chunkOut{col: col, w: counter{w}}}
-	if err := s.run(); err != nil {
-		return chunkRef{}, w.f.located(err, group, in.column, walk.page)
-	}
-	g.rawSize += s.out.rawSize
-	w.result.Pages.Copied += s.pages.Copied
-	w.result.Pages.Filtered += s.pages.Filtered
-	w.result.Pages.Dropped += s.pages.Dropped
-	return chunkRef{meta: s.out.metadata(in, start), columnIndex: s.out.columnIndex(), offsetIndex: s.out.offsetIndex(start)}, nil
-}
 
 // Close writes the page index and the footer. All row groups must have been written.
 func (w *Writer) Close() (Result, error) {

@@ -1,0 +1,106 @@
+package rewrite
+
+// A press encodes and compresses the pages of a chunk's output and writes them in order. Where a processor is idle and the
+// budget allows, a page is encoded aside while the splice goes on.
+type press struct {
+	splice *splice
+	queue  []*pressed // being encoded aside, in order
+	page   encodedPage
+	free   []*draft
+}
+
+// maxAside bounds the pages of a chunk that are encoded aside.
+const maxAside = 8
+
+type pressed struct {
+	d      *draft
+	page   encodedPage
+	memory int64
+	done   chan error
+}
+
+// blank returns an empty draft.
+func (p *press) blank() *draft {
+	if n := len(p.free); n > 0 {
+		d := p.free[n-1]
+		p.free = p.free[:n-1]
+		return d
+	}
+	return &draft{}
+}
+
+func (p *press) recycle(d *draft) {
+	d.reset()
+	if len(p.free) < 2 {
+		p.free = append(p.free, d)
+	}
+}
+
+// add takes the draft over and writes it when those before it are written.
+func (p *press) add(d *draft, dictLen int) error {
+	s := p.splice
+	memory := d.memory() + 2*int64(d.size)
+	if len(p.queue) < maxAside && s.task.tryHold(memory) {
+		if s.task.tryEnter() {
+			job := &pressed{d: d, memory: memory, done: make(chan error, 1)}
+			p.queue = append(p.queue, job)
+			go func() {
+				defer s.task.leave()
+				job.done <- withWorker(func(w *worker) error {
+					return job.page.encode(w, d, s.col, s.chunk.codec, dictLen)
+				})
+			}()
+			return nil
+		}
+		s.task.unhold(memory)
+	}
+	err := withWorker(func(w *worker) error { return p.page.encode(w, d, s.col, s.chunk.codec, dictLen) })
+	if err == nil {
+		err = p.flush()
+	}
+	if err == nil {
+		err = s.out.dataPage(p.page.head, p.page.body, p.page.rawSize, d)
+	}
+	p.recycle(d)
+	return err
+}
+
+// flush writes the pages that were encoded aside.
+func (p *press) flush() error {
+	for len(p.queue) > 0 {
+		job := p.queue[0]
+		p.queue = p.queue[1:]
+		err := p.wait(job)
+		if err == nil {
+			err = p.splice.out.dataPage(job.page.head, job.page.body, job.page.rawSize, job.d)
+		}
+		p.splice.task.unhold(job.memory)
+		if err != nil {
+			return err
+		}
+		p.recycle(job.d)
+	}
+	return nil
+}
+
+func (p *press) wait(job *pressed) (err error) {
+	select {
+	case err = <-job.done:
+		return err
+	default:
+	}
+	return p.splice.task.idle(func() error { return <-job.done })
+}
+
+// drain ends the work: it writes what is left, or, after an error, waits for it.
+func (p *press) drain(err error) error {
+	if err == nil {
+		err = p.flush()
+	}
+	for _, job := range p.queue {
+		_ = p.wait(job)
+		p.splice.task.unhold(job.memory)
+	}
+	p.queue = nil
+	return err
+}

@@ -1,0 +1,124 @@
+package rewrite
+
+// emit writes the draft, or holds it back while the dictionary is not settled. The splice goes on with an empty one.
+func (s *splice) emit() error {
+	d := s.draft
+	s.draft = s.press.blank()
+	if !s.hold {
+		return s.write(d)
+	}
+	if !s.overflow {
+		if n := d.memory(); s.task.tryHold(n) {
+			s.held = append(s.held, d)
+			return nil
+		}
+		s.overflow, s.resume = true, d.from
+	}
+	s.press.recycle(d)
+	return nil
+}
+
+// settle fixes the dictionary, writes it and what was held. It reports whether the walk went back to what could not be held.
+func (s *splice) settle() (again bool, err error) {
+	s.hold = false
+	s.dict.settle()
+	again = s.overflow
+	if again {
+		s.draft.reset()
+		s.walk.resumeAt(s.resume.at, s.resume.page, s.resume.seen)
+		s.state = s.resume.state
+	}
+	if err := s.writeDictionary(); err != nil {
+		return false, err
+	}
+	for i, d := range s.held {
+		s.held[i] = nil
+		n := d.memory()
+		if err := s.write(d); err != nil {
+			return false, err
+		}
+		s.task.unhold(n)
+	}
+	s.held = nil
+	return again, nil
+}
+
+func (s *splice) writeDictionary() error {
+	d := s.dict
+	if d.kept == 0 {
+		return nil
+	}
+	page := &s.press.page
+	header := headerOut{kind: pageDictionary, values: d.kept, encoding: d.encoding, sorted: d.sorted}
+	err := withWorker(func(w *worker) (err error) {
+		if w.raw, err = d.appendUsed(w.raw[:0]); err != nil {
+			return err
+		}
+		header.rawSize = len(w.raw)
+		page.body, err = w.codec.Compress(page.body[:0], s.chunk.codec, w.raw)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := page.finish(&header); err != nil {
+		return err
+	}
+	s.out.bloom.addDictionary(d)
+	return s.out.dictionaryPage(page, header.encoding)
+}
+
+// write writes a page and takes the draft over.
+func (s *splice) write(d *draft) error {
+	dictCoded := d.encoding == encRLEDictionary || d.encoding == encPlainDictionary
+	if d.whole && dictCoded && !s.dict.identity {
+		return s.recode(d)
+	}
+	if d.whole {
+		s.pages.Copied++
+		return s.copyPage(d)
+	}
+	dictLen := 0
+	switch {
+	case dictCoded && s.dict.kept == 0:
+		d.encoding = encPlain // no values, so there is nothing to look up
+	case dictCoded:
+		s.dict.remap(d.indices)
+		dictLen = s.dict.kept
+	default:
+		s.out.bloom.addDraft(d, s.col)
+	}
+	return s.press.add(d, dictLen)
+}
+
+// recode writes a page that lost no row, but some of its dictionary.
+func (s *splice) recode(d *draft) error {
+	var p dataPage
+	if err := s.open(&p, &d.h, d.body); err != nil {
+		return err
+	}
+	re := s.press.blank()
+	re.form = d.form
+	if err := s.filter.append(re, &p, s.sel.words, d.first, false); err != nil {
+		return err
+	}
+	s.press.recycle(d)
+	s.pages.Filtered++
+	return s.write(re)
+}
+
+// copyPage writes a page whose body stays as it is. Its header is made anew, without statistics.
+func (s *splice) copyPage(d *draft) error {
+	h := &d.h
+	out := headerOut{kind: h.kind, rawSize: h.rawSize, size: len(d.body), values: h.values, encoding: h.encoding,
+		repEncoding: h.repEncoding, defEncoding: h.defEncoding, nulls: h.nulls, rows: h.rows, repLen: h.repLen, defLen: h.defLen,
+		uncompressed: !h.compressed, crc: checksum(d.body)}
+	head := out.append(s.press.page.head[:0])
+	s.press.page.head = head
+	err := s.press.flush()
+	if err == nil {
+		err = s.out.dataPage(head, d.body, h.rawSize, d)
+	}
+	s.press.recycle(d)
+	return err
+}
