@@ -13,9 +13,8 @@ build:
 demo: build
 	@rm -rf $(BUILD)/demo
 	./assent sample --to $(BUILD)/demo
-	scripts/terminal ./assent run -c $(BUILD)/demo/job.yaml
-	@echo
-	scripts/terminal ./assent runs -c $(BUILD)/demo/job.yaml
+	./assent run --table -c $(BUILD)/demo/job.yaml
+	./assent runs --table -c $(BUILD)/demo/job.yaml
 
 test:
 	$(GO) test ./...

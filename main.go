@@ -38,11 +38,25 @@ type cli struct {
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
+// format is how a verb answers on stdout.
+type format struct {
+	JSON  bool `xor:"format" help:"Answer with one line of JSON, also on a terminal."`
+	Table bool `xor:"format" help:"Answer with a table, also where stdout is no terminal."`
+}
+
+// answer writes a result to stdout: a table on a terminal, else one line of JSON.
+func (f format) answer(result any, text func(io.Writer) error) error {
+	if f.Table || !f.JSON && term.IsTerminal(int(os.Stdout.Fd())) {
+		return text(os.Stdout)
+	}
+	return json.NewEncoder(os.Stdout).Encode(result)
+}
+
 // config is what all verbs that work on a job take.
 type config struct {
 	Config string   `short:"c" required:"" placeholder:"FILE" help:"The job's configuration (YAML)."`
 	Set    []string `placeholder:"KEY=VALUE" sep:"none" help:"Override a key of the configuration, e.g. inputs.consent.as_of=2026-11-20T00:00:00Z."`
-	JSON   bool     `help:"Answer with one line of JSON, also on a terminal."`
+	format
 }
 
 type runCmd struct {
@@ -57,7 +71,7 @@ func (c *runCmd) Run(ctx context.Context, env *job.Env) error {
 	if err != nil {
 		return err
 	}
-	return answer(c.JSON, r, r.WriteText)
+	return c.answer(r, r.WriteText)
 }
 
 type explainCmd struct {
@@ -71,7 +85,7 @@ func (c *explainCmd) Run(ctx context.Context, env *job.Env) error {
 	if err != nil {
 		return err
 	}
-	return answer(c.JSON, r, r.WriteText)
+	return c.answer(r, r.WriteText)
 }
 
 type runsCmd struct {
@@ -93,14 +107,14 @@ func (c *runsCmd) Run(ctx context.Context, env *job.Env) error {
 	if err != nil {
 		return err
 	}
-	return answer(c.JSON, runs, func(w io.Writer) error { return job.WriteRuns(w, runs) })
+	return c.answer(runs, func(w io.Writer) error { return job.WriteRuns(w, runs) })
 }
 
 type sampleCmd struct {
 	To   string `required:"" placeholder:"DIR" help:"A new or empty directory."`
 	Rows int64  `help:"How many messages; all else is in proportion." default:"200000"`
 	Seed uint64 `help:"Another seed, another marketplace." default:"1"`
-	JSON bool   `help:"Answer with one line of JSON, also on a terminal."`
+	format
 }
 
 func (c *sampleCmd) Run(ctx context.Context, env *job.Env) error {
@@ -108,7 +122,7 @@ func (c *sampleCmd) Run(ctx context.Context, env *job.Env) error {
 	if err != nil {
 		return err
 	}
-	return answer(c.JSON, r, r.WriteText)
+	return c.answer(r, r.WriteText)
 }
 
 type versionCmd struct{}
@@ -148,14 +162,6 @@ func (s *size) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// answer writes a result to stdout: a table on a terminal, else one line of JSON.
-func answer(asJSON bool, result any, text func(io.Writer) error) error {
-	if !asJSON && term.IsTerminal(int(os.Stdout.Fd())) {
-		return text(os.Stdout)
-	}
-	return json.NewEncoder(os.Stdout).Encode(result)
-}
-
 func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
@@ -177,7 +183,8 @@ func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	env := newEnv(c.LogFormat)
-	err = parsed.Run(env, kong.BindTo(ctx, (*context.Context)(nil)))
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	err = parsed.Run(env)
 	return fail(errors.Join(err, env.Close()))
 }
 
