@@ -234,6 +234,15 @@ func checkIndices(indices []int32, r run, width, dictLen int) error {
 	case width < 32 && 1<<width <= dictLen:
 		return nil
 	default:
+		// The subtraction borrows into the sign bit where an index is too high.
+		var bad int64
+		last := int64(dictLen) - 1
+		for _, v := range indices {
+			bad |= last - int64(uint32(v))
+		}
+		if bad >= 0 {
+			return nil
+		}
 		for _, v := range indices {
 			top = max(top, uint32(v))
 		}
@@ -327,8 +336,10 @@ func appendHybrid[T uint8 | int32](dst []byte, values []T, width int, pack func(
 		// The values up to n go in a bit-packed run, those up to n+same in one of their own.
 		n, same := 0, 0
 		for n < len(values) && n < maxPacked {
-			if same = equalRun(values[n:]); same >= least {
-				break
+			if group := values[n:]; len(group) >= 8 && equal8((*[8]T)(group)) {
+				if same = equalRun(group); same >= least {
+					break
+				}
 			}
 			n, same = n+8, 0
 		}
@@ -353,6 +364,12 @@ func appendRun(dst []byte, v uint32, count, width int) []byte {
 		v >>= 8
 	}
 	return dst
+}
+
+// equal8 reports whether all values are equal.
+func equal8[T uint8 | int32](s *[8]T) bool {
+	v := s[0]
+	return (s[1]^v)|(s[2]^v)|(s[3]^v)|(s[4]^v)|(s[5]^v)|(s[6]^v)|(s[7]^v) == 0
 }
 
 // equalRun returns how many values at the beginning of s, which is not empty, are

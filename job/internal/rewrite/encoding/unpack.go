@@ -13,68 +13,62 @@ func extend[T any](s []T, n int) []T {
 	return slices.Grow(s, n)[:len(s)+n]
 }
 
-// A lane8 spreads 8 values of width bits, 1 to 8, over the 8 bytes of a word, or
-// gathers them back: three times it halves the fields, 8 to 4+4 to 2+2 to 1+1.
-type lane8 struct {
-	low4, low2, low1       uint64 // the lower half of each field: of 8 values, of 4, of 2
-	high4, high2, high1    uint64 // the upper half
-	shift4, shift2, shift1 uint   // how far the upper half moves
-}
-
-func newLane8(width int) lane8 {
-	w := uint(width)
-	var l lane8
-	l.low4 = 1<<(4*w) - 1
-	l.high4 = l.low4 << (4 * w)
-	l.low2 = (1<<(2*w) - 1) * 0x0000000100000001
-	l.high2 = l.low2 << (2 * w)
-	l.low1 = (1<<w - 1) * 0x0001000100010001
-	l.high1 = l.low1 << w
-	l.shift4, l.shift2, l.shift1 = 32-4*w, 16-2*w, 8-w
-	return l
-}
-
-func (l *lane8) spread(x uint64) uint64 {
-	x = x&l.low4 | x&l.high4<<(l.shift4&63)
-	x = x&l.low2 | x&l.high2<<(l.shift2&63)
-	return x&l.low1 | x&l.high1<<(l.shift1&63)
-}
-
-func (l *lane8) gather(x uint64) uint64 {
-	x = x&l.low1 | x>>(l.shift1&63)&l.high1
-	x = x&l.low2 | x>>(l.shift2&63)&l.high2
-	return x&l.low4 | x>>(l.shift4&63)&l.high4
+// Levels are unpacked 8 at a time, within a word: three times, the upper half of each
+// group of fields is moved to where it belongs, so that 8 become 4+4, 2+2+2+2 and in
+// the end one in each byte. Packing is the inverse. lanes returns the masks of the
+// lower half of each group, of 8, 4 and 2 fields of width bits.
+func lanes(width uint) (low4, low2, low1 uint64) {
+	return 1<<(4*width) - 1, (1<<(2*width) - 1) * (1<<32 + 1), (1<<width - 1) * (1<<48 + 1<<32 + 1<<16 + 1)
 }
 
 // unpackLevels fills dst with values of width bits, 1 to 8. src must hold them, and
 // may go on behind them.
 func unpackLevels(dst []uint8, src []byte, width int) {
-	l := newLane8(width)
-	for len(dst) >= 8 && len(src) >= 8 {
-		binary.LittleEndian.PutUint64(dst, l.spread(le64(src)))
-		dst, src = dst[8:], src[width:]
-	}
-	for len(dst) > 0 {
-		var in, out [8]byte
-		src = src[copy(in[:width], src):]
-		binary.LittleEndian.PutUint64(out[:], l.spread(le64(in[:])))
-		dst = dst[copy(dst, out[:]):]
+	w := uint(width) & 15
+	low4, low2, low1 := lanes(w)
+	for at := 0; ; at += width {
+		var x uint64
+		if at+8 <= len(src) {
+			x = le64(src[at : at+8])
+		} else {
+			var in [8]byte
+			copy(in[:], src[min(at, len(src)):])
+			x = le64(in[:])
+		}
+		x = x&low4 | x>>(4*w)&low4<<32
+		x = x&low2 | x>>(2*w)&low2<<16
+		x = x&low1 | x>>w&low1<<8
+		if len(dst) < 8 {
+			for i := range dst {
+				dst[i] = uint8(x >> (8 * uint(i)))
+			}
+			return
+		}
+		binary.LittleEndian.PutUint64(dst, x)
+		dst = dst[8:]
 	}
 }
 
 // packLevels appends levels of width bits, 1 to 8, the last byte padded with zero
 // values to a multiple of 8 of them.
 func packLevels(dst []byte, levels []uint8, width int) []byte {
-	l := newLane8(width)
+	w := uint(width) & 15
+	low4, low2, low1 := lanes(w)
 	var b [8]byte
-	for ; len(levels) >= 8; levels = levels[8:] {
-		binary.LittleEndian.PutUint64(b[:], l.gather(le64(levels)))
-		dst = append(dst, b[:width]...)
-	}
-	if len(levels) > 0 {
-		clear(b[:])
-		copy(b[:], levels)
-		binary.LittleEndian.PutUint64(b[:], l.gather(le64(b[:])))
+	for len(levels) > 0 {
+		n := 8
+		if len(levels) < 8 {
+			clear(b[:])
+			n = copy(b[:], levels)
+		} else {
+			b = [8]byte(levels)
+		}
+		levels = levels[n:]
+		x := le64(b[:])
+		x = x&low1 | x>>8&low1<<w
+		x = x&low2 | x>>16&low2<<(2*w)
+		x = x&low4 | x>>32&low4<<(4*w)
+		binary.LittleEndian.PutUint64(b[:], x)
 		dst = append(dst, b[:width]...)
 	}
 	return dst
@@ -89,8 +83,10 @@ func unpackIndices(dst []int32, src []byte, width int) {
 	switch {
 	case width <= 8:
 		unpackBy8(dst[:fast*8], src, width)
-	case width <= 14 || width == 16:
+	case width <= 16:
 		unpackBy4(dst[:fast*8], src, width)
+	case width <= 30:
+		unpackBy2(dst[:fast*8], src, width)
 	default:
 		unpackBy1(dst[:fast*8], src, width)
 	}
@@ -107,9 +103,9 @@ func unpackIndices(dst []int32, src []byte, width int) {
 // unpackBy8 takes a group of 8 values from one load.
 func unpackBy8(dst []int32, src []byte, width int) {
 	w, mask := uint(width), uint64(1)<<uint(width)-1
-	for len(dst) >= 8 {
+	for at := 0; len(dst) >= 8; at += width {
 		d := (*[8]int32)(dst)
-		x := le64(src)
+		x := le64(src[at : at+8])
 		d[0] = int32(x & mask)
 		d[1] = int32(x >> (w & 63) & mask)
 		d[2] = int32(x >> (2 * w & 63) & mask)
@@ -118,7 +114,7 @@ func unpackBy8(dst []int32, src []byte, width int) {
 		d[5] = int32(x >> (5 * w & 63) & mask)
 		d[6] = int32(x >> (6 * w & 63) & mask)
 		d[7] = int32(x >> (7 * w & 63) & mask)
-		dst, src = dst[8:], src[width:]
+		dst = dst[8:]
 	}
 }
 
@@ -127,9 +123,10 @@ func unpackBy8(dst []int32, src []byte, width int) {
 func unpackBy4(dst []int32, src []byte, width int) {
 	w, mask := uint(width), uint64(1)<<uint(width)-1
 	half, shift := width/2, 4*w&7
-	for len(dst) >= 8 {
+	for at := 0; len(dst) >= 8; at += width {
 		d := (*[8]int32)(dst)
-		x, y := le64(src), le64(src[half:])>>(shift&63)
+		s := src[at : at+half+8]
+		x, y := le64(s), le64(s[half:])>>shift
 		d[0] = int32(x & mask)
 		d[1] = int32(x >> (w & 63) & mask)
 		d[2] = int32(x >> (2 * w & 63) & mask)
@@ -138,21 +135,39 @@ func unpackBy4(dst []int32, src []byte, width int) {
 		d[5] = int32(y >> (w & 63) & mask)
 		d[6] = int32(y >> (2 * w & 63) & mask)
 		d[7] = int32(y >> (3 * w & 63) & mask)
-		dst, src = dst[8:], src[width:]
+		dst = dst[8:]
+	}
+}
+
+// unpackBy2 takes a group of 8 values from four loads, which begin at an even bit of
+// their first byte. Two values fit behind bit 6 up to a width of 29; at 30 they begin
+// at bit 4 or 0.
+func unpackBy2(dst []int32, src []byte, width int) {
+	w, mask := uint(width)&31, uint64(1)<<uint(width)-1
+	at1, at2, at3 := 2*width/8, 4*width/8, 6*width/8
+	shift1, shift2, shift3 := 2*w&7, 4*w&7, 6*w&7
+	for at := 0; len(dst) >= 8; at += width {
+		d, s := (*[8]int32)(dst), src[at:at+width+8]
+		x0, x1, x2, x3 := le64(s), le64(s[at1:])>>shift1, le64(s[at2:])>>shift2, le64(s[at3:])>>shift3
+		d[0], d[1] = int32(x0&mask), int32(x0>>w&mask)
+		d[2], d[3] = int32(x1&mask), int32(x1>>w&mask)
+		d[4], d[5] = int32(x2&mask), int32(x2>>w&mask)
+		d[6], d[7] = int32(x3&mask), int32(x3>>w&mask)
+		dst = dst[8:]
 	}
 }
 
 // unpackBy1 takes each value with a load of its own.
 func unpackBy1(dst []int32, src []byte, width int) {
 	w, mask := uint(width), uint64(1)<<uint(width)-1
-	for len(dst) >= 8 {
-		d, s := (*[8]int32)(dst), src[:width+8]
+	for at := 0; len(dst) >= 8; at += width {
+		d, s := (*[8]int32)(dst), src[at:at+width+8]
 		d[0] = int32(le64(s) & mask)
 		for i := 1; i < 8; i++ {
 			bit := uint(i) * w
 			d[i] = int32(le64(s[bit>>3:]) >> (bit & 7) & mask)
 		}
-		dst, src = dst[8:], src[width:]
+		dst = dst[8:]
 	}
 }
 
