@@ -25,7 +25,7 @@ func (f *File) Lookup(dotted string) (int, error) {
 				continue
 			}
 			if found >= 0 {
-				return -1, fmt.Errorf("%s: %w: %q stands for %s and %s", f.name, ErrAmbiguous, dotted,
+				return -1, fmt.Errorf("%w: %q stands for %s and %s", ErrAmbiguous, dotted,
 					f.columns[found].Name(), f.columns[i].Name())
 			}
 			found = i
@@ -34,7 +34,7 @@ func (f *File) Lookup(dotted string) (int, error) {
 			return found, nil
 		}
 	}
-	return -1, fmt.Errorf("%s: %w %q; nearest: %s", f.name, ErrNoColumn, dotted, strings.Join(f.nearest(dotted, 5), ", "))
+	return -1, fmt.Errorf("%w; nearest: %s", ErrNoColumn, strings.Join(f.nearest(dotted, 5), ", "))
 }
 
 // nearest returns the n short paths with the smallest edit distance to name.
