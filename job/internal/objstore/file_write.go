@@ -264,7 +264,7 @@ func (s *fileStore) Promote(ctx context.Context, from, to, last string) error {
 func (s *fileStore) promote(ctx context.Context, from, to, last string) error {
 	src, err := s.path(from)
 	dst, err2 := s.path(to)
-	if err := cmp.Or(err, err2, checkName(last), ctx.Err()); err != nil {
+	if err := cmp.Or(err, err2, checkName(last), checkApart(from, to), ctx.Err()); err != nil {
 		return err
 	}
 	if _, err := statFile(filepath.Join(dst, filepath.FromSlash(last)), last); err == nil {

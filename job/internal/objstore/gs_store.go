@@ -201,7 +201,7 @@ func (s *gsStore) Promote(ctx context.Context, from, to, last string) error {
 }
 
 func (s *gsStore) promote(ctx context.Context, from, to, last string) error {
-	if err := cmp.Or(checkName(from), checkName(to), checkName(last)); err != nil {
+	if err := cmp.Or(checkName(from), checkName(to), checkName(last), checkApart(from, to)); err != nil {
 		return err
 	}
 	switch _, err := s.Stat(ctx, to+"/"+last); {

@@ -108,7 +108,7 @@ type Store interface {
 	// Promote makes the tree below from the tree below to. last is the marker,
 	// relative to both. If to/last exists, it fails with ErrExist and touches
 	// nothing; if to exists without it, that is what an interrupted promotion
-	// left, and is removed. from/last must exist: else ErrNotExist.
+	// left, and is removed. from/last must exist: else ErrNotExist. Neither may be in the other.
 	//
 	// A file store renames once: readers see all of to or none. On GCS all
 	// else is copied (on the server, checked) before the marker, and the
@@ -229,6 +229,14 @@ func wrap(uri, op string, err error) error {
 func checkName(name string) error {
 	if !fs.ValidPath(name) || name == "." || strings.ContainsRune(name, 0) {
 		return fmt.Errorf("%w: %q", ErrName, name)
+	}
+	return nil
+}
+
+// checkApart refuses two trees of which one is in the other.
+func checkApart(a, b string) error {
+	if strings.HasPrefix(a+"/", b+"/") || strings.HasPrefix(b+"/", a+"/") {
+		return fmt.Errorf("%w: %q and %q overlap", ErrName, a, b)
 	}
 	return nil
 }
