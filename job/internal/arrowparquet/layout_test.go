@@ -28,6 +28,7 @@ func TestLayout(t *testing.T) {
 		Codec: &snappy.Codec{}, PageVersion: 2, RowGroupRows: 300, PageRows: 100, PageBytes: 400,
 		Dictionary:      func(path string) bool { return path == "room_id" || path == "sender_id" },
 		DictionaryBytes: 64,
+		Delta:           func(path string) bool { return path == "message_id" || path == "attachments" },
 		KeyValues:       map[string]string{"b": "2", "a": "1"},
 		CreatedBy:       "tester",
 	}, batch)
@@ -61,6 +62,18 @@ func TestLayout(t *testing.T) {
 			}
 			if wantDict && !v2(format.Plain) && rows[g] == 300 {
 				t.Errorf("%s: no plain pages after a dictionary of its limit", name)
+			}
+			want := format.Plain
+			switch name {
+			case "message_id":
+				want = format.DeltaByteArray
+			case "attachments":
+				want = format.DeltaBinaryPacked
+			case "room_id", "sender_id":
+				want = format.RLEDictionary
+			}
+			if !v2(want) {
+				t.Errorf("%s: no pages in %s", name, want)
 			}
 			index, err := chunk.OffsetIndex()
 			if err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding"
 )
 
 // ErrUnsupported is the cause of an error about an Arrow type that has no
@@ -16,11 +17,11 @@ var ErrUnsupported = errors.New("type not supported")
 // schema, with its fields in the same order. The error wraps ErrUnsupported and
 // names the field.
 func Schema(s *arrow.Schema) (*parquet.Schema, error) {
-	return schemaOf(s, nil)
+	return schemaOf(s, &Options{})
 }
 
-func schemaOf(s *arrow.Schema, dictionary func(path string) bool) (*parquet.Schema, error) {
-	root, err := groupOf(s.Fields(), "", dictionary)
+func schemaOf(s *arrow.Schema, o *Options) (*parquet.Schema, error) {
+	root, err := groupOf(s.Fields(), "", o)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +39,7 @@ func (g *group) Fields() []parquet.Field { return g.fields }
 
 // groupOf returns the group of some Arrow fields. path is that of the group and
 // ends in a dot unless it is empty.
-func groupOf(fields []arrow.Field, path string, dictionary func(string) bool) (*group, error) {
+func groupOf(fields []arrow.Field, path string, o *Options) (*group, error) {
 	if len(fields) == 0 {
 		return nil, fmt.Errorf("%s: struct without fields: %w", orRoot(path), ErrUnsupported)
 	}
@@ -47,7 +48,7 @@ func groupOf(fields []arrow.Field, path string, dictionary func(string) bool) (*
 		if _, taken := g.Group[f.Name]; taken {
 			return nil, fmt.Errorf("%s%s: two fields of that name: %w", path, f.Name, ErrUnsupported)
 		}
-		node, err := nodeOf(f, path+f.Name, dictionary)
+		node, err := nodeOf(f, path+f.Name, o)
 		if err != nil {
 			return nil, err
 		}
@@ -71,8 +72,8 @@ func orRoot(path string) string {
 	return path[:len(path)-1]
 }
 
-func nodeOf(f arrow.Field, path string, dictionary func(string) bool) (parquet.Node, error) {
-	node, err := requiredNodeOf(f.Type, path, dictionary)
+func nodeOf(f arrow.Field, path string, o *Options) (parquet.Node, error) {
+	node, err := requiredNodeOf(f.Type, path, o)
 	if err != nil {
 		return nil, err
 	}
@@ -82,23 +83,23 @@ func nodeOf(f arrow.Field, path string, dictionary func(string) bool) (parquet.N
 	return parquet.Required(node), nil
 }
 
-func requiredNodeOf(t arrow.DataType, path string, dictionary func(string) bool) (parquet.Node, error) {
+func requiredNodeOf(t arrow.DataType, path string, o *Options) (parquet.Node, error) {
 	switch t := t.(type) {
 	case *arrow.StructType:
-		return groupOf(t.Fields(), path+".", dictionary)
+		return groupOf(t.Fields(), path+".", o)
 	case *arrow.MapType:
-		key, err := nodeOf(arrow.Field{Type: t.KeyType()}, path+".key_value.key", dictionary)
+		key, err := nodeOf(arrow.Field{Type: t.KeyType()}, path+".key_value.key", o)
 		if err != nil {
 			return nil, err
 		}
 		item := t.ItemField()
-		value, err := nodeOf(item, path+".key_value.value", dictionary)
+		value, err := nodeOf(item, path+".key_value.value", o)
 		if err != nil {
 			return nil, err
 		}
 		return parquet.Map(key, value), nil
 	case arrow.ListLikeType: // after MapType, which is one too
-		element, err := nodeOf(t.ElemField(), path+".list.element", dictionary)
+		element, err := nodeOf(t.ElemField(), path+".list.element", o)
 		if err != nil {
 			return nil, err
 		}
@@ -108,10 +109,24 @@ func requiredNodeOf(t arrow.DataType, path string, dictionary func(string) bool)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if dictionary != nil && dictionary(path) {
-		leaf = parquet.Encoded(leaf, &parquet.RLEDictionary)
+	return parquet.Encoded(leaf, encodingOf(leaf, path, o)), nil
+}
+
+// encodingOf returns the encoding that the options mean for a leaf. The library's
+// own choice would be DELTA_LENGTH_BYTE_ARRAY for text, which few writers use.
+func encodingOf(leaf parquet.Node, path string, o *Options) encoding.Encoding {
+	switch {
+	case o.Dictionary != nil && o.Dictionary(path):
+		return &parquet.RLEDictionary
+	case o.Delta != nil && o.Delta(path):
+		switch leaf.Type().Kind() {
+		case parquet.Int32, parquet.Int64:
+			return &parquet.DeltaBinaryPacked
+		case parquet.ByteArray:
+			return &parquet.DeltaByteArray
+		}
 	}
-	return leaf, nil
+	return &parquet.Plain
 }
 
 func leafNodeOf(t arrow.DataType) (parquet.Node, error) {

@@ -25,6 +25,10 @@ type Options struct {
 	Dictionary      func(path string) bool
 	DictionaryBytes int64
 
+	// Delta reports whether a leaf that has no dictionary takes the delta encoding of
+	// its type (DELTA_BINARY_PACKED, DELTA_BYTE_ARRAY) instead of PLAIN; nil: none does.
+	Delta func(path string) bool
+
 	// PageStatistics repeats each page's smallest and largest value, in full, in its
 	// header. The page index, which is always written, has them truncated.
 	PageStatistics bool
@@ -92,7 +96,7 @@ func NewWriter(out io.Writer, schema *arrow.Schema, options Options) (*Writer, e
 	if err != nil {
 		return nil, err
 	}
-	parquetSchema, err := schemaOf(schema, options.Dictionary)
+	parquetSchema, err := schemaOf(schema, &options)
 	if err != nil {
 		return nil, err
 	}

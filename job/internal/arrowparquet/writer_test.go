@@ -298,6 +298,7 @@ func TestRoundTrip(t *testing.T) {
 		"defaults":            {},
 		"v2 snappy":           {PageVersion: 2, Codec: &snappy.Codec{}, PageStatistics: true},
 		"small pages":         {PageBytes: 200, PageRows: 17, RowGroupRows: 100},
+		"deltas":              {Delta: all, PageVersion: 2},
 		"dictionaries":        {Dictionary: all, RowGroupRows: 64},
 		"dictionary to plain": {Dictionary: notBool, DictionaryBytes: 64, PageRows: 10, PageVersion: 2},
 	}
