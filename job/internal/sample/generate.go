@@ -1,0 +1,264 @@
+package sample
+
+import (
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"golang.org/x/sync/errgroup"
+
+	"assent/schema"
+)
+
+const (
+	configName = "job.yaml"
+	keyName    = "subject.key"
+)
+
+// maxWorkers bounds the memory: a worker holds the row group that it writes, in all
+// some 100 MB.
+const maxWorkers = 8
+
+//go:embed job.yaml
+var config []byte
+
+// part is one file to write.
+type part struct {
+	dir     string // of the data set or input, in the sample's directory
+	path    string // below the sample's directory, with slashes
+	rows    int64  // about how many
+	schema  *arrow.Schema
+	write   func(*table) error
+	meta    map[string]string
+	counted bool // in the progress
+}
+
+// Generate writes a sample. What is in the directory has its final name only once
+// it is complete, the configuration comes last, and after an error all of it is
+// removed again. The error is ErrNotEmpty where the directory holds something.
+func Generate(ctx context.Context, o Options) (Summary, error) {
+	if err := o.Validate(); err != nil {
+		return Summary{}, err
+	}
+	out, err := newOutput(o.Dir)
+	if err != nil {
+		return Summary{}, fmt.Errorf("sample: %w", err)
+	}
+	summary, err := generate(ctx, o, out)
+	if err != nil {
+		return Summary{}, fmt.Errorf("sample: %w", errors.Join(err, out.remove()))
+	}
+	return summary, nil
+}
+
+func generate(ctx context.Context, o Options, out *output) (Summary, error) {
+	summary := Summary{Dir: o.Dir, Config: filepath.Join(o.Dir, configName), Seed: o.Seed}
+	counts := map[string]*int64{
+		"messages": &summary.Messages, "deliverables": &summary.Deliverables, "platform_events": &summary.Events, "accounts": &summary.Accounts,
+		"consent_history": &summary.Consent, "deletion_requests": &summary.Deletions, "contract_restrictions": &summary.Restrictions,
+	}
+	var mu sync.Mutex
+	var done int64
+	group, ctx := errgroup.WithContext(ctx)
+	progress := func(rows int64) error {
+		mu.Lock()
+		defer mu.Unlock()
+		done += rows
+		if o.Progress != nil {
+			o.Progress(done)
+		}
+		return ctx.Err()
+	}
+	uncounted := func(int64) error { return ctx.Err() }
+	group.SetLimit(min(max(2, runtime.GOMAXPROCS(0)), maxWorkers))
+	for _, p := range newMarket(o.Seed, o.Rows).parts(o) {
+		report := progress
+		if !p.counted {
+			report = uncounted
+		}
+		group.Go(func() error {
+			rows, bytes, err := out.part(ctx, p, report)
+			if err != nil {
+				return fmt.Errorf("%s: %w", p.path, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			*counts[p.dir] += rows
+			summary.Files++
+			summary.Bytes += bytes
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return Summary{}, err
+	}
+	if err := out.file(keyName, subjectKey(o.Seed), 0o600); err != nil {
+		return Summary{}, err
+	}
+	return summary, out.file(configName, config, 0o644)
+}
+
+// parts lists all files, in an order that does not matter.
+func (m *market) parts(o Options) []part {
+	var parts []part
+	number := uint64(0)
+	dataset := func(dir string, rows int64, planted int, loads []load, s *arrow.Schema, write func(file, *table) error) {
+		files := cut(dir, rows, int64(planted), number, loads)
+		number += uint64(len(files))
+		for _, f := range files {
+			parts = append(parts, part{
+				dir: dir, path: f.path, rows: f.rows, schema: s, counted: true,
+				write: func(t *table) error { return write(f, t) },
+			})
+		}
+	}
+	dataset("messages", o.Rows, len(goldenMessages), months("2026-01", "2026-11"), messageSchema(), m.messages)
+	// A file that loses all rows, and, as distributed writers leave them, one without any.
+	dataset("deliverables", o.deliverables(), len(goldenDeliverables), months("2025-12", "2026-11"), deliverableSchema(), m.deliverables)
+	idle := months("2026-12", "2026-12")
+	idle[0].weight = 0
+	dataset("platform_events", o.events(), len(goldenEvents), append(months("2026-01", "2026-11"), idle...), schema.EventSnapshot(), m.events)
+
+	input := func(dir string, i int, rows uint64, s *arrow.Schema, meta map[string]string, write func(*table) error) {
+		parts = append(parts, part{
+			dir: dir, path: fmt.Sprintf("%s/part-%03d.parquet", dir, i), rows: int64(rows), schema: s, meta: meta, write: write,
+		})
+	}
+	eras := consentEras()
+	asOf := map[string]string{"assent.as_of": time.UnixMicro(horizon).UTC().Format(time.RFC3339)}
+	for i := range len(eras) - 1 {
+		input("consent_history", i, m.accounts/10, schema.ConsentSnapshot(), asOf,
+			func(t *table) error { return m.consent(eras[i], eras[i+1], t) })
+	}
+	for i := uint64(0); i*fileRows < m.accounts; i++ {
+		from, until := i*fileRows, min((i+1)*fileRows, m.accounts)
+		input("accounts", int(i), until-from, schema.AccountSnapshot(), nil,
+			func(t *table) error { return m.registry(from, until, t) })
+	}
+	input("deletion_requests", 0, m.accounts/100, schema.DeletionSnapshot(), nil, m.deletions)
+	input("contract_restrictions", 0, m.contracts/12, schema.RestrictionSnapshot(), nil, m.restrictionTable)
+	return parts
+}
+
+// subjectKey derives a key from the seed: 32 bytes in base64. It protects nothing.
+func subjectKey(seed uint64) []byte {
+	sum := sha256.Sum256(fmt.Appendf(nil, "assent sample, subject key, seed %d", seed))
+	return append(base64.StdEncoding.AppendEncode(nil, sum[:]), '\n')
+}
+
+// output is the sample's directory, and what was made there.
+type output struct {
+	dir  string
+	made bool // the directory itself
+	mu   sync.Mutex
+	tops []string // its children that were made
+}
+
+func newOutput(dir string) (*output, error) {
+	entries, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+			return nil, err
+		}
+		return &output{dir: dir, made: true}, os.Mkdir(dir, 0o755)
+	case err != nil:
+		return nil, err
+	case len(entries) > 0:
+		return nil, fmt.Errorf("%s: %w", dir, ErrNotEmpty)
+	}
+	return &output{dir: dir}, nil
+}
+
+// remove takes back what was made.
+func (o *output) remove() error {
+	var errs []error
+	for _, top := range o.tops {
+		errs = append(errs, os.RemoveAll(filepath.Join(o.dir, top)))
+	}
+	if o.made {
+		errs = append(errs, os.Remove(o.dir))
+	}
+	return errors.Join(errs...)
+}
+
+// part writes a file, and returns its rows and bytes.
+func (o *output) part(ctx context.Context, p part, progress func(int64) error) (rows, bytes int64, err error) {
+	if err := ctx.Err(); err != nil { // of the files that had to wait
+		return 0, 0, err
+	}
+	if err := o.parent(p); err != nil {
+		return 0, 0, err
+	}
+	err = o.create(p.path, 0o644, func(f *os.File) error {
+		options := layout(p.dir, p.rows)
+		options.KeyValues = p.meta
+		t, err := newTable(f, p.schema, options, progress)
+		if err != nil {
+			return err
+		}
+		if err := p.write(t); err != nil {
+			return err
+		}
+		if err := t.close(); err != nil {
+			return err
+		}
+		rows = t.rows
+		info, err := f.Stat()
+		if err != nil {
+			return err
+		}
+		bytes = info.Size()
+		return nil
+	})
+	return rows, bytes, err
+}
+
+// parent makes a part's directory. The child of the sample's directory is made
+// only once, so that what is there already is an error and never removed.
+func (o *output) parent(p part) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !slices.Contains(o.tops, p.dir) {
+		if err := os.Mkdir(filepath.Join(o.dir, p.dir), 0o755); err != nil {
+			return err
+		}
+		o.tops = append(o.tops, p.dir)
+	}
+	return os.MkdirAll(filepath.Dir(filepath.Join(o.dir, filepath.FromSlash(p.path))), 0o755)
+}
+
+// file writes a small file into the sample's directory.
+func (o *output) file(name string, data []byte, mode fs.FileMode) error {
+	o.tops = append(o.tops, name)
+	return o.create(name, mode, func(f *os.File) error {
+		_, err := f.Write(data)
+		return err
+	})
+}
+
+// create writes a file under a name that readers pass over, and gives it its own
+// once it is complete. It does not sync: after a crash a sample is made again.
+func (o *output) create(path string, mode fs.FileMode, write func(*os.File) error) error {
+	final := filepath.Join(o.dir, filepath.FromSlash(path))
+	temp := filepath.Join(filepath.Dir(final), "."+filepath.Base(final)+".tmp")
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(write(f), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(temp))
+	}
+	return os.Rename(temp, final)
+}
