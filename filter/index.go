@@ -74,11 +74,53 @@ func (x *Index) Account(id []byte) Account {
 	if len(id) == 0 {
 		return Null
 	}
-	return Account(x.accounts.find(id))
+	return Account(x.accounts.find(id, x.accounts.tag(id)))
 }
 
+// AppendAccounts appends the accounts of many ids to dst, several times faster than
+// one by one: id i ends at data[ends[i]] and begins where the one before it ends,
+// the first at data[first].
+func (x *Index) AppendAccounts(dst []Account, data []byte, first uint32, ends []uint32) []Account {
+	var sum uint32
+	forBatches(data, first, ends, func(ids [][]byte) {
+		var tags [warm]uint64
+		sum += x.accounts.tags(ids, &tags)
+		for i, id := range ids {
+			if len(id) == 0 {
+				dst = append(dst, Null)
+				continue
+			}
+			dst = append(dst, Account(x.accounts.find(id, tags[i])))
+		}
+	})
+	keep(sum)
+	return dst
+}
+
+// forBatches cuts ids into batches of at most warm.
+func forBatches(data []byte, first uint32, ends []uint32, do func(ids [][]byte)) {
+	var ids [warm][]byte
+	start := first
+	for len(ends) > 0 {
+		n := min(warm, len(ends))
+		for i, end := range ends[:n] {
+			ids[i] = data[start:end]
+			start = end
+		}
+		do(ids[:n])
+		ends = ends[n:]
+	}
+}
+
+// keep makes the compiler keep what v was computed from.
+//
+//go:noinline
+func keep(uint32) {}
+
 // Contract returns the contract with the canonical id.
-func (x *Index) Contract(id []byte) Contract { return Contract(x.contracts.find(id)) }
+func (x *Index) Contract(id []byte) Contract {
+	return Contract(x.contracts.find(id, x.contracts.tag(id)))
+}
 
 // Accounts returns how many accounts the index numbers: Account values are below it.
 func (x *Index) Accounts() int { return x.accounts.len() }

@@ -12,6 +12,10 @@
 //	rm URI                 removes all below a URI
 //	flip FILE OFFSET       inverts a byte of a local file (a negative offset counts from the end)
 //	truncate FILE SIZE     cuts a local file
+//	follow URI NAME        sets the variable to the URI of the run that URI's current.json names
+//	fails CODE PROGRAM ARG…  runs a program and wants this exit code; where it is not 0,
+//	                       also: one line of error, at most one of hint, no answer, nothing
+//	                       below $OUT, and no word of what stories call secret
 package jobtest
 
 import (
@@ -55,6 +59,8 @@ func Commands() map[string]command {
 		"rm":          positive(1, rm),
 		"flip":        positive(2, flip),
 		"truncate":    positive(2, truncate),
+		"follow":      positive(2, follow),
+		"fails":       positive(2, fails),
 	}
 }
 
@@ -84,7 +90,12 @@ var columnTypes = map[string]arrow.DataType{
 }
 
 func mkparquet(ts *testscript.TestScript, args []string) error {
-	rows, err := csv.NewReader(strings.NewReader(ts.ReadFile(args[1]))).ReadAll()
+	return WriteParquet(ts.MkAbs(args[0]), ts.ReadFile(args[1]))
+}
+
+// WriteParquet writes a Parquet file from a CSV as mkparquet takes it.
+func WriteParquet(file, text string) error {
+	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
 	if err != nil {
 		return err
 	}
@@ -109,7 +120,6 @@ func mkparquet(ts *testscript.TestScript, args []string) error {
 	}
 	record := b.NewRecord()
 	defer record.Release()
-	file := ts.MkAbs(args[0])
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
