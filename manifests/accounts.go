@@ -25,6 +25,7 @@ type Accounts struct {
 	ids      []byte   // one after the other
 	starts   []uint32 // of each id, and the end of the last
 	table    *refTable
+	warm     byte // keeps loads that only warm a cache
 }
 
 // refTable holds the references of the accounts numbered since Reset or Trim. A
@@ -55,9 +56,10 @@ func (a *Accounts) Account(id []byte) Account {
 // AppendAccounts appends the numbers of many ids to dst, faster than one by one: id
 // i ends at data[ends[i]] and begins where the one before it ends.
 func (a *Accounts) AppendAccounts(dst []Account, data []byte, ends []uint32) []Account {
-	// A look-up waits for memory several times over. The ids of a batch wait together.
-	var hashes [32]uint64
-	var touched uint64
+	// A look-up waits for memory three times: slot, start, id. So each step is taken for
+	// a batch of ids, whose waits overlap, before find takes them all.
+	var hashes [64]uint64
+	var likely [64]uint32
 	start := uint32(0)
 	for len(ends) > 0 {
 		batch := ends[:min(len(ends), len(hashes))]
@@ -66,8 +68,18 @@ func (a *Accounts) AppendAccounts(dst []Account, data []byte, ends []uint32) []A
 		from := start
 		for i, end := range batch {
 			hashes[i] = maphash.Bytes(a.seed, data[from:end])
-			touched |= a.slots[hashes[i]&mask]
 			from = end
+		}
+		for i := range batch {
+			likely[i] = uint32(a.slots[hashes[i]&mask])
+		}
+		for i := range batch {
+			likely[i] = a.starts[likely[i]]
+		}
+		for i := range batch {
+			if end := likely[i]; end > 0 {
+				a.warm ^= a.ids[end-1]
+			}
 		}
 		for i, end := range batch {
 			if start == end {
@@ -78,7 +90,6 @@ func (a *Accounts) AppendAccounts(dst []Account, data []byte, ends []uint32) []A
 			start = end
 		}
 	}
-	_ = touched
 	return dst
 }
 

@@ -188,7 +188,7 @@ func (w *ExclusionWriter) flush() error {
 	if w.cuts[len(w.cuts)-1] < len(w.rows) {
 		w.cuts = append(w.cuts, len(w.rows))
 	}
-	w.file.beginGroup(len(w.rows))
+	w.file.beginGroup()
 	w.writeIDs()
 	w.writeSource()
 	w.writeRows()
@@ -201,10 +201,22 @@ func (w *ExclusionWriter) flush() error {
 	w.writeSinces()
 	w.writeRequests()
 	w.rowsDone += int64(len(w.rows))
-	err := w.file.endGroup(leafSourceRow)
+	err := w.file.endGroup(len(w.rows), leafSourceRow)
 	w.clear()
 	return err
 }
 
-// leafSourceRow is the number of the leaf source_row, by which a manifest is sorted.
-const leafSourceRow = 2
+// Leaves of exclusionColumns, in order. A manifest is sorted by source_row.
+const (
+	leafRecordID = iota
+	leafSourceFile
+	leafSourceRow
+	leafReason
+	leafReasons
+	leafMoment
+	leafRef
+	leafRole
+	leafCause
+	leafSince
+	leafRequestID
+)

@@ -33,12 +33,11 @@ func (w *ExclusionWriter) pages(yield func(from, to int) bool) {
 }
 
 func (w *ExclusionWriter) writeIDs() {
-	p := w.file
-	p.beginChunk(format.DeltaLengthByteArray)
+	c := w.file.beginChunk(leafRecordID, format.DeltaLengthByteArray, false)
 	var all bounds
 	for from, to := range w.pages {
 		ends := w.idEnds[from : to+1]
-		p.body = must(new(delta.LengthByteArrayEncoding).EncodeByteArray(p.body, w.ids[ends[0]:ends[len(ends)-1]], ends))
+		c.body = must(new(delta.LengthByteArrayEncoding).EncodeByteArray(c.body, w.ids[ends[0]:ends[len(ends)-1]], ends))
 		b := w.idBounds(ends)
 		if all.min == nil || bytes.Compare(b.min, all.min) < 0 {
 			all.min = b.min
@@ -46,9 +45,9 @@ func (w *ExclusionWriter) writeIDs() {
 		if all.max == nil || bytes.Compare(b.max, all.max) > 0 {
 			all.max = b.max
 		}
-		p.dataPage(to-from, to-from, 0, b.text())
+		c.dataPage(to-from, to-from, 0, b.text())
 	}
-	p.endChunk(all.text())
+	c.end(all.text())
 }
 
 // idBounds returns the smallest and largest record id of a page.
@@ -67,57 +66,55 @@ func (w *ExclusionWriter) idBounds(ends []uint32) bounds {
 }
 
 func (w *ExclusionWriter) writeSource() {
-	p := w.file
-	p.beginChunk(format.RLEDictionary)
-	p.appendPlainText(w.meta.Source)
-	p.dictionaryPage(1)
+	c := w.file.beginChunk(leafSourceFile, format.RLEDictionary, false)
+	c.appendPlainText(w.meta.Source)
+	c.dictionaryPage(1)
 	source := bounds{[]byte(w.meta.Source), []byte(w.meta.Source)}.text()
 	codes := w.scratch.codes[:0]
 	for from, to := range w.pages {
 		codes = append(codes[:0], make([]int32, to-from)...)
-		p.appendIndexes(codes, 1)
-		p.dataPage(to-from, to-from, 0, source)
+		c.appendIndexes(codes, 1)
+		c.dataPage(to-from, to-from, 0, source)
 	}
 	w.scratch.codes = codes
-	p.endChunk(source)
+	c.end(source)
 }
 
 func (w *ExclusionWriter) writeRows() {
-	p := w.file
-	p.beginChunk(format.DeltaBinaryPacked)
+	c := w.file.beginChunk(leafSourceRow, format.DeltaBinaryPacked, false)
 	for from, to := range w.pages {
-		p.appendDelta(w.rows[from:to])
-		p.dataPage(to-from, to-from, 0, int64Bounds(w.rows[from], w.rows[to-1]))
+		c.appendDelta(w.rows[from:to])
+		c.dataPage(to-from, to-from, 0, int64Bounds(w.rows[from], w.rows[to-1]))
 	}
-	p.endChunk(int64Bounds(w.rows[0], w.rows[len(w.rows)-1]))
+	c.end(int64Bounds(w.rows[0], w.rows[len(w.rows)-1]))
 }
 
-func (w *ExclusionWriter) reasonDictionary() {
-	w.file.beginChunk(format.RLEDictionary)
+func (w *ExclusionWriter) reasonDictionary(leaf int) *chunkWriter {
+	c := w.file.beginChunk(leaf, format.RLEDictionary, false)
 	for _, r := range schema.AllReasons() {
-		w.file.appendPlainText(r.String())
+		c.appendPlainText(r.String())
 	}
-	w.file.dictionaryPage(schema.NumReasons)
+	c.dictionaryPage(schema.NumReasons)
+	return c
 }
 
 func (w *ExclusionWriter) writeReason() {
-	w.reasonDictionary()
+	c := w.reasonDictionary(leafReason)
 	codes := w.scratch.codes[:0]
 	for from, to := range w.pages {
 		codes = codes[:0]
 		for _, set := range w.sets[from:to] {
 			codes = append(codes, int32(set.Primary()))
 		}
-		w.file.appendIndexes(codes, schema.NumReasons)
-		w.file.dataPage(to-from, to-from, 0, bounds{})
+		c.appendIndexes(codes, schema.NumReasons)
+		c.dataPage(to-from, to-from, 0, bounds{})
 	}
 	w.scratch.codes = codes
-	w.file.endChunk(bounds{})
+	c.end(bounds{})
 }
 
 func (w *ExclusionWriter) writeReasons() {
-	p := w.file
-	w.reasonDictionary()
+	c := w.reasonDictionary(leafReasons)
 	codes, levels := w.scratch.codes[:0], w.scratch.levels[:0]
 	for from, to := range w.pages {
 		codes, levels = codes[:0], levels[:0]
@@ -129,21 +126,16 @@ func (w *ExclusionWriter) writeReasons() {
 				repeat = 1
 			}
 		}
-		p.appendLevels(levels, 1)
-		for i := range levels {
-			levels[i] = 1 // no list is empty
-		}
-		p.appendLevels(levels, 1)
-		p.appendIndexes(codes, schema.NumReasons)
-		p.dataPage(to-from, len(codes), 0, bounds{})
+		c.appendListLevels(levels)
+		c.appendIndexes(codes, schema.NumReasons)
+		c.dataPage(to-from, len(codes), 0, bounds{})
 	}
 	w.scratch.codes, w.scratch.levels = codes, levels
-	p.endChunk(bounds{})
+	c.end(bounds{})
 }
 
 func (w *ExclusionWriter) writeMoments() {
-	p := w.file
-	p.beginChunk(format.DeltaBinaryPacked)
+	c := w.file.beginChunk(leafMoment, format.DeltaBinaryPacked, false)
 	var all bounds
 	values, levels := w.scratch.numbers[:0], w.scratch.levels[:0]
 	for from, to := range w.pages {
@@ -161,18 +153,18 @@ func (w *ExclusionWriter) writeMoments() {
 			b = int64Bounds(slices.Min(values), slices.Max(values))
 			all = all.withInt64s(b)
 		}
-		p.appendLevels(levels, 1)
-		p.appendDelta(values)
-		p.dataPage(to-from, to-from, to-from-len(values), b)
+		c.appendLevels(levels, 1)
+		c.appendDelta(values)
+		c.dataPage(to-from, to-from, to-from-len(values), b)
 	}
 	w.scratch.numbers, w.scratch.levels = values, levels
-	p.endChunk(all)
+	c.end(all)
 }
 
 // writeRefs numbers the references by account and writes them. It also encodes the
 // repetition levels that all of a subject's columns share.
 func (w *ExclusionWriter) writeRefs() {
-	p, s := w.file, &w.scratch
+	s := &w.scratch
 	s.byRef = slices.Grow(s.byRef[:0], len(w.table.refs))[:len(w.table.refs)]
 	clear(s.byRef)
 	for i := range w.subjects {
@@ -189,8 +181,8 @@ func (w *ExclusionWriter) writeRefs() {
 			n++
 		}
 	}
-	p.beginChunk(format.RLEDictionary)
-	p.refDictionary(s.refs)
+	c := w.file.beginChunk(leafRef, format.RLEDictionary, false)
+	c.refDictionary(s.refs)
 	page := 0
 	for from, to := range w.pages {
 		levels := s.levels[:0]
@@ -207,7 +199,7 @@ func (w *ExclusionWriter) writeRefs() {
 		s.repeats[page] = must(levelEncoding(1).EncodeLevels(s.repeats[page][:0], levels))
 		page++
 	}
-	w.subjectPages(1, n, func(x *Subject) (uint8, int32) {
+	w.subjectPages(c, 1, n, func(x *Subject) (uint8, int32) {
 		if x.Account == NoAccount {
 			return 1, 0
 		}
@@ -216,23 +208,21 @@ func (w *ExclusionWriter) writeRefs() {
 }
 
 func (w *ExclusionWriter) writeRoles() {
-	p := w.file
-	p.beginChunk(format.RLEDictionary)
+	c := w.file.beginChunk(leafRole, format.RLEDictionary, false)
 	for _, name := range w.meta.Roles {
-		p.appendPlainText(name)
+		c.appendPlainText(name)
 	}
-	p.dictionaryPage(len(w.meta.Roles))
-	w.subjectPages(1, int32(len(w.meta.Roles)), func(x *Subject) (uint8, int32) { return 1, int32(x.Role) })
+	c.dictionaryPage(len(w.meta.Roles))
+	w.subjectPages(c, 1, int32(len(w.meta.Roles)), func(x *Subject) (uint8, int32) { return 1, int32(x.Role) })
 }
 
 func (w *ExclusionWriter) writeCauses() {
-	p := w.file
-	p.beginChunk(format.RLEDictionary)
+	c := w.file.beginChunk(leafCause, format.RLEDictionary, false)
 	for _, name := range causeNames[1:] {
-		p.appendPlainText(name)
+		c.appendPlainText(name)
 	}
-	p.dictionaryPage(len(causeNames) - 1)
-	w.subjectPages(2, int32(len(causeNames)-1), func(x *Subject) (uint8, int32) {
+	c.dictionaryPage(len(causeNames) - 1)
+	w.subjectPages(c, 2, int32(len(causeNames)-1), func(x *Subject) (uint8, int32) {
 		if x.Cause == NoCause {
 			return 1, 0
 		}
@@ -241,19 +231,19 @@ func (w *ExclusionWriter) writeCauses() {
 }
 
 func (w *ExclusionWriter) writeSinces() {
-	p, s := w.file, &w.scratch
+	s := &w.scratch
 	s.since.clear()
 	for i := range w.subjects {
 		if since := w.subjects[i].Since; since != schema.Unknown {
 			s.since.code(int64(since))
 		}
 	}
-	p.beginChunk(format.RLEDictionary)
+	c := w.file.beginChunk(leafSince, format.RLEDictionary, false)
 	for _, v := range s.since.values {
-		p.body = binary.LittleEndian.AppendUint64(p.body, uint64(v))
+		c.body = binary.LittleEndian.AppendUint64(c.body, uint64(v))
 	}
-	p.dictionaryPage(len(s.since.values))
-	w.subjectPages(2, int32(len(s.since.values)), func(x *Subject) (uint8, int32) {
+	c.dictionaryPage(len(s.since.values))
+	w.subjectPages(c, 2, int32(len(s.since.values)), func(x *Subject) (uint8, int32) {
 		if x.Since == schema.Unknown {
 			return 1, 0
 		}
@@ -264,8 +254,7 @@ func (w *ExclusionWriter) writeSinces() {
 // subjectPages writes the pages of one of a subject's columns, and ends its chunk. Of
 // says which definition level a subject has in it, and where that is maxDef, which
 // code in the dictionary of n values.
-func (w *ExclusionWriter) subjectPages(maxDef uint8, n int32, of func(*Subject) (level uint8, code int32)) {
-	p := w.file
+func (w *ExclusionWriter) subjectPages(c *chunkWriter, maxDef uint8, n int32, of func(*Subject) (level uint8, code int32)) {
 	page := 0
 	codes, levels := w.scratch.codes[:0], w.scratch.levels[:0]
 	for from, to := range w.pages {
@@ -283,23 +272,22 @@ func (w *ExclusionWriter) subjectPages(maxDef uint8, n int32, of func(*Subject) 
 				}
 			}
 		}
-		p.appendEncodedLevels(w.scratch.repeats[page])
-		p.appendLevels(levels, maxDef)
-		p.appendIndexes(codes, int(n))
-		p.dataPage(to-from, len(levels), len(levels)-len(codes), bounds{})
+		c.appendEncodedLevels(w.scratch.repeats[page])
+		c.appendLevels(levels, maxDef)
+		c.appendIndexes(codes, int(n))
+		c.dataPage(to-from, len(levels), len(levels)-len(codes), bounds{})
 		page++
 	}
 	w.scratch.codes, w.scratch.levels = codes, levels
-	p.endChunk(bounds{})
+	c.end(bounds{})
 }
 
 func (w *ExclusionWriter) writeRequests() {
-	p := w.file
-	p.beginChunk(format.RLEDictionary)
+	c := w.file.beginChunk(leafRequestID, format.RLEDictionary, false)
 	for _, id := range w.requestIDs {
-		p.appendPlainText(id)
+		c.appendPlainText(id)
 	}
-	p.dictionaryPage(len(w.requestIDs))
+	c.dictionaryPage(len(w.requestIDs))
 	codes, levels := w.scratch.codes[:0], w.scratch.levels[:0]
 	for from, to := range w.pages {
 		codes, levels = codes[:0], levels[:0]
@@ -311,10 +299,10 @@ func (w *ExclusionWriter) writeRequests() {
 			levels = append(levels, 1)
 			codes = append(codes, code)
 		}
-		p.appendLevels(levels, 1)
-		p.appendIndexes(codes, len(w.requestIDs))
-		p.dataPage(to-from, to-from, to-from-len(codes), bounds{})
+		c.appendLevels(levels, 1)
+		c.appendIndexes(codes, len(w.requestIDs))
+		c.dataPage(to-from, to-from, to-from-len(codes), bounds{})
 	}
 	w.scratch.codes, w.scratch.levels = codes, levels
-	p.endChunk(bounds{})
+	c.end(bounds{})
 }

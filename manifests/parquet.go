@@ -18,14 +18,14 @@ import (
 
 // parquetWriter writes a Parquet file of a fixed schema page by page, from encoded
 // values: the hot loops of a run know their columns, so nothing needs boxing, hashing
-// or shredding, which is where a general writer spends its time (BenchmarkExclusions
-// against a parquet.ColumnWriter: about a tenth). Encodings, header and footer types
-// are parquet-go's. Pages are version 1, zstd, with CRC; every chunk has an offset
-// index, and a column index where its pages have bounds.
+// or shredding, which is where a general writer spends its time. Encodings, header and
+// footer types are parquet-go's. Pages are version 1, zstd unless said otherwise, with
+// CRC; every chunk has an offset index, and a column index where its pages have bounds.
 //
-// Calls come in this order: for each row group beginGroup, then for each leaf in
-// schema order beginChunk, at most one dictionaryPage, dataPages, endChunk; then
-// endGroup; at last finish. Errors stick and come back from endGroup and finish.
+// Calls come in this order: for each row group beginGroup, then for each leaf
+// beginChunk, at most one dictionaryPage, dataPages, end; then endGroup; at last
+// finish. Chunks are begun one after the other, unless all but one are held. Errors
+// stick and come back from endGroup and finish.
 type parquetWriter struct {
 	dst  io.Writer
 	off  int64
@@ -35,11 +35,10 @@ type parquetWriter struct {
 	leaves []leaf
 	footer format.FileMetaData
 	group  format.RowGroup
-	chunk  chunkState
-	index  []pageIndex // of all chunks so far
+	index  []pageIndex   // of all chunks so far, by row group and leaf
+	chunks []chunkWriter // by leaf
 
-	body   []byte // of the page being built
-	packed []byte // compressed
+	packed []byte // a page, compressed
 	head   bytes.Buffer
 	tmp    []byte // an encoder's output
 }
@@ -51,13 +50,18 @@ type leaf struct {
 	maxRep, maxDef uint8
 }
 
-type chunkState struct {
-	leaf      *leaf
+// chunkWriter writes the chunk of one leaf.
+type chunkWriter struct {
+	file      *parquetWriter
+	leaf      int
 	encoding  format.Encoding
 	meta      format.ColumnMetaData
 	index     pageIndex
 	firstRow  int64
 	dataPages int32
+	body      []byte // of the page being built: levels and values
+	held      bool   // pages stay in pages until the chunk ends
+	pages     []byte
 }
 
 // pageIndex is a chunk's page index, kept until the footer is written.
@@ -112,6 +116,7 @@ func newParquetWriter(schema []format.SchemaElement) *parquetWriter {
 	for range p.leaves {
 		p.footer.ColumnOrders = append(p.footer.ColumnOrders, format.ColumnOrder{Value: new(format.TypeDefinedOrder)})
 	}
+	p.chunks = make([]chunkWriter, len(p.leaves))
 	return p
 }
 
@@ -142,20 +147,22 @@ func (p *parquetWriter) write(b []byte) {
 	p.err = err
 }
 
-func (p *parquetWriter) beginGroup(rows int) {
+func (p *parquetWriter) beginGroup() {
 	p.group = format.RowGroup{
-		NumRows:    int64(rows),
 		FileOffset: p.off,
 		Ordinal:    int16(len(p.footer.RowGroups)),
-		Columns:    make([]format.ColumnChunk, 0, len(p.leaves)),
+		Columns:    make([]format.ColumnChunk, len(p.leaves)),
 	}
+	p.index = append(p.index, make([]pageIndex, len(p.leaves))...)
 }
 
-// endGroup ends the row group; sorted are the leaves that it is sorted by.
-func (p *parquetWriter) endGroup(sorted ...int32) error {
-	for _, leaf := range sorted {
-		p.group.SortingColumns = append(p.group.SortingColumns, format.SortingColumn{ColumnIdx: leaf})
-	}
+// maxRowGroups is what a row group's 16-bit ordinal can number.
+const maxRowGroups = 1<<15 - 1
+
+// endGroup ends the row group; sorted is the leaf that it is sorted by.
+func (p *parquetWriter) endGroup(rows int, sorted int32) error {
+	p.group.NumRows = int64(rows)
+	p.group.SortingColumns = []format.SortingColumn{{ColumnIdx: sorted}}
 	p.footer.NumRows += p.group.NumRows
 	p.footer.RowGroups = append(p.footer.RowGroups, p.group)
 	if len(p.footer.RowGroups) > maxRowGroups && p.err == nil {
@@ -164,56 +171,75 @@ func (p *parquetWriter) endGroup(sorted ...int32) error {
 	return p.err
 }
 
-// maxRowGroups is what a row group's 16-bit ordinal can number.
-const maxRowGroups = 1<<15 - 1
-
-func (p *parquetWriter) beginChunk(encoding format.Encoding) {
-	leaf := &p.leaves[len(p.group.Columns)]
-	p.chunk = chunkState{leaf: leaf, encoding: encoding}
-	p.chunk.index.bounded = true
-	p.chunk.meta = format.ColumnMetaData{
-		Type:         leaf.typ,
-		PathInSchema: leaf.path,
+// beginChunk begins the chunk of a leaf. Where it is held, its pages stay in memory
+// until it ends, so that other chunks can be written meanwhile.
+func (p *parquetWriter) beginChunk(leaf int, encoding format.Encoding, held bool) *chunkWriter {
+	c := &p.chunks[leaf]
+	*c = chunkWriter{file: p, leaf: leaf, encoding: encoding, held: held, body: c.body[:0], pages: c.pages[:0]}
+	c.index.bounded = true
+	c.meta = format.ColumnMetaData{
+		Type:         p.leaves[leaf].typ,
+		PathInSchema: p.leaves[leaf].path,
 		Codec:        format.Zstd,
 	}
-	p.body = p.body[:0]
+	return c
 }
 
-// endChunk ends the chunk, with the bounds of all its values.
-func (p *parquetWriter) endChunk(all bounds) {
-	c := &p.chunk
-	m := &c.meta
+// end ends the chunk, with the bounds of all its values.
+func (c *chunkWriter) end(all bounds) {
+	p, m := c.file, &c.meta
+	if c.held {
+		if m.DictionaryPageOffset > 0 {
+			m.DictionaryPageOffset += p.off - heldOffset
+		}
+		m.DataPageOffset += p.off - heldOffset
+		for i := range c.index.offsets.PageLocations {
+			c.index.offsets.PageLocations[i].Offset += p.off - heldOffset
+		}
+		p.write(c.pages)
+	}
 	m.Encoding = append(m.Encoding, c.encoding)
-	if m.DictionaryPageOffset != 0 {
+	if m.DictionaryPageOffset > 0 {
 		m.Encoding = append(m.Encoding, format.Plain)
 		m.EncodingStats = append(m.EncodingStats, format.PageEncodingStats{PageType: format.DictionaryPage, Encoding: format.Plain, Count: 1})
 	}
 	m.EncodingStats = append(m.EncodingStats, format.PageEncodingStats{PageType: format.DataPage, Encoding: c.encoding, Count: c.dataPages})
-	if c.leaf.maxRep+c.leaf.maxDef > 0 {
+	if l := &p.leaves[c.leaf]; l.maxRep+l.maxDef > 0 {
 		m.Encoding = append(m.Encoding, format.RLE)
 	}
 	m.Statistics.MinValue, m.Statistics.MaxValue = bytes.Clone(all.min), bytes.Clone(all.max)
 	p.group.TotalByteSize += m.TotalUncompressedSize
 	p.group.TotalCompressedSize += m.TotalCompressedSize
-	p.group.Columns = append(p.group.Columns, format.ColumnChunk{MetaData: *m})
-	p.index = append(p.index, c.index)
+	p.group.Columns[c.leaf] = format.ColumnChunk{MetaData: *m}
+	p.index[len(p.index)-len(p.leaves)+c.leaf] = c.index
 }
 
-// dictionaryPage writes p.body as the dictionary of n values. Without values there is
-// none, and the chunk is an empty plain one.
-func (p *parquetWriter) dictionaryPage(n int) {
+// heldOffset stands for the chunk's start in a held one: not 0, which says that there
+// is no page.
+const heldOffset = 1
+
+func (c *chunkWriter) offset() int64 {
+	if c.held {
+		return heldOffset + int64(len(c.pages))
+	}
+	return c.file.off
+}
+
+// dictionaryPage writes the body as the dictionary of n values. Without values there
+// is none, and the chunk is an empty plain one.
+func (c *chunkWriter) dictionaryPage(n int) {
 	if n == 0 {
-		p.chunk.encoding = format.Plain
+		c.encoding = format.Plain
 		return
 	}
-	p.compress(dictionaryHeader(n))
+	c.compress(dictionaryHeader(n))
 }
 
 // refDictionary writes a dictionary of the empty text and the references in raw.
-func (p *parquetWriter) refDictionary(raw []byte) {
+func (c *chunkWriter) refDictionary(raw []byte) {
 	n := len(raw) / len(Ref{})
-	p.packed = appendRefPage(p.packed[:0], raw)
-	p.page(dictionaryHeader(n+1), refPageSize(n))
+	c.file.packed = appendRefPage(c.file.packed[:0], raw)
+	c.page(dictionaryHeader(n+1), c.file.packed, refPageSize(n))
 }
 
 func dictionaryHeader(n int) *format.PageHeader {
@@ -223,14 +249,13 @@ func dictionaryHeader(n int) *format.PageHeader {
 	}
 }
 
-// dataPage writes p.body, levels and values, as a page of some rows with n values, of
-// which some are null.
-func (p *parquetWriter) dataPage(rows, n, nulls int, b bounds) {
-	c := &p.chunk
+// dataPage writes the body, levels and values, as a page of some rows with n values,
+// of which some are null.
+func (c *chunkWriter) dataPage(rows, n, nulls int, b bounds) {
+	at := c.offset()
 	if c.dataPages == 0 {
-		c.meta.DataPageOffset = p.off
+		c.meta.DataPageOffset = at
 	}
-	at := p.off
 	header := format.DataPageHeader{
 		NumValues:               int32(n),
 		Encoding:                c.encoding,
@@ -238,11 +263,11 @@ func (p *parquetWriter) dataPage(rows, n, nulls int, b bounds) {
 		RepetitionLevelEncoding: format.RLE,
 	}
 	header.Statistics.NullCount = int64(nulls)
-	p.compress(&format.PageHeader{Type: format.DataPage, DataPageHeader: thrift.New(header)})
+	c.compress(&format.PageHeader{Type: format.DataPage, DataPageHeader: thrift.New(header)})
 
 	x := &c.index
 	x.offsets.PageLocations = append(x.offsets.PageLocations, format.PageLocation{
-		Offset: at, CompressedPageSize: int32(p.off - at), FirstRowIndex: c.firstRow,
+		Offset: at, CompressedPageSize: int32(c.offset() - at), FirstRowIndex: c.firstRow,
 	})
 	x.bounded = x.bounded && (b.min != nil || nulls == n)
 	if x.bounded {
@@ -257,27 +282,35 @@ func (p *parquetWriter) dataPage(rows, n, nulls int, b bounds) {
 	c.dataPages++
 }
 
-// compress writes p.body as a page.
-func (p *parquetWriter) compress(h *format.PageHeader) {
-	p.packed = p.zstd.EncodeAll(p.body, p.packed[:0])
-	p.page(h, len(p.body))
-	p.body = p.body[:0]
+// compress writes the body as a page.
+func (c *chunkWriter) compress(h *format.PageHeader) {
+	packed := c.body
+	if c.meta.Codec == format.Zstd {
+		c.file.packed = c.file.zstd.EncodeAll(c.body, c.file.packed[:0])
+		packed = c.file.packed
+	}
+	c.page(h, packed, len(c.body))
+	c.body = c.body[:0]
 }
 
-// page completes the header of p.packed, whose size was raw, and writes both.
-func (p *parquetWriter) page(h *format.PageHeader, raw int) {
-	m := &p.chunk.meta
+// page completes the header of a packed page, whose size was raw, and writes both.
+func (c *chunkWriter) page(h *format.PageHeader, packed []byte, raw int) {
+	p, m := c.file, &c.meta
 	if h.Type == format.DictionaryPage {
-		m.DictionaryPageOffset = p.off
+		m.DictionaryPageOffset = c.offset()
 	}
 	h.UncompressedPageSize = int32(raw)
-	h.CompressedPageSize = int32(len(p.packed))
-	h.CRC = int32(crc32.ChecksumIEEE(p.packed))
+	h.CompressedPageSize = int32(len(packed))
+	h.CRC = int32(crc32.ChecksumIEEE(packed))
 	head := p.thrift(h)
 	m.TotalUncompressedSize += int64(len(head) + raw)
-	m.TotalCompressedSize += int64(len(head) + len(p.packed))
+	m.TotalCompressedSize += int64(len(head) + len(packed))
+	if c.held {
+		c.pages = append(append(c.pages, head...), packed...)
+		return
+	}
 	p.write(head)
-	p.write(p.packed)
+	p.write(packed)
 }
 
 // thrift encodes v; the bytes are valid until the next call.
@@ -350,14 +383,24 @@ func comparePlain(typ format.Type, a, b []byte) int {
 
 // appendLevels appends repetition or definition levels up to limit, with their length
 // in four bytes as version 1 pages have them.
-func (p *parquetWriter) appendLevels(levels []uint8, limit uint8) {
-	p.tmp = must(levelEncoding(limit).EncodeLevels(p.tmp[:0], levels))
-	p.appendEncodedLevels(p.tmp)
+func (c *chunkWriter) appendLevels(levels []uint8, limit uint8) {
+	c.file.tmp = must(levelEncoding(limit).EncodeLevels(c.file.tmp[:0], levels))
+	c.appendEncodedLevels(c.file.tmp)
 }
 
-func (p *parquetWriter) appendEncodedLevels(encoded []byte) {
-	p.body = binary.LittleEndian.AppendUint32(p.body, uint32(len(encoded)))
-	p.body = append(p.body, encoded...)
+func (c *chunkWriter) appendEncodedLevels(encoded []byte) {
+	c.body = binary.LittleEndian.AppendUint32(c.body, uint32(len(encoded)))
+	c.body = append(c.body, encoded...)
+}
+
+// appendListLevels appends the levels of lists of which none is empty, given their
+// repetition levels, which it overwrites.
+func (c *chunkWriter) appendListLevels(repeats []uint8) {
+	c.appendLevels(repeats, 1)
+	for i := range repeats {
+		repeats[i] = 1
+	}
+	c.appendLevels(repeats, 1)
 }
 
 func levelEncoding(limit uint8) *rle.Encoding {
@@ -365,24 +408,24 @@ func levelEncoding(limit uint8) *rle.Encoding {
 }
 
 // appendIndexes appends indexes into a dictionary of n values.
-func (p *parquetWriter) appendIndexes(indexes []int32, n int) {
+func (c *chunkWriter) appendIndexes(indexes []int32, n int) {
 	if n == 0 {
 		return
 	}
 	width := max(1, bits.Len(uint(n-1)))
-	p.tmp = must((&rle.Encoding{BitWidth: width}).EncodeInt32(p.tmp[:0], indexes))
-	p.body = append(append(p.body, byte(width)), p.tmp...)
+	c.file.tmp = must((&rle.Encoding{BitWidth: width}).EncodeInt32(c.file.tmp[:0], indexes))
+	c.body = append(append(c.body, byte(width)), c.file.tmp...)
 }
 
-func (p *parquetWriter) appendDelta(values []int64) {
-	p.tmp = must(new(delta.BinaryPackedEncoding).EncodeInt64(p.tmp[:0], values))
-	p.body = append(p.body, p.tmp...)
+func (c *chunkWriter) appendDelta(values []int64) {
+	c.file.tmp = must(new(delta.BinaryPackedEncoding).EncodeInt64(c.file.tmp[:0], values))
+	c.body = append(c.body, c.file.tmp...)
 }
 
 // appendPlainText appends a string in PLAIN encoding to a dictionary page.
-func (p *parquetWriter) appendPlainText(text string) {
-	p.body = binary.LittleEndian.AppendUint32(p.body, uint32(len(text)))
-	p.body = append(p.body, text...)
+func (c *chunkWriter) appendPlainText(text string) {
+	c.body = binary.LittleEndian.AppendUint32(c.body, uint32(len(text)))
+	c.body = append(c.body, text...)
 }
 
 // must takes the result of an encoder whose only errors are types it does not

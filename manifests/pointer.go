@@ -1,6 +1,11 @@
 package manifests
 
-import "errors"
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
 
 // Success is the content of _SUCCESS, which seals a run.
 type Success struct {
@@ -15,13 +20,45 @@ type Current struct {
 }
 
 // Marshal returns the document's bytes: one line of JSON.
-func (s *Success) Marshal() ([]byte, error) { return nil, errors.ErrUnsupported }
+func (s *Success) Marshal() ([]byte, error) { return marshalLine(s, s.validate()) }
 
 // ParseSuccess is the inverse of Marshal.
-func ParseSuccess(data []byte) (*Success, error) { return nil, errors.ErrUnsupported }
+func ParseSuccess(data []byte) (*Success, error) {
+	var s Success
+	if err := json.Unmarshal(data, &s); err != nil {
+		return nil, fmt.Errorf("success marker: %w", err)
+	}
+	return &s, s.validate()
+}
+
+func (s *Success) validate() error {
+	return errors.Join(checkRunID(s.RunID), checkDigest("manifest_sha256", s.ManifestSHA256))
+}
 
 // Marshal returns the document's bytes: one line of JSON.
-func (c *Current) Marshal() ([]byte, error) { return nil, errors.ErrUnsupported }
+func (c *Current) Marshal() ([]byte, error) { return marshalLine(c, c.validate()) }
 
 // ParseCurrent is the inverse of Marshal.
-func ParseCurrent(data []byte) (*Current, error) { return nil, errors.ErrUnsupported }
+func ParseCurrent(data []byte) (*Current, error) {
+	var c Current
+	if err := json.Unmarshal(data, &c); err != nil {
+		return nil, fmt.Errorf("pointer: %w", err)
+	}
+	return &c, c.validate()
+}
+
+func (c *Current) validate() error {
+	id, ok := strings.CutPrefix(c.Run, "run=")
+	if !ok {
+		return errors.New("pointer: run is not of the form run=<id>")
+	}
+	return errors.Join(checkRunID(id), checkDigest("manifest_sha256", c.ManifestSHA256))
+}
+
+func marshalLine(v any, invalid error) ([]byte, error) {
+	if invalid != nil {
+		return nil, invalid
+	}
+	data, err := json.Marshal(v)
+	return append(data, '\n'), err
+}

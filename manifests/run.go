@@ -1,8 +1,13 @@
 package manifests
 
 import (
-	"errors"
+	"bytes"
+	"encoding/json"
+	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strconv"
 	"time"
 
 	"assent/schema"
@@ -67,7 +72,45 @@ type Dataset struct {
 type ReasonCounts [schema.NumReasons]int64
 
 // Total returns the sum.
-func (c *ReasonCounts) Total() int64 { return 0 }
+func (c *ReasonCounts) Total() int64 {
+	total := int64(0)
+	for _, n := range c {
+		total += n
+	}
+	return total
+}
+
+// MarshalJSON writes the object, zero counts included.
+func (c ReasonCounts) MarshalJSON() ([]byte, error) {
+	b := []byte{'{'}
+	for i, n := range c {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendQuote(b, schema.Reason(i).String())
+		b = append(b, ':')
+		b = strconv.AppendInt(b, n, 10)
+	}
+	return append(b, '}'), nil
+}
+
+// UnmarshalJSON reads the object. A reason that this program does not know is an
+// error: its records would be missing from every sum.
+func (c *ReasonCounts) UnmarshalJSON(data []byte) error {
+	var counts map[string]int64
+	if err := json.Unmarshal(data, &counts); err != nil {
+		return err
+	}
+	*c = ReasonCounts{}
+	for code, n := range counts {
+		reason, err := schema.ParseReason(code)
+		if err != nil {
+			return err
+		}
+		c[reason] = n
+	}
+	return nil
+}
 
 // File is the outcome of an input file. Paths but Source are relative to the run's
 // root, slash-separated.
@@ -120,19 +163,62 @@ type Invocation struct {
 
 // Marshal returns the manifest's bytes: indented JSON in a fixed order, with a final
 // newline. It fails where Validate does.
-func (r *Run) Marshal() ([]byte, error) { return nil, errors.ErrUnsupported }
-
-// Validate checks the manifest against itself: conservation of rows for each file,
-// each data set and in total, well-formed names, paths and digests.
-func (r *Run) Validate() error { return errors.ErrUnsupported }
+func (r *Run) Marshal() ([]byte, error) {
+	if err := r.Validate(); err != nil {
+		return nil, err
+	}
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("run manifest: %w", err)
+	}
+	return append(data, '\n'), nil
+}
 
 // ParseRun reads a run manifest. Fields it does not know are ignored, another schema
 // version is an error, and so is what Validate refuses.
-func ParseRun(data []byte) (*Run, error) { return nil, errors.ErrUnsupported }
+func ParseRun(data []byte) (*Run, error) {
+	var r Run
+	if err := json.Unmarshal(data, &r); err != nil {
+		return nil, fmt.Errorf("run manifest: %w", err)
+	}
+	if err := r.Validate(); err != nil {
+		return nil, err
+	}
+	return &r, nil
+}
+
+// maxRunBytes bounds what ReadRun takes: some 100,000 files.
+const maxRunBytes = 64 << 20
 
 // ReadRun is ParseRun of all of r, which it bounds.
-func ReadRun(r io.Reader) (*Run, error) { return nil, errors.ErrUnsupported }
+func ReadRun(r io.Reader) (*Run, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxRunBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("run manifest: %w", err)
+	}
+	if len(data) > maxRunBytes {
+		return nil, fmt.Errorf("run manifest: larger than %d bytes", maxRunBytes)
+	}
+	return ParseRun(data)
+}
 
 // SameOutcome returns nil where two runs differ in nothing but their invocations,
 // else an error that names the first difference.
-func SameOutcome(a, b *Run) error { return errors.ErrUnsupported }
+func SameOutcome(a, b *Run) error {
+	var trees [2]map[string]json.RawMessage
+	for i, r := range []*Run{a, b} {
+		data, err := r.Marshal()
+		if err != nil {
+			return err
+		}
+		if err := json.Unmarshal(data, &trees[i]); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(trees[0])) {
+		if name != "invocation" && !bytes.Equal(trees[0][name], trees[1][name]) {
+			return fmt.Errorf("run manifests differ in %s", name)
+		}
+	}
+	return nil
+}
