@@ -429,7 +429,7 @@ func TestSameSeedSameBytes(t *testing.T) {
 
 func TestShareExcluded(t *testing.T) {
 	for seed := range uint64(3) {
-		dir, _ := mustGenerate(t, 20_000, seed)
+		dir, _ := mustGenerate(t, 10_000, seed)
 		in := readInputs(t, dir)
 		excluded := 0
 		for _, r := range allRows(readTable(t, dir, "messages")) {
@@ -437,7 +437,7 @@ func TestShareExcluded(t *testing.T) {
 				excluded++
 			}
 		}
-		if share := float64(excluded) / 20_000; share < 0.35 || share > 0.45 {
+		if share := float64(excluded) / 10_000; share < 0.35 || share > 0.45 {
 			t.Errorf("seed %d: %.3f of messages excluded", seed, share)
 		}
 	}
