@@ -10,10 +10,9 @@ import (
 type application struct {
 	name                string
 	major, minor, patch int
-	known               bool
 }
 
-// parseApplication reads "name version 1.2.3 (build …)".
+// parseApplication reads "name version 1.2.3 (build …)". Without a version, as parquet-mr was once named, it is the oldest.
 func parseApplication(createdBy string) application {
 	name, rest, ok := strings.Cut(createdBy, " version ")
 	if !ok {
@@ -26,7 +25,6 @@ func parseApplication(createdBy string) application {
 	if a.major, err = strconv.Atoi(part[0]); err != nil {
 		return a
 	}
-	a.known = true
 	if len(part) > 1 {
 		a.minor, _ = strconv.Atoi(part[1])
 	}
@@ -41,7 +39,7 @@ func parseApplication(createdBy string) application {
 }
 
 func (a application) before(name string, major, minor, patch int) bool {
-	if a.name != name || !a.known {
+	if a.name != name {
 		return false
 	}
 	switch {

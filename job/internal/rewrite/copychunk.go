@@ -14,47 +14,87 @@ type copied struct {
 	data          int64   // offset of the first data page in the chunk
 	pages         []int64 // offsets of the data pages in the chunk
 	sizes         []int32
+	rows          int64
+	page          dataPage
 }
 
 // copyChunk copies the pages of a chunk, with all checks that reading them would make of what stands around the values:
-// headers, sizes, checksums, the number of values.
-func copyChunk(w *walk, out *task, pages *Pages) (*copied, error) {
+// headers, sizes, checksums, the number of values, and of rows.
+func copyChunk(w *walk, t *task, rows int64, pages *Pages) (*copied, error) {
 	c := &copied{first: w.chunk.start}
 	for {
 		err := w.next()
 		if err == io.EOF {
-			return c, nil
+			break
+		}
+		if err == nil {
+			err = c.copy(w, t)
 		}
 		if err != nil {
-			return nil, err
-		}
-		switch {
-		case w.h.kind == pageDictionary:
-			c.dict = true
-		case w.h.data():
-			if len(c.pages) == 0 {
-				c.data = c.size
-			}
-			c.pages = append(c.pages, c.size)
-			c.sizes = append(c.sizes, int32(w.h.length+w.h.size))
-			pages.Copied++
-		}
-		c.size += int64(w.h.length + w.h.size)
-		c.rawSize += int64(w.h.length + w.h.rawSize)
-		if _, err := out.Write(w.head); err != nil {
-			return nil, err
-		}
-		if err := out.work(3*w.src.block + int64(w.h.size)); err != nil {
-			return nil, err
-		}
-		body, err := w.body()
-		if err != nil {
-			return nil, err
-		}
-		if _, err := out.Write(body); err != nil {
 			return nil, err
 		}
 	}
+	if c.rows != rows {
+		return nil, corruptf("%d rows where the row group has %d", c.rows, rows)
+	}
+	pages.Copied += int64(len(c.pages))
+	return c, nil
+}
+
+// copy copies the current page.
+func (c *copied) copy(w *walk, t *task) error {
+	h := &w.h
+	need := 3*w.src.block + int64(h.size)
+	repeated := h.data() && h.values > 0 && w.f.columns[w.chunk.column].MaxRep > 0
+	if repeated {
+		need += int64(h.rawSize) + 3*int64(h.values)
+	}
+	if err := t.work(need); err != nil {
+		return err
+	}
+	body, err := w.body()
+	if err != nil {
+		return err
+	}
+	switch {
+	case h.kind == pageDictionary:
+		c.dict = true
+	case h.data():
+		if len(c.pages) == 0 {
+			c.data = c.size
+		}
+		c.pages = append(c.pages, c.size)
+		c.sizes = append(c.sizes, int32(h.length+h.size))
+		if repeated {
+			if err := c.count(w, body); err != nil {
+				return err
+			}
+		} else {
+			c.rows += int64(h.values)
+		}
+	}
+	c.size += int64(h.length + h.size)
+	c.rawSize += int64(h.length + h.rawSize)
+	if _, err := t.Write(w.head); err != nil {
+		return err
+	}
+	_, err = t.Write(body)
+	return err
+}
+
+// count counts the rows that begin on a page of a repeated column.
+func (c *copied) count(w *walk, body []byte) (err error) {
+	col := &w.f.columns[w.chunk.column]
+	if w.h.kind == pageDataV2 {
+		err = c.page.levelsV2(col, &w.h, body)
+	} else {
+		err = withWorker(func(k *worker) error { return c.page.load(&k.codec, col, w.chunk.codec, &w.h, body) })
+	}
+	if err == nil && c.rows == 0 && c.page.reps[0] != 0 {
+		err = corruptf("the first page begins within a row")
+	}
+	c.rows += int64(c.page.starts)
+	return err
 }
 
 // metadata returns the ColumnChunk of the copy, which begins at start. References to indexes and bloom filter are removed.

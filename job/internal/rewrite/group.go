@@ -112,7 +112,7 @@ func (j *groupJob) chunk(t *task, i int) error {
 	var err error
 	col := &w.f.columns[c.column]
 	if !j.lost && !w.f.app.badBounds(col) && !w.f.app.carriesDelta() {
-		done.copied, err = copyChunk(walk, t, &done.pages)
+		done.copied, err = copyChunk(walk, t, j.sel.rows, &done.pages)
 		if err == nil {
 			done.size = done.copied.size
 		}

@@ -24,10 +24,13 @@ type dataPage struct {
 
 // load decompresses body and decodes the levels of a page of column col. Nothing of p lies in body afterwards.
 func (p *dataPage) load(c *codec.Codec, col *Column, id codec.ID, h *pageHeader, body []byte) error {
-	p.h = *h
 	if h.kind == pageDataV2 {
-		return p.loadV2(c, col, id, body)
+		if err := p.levelsV2(col, h, body); err != nil {
+			return err
+		}
+		return p.valuesV2(c, id, body)
 	}
+	p.h = *h
 	var err error
 	if p.raw, err = c.Decompress(slices.Grow(p.raw[:0], h.rawSize), id, body, h.rawSize); err != nil {
 		return err
@@ -92,30 +95,38 @@ func bitWidth(maxLevel int) int {
 	return n
 }
 
-func (p *dataPage) loadV2(c *codec.Codec, col *Column, id codec.ID, body []byte) error {
-	h := &p.h
-	reps, defs, values := body[:h.repLen], body[h.repLen:h.repLen+h.defLen], body[h.repLen+h.defLen:]
-	if err := p.decodeReps(reps, col, encRLE); err != nil {
+// levelsV2 decodes the levels of a V2 page, which are not compressed, and holds the header's counts against them.
+func (p *dataPage) levelsV2(col *Column, h *pageHeader, body []byte) error {
+	p.h = *h
+	if err := p.decodeReps(body[:h.repLen], col, encRLE); err != nil {
 		return err
 	}
-	if err := p.decodeDefs(defs, col, encRLE); err != nil {
+	if err := p.decodeDefs(body[h.repLen:h.repLen+h.defLen], col, encRLE); err != nil {
 		return err
 	}
-	rawSize := h.rawSize - h.repLen - h.defLen
-	if !h.compressed || len(values) == 0 {
-		id = codec.Uncompressed // a section of no bytes is an empty one, whatever the codec would make of it
-	}
-	var err error
-	if p.raw, err = c.Decompress(slices.Grow(p.raw[:0], rawSize), id, values, rawSize); err != nil {
-		return err
-	}
-	p.values = p.raw
 	if p.starts != h.rows {
 		return corruptf("%d rows in a page that says %d", p.starts, h.rows)
 	}
 	if h.values-p.count != h.nulls {
 		return corruptf("%d nulls in a page that says %d", h.values-p.count, h.nulls)
 	}
+	if len(p.reps) > 0 && p.reps[0] != 0 {
+		return corruptf("a V2 page that begins within a row")
+	}
+	return nil
+}
+
+// valuesV2 decompresses the values of a V2 page, after levelsV2.
+func (p *dataPage) valuesV2(c *codec.Codec, id codec.ID, body []byte) (err error) {
+	h := &p.h
+	values, rawSize := body[h.repLen+h.defLen:], h.rawSize-h.repLen-h.defLen
+	if !h.compressed || len(values) == 0 {
+		id = codec.Uncompressed // a section of no bytes is an empty one, whatever the codec would make of it
+	}
+	if p.raw, err = c.Decompress(slices.Grow(p.raw[:0], rawSize), id, values, rawSize); err != nil {
+		return err
+	}
+	p.values = p.raw
 	return nil
 }
 

@@ -59,6 +59,7 @@ type input struct {
 	mark      mark // state not set
 	body      []byte
 	loaded    bool
+	levels    bool // the levels of p are decoded, or all of it if loaded; body is set
 	p         dataPage
 	starts    int  // rows that begin on it
 	continues bool // it begins within a row
@@ -150,21 +151,18 @@ func (s *splice) read(in *input) error {
 				return err
 			}
 		case w.h.data() && w.h.values > 0:
-			in.h, in.loaded, in.continues = w.h, false, false
+			in.h, in.loaded, in.levels, in.continues = w.h, false, false, false
 			in.mark = mark{at: w.at, page: w.page, seen: seen}
 			return s.prepare(in)
 		}
 	}
 }
 
-// prepare counts the rows of a page, for which the levels may have to be decoded.
+// prepare counts the rows of a page. Of a repeated column, the levels are decoded for that, also where the header states the
+// rows: a page that says something else than it holds would shift the rows of those after it, and wrong ones be kept.
 func (s *splice) prepare(in *input) error {
-	switch {
-	case s.col.MaxRep == 0:
+	if s.col.MaxRep == 0 {
 		in.starts = in.h.values
-		return nil
-	case in.h.kind == pageDataV2:
-		in.starts = in.h.rows
 		return nil
 	}
 	body, err := s.body()
@@ -172,24 +170,36 @@ func (s *splice) prepare(in *input) error {
 		return err
 	}
 	in.body = append(in.body[:0], body...)
-	if err := s.open(&in.p, &in.h, in.body); err != nil {
-		return err
+	in.levels = true
+	if in.h.kind == pageDataV2 {
+		err = in.p.levelsV2(s.col, &in.h, in.body)
+	} else {
+		in.loaded = true
+		err = s.open(&in.p, &in.h, in.body)
 	}
-	in.loaded, in.starts, in.continues = true, in.p.starts, in.p.reps[0] != 0
-	return nil
-}
-
-// load makes sure that in is loaded.
-func (s *splice) load(in *input) error {
-	if in.loaded {
-		return nil
-	}
-	body, err := s.body()
 	if err != nil {
 		return err
 	}
+	in.starts, in.continues = in.p.starts, in.p.reps[0] != 0
+	return nil
+}
+
+// load makes sure that in is loaded. body is its body if that has been taken from the walk.
+func (s *splice) load(in *input, body []byte) error {
+	var err error
+	switch {
+	case in.loaded:
+	case in.levels:
+		err = withWorker(func(w *worker) error { return in.p.valuesV2(&w.codec, s.chunk.codec, in.body) })
+	case body != nil:
+		err = s.open(&in.p, &in.h, body)
+	default:
+		if body, err = s.body(); err == nil {
+			err = s.open(&in.p, &in.h, body)
+		}
+	}
 	in.loaded = true
-	return s.open(&in.p, &in.h, body)
+	return err
 }
 
 // open takes a page apart.
@@ -236,7 +246,7 @@ func (s *splice) dictionary() error {
 // page does what has to be done with a page. continued says that its last row goes on in the next one.
 func (s *splice) page(in *input, continued bool) error {
 	lo, hi := s.rows, s.rows+int64(in.starts)
-	if hi > s.sel.rows || in.continues && (lo == 0 || in.h.kind == pageDataV2) {
+	if hi > s.sel.rows || in.continues && lo == 0 {
 		return corruptf("the rows of the pages are not those of the row group")
 	}
 	in.mark.state = s.state
@@ -279,7 +289,7 @@ func (s *splice) whole(in *input, lo int64) error {
 	d.form = form{v2: in.h.kind == pageDataV2, encoding: in.h.encoding}
 	d.rows, d.slots = in.starts, in.h.values
 	body := in.body
-	if !in.loaded {
+	if !in.levels {
 		var err error
 		if body, err = s.body(); err != nil {
 			return err
@@ -311,11 +321,8 @@ func (s *splice) survey(in *input, d *draft, lo int64) error {
 			return nil
 		}
 	}
-	if !in.loaded {
-		if err := s.open(&in.p, &in.h, d.body); err != nil {
-			return err
-		}
-		in.loaded = true
+	if err := s.load(in, d.body); err != nil {
+		return err
 	}
 	look := &s.look
 	look.reset()
@@ -333,11 +340,8 @@ func (s *splice) survey(in *input, d *draft, lo int64) error {
 
 // mixed gathers the kept slots of a page.
 func (s *splice) mixed(in *input, lo, kept int64, carried, open bool) error {
-	if err := s.load(in); err != nil {
+	if err := s.load(in, nil); err != nil {
 		return err
-	}
-	if in.p.starts != in.starts {
-		return corruptf("%d rows in a page that says %d", in.p.starts, in.starts)
 	}
 	want := form{v2: in.h.kind == pageDataV2, encoding: in.h.encoding}
 	if s.late(in) {

@@ -63,6 +63,10 @@ func (w *walk) next() error {
 	switch {
 	case w.h.data():
 		w.seen += int64(w.h.values)
+		c := &w.f.columns[w.chunk.column]
+		if n := int64(w.h.values) * int64(c.width()); c.MaxDef == 0 && w.h.encoding == encPlain && int64(w.h.rawSize) < n {
+			return corruptf("%d values of %d bytes in %d", w.h.values, c.width(), w.h.rawSize)
+		}
 	case w.h.kind == pageDictionary && w.page > 0:
 		return corruptf("a dictionary page that is not the first page")
 	}
