@@ -316,12 +316,6 @@ func (r *fileReader) Unchanged(ctx context.Context) error {
 		return wrap(r.path, "stat", err)
 	}
 	now, err := statFile(r.path, r.obj.Name)
-	if err == nil {
-		var info fs.FileInfo // a write in place shows here too, where the path is another file by now
-		if info, err = r.f.Stat(); err == nil && fileObject(r.obj.Name, info) != r.obj {
-			err = ErrChanged
-		}
-	}
 	if gone(err) || err == nil && now.Generation != r.obj.Generation {
 		err = ErrChanged
 	}

@@ -132,8 +132,8 @@ func gsObject(name string, attrs *storage.ObjectAttrs) Object {
 	}
 }
 
-// read makes one request. It returns fewer bytes, without an error or with
-// ErrUnexpectedEOF, where the answer ends early.
+// read fills p. The client repeats the request after transient errors, and
+// resumes it where the answer breaks off.
 func (r *gsReader) read(p []byte, off int64) (int, error) {
 	body, err := r.store.handle(r.obj.Name).Generation(r.generation).NewRangeReader(r.ctx, off, int64(len(p)))
 	if err != nil {
@@ -142,7 +142,7 @@ func (r *gsReader) read(p []byte, off int64) (int, error) {
 	defer body.Close()
 	n, err := io.ReadFull(body, p)
 	if err == io.EOF {
-		err = nil
+		err = io.ErrUnexpectedEOF
 	}
 	return n, err
 }

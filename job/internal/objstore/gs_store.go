@@ -135,19 +135,15 @@ func (r *gsReader) ReadAt(p []byte, off int64) (int, error) {
 		return 0, wrap(r.store.URI(r.obj.Name), "read", errors.New("negative offset"))
 	}
 	want := p[:max(0, min(int64(len(p)), r.obj.Size-off))]
-	n := 0
-	for n < len(want) {
-		m, err := r.read(want[n:], off+int64(n))
-		n += m
-		if err == nil && m == 0 {
-			err = io.ErrUnexpectedEOF
-		}
-		if err != nil && (m == 0 || !errors.Is(err, io.ErrUnexpectedEOF)) {
-			if errors.Is(gsKind(err), ErrNotExist) {
-				err = ErrChanged // this generation was there when it was listed
-			}
-			return n, wrap(r.store.URI(r.obj.Name), "read", err)
-		}
+	n, err := 0, error(nil)
+	if len(want) > 0 {
+		n, err = r.read(want, off)
+	}
+	if errors.Is(gsKind(err), ErrNotExist) {
+		err = ErrChanged // this generation was there when it was listed
+	}
+	if err != nil {
+		return n, wrap(r.store.URI(r.obj.Name), "read", err)
 	}
 	if n < len(p) {
 		return n, io.EOF

@@ -293,10 +293,10 @@ func TestLeaseOutage(t *testing.T) {
 	inBubble(t, func(t *testing.T, s objstore.Store) {
 		cut := faulty.New(faulty.Crash, 5, nil)
 		l := mustAcquire(t, cut.Wrap(s), "run=1")
-		var ended time.Time
+		end := make(chan time.Time, 1)
 		go func() {
 			<-l.Context().Done()
-			ended = time.Now()
+			end <- time.Now()
 		}()
 		other, err := acquire(t.Context(), s, "run=2")
 		for errors.Is(err, objstore.ErrHeld) {
@@ -306,8 +306,13 @@ func TestLeaseOutage(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer other.Release()
-		if ended.IsZero() || time.Since(ended) < interval {
-			t.Errorf("holder ended at %v, other began at %v", ended, time.Now())
+		select {
+		case ended := <-end:
+			if time.Since(ended) < interval {
+				t.Errorf("holder ended at %v, other began at %v", ended, time.Now())
+			}
+		default:
+			t.Error("two hold the lease")
 		}
 		if err := context.Cause(l.Context()); !errors.Is(err, objstore.ErrLeaseLost) {
 			t.Error(err)

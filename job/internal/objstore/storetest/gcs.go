@@ -186,7 +186,7 @@ func (g *GCS) serve(w http.ResponseWriter, r *http.Request) {
 		if obj, err := g.fake.GetObject(bucket, name); err == nil {
 			generation = obj.Generation
 		}
-		if generation != want && !(generation == 0 && r.Method == http.MethodDelete) {
+		if generation != want {
 			refuse(w, http.StatusPreconditionFailed)
 			return
 		}
