@@ -142,11 +142,13 @@ func (w *fileWork) prepare() {
 	w.rows.Subjects = make([]filter.Accounts, len(w.bound.roles)-w.bound.parties)
 }
 
-// staged is an object on its way to the stage, with the digest of its bytes.
+// staged is an object on its way to the stage, with the digest of its bytes. Once a
+// write has failed it cannot be finished, whatever became of the error.
 type staged struct {
 	objstore.Writer
 	hash  hash.Hash
 	bytes int64
+	err   error
 }
 
 func (w *fileWork) create(ctx context.Context, name string) (*staged, error) {
@@ -161,7 +163,17 @@ func (s *staged) Write(p []byte) (int, error) {
 	n, err := s.Writer.Write(p)
 	s.hash.Write(p[:n])
 	s.bytes += int64(n)
+	if err != nil && s.err == nil {
+		s.err = err
+	}
 	return n, err
+}
+
+func (s *staged) Finish(ctx context.Context) error {
+	if s.err != nil {
+		return s.err
+	}
+	return s.Writer.Finish(ctx)
 }
 
 func (s *staged) digest() string { return hex.EncodeToString(s.hash.Sum(nil)) }

@@ -48,7 +48,7 @@ func fails(ts *testscript.TestScript, args []string) error {
 		return fmt.Errorf("exit code %d, want %d", got, want)
 	}
 	stdout, stderr := ts.ReadFile("stdout"), ts.ReadFile("stderr")
-	if strings.Contains(stdout+stderr, "secret") {
+	if strings.Contains(stdout+stderr, "secret-acct") || strings.Contains(stdout+stderr, "secret words") {
 		return errors.New("an account id or content was printed")
 	}
 	if want == 0 {

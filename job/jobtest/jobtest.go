@@ -15,7 +15,7 @@
 //	follow URI NAME        sets the variable to the URI of the run that URI's current.json names
 //	fails CODE PROGRAM ARG…  runs a program and wants this exit code; where it is not 0,
 //	                       also: one line of error, at most one of hint, no answer, nothing
-//	                       below $OUT, and no word of what stories call secret
+//	                       below $OUT, and no mention of the accounts secret-acct… or the content "secret words"
 package jobtest
 
 import (
