@@ -420,13 +420,14 @@ func (r *roleAccounts) readDictionary(d *rewrite.Dictionary) {
 }
 
 func (r *roleAccounts) lookup(dst []filter.Account, ids rewrite.Bytes) []filter.Account {
-	for i := range ids.Len() {
-		id := ids.At(i)
-		a := r.index.Account(id)
-		if r.join != nil && a != filter.Null {
-			r.join.add(a, id)
+	n := len(dst)
+	dst = r.index.AppendAccounts(dst, ids.Data, ids.First, ids.Ends)
+	if r.join != nil {
+		for i, a := range dst[n:] {
+			if a != filter.Null {
+				r.join.add(a, ids.At(i))
+			}
 		}
-		dst = append(dst, a)
 	}
 	return dst
 }

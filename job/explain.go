@@ -224,7 +224,9 @@ type worldSink struct {
 	all       bool // gather everything
 }
 
-func (s *worldSink) event(id []byte, e filter.Event) error {
+func (s *worldSink) ids(rewrite.Bytes) error { return nil }
+
+func (s *worldSink) event(_ int, id []byte, e filter.Event) error {
 	if a := schema.AccountID(id); s.all || s.accounts[a] {
 		s.world.Events[a] = append(s.world.Events[a], e)
 	}

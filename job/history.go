@@ -162,7 +162,9 @@ type historyLoader struct {
 
 // sink takes the facts that decisions rest on. Faults it returns are bad input.
 type sink interface {
-	event(id []byte, e filter.Event) error
+	// ids announces the ids of the events that follow, which name one by its place.
+	ids(all rewrite.Bytes) error
+	event(place int, id []byte, e filter.Event) error
 	deletion(id []byte, d filter.Deletion) error
 	restriction(contract []byte, s schema.Span) error
 	registry()
@@ -216,7 +218,11 @@ func (l *historyLoader) consent(ctx context.Context, f *plannedFile) error {
 		fail := func(i int, column string, err error) error {
 			return badInput("mend the export and run again; nothing was published", "%w", &rowError{f.uri(), first + int64(i), column, err})
 		}
-		ids.read(v[0])
+		if ids.read(v[0]) {
+			if err := l.sink.ids(ids.ids); err != nil {
+				return badInput("", "%s: rows from %d on: %s: %w", f.uri(), first, in.Account.path, err)
+			}
+		}
 		at = grow(at, rows)
 		c.at.time.instants(v[3], at)
 		for i := range rows {
@@ -251,7 +257,7 @@ func (l *historyLoader) consent(ctx context.Context, f *plannedFile) error {
 				continue
 			}
 			e.Category = category.Category
-			if err := l.sink.event(id, e); err != nil {
+			if err := l.sink.event(ids.place(v[0], i), id, e); err != nil {
 				return fail(i, in.Account.path, err)
 			}
 		}
@@ -383,13 +389,26 @@ type idCursor struct {
 	ids     rewrite.Bytes
 }
 
-func (c *idCursor) read(v *rewrite.Vector) {
+// read takes the next batch. It reports whether the ids are others than before: of
+// a dictionary they are read once.
+func (c *idCursor) read(v *rewrite.Vector) (fresh bool) {
 	switch {
 	case v.Dict == nil:
 		c.dict, c.ids = nil, c.form.ids(v, &c.scratch)
 	case v.Dict != c.dict:
 		c.dict, c.ids = v.Dict, c.form.entries(v.Dict, &c.scratch)
+	default:
+		return false
 	}
+	return true
+}
+
+// place is where in the ids that of a slot is. The slot is not null.
+func (c *idCursor) place(v *rewrite.Vector, slot int) int {
+	if v.Dict != nil {
+		return int(v.Index[slot])
+	}
+	return slot
 }
 
 // at returns the canonical id in a slot, empty where it is null.
@@ -397,10 +416,8 @@ func (c *idCursor) at(v *rewrite.Vector, slot int) []byte {
 	switch {
 	case v.Null != nil && v.Null[slot]:
 		return nil
-	case v.Dict != nil:
-		return c.ids.At(int(v.Index[slot]))
 	default:
-		return c.ids.At(slot)
+		return c.ids.At(c.place(v, slot))
 	}
 }
 

@@ -98,17 +98,21 @@ func (l *historyLoader) accounts(ctx context.Context, f *plannedFile) error {
 }
 
 // indexSink builds the index.
-type indexSink struct{ b *filter.Builder }
-
-func (s indexSink) event(id []byte, e filter.Event) error {
-	a, err := s.b.Account(id)
-	if err != nil {
-		return err
-	}
-	return s.b.Event(a, e.Category, e.State, e.At, e.Sequence)
+type indexSink struct {
+	b        *filter.Builder
+	accounts []filter.Account // beside the ids announced last
 }
 
-func (s indexSink) deletion(id []byte, d filter.Deletion) error {
+func (s *indexSink) ids(all rewrite.Bytes) (err error) {
+	s.accounts, err = s.b.AppendAccounts(s.accounts[:0], all.Data, all.First, all.Ends)
+	return err
+}
+
+func (s *indexSink) event(place int, _ []byte, e filter.Event) error {
+	return s.b.Event(s.accounts[place], e.Category, e.State, e.At, e.Sequence)
+}
+
+func (s *indexSink) deletion(id []byte, d filter.Deletion) error {
 	a, err := s.b.Account(id)
 	if err != nil {
 		return err
@@ -117,13 +121,13 @@ func (s indexSink) deletion(id []byte, d filter.Deletion) error {
 	return nil
 }
 
-func (s indexSink) restriction(contract []byte, span schema.Span) error {
+func (s *indexSink) restriction(contract []byte, span schema.Span) error {
 	return s.b.Restrict(contract, span)
 }
 
-func (s indexSink) registry() { s.b.UseRegistry() }
+func (s *indexSink) registry() { s.b.UseRegistry() }
 
-func (s indexSink) registered(id []byte) error {
+func (s *indexSink) registered(id []byte) error {
 	a, err := s.b.Account(id)
 	if err != nil {
 		return err

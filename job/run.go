@@ -217,7 +217,7 @@ func (r *running) identify(ctx context.Context, horizon schema.Instant) (*RunRes
 // load builds the index.
 func (r *running) load(ctx context.Context) (*filter.Index, error) {
 	b := filter.NewBuilder()
-	r.loader = historyLoader{cfg: r.cfg, sink: indexSink{b}}
+	r.loader = historyLoader{cfg: r.cfg, sink: &indexSink{b: b}}
 	begin := r.Now()
 	if err := r.loader.load(ctx, r.plan); err != nil {
 		return nil, err
