@@ -10,6 +10,7 @@
 //	cat URI                prints an object
 //	put URI TEXT           writes an object
 //	rm URI                 removes all below a URI
+//	nothing URI            wants nothing below a URI
 //	flip FILE OFFSET       inverts a byte of a local file (a negative offset counts from the end)
 //	truncate FILE SIZE     cuts a local file
 //	follow URI NAME        sets the variable to the URI of the run that URI's current.json names
@@ -61,6 +62,7 @@ func Commands() map[string]command {
 		"truncate":    positive(2, truncate),
 		"follow":      positive(2, follow),
 		"fails":       positive(2, fails),
+		"nothing":     positive(1, func(ts *testscript.TestScript, args []string) error { return nothingAt(ts, args[0]) }),
 	}
 }
 
