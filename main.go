@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"syscall"
@@ -29,7 +30,8 @@ var version string
 
 // cli is the command table: one struct a verb.
 type cli struct {
-	LogFormat string `help:"Log as text or json." enum:"text,json" default:"text"`
+	LogFormat  string `help:"Log as text or json." enum:"text,json" default:"text"`
+	CPUProfile string `help:"Write a CPU profile of the verb to a file, for go tool pprof." type:"path" hidden:""`
 
 	Run     runCmd     `cmd:"" help:"Filter all data sets and publish one run."`
 	Explain explainCmd `cmd:"" help:"Say why one record is or is not used."`
@@ -183,6 +185,17 @@ func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	env := newEnv(c.LogFormat)
+	if c.CPUProfile != "" {
+		f, err := os.Create(c.CPUProfile)
+		if err != nil {
+			return fail(err)
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return fail(err)
+		}
+		defer pprof.StopCPUProfile()
+	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	err = parsed.Run(env)
 	return fail(errors.Join(err, env.Close()))
