@@ -2,9 +2,15 @@ package manifests
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"math/rand/v2"
+	"reflect"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
@@ -73,7 +79,8 @@ func makeExcluded(accounts *Accounts, n, population int, zipf bool) []excluded {
 			e.reasons = schema.PartyUnknown.Set()
 			e.subjects[0] = Subject{Account: NoAccount, Cause: CausePartyUnknown, Since: schema.Unknown}
 		case 2:
-			e.reasons, e.moment = schema.ReasonsOf(schema.MomentUnknown), schema.Unknown
+			e.reasons, e.moment = schema.MomentUnknown.Set(), schema.Unknown
+			e.subjects[0].Cause, e.subjects[0].Since = NoCause, schema.Unknown
 		case 3:
 			e.subjects = nil
 		}
@@ -120,11 +127,6 @@ func TestExclusionsByParquetGo(t *testing.T) {
 	if written.Bytes != int64(file.Len()) || written.Rows != int64(len(rows)) {
 		t.Fatalf("written %+v, have %d bytes, %d rows", written, file.Len(), len(rows))
 	}
-	f, err := parquet.OpenFile(bytes.NewReader(file.Bytes()), int64(file.Len()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Log(f.Schema())
 	got, err := parquet.Read[plainExclusion](bytes.NewReader(file.Bytes()), int64(file.Len()))
 	if err != nil {
 		t.Fatal(err)
@@ -137,6 +139,220 @@ func TestExclusionsByParquetGo(t *testing.T) {
 			t.Fatalf("row %d:\nwant %s\ngot  %s", i, want, got)
 		}
 	}
+}
+
+func TestExclusionsRoundTrip(t *testing.T) {
+	for _, n := range []int{0, 1, 1000, groupRows + 1} {
+		accounts := NewAccounts(testKey.NewReferrer())
+		rows := makeExcluded(accounts, n, 5_000, false)
+		var file bytes.Buffer
+		appendAll(t, NewExclusionWriter(&file, accounts, testMeta()), rows)
+		x := openExclusions(t, file.Bytes())
+		if got, want := x.Meta(), testMeta(); !reflect.DeepEqual(got, want) {
+			t.Fatalf("meta %+v, want %+v", got, want)
+		}
+		if x.NumRows() != int64(n) {
+			t.Fatalf("%d rows, want %d", x.NumRows(), n)
+		}
+		f := File{Source: testMeta().Source, RowsIn: int64(4*n + 1)}
+		i := 0
+		for e, err := range x.All() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want, got := describe(accounts, &rows[i]), describeRead(&e); want != got {
+				t.Fatalf("row %d:\nwant %s\ngot  %s", i, want, got)
+			}
+			f.ExcludedByReason[e.Reason]++
+			i++
+		}
+		if i != n {
+			t.Fatalf("%d rows read, want %d", i, n)
+		}
+		if err := CheckExclusions(&f, x.All()); err != nil {
+			t.Fatal(err)
+		}
+		f.ExcludedByReason[schema.PartyOptedOut]++
+		if err := CheckExclusions(&f, x.All()); err == nil {
+			t.Fatal("a wrong count passes")
+		}
+	}
+}
+
+func openExclusions(t testing.TB, file []byte) *Exclusions {
+	x, err := OpenExclusions(bytes.NewReader(file), int64(len(file)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+// TestExclusionsSameBytes: bytes depend on neither the hash seed nor what the writer
+// wrote before.
+func TestExclusionsSameBytes(t *testing.T) {
+	write := func(w *ExclusionWriter) [32]byte {
+		var file bytes.Buffer
+		accounts := NewAccounts(testKey.NewReferrer())
+		rows := makeExcluded(accounts, 150_000, 5_000, true)
+		if w == nil {
+			w = NewExclusionWriter(&file, accounts, testMeta())
+		} else {
+			w.Reset(&file, accounts, testMeta())
+		}
+		appendAll(t, w, rows)
+		return sha256.Sum256(file.Bytes())
+	}
+	accounts := NewAccounts(testKey.NewReferrer())
+	used := NewExclusionWriter(io.Discard, accounts, testMeta())
+	appendAll(t, used, makeExcluded(accounts, 1000, 100, false))
+	if write(nil) != write(nil) || write(nil) != write(used) {
+		t.Fatal("bytes differ")
+	}
+}
+
+// TestExclusionsTrimmed: accounts may be forgotten between two rows.
+func TestExclusionsTrimmed(t *testing.T) {
+	accounts := NewAccounts(testKey.NewReferrer())
+	var file bytes.Buffer
+	w := NewExclusionWriter(&file, accounts, testMeta())
+	refs := map[string]bool{}
+	for row := range int64(100) {
+		if row%10 == 0 {
+			accounts.Reset()
+		}
+		a := accounts.Account(fmt.Appendf(nil, "account-%d", row%7))
+		refs[accounts.Ref(a).String()] = true
+		if err := w.Append(nil, row, schema.PartyOptedOut.Set(), 1, []Subject{{Account: a, Cause: CauseOptedOut, Since: schema.Unknown}}, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]bool{}
+	for e, err := range openExclusions(t, file.Bytes()).All() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[e.Subjects[0].Ref.String()] = true
+	}
+	if !maps.Equal(got, refs) || len(refs) != 7 {
+		t.Fatalf("%d references, want %d", len(got), len(refs))
+	}
+}
+
+func TestExclusionsRefuses(t *testing.T) {
+	accounts := NewAccounts(testKey.NewReferrer())
+	a := accounts.Account([]byte("a"))
+	out := schema.PartyOptedOut.Set()
+	for name, write := range map[string]func(w *ExclusionWriter) error{
+		"row twice":       func(w *ExclusionWriter) error { return w.Append(nil, 5, out, 1, nil, "") },
+		"row before":      func(w *ExclusionWriter) error { return w.Append(nil, 4, out, 1, nil, "") },
+		"no reason":       func(w *ExclusionWriter) error { return w.Append(nil, 6, 0, 1, nil, "") },
+		"unknown reason":  func(w *ExclusionWriter) error { return w.Append(nil, 6, 1<<schema.NumReasons, 1, nil, "") },
+		"unknown role":    func(w *ExclusionWriter) error { return w.Append(nil, 6, out, 1, []Subject{{Account: a, Role: 3}}, "") },
+		"unknown cause":   func(w *ExclusionWriter) error { return w.Append(nil, 6, out, 1, []Subject{{Account: a, Cause: 4}}, "") },
+		"unknown account": func(w *ExclusionWriter) error { return w.Append(nil, 6, out, 1, []Subject{{Account: a + 1}}, "") },
+	} {
+		w := NewExclusionWriter(io.Discard, accounts, testMeta())
+		if err := w.Append(nil, 5, out, 1, []Subject{{Account: a, Since: schema.Unknown}}, ""); err != nil {
+			t.Fatal(err)
+		}
+		if err := write(w); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		if _, err := w.Close(); err == nil {
+			t.Errorf("%s: the file is closed as if nothing had been", name)
+		}
+	}
+	meta := testMeta()
+	meta.Roles = make([]string, MaxRoles+1)
+	if _, err := NewExclusionWriter(io.Discard, accounts, meta).Close(); err == nil {
+		t.Error("too many roles: no error")
+	}
+}
+
+func TestExclusionsText(t *testing.T) {
+	accounts := NewAccounts(testKey.NewReferrer())
+	var file bytes.Buffer
+	w := NewExclusionWriter(&file, accounts, testMeta())
+	ids := []string{"", "a\xffb", strings.Repeat("long", 1000), "ü"}
+	for i, id := range ids {
+		if err := w.Append([]byte(id), int64(i), schema.MomentUnknown.Set(), schema.Unknown, nil, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ids[1] = "a\uFFFDb"
+	i := 0
+	for e, err := range openExclusions(t, file.Bytes()).All() {
+		if err != nil || e.RecordID != ids[i] {
+			t.Errorf("got %q, %v, want %q", e.RecordID, err, ids[i])
+		}
+		i++
+	}
+}
+
+// failingWriter fails once it has taken some bytes.
+type failingWriter struct{ left int }
+
+var errFull = errors.New("disk full")
+
+func (f *failingWriter) Write(p []byte) (int, error) {
+	if len(p) > f.left {
+		return f.left, errFull
+	}
+	f.left -= len(p)
+	return len(p), nil
+}
+
+func TestWritersPassErrorsOn(t *testing.T) {
+	accounts := NewAccounts(testKey.NewReferrer())
+	rows := makeExcluded(accounts, 200, 100, false)
+	var size countingWriter
+	appendAll(t, NewExclusionWriter(&size, accounts, testMeta()), rows)
+	for left := 0; left < int(size.n); left += 37 {
+		w := NewExclusionWriter(&failingWriter{left}, accounts, testMeta())
+		for i := range rows {
+			e := &rows[i]
+			w.Append(e.id, e.row, e.reasons, e.moment, e.subjects, e.request)
+		}
+		if _, err := w.Close(); !errors.Is(err, errFull) {
+			t.Fatalf("after %d bytes: %v", left, err)
+		}
+	}
+}
+
+func TestAppendDoesNotAllocate(t *testing.T) {
+	accounts := NewAccounts(testKey.NewReferrer())
+	rows := makeExcluded(accounts, 10_000, 100, false)
+	w := NewExclusionWriter(io.Discard, accounts, testMeta())
+	appendAll(t, w, rows) // buffers grow, requests get known
+	w.Reset(io.Discard, accounts, testMeta())
+	i := 0
+	if n := testing.AllocsPerRun(len(rows)-2, func() {
+		e := &rows[i]
+		if err := w.Append(e.id, e.row, e.reasons, e.moment, e.subjects, ""); err != nil {
+			t.Fatal(err)
+		}
+		i++
+	}); n > 0 {
+		t.Errorf("%v allocations a row", n)
+	}
+}
+
+func describeRead(e *Exclusion) string {
+	codes := []string{}
+	for _, r := range e.Reasons {
+		codes = append(codes, r.String())
+	}
+	s := fmt.Sprintf("%s %s %d %s %s %d [", e.RecordID, e.SourceFile, e.SourceRow, e.Reason, codes, e.Moment)
+	for _, x := range e.Subjects {
+		s += fmt.Sprintf("{%s %s %s %d}", x.Ref, x.Role, x.Cause, x.Since)
+	}
+	return s + "] " + e.RequestID
 }
 
 func describe(accounts *Accounts, e *excluded) string {

@@ -64,6 +64,11 @@ func (m *Meta) check() error {
 	if len(m.Roles) > MaxRoles {
 		return fmt.Errorf("data set %s: %d roles, at most %d can be", m.Dataset, len(m.Roles), MaxRoles)
 	}
+	for _, role := range m.Roles {
+		if role == "" || strings.Contains(role, ",") {
+			return fmt.Errorf("data set %s: %q cannot be the name of a role", m.Dataset, role)
+		}
+	}
 	return nil
 }
 

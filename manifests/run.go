@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"assent/schema"
@@ -167,11 +168,32 @@ func (r *Run) Marshal() ([]byte, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err
 	}
-	data, err := json.MarshalIndent(r, "", "  ")
+	data, err := json.MarshalIndent(r.withoutNil(), "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("run manifest: %w", err)
 	}
 	return append(data, '\n'), nil
+}
+
+// withoutNil returns r with empty lists where it has none, as JSON tells them apart.
+func (r *Run) withoutNil() *Run {
+	c := *r
+	c.Inputs, c.Gates = emptyNotNil(r.Inputs), emptyNotNil(r.Gates)
+	c.Datasets = make(map[string]Dataset, len(r.Datasets))
+	for name, d := range r.Datasets {
+		d.Files = emptyNotNil(d.Files)
+		c.Datasets[name] = d
+	}
+	c.Use = make(map[string]Use, len(r.Use))
+	maps.Copy(c.Use, r.Use)
+	return &c
+}
+
+func emptyNotNil[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
 }
 
 // ParseRun reads a run manifest. Fields it does not know are ignored, another schema
@@ -205,20 +227,54 @@ func ReadRun(r io.Reader) (*Run, error) {
 // SameOutcome returns nil where two runs differ in nothing but their invocations,
 // else an error that names the first difference.
 func SameOutcome(a, b *Run) error {
-	var trees [2]map[string]json.RawMessage
+	var trees [2]map[string]any
 	for i, r := range []*Run{a, b} {
 		data, err := r.Marshal()
 		if err != nil {
 			return err
 		}
-		if err := json.Unmarshal(data, &trees[i]); err != nil {
+		d := json.NewDecoder(bytes.NewReader(data))
+		d.UseNumber()
+		if err := d.Decode(&trees[i]); err != nil {
 			return err
 		}
+		delete(trees[i], "invocation")
 	}
-	for _, name := range slices.Sorted(maps.Keys(trees[0])) {
-		if name != "invocation" && !bytes.Equal(trees[0][name], trees[1][name]) {
-			return fmt.Errorf("run manifests differ in %s", name)
-		}
+	if at, ok := difference("", trees[0], trees[1]); ok {
+		return fmt.Errorf("run manifests differ in %s", at)
 	}
 	return nil
+}
+
+// difference finds where two JSON values differ first.
+func difference(at string, a, b any) (where string, differ bool) {
+	switch x := a.(type) {
+	case map[string]any:
+		y, ok := b.(map[string]any)
+		if !ok {
+			return at, true
+		}
+		names := slices.Sorted(maps.Keys(x))
+		if !slices.Equal(names, slices.Sorted(maps.Keys(y))) {
+			return at, true
+		}
+		for _, name := range names {
+			if where, differ := difference(strings.TrimPrefix(at+"."+name, "."), x[name], y[name]); differ {
+				return where, true
+			}
+		}
+		return "", false
+	case []any:
+		y, ok := b.([]any)
+		if !ok || len(x) != len(y) {
+			return at, true
+		}
+		for i := range x {
+			if where, differ := difference(fmt.Sprintf("%s[%d]", at, i), x[i], y[i]); differ {
+				return where, true
+			}
+		}
+		return "", false
+	}
+	return at, a != b
 }

@@ -103,11 +103,14 @@ func (s *SubjectIndexWriter) Add(account Account, row int64, role uint8, kept bo
 			return err
 		}
 	}
+	if kept != s.kept {
+		return s.fail(row, errors.New("both kept and excluded"))
+	}
 	if account == NoAccount {
 		return s.file.err
 	}
-	if kept != s.kept || int(role) >= len(s.meta.Roles) || int(account) >= len(s.table.refs) {
-		return s.fail(row, errors.New("both kept and excluded, or no such role or account"))
+	if int(role) >= len(s.meta.Roles) || int(account) >= len(s.table.refs) {
+		return s.fail(row, errors.New("no such role or account"))
 	}
 	// Roles of one account mostly come side by side; what this does not find, flush
 	// brings together.

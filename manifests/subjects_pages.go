@@ -131,7 +131,7 @@ func (s *SubjectIndexWriter) writeAccount(w *subjectPages, account uint32) {
 
 	var starts [maxLabels + 1]uint32
 	for _, p := range pairs {
-		starts[p.label+1]++
+		starts[int(p.label)+1]++
 	}
 	for i := range s.labels {
 		starts[i+1] += starts[i]

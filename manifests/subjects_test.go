@@ -2,14 +2,21 @@ package manifests
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io"
+	"iter"
 	"maps"
 	"math/rand/v2"
+	"reflect"
 	"runtime"
 	"slices"
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
+
+	"assent/schema"
 )
 
 // mention is a call of Add.
@@ -129,6 +136,298 @@ func TestSubjectIndexByParquetGo(t *testing.T) {
 	}
 	if pairs != written.Rows {
 		t.Fatalf("%d pairs read, %d written", pairs, written.Rows)
+	}
+}
+
+func openSubjects(t testing.TB, file []byte) *SubjectIndex {
+	x, err := OpenSubjectIndex(bytes.NewReader(file), int64(len(file)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+func TestSubjectIndexRoundTrip(t *testing.T) {
+	party := func(rng *rand.Rand, rows, people int) (out []mention) { // rows name a room, some twice
+		for row := range int64(rows) {
+			kept := rng.IntN(2) == 0
+			for range rng.IntN(people) {
+				out = append(out, mention{Account(rng.IntN(people)), row, uint8(rng.IntN(3)), kept})
+			}
+		}
+		return out
+	}
+	for name, make := range map[string]func(*rand.Rand) []mention{
+		"empty": func(*rand.Rand) []mention { return nil },
+		"one":   func(*rand.Rand) []mention { return []mention{{3, 1 << 40, 1, true}} },
+		"far apart": func(*rand.Rand) []mention {
+			return []mention{{3, 0, 1, true}, {3, 1 << 32, 1, true}, {4, 1 << 50, 2, false}}
+		},
+		"rooms":      func(rng *rand.Rand) []mention { return party(rng, 2000, 40) },
+		"one person": func(rng *rand.Rand) []mention { return party(rng, 3*entryRows, 2) },
+		"nobody":     func(*rand.Rand) []mention { return []mention{{NoAccount, 0, 0, true}, {NoAccount, 1, 1, false}} },
+		"somebody": func(*rand.Rand) []mention {
+			return []mention{{NoAccount, 0, 0, true}, {0, 0, 1, true}, {NoAccount, 0, 2, true}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			accounts := NewAccounts(testKey.NewReferrer())
+			for i := range 100 {
+				accounts.Account(fmt.Appendf(nil, "account-%d", i))
+			}
+			mentions := make(rand.New(rand.NewPCG(5, 6)))
+			var file bytes.Buffer
+			written := addAll(t, NewSubjectIndexWriter(&file, accounts, testMeta()), mentions)
+			mentions = slices.DeleteFunc(mentions, func(m mention) bool { return m.account == NoAccount })
+			compareIndex(t, file.Bytes(), expect(accounts, testMeta(), mentions), written.Rows)
+		})
+	}
+}
+
+// compareIndex reads an index through and looks up each account.
+func compareIndex(t *testing.T, file []byte, want byRow, pairs int64) {
+	t.Helper()
+	x := openSubjects(t, file)
+	got, n := byRow{}, int64(0)
+	for e, err := range x.All() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += int64(len(e.Rows))
+		for _, row := range e.Rows {
+			got.add(e.Ref.String(), row, e.Kept, e.Roles)
+		}
+	}
+	if !maps.EqualFunc(got, want, maps.Equal) {
+		t.Fatal("entries differ")
+	}
+	if n != pairs {
+		t.Errorf("%d pairs read, %d written", n, pairs)
+	}
+	for text := range want {
+		compareLookup(t, x, text, want)
+	}
+	compareLookup(t, x, Ref{1}.String(), want)
+}
+
+func compareLookup(t *testing.T, x *SubjectIndex, text string, want byRow) {
+	t.Helper()
+	ref, err := ParseRef(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := x.Lookup(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := byRow{}
+	for i, r := range rows {
+		if i > 0 && r.Row <= rows[i-1].Row {
+			t.Fatal("rows do not ascend")
+		}
+		got.add(text, r.Row, r.Kept, r.Roles)
+	}
+	if !maps.Equal(got[text], want[text]) {
+		t.Fatalf("look-up: %d rows, want %d", len(got[text]), len(want[text]))
+	}
+}
+
+// TestSubjectIndexSegments: accounts are forgotten in the middle, and then there are
+// more sets of roles than a segment can number.
+func TestSubjectIndexSegments(t *testing.T) {
+	meta := testMeta()
+	meta.Roles = []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o"}
+	accounts := NewAccounts(testKey.NewReferrer())
+	var file bytes.Buffer
+	w := NewSubjectIndexWriter(&file, accounts, meta)
+	rng := rand.New(rand.NewPCG(7, 8))
+	want := byRow{}
+	for row := range int64(3000) {
+		if row == 1000 || row == 2000 {
+			accounts.Reset()
+		}
+		a, set, kept := accounts.Account(fmt.Appendf(nil, "account-%d", rng.IntN(50))), 1+rng.IntN(1<<15-1), row%3 == 0
+		b := accounts.Account([]byte("b"))
+		var names []string
+		for role, name := range meta.Roles {
+			if set>>role&1 == 0 {
+				continue
+			}
+			names = append(names, name)
+			for range 5 { // push a out of sight of what Add merges by itself
+				if err := errors.Join(w.Add(a, row, uint8(role), kept), w.Add(b, row, uint8(role), kept)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		want.add(accounts.Ref(a).String(), row, kept, names)
+		want.add(accounts.Ref(b).String(), row, kept, names)
+	}
+	if _, err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	x := openSubjects(t, file.Bytes())
+	if groups := len(x.file.meta.RowGroups); groups < 4 {
+		t.Errorf("%d segments only", groups)
+	}
+	for text := range want {
+		compareLookup(t, x, text, want)
+	}
+}
+
+// TestSubjectIndexSplitRow: look-up brings a row together whose roles lie in two
+// segments.
+func TestSubjectIndexSplitRow(t *testing.T) {
+	accounts := NewAccounts(testKey.NewReferrer())
+	var file bytes.Buffer
+	w := NewSubjectIndexWriter(&file, accounts, testMeta())
+	for role := range uint8(2) {
+		accounts.Reset()
+		if err := w.Add(accounts.Account([]byte("a")), 7, role, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := openSubjects(t, file.Bytes()).Lookup(accounts.Ref(0))
+	want := []SubjectRow{{7, true, []string{"freelancer", "client"}}}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, %v, want %v", got, err, want)
+	}
+}
+
+// countingReader counts what a look-up reads.
+type countingReader struct {
+	io.ReaderAt
+	calls, bytes int
+}
+
+func (c *countingReader) ReadAt(p []byte, off int64) (int, error) {
+	c.calls++
+	c.bytes += len(p)
+	return c.ReaderAt.ReadAt(p, off)
+}
+
+func TestLookupReadsLittle(t *testing.T) {
+	accounts := NewAccounts(testKey.NewReferrer())
+	mentions := makeMentions(accounts, 300_000, 100_000, true)
+	var file bytes.Buffer
+	addAll(t, NewSubjectIndexWriter(&file, accounts, testMeta()), mentions)
+	for name, c := range map[string]struct {
+		ref   Ref
+		calls int
+		bytes int
+	}{
+		"there":     {accounts.Ref(77), 6, 250_000}, // footer, index, references, roles with their dictionary, outcomes, rows
+		"not there": {Ref{0x77}, 3, 160_000},        // footer, index, references
+	} {
+		r := &countingReader{ReaderAt: bytes.NewReader(file.Bytes())}
+		x, err := OpenSubjectIndex(r, int64(file.Len()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := x.Lookup(c.ref)
+		if err != nil || (len(rows) > 0) != (name == "there") {
+			t.Fatalf("%s: %d rows, %v", name, len(rows), err)
+		}
+		if r.calls > c.calls || r.bytes > c.bytes {
+			t.Errorf("%s: %d bytes in %d reads of a file of %d bytes", name, r.bytes, r.calls, file.Len())
+		}
+	}
+}
+
+// TestSubjectIndexSize holds the index to three bytes a pair and 24 an account.
+func TestSubjectIndexSize(t *testing.T) {
+	for _, c := range []struct {
+		rows, population int
+		zipf             bool
+	}{{300_000, 1_000, false}, {300_000, 10_000, false}, {300_000, 100_000, false}, {300_000, 300_000, false}, {300_000, 100_000, true}} {
+		accounts := NewAccounts(testKey.NewReferrer())
+		mentions := makeMentions(accounts, c.rows, c.population, c.zipf)
+		seen := make(map[Account]bool)
+		for _, m := range mentions {
+			seen[m.account] = true
+		}
+		written := addAll(t, NewSubjectIndexWriter(io.Discard, accounts, testMeta()), mentions)
+		limit := 3*written.Rows + 24*int64(len(seen))
+		t.Logf("%+v: %d bytes, %.2f of the limit", c, written.Bytes, float64(written.Bytes)/float64(limit))
+		if written.Bytes > limit {
+			t.Errorf("%+v: %d bytes for %d pairs of %d accounts, at most %d", c, written.Bytes, written.Rows, len(seen), limit)
+		}
+	}
+}
+
+func TestSubjectIndexSameBytes(t *testing.T) {
+	write := func(w *SubjectIndexWriter) [32]byte {
+		var file bytes.Buffer
+		accounts := NewAccounts(testKey.NewReferrer())
+		mentions := makeMentions(accounts, 50_000, 5_000, true)
+		if w == nil {
+			w = NewSubjectIndexWriter(&file, accounts, testMeta())
+		} else {
+			w.Reset(&file, accounts, testMeta())
+		}
+		addAll(t, w, mentions)
+		return sha256.Sum256(file.Bytes())
+	}
+	accounts := NewAccounts(testKey.NewReferrer())
+	used := NewSubjectIndexWriter(io.Discard, accounts, testMeta())
+	addAll(t, used, makeMentions(accounts, 1000, 100, false))
+	if write(nil) != write(nil) || write(nil) != write(used) {
+		t.Fatal("bytes differ")
+	}
+}
+
+func TestSubjectIndexRefuses(t *testing.T) {
+	accounts := NewAccounts(testKey.NewReferrer())
+	a := accounts.Account([]byte("a"))
+	for name, m := range map[string]mention{
+		"row before":        {a, 4, 0, true},
+		"other outcome":     {a, 5, 0, false},
+		"other outcome (2)": {NoAccount, 5, 0, false},
+		"unknown role":      {a, 6, 3, true},
+		"unknown account":   {a + 1, 6, 0, true},
+	} {
+		w := NewSubjectIndexWriter(io.Discard, accounts, testMeta())
+		if err := w.Add(a, 5, 0, true); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Add(m.account, m.row, m.role, m.kept); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		if _, err := w.Close(); err == nil {
+			t.Errorf("%s: the file is closed as if nothing had been", name)
+		}
+	}
+}
+
+func TestCheckSubjects(t *testing.T) {
+	entries := func(es ...SubjectRows) iter.Seq2[SubjectRows, error] {
+		return func(yield func(SubjectRows, error) bool) {
+			for _, e := range es {
+				if !yield(e, nil) {
+					return
+				}
+			}
+		}
+	}
+	f := &File{Source: "a.parquet", RowsIn: 100, RowsKept: 2}
+	f.ExcludedByReason[schema.PartyOptedOut] = 98
+	kept := SubjectRows{Kept: true, Rows: []int64{3, 99}}
+	for name, c := range map[string]struct {
+		entries iter.Seq2[SubjectRows, error]
+		ok      bool
+	}{
+		"fine":          {entries(kept, kept, SubjectRows{Rows: []int64{4}}), true},
+		"out of range":  {entries(SubjectRows{Rows: []int64{100}}), false},
+		"negative":      {entries(SubjectRows{Rows: []int64{-1}}), false},
+		"both":          {entries(kept, SubjectRows{Rows: []int64{99}}), false},
+		"too many kept": {entries(kept, SubjectRows{Kept: true, Rows: []int64{5}}), false},
+	} {
+		if err := CheckSubjects(f, c.entries); (err == nil) != c.ok {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -28,6 +28,12 @@ func checkDigest(name, digest string) error {
 	return nil
 }
 
+// Where a run has the manifests of its files, by data set and then as the file.
+const (
+	exclusionsDir = "_manifest/exclusions"
+	subjectsDir   = "_manifest/subjects"
+)
+
 // Validate checks the manifest against itself: conservation of rows for each file,
 // each data set and in total, well-formed names, paths and digests.
 func (r *Run) Validate() error {
@@ -39,8 +45,11 @@ func (r *Run) Validate() error {
 	}
 	rows := map[string]int64{}
 	for _, in := range r.Inputs {
-		if (in.Role == "") == (in.Dataset == "") || in.Path == "" || in.Identity == "" || in.Bytes < 0 || in.Rows < 0 {
+		if (in.Role == "") == (in.Dataset == "") || in.Path == "" || in.Identity == "" || !counts(in.Bytes, in.Rows) {
 			return fmt.Errorf("run manifest: input %q is not complete", in.Path)
+		}
+		if _, ok := r.Datasets[in.Dataset]; in.Dataset != "" && !ok {
+			return fmt.Errorf("run manifest: input %q is of the data set %q, which is missing", in.Path, in.Dataset)
 		}
 		rows[in.Dataset] += in.Rows
 	}
@@ -51,11 +60,28 @@ func (r *Run) Validate() error {
 		if d.RowsIn != rows[name] {
 			return fmt.Errorf("run manifest: data set %s: %d rows in, its inputs have %d", name, d.RowsIn, rows[name])
 		}
-		if _, ok := r.Use[name]; !ok {
-			return fmt.Errorf("run manifest: data set %s: use is missing", name)
+		category, _ := schema.ParseCategory(d.Category)
+		if want := (Use{Audience: category.Audience()}); r.Use[name] != want {
+			return fmt.Errorf("run manifest: data set %s: use is %+v, has to be %+v", name, r.Use[name], want)
 		}
 	}
+	if len(r.Use) != len(r.Datasets) {
+		return errors.New("run manifest: use of a data set that is missing")
+	}
 	return nil
+}
+
+// maxCount bounds every count, so that no sum overflows.
+const maxCount = 1 << 48
+
+// counts reports whether these are counts.
+func counts(ns ...int64) bool {
+	for _, n := range ns {
+		if n < 0 || n > maxCount {
+			return false
+		}
+	}
+	return true
 }
 
 func (d *Dataset) validate(name string) error {
@@ -64,8 +90,13 @@ func (d *Dataset) validate(name string) error {
 	}
 	var in, kept int64
 	var excluded ReasonCounts
+	seen := make(map[string]bool, len(d.Files))
 	for i := range d.Files {
 		f := &d.Files[i]
+		if seen[f.Source] {
+			return fmt.Errorf("file %s: comes twice", f.Source)
+		}
+		seen[f.Source] = true
 		if err := f.validate(name); err != nil {
 			return fmt.Errorf("file %s: %w", f.Source, err)
 		}
@@ -82,16 +113,20 @@ func (d *Dataset) validate(name string) error {
 }
 
 func (f *File) validate(dataset string) error {
-	for _, p := range []string{f.Output, f.Exclusions, f.Subjects} {
-		if !fs.ValidPath(p) {
-			return fmt.Errorf("%q is not a path below the run", p)
+	if !fs.ValidPath(f.Source) || !fs.ValidPath(dataset) {
+		return errors.New("its path is not one below the data set")
+	}
+	for _, p := range [...]struct{ got, want string }{
+		{f.Output, path.Join(dataset, f.Source)},
+		{f.Exclusions, path.Join(exclusionsDir, dataset, f.Source)},
+		{f.Subjects, path.Join(subjectsDir, dataset, f.Source)},
+	} {
+		if p.got != p.want {
+			return fmt.Errorf("%q should be %q", p.got, p.want)
 		}
 	}
-	if f.Output != path.Join(dataset, f.Source) {
-		return fmt.Errorf("its output is %q", f.Output)
-	}
-	if f.Bytes < 0 || f.ExclusionsBytes < 0 || f.SubjectsBytes < 0 || f.Pages.Copied < 0 || f.Pages.Filtered < 0 || f.Pages.Dropped < 0 {
-		return errors.New("a size or count is negative")
+	if !counts(f.Bytes, f.ExclusionsBytes, f.SubjectsBytes, f.Pages.Copied, f.Pages.Filtered, f.Pages.Dropped) {
+		return errors.New("a size or count is negative or too large")
 	}
 	if err := errors.Join(checkDigest("sha256", f.SHA256), checkDigest("exclusions_sha256", f.ExclusionsSHA256), checkDigest("subjects_sha256", f.SubjectsSHA256)); err != nil {
 		return err
@@ -102,12 +137,10 @@ func (f *File) validate(dataset string) error {
 // conserved is the first thing that must hold of every run (semantics.md): rows in =
 // rows kept + rows excluded, and the primary reasons add up to the latter.
 func conserved(in, kept int64, excluded *ReasonCounts) error {
-	for r, n := range excluded {
-		if n < 0 {
-			return fmt.Errorf("the count of %s is negative", schema.Reason(r))
-		}
+	if !counts(in, kept) || !counts(excluded[:]...) {
+		return errors.New("a count is negative or too large")
 	}
-	if in < 0 || kept < 0 || in != kept+excluded.Total() {
+	if in != kept+excluded.Total() {
 		return fmt.Errorf("rows do not add up: %d in, %d kept, %d excluded", in, kept, excluded.Total())
 	}
 	return nil
