@@ -279,6 +279,7 @@ func TestRoundTrip(t *testing.T) {
 								t.Errorf("%d rows in", r.RowsIn)
 							}
 							checkRows(t, in, readRows(t, out), p.keep)
+							checkFile(t, data, out, p.keep, p.name == "alternating" || p.name == "random10" || p.name == "random50")
 						})
 					}
 				})
