@@ -25,6 +25,9 @@ var sound = map[string]string{
 	"ARROW-GH-43605.parquet": "a dictionary of one entry, whose indices have no bits",
 }
 
+// hugeFile has values of 1 GiB in a few KB.
+const hugeFile = "large_string_map.brotli.parquet"
+
 // corpusFiles returns the files of some directories of the corpora.
 func corpusFiles(t *testing.T, dirs ...string) []string {
 	root := corpus(t)
@@ -94,7 +97,7 @@ func TestCorpus(t *testing.T) {
 				}
 				return
 			}
-			huge := short == "large_string_map.brotli.parquet" // values of 1 GiB
+			huge := short == hugeFile
 			if huge && testing.Short() {
 				t.Skip("takes 15 s")
 			}

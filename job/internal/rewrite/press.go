@@ -45,10 +45,11 @@ func (p *press) add(d *draft, dictLen int) error {
 			job := &pressed{d: d, memory: memory, done: make(chan error, 1)}
 			p.queue = append(p.queue, job)
 			go func() {
-				defer s.task.leave()
-				job.done <- withWorker(func(w *worker) error {
+				err := withWorker(func(w *worker) error {
 					return job.page.encode(w, d, s.col, s.chunk.codec, dictLen)
 				})
+				s.task.leave()
+				job.done <- err
 			}()
 			return nil
 		}
