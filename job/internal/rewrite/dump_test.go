@@ -135,7 +135,9 @@ func renderValues(f *File, col *Column, p *dataPage, dict *Dictionary, last *[]b
 	}
 	for i := range v.bytes.Len() {
 		out = append(out, render(v.bytes.At(i)))
-		*last = append((*last)[:0], v.bytes.At(i)...)
+		if p.h.encoding == encDeltaBytes {
+			*last = append((*last)[:0], v.bytes.At(i)...)
+		}
 	}
 	return out, nil
 }

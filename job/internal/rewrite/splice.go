@@ -316,8 +316,11 @@ func (s *splice) survey(in *input, d *draft, lo int64) error {
 		if s.given.page(d, in) {
 			return nil
 		}
-		if s.col.Physical == ByteArray && s.col.order != orderNone {
+		if s.col.Physical == ByteArray && s.col.order != orderNone && !in.loaded {
 			d.bounds.incomplete = true
+			if in.levels {
+				d.count, d.uncounted = in.p.count, false
+			}
 			return nil
 		}
 	}
