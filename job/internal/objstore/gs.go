@@ -295,6 +295,30 @@ func (s *gsStore) copy(ctx context.Context, from Object, to string) error {
 	return wrap(s.URI(to), "copy", err)
 }
 
+// retention asks for the bucket's settings, which is another permission
+// (storage.buckets.get) than the use of its objects.
+func (s *gsStore) retention(ctx context.Context) (Retention, error) {
+	attrs, err := s.bucket.Attrs(ctx)
+	if err != nil {
+		return Retention{}, err
+	}
+	r := Retention{
+		Versioning:      attrs.VersioningEnabled,
+		Holds:           attrs.DefaultEventBasedHold,
+		ObjectRetention: attrs.ObjectRetentionMode == "Enabled",
+	}
+	if p := attrs.SoftDeletePolicy; p != nil {
+		r.SoftDelete = p.RetentionDuration
+	}
+	if p := attrs.RetentionPolicy; p != nil {
+		r.MinAge, r.Locked = p.RetentionPeriod, p.IsLocked
+	}
+	for _, rule := range attrs.Lifecycle.Rules {
+		r.Lifecycle = r.Lifecycle || rule.Action.Type == storage.DeleteAction
+	}
+	return r, nil
+}
+
 // gsKind classifies errors of the GCS client; nil where it knows none.
 func gsKind(err error) error {
 	if errors.Is(err, storage.ErrObjectNotExist) || errors.Is(err, storage.ErrBucketNotExist) {
