@@ -17,9 +17,33 @@
 //   - account (here): a number that stands for a reference while one input file is
 //     worked on, see Accounts.
 //   - pair: an account and a record that names it.
+//   - entry: a row of a subject index: rows of the input file that name one account
+//     under the same roles with the same outcome.
 //   - segment: the pairs that a subject index sorts and writes together, one row
-//     group.
+//     group; nearly always the whole file.
 //
 // Nothing here opens files, reads a clock or starts a goroutine. The same calls give
 // the same bytes.
+//
+// # Subject index
+//
+// Its columns are
+//
+//	ref    string          the account's reference
+//	roles  list of string  the roles under which the rows name it, in the data set's order
+//	kept   boolean         whether the rows are kept
+//	rows   list of int64   0-based rows of the input file, in ascending or descending order
+//
+// Any reader of Parquet will do. By DuckDB, in a run's directory, everything about one
+// account, $REF being the reference that assent explain shows:
+//
+//	SELECT filename, unnest(rows) AS source_row, kept, roles
+//	FROM read_parquet('_manifest/subjects/*/**', filename = true)
+//	WHERE ref = '$REF'
+//	ORDER BY ALL;
+//
+// An account's entries are side by side within a row group, and pages of all columns
+// begin at the same entries, so that Lookup reads the footer, the page index and as a
+// rule one page of each column. Row groups name an account again only where a file has
+// tens of millions of pairs, or millions of accounts.
 package manifests

@@ -168,16 +168,23 @@ func (r *Run) Marshal() ([]byte, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err
 	}
-	data, err := json.MarshalIndent(r.withoutNil(), "", "  ")
+	data, err := json.MarshalIndent(r.canonical(), "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("run manifest: %w", err)
 	}
 	return append(data, '\n'), nil
 }
 
-// withoutNil returns r with empty lists where it has none, as JSON tells them apart.
-func (r *Run) withoutNil() *Run {
+// canonical returns r in the form that is written: times in UTC, and empty lists where
+// there are none, which JSON tells apart.
+func (r *Run) canonical() *Run {
 	c := *r
+	c.Program.StartsAt, c.ConsentAsOf = r.Program.StartsAt.UTC(), r.ConsentAsOf.UTC()
+	if r.RequestsAsOf != nil {
+		utc := r.RequestsAsOf.UTC()
+		c.RequestsAsOf = &utc
+	}
+	c.Invocation.StartedAt, c.Invocation.FinishedAt = r.Invocation.StartedAt.UTC(), r.Invocation.FinishedAt.UTC()
 	c.Inputs, c.Gates = emptyNotNil(r.Inputs), emptyNotNil(r.Gates)
 	c.Datasets = make(map[string]Dataset, len(r.Datasets))
 	for name, d := range r.Datasets {
