@@ -1,0 +1,134 @@
+package schema
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math"
+	"math/big"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// exact is the instant that unit×v nanoseconds would be, in numbers that do not overflow.
+func exact(v, unit int64) Instant {
+	ns := new(big.Int).Mul(big.NewInt(v), big.NewInt(unit))
+	if !ns.IsInt64() {
+		if ns.Sign() > 0 {
+			return Forever
+		}
+		return Earliest
+	}
+	return max(Instant(ns.Int64()), Earliest)
+}
+
+func TestInstantsSaturate(t *testing.T) {
+	limits := []int64{math.MinInt64, math.MinInt64 + 1, -1, 0, 1, math.MaxInt64 - 1, math.MaxInt64}
+	for _, unit := range []int64{1, 1e3, 1e6, 1e9} {
+		edge := math.MaxInt64 / unit
+		for _, v := range append(limits, edge-1, edge, edge+1&math.MaxInt64, -edge-1, -edge, -edge+1) {
+			var got Instant
+			switch unit {
+			case 1:
+				got = FromNanos(v)
+			case 1e3:
+				got = FromMicros(v)
+			case 1e6:
+				got = FromMillis(v)
+			case 1e9:
+				got = FromSeconds(v)
+			}
+			if want := exact(v, unit); got != want {
+				t.Errorf("%d × %d ns: %d, want %d", v, unit, got, want)
+			}
+		}
+	}
+	if got := FromTime(time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)); got != Forever {
+		t.Errorf("the year 9999: %v", got)
+	}
+	if got := FromTime(time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)); got != Earliest {
+		t.Errorf("the year 1: %v", got)
+	}
+	if got, want := FromTime(time.Unix(1e9, 5)), Instant(1e18+5); got != want {
+		t.Errorf("FromTime: %d, want %d", got, want)
+	}
+}
+
+func int96(day int32, nanos int64) []byte {
+	b := binary.LittleEndian.AppendUint64(nil, uint64(nanos))
+	return binary.LittleEndian.AppendUint32(b, uint32(day))
+}
+
+func TestInt96(t *testing.T) {
+	for _, c := range []struct {
+		day   int32
+		nanos int64
+		want  Instant
+	}{
+		{2440588, 0, 0},
+		{2440589, 1, 86400e9 + 1},
+		{2440587, 86400e9 - 1, -1},
+		{math.MaxInt32, 0, Forever},
+		{math.MaxInt32, math.MaxInt64, Forever},
+		{math.MaxInt32, -1, Forever},
+		{0, 0, Earliest},
+		{0, math.MinInt64, Earliest},
+		{2440588 + 106751, 85636854775807, Forever},
+		{2440588 + 106751, 85636854775808, Forever},
+		{2440588, math.MinInt64, Earliest},
+	} {
+		if got := FromInt96(int96(c.day, c.nanos)); got != c.want {
+			t.Errorf("day %d, %d ns: %d, want %d", c.day, c.nanos, got, c.want)
+		}
+	}
+}
+
+func TestReasons(t *testing.T) {
+	set := ReasonsOf(PartyOptedOut, DeletionRequested, AfterHorizon)
+	if got := set.Strings(); !slices.Equal(got, []string{"deletion_requested", "after_horizon", "opted_out"}) {
+		t.Error(got)
+	}
+	if set.Primary() != DeletionRequested || set.Kept() || !Reasons(0).Kept() {
+		t.Error(set)
+	}
+	for _, r := range AllReasons() {
+		if back, err := ParseReason(r.String()); err != nil || back != r {
+			t.Errorf("%v: %v, %v", r, back, err)
+		}
+	}
+	if len(AllReasons()) != NumReasons || slices.Contains(reasonNames[:], "") {
+		t.Error("a reason has no name")
+	}
+}
+
+// TestAccountIDsNeverShow prints an account id in every way that comes to mind.
+func TestAccountIDsNeverShow(t *testing.T) {
+	id := AccountID("acct_42")
+	var log strings.Builder
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "id", id, "many", []AccountID{id}, "in", struct{ ID AccountID }{id})
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "id", id, "many", []AccountID{id}, "in", struct{ ID AccountID }{id})
+	data, err := json.Marshal(map[string]AccountID{"id": id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := log.String() + string(data) + fmt.Sprint(id, []AccountID{id}, struct{ ID AccountID }{id}) +
+		fmt.Sprintf("%s %v %+v %#v %q %x %d %10s", id, id, id, id, id, id, id, id) + fmt.Errorf("account %w %s", fmt.Errorf("%v", id), id).Error()
+	for _, trace := range []string{"42", "acct", fmt.Sprintf("%x", "acct")} {
+		if strings.Contains(all, trace) {
+			t.Errorf("%q shows in %s", trace, all)
+		}
+	}
+}
+
+func TestIDs(t *testing.T) {
+	if got := string(AppendIntID(nil, -7)) + string(AppendUintID(nil, math.MaxUint64)); got != "-718446744073709551615" {
+		t.Error(got)
+	}
+	uuid := []byte{0xF4, 0x7A, 0xC1, 0x0B, 0x58, 0xCC, 0x43, 0x72, 0xA5, 0x67, 0x0E, 0x02, 0xB2, 0xC3, 0xD4, 0x79}
+	if got := string(AppendUUID(nil, uuid)); got != "f47ac10b-58cc-4372-a567-0e02b2c3d479" {
+		t.Error(got)
+	}
+}
