@@ -24,6 +24,7 @@ type splice struct {
 	indexes func() ([]*pageIndexes, error) // of the row group's input
 	state
 	filter filter
+	fixed  int64 // bytes that the dictionary takes
 	draft  *draft
 	press  press
 	dict   *pruned
@@ -165,7 +166,10 @@ func (s *splice) prepare(in *input) error {
 		in.starts = in.h.values
 		return nil
 	}
-	body, err := s.body()
+	if err := s.work(int64(in.h.size) + opened(&in.h)); err != nil {
+		return err
+	}
+	body, err := s.walk.body()
 	if err != nil {
 		return err
 	}
@@ -194,7 +198,7 @@ func (s *splice) load(in *input, body []byte) error {
 	case body != nil:
 		err = s.open(&in.p, &in.h, body)
 	default:
-		if body, err = s.body(); err == nil {
+		if body, err = s.walk.body(); err == nil {
 			err = s.open(&in.p, &in.h, body)
 		}
 	}
@@ -207,21 +211,25 @@ func (s *splice) open(p *dataPage, h *pageHeader, body []byte) error {
 	return withWorker(func(w *worker) error { return p.load(&w.codec, s.col, s.chunk.codec, h, body) })
 }
 
-// body returns the body of the walk's current page, once the task has the memory to work on it.
-func (s *splice) body() ([]byte, error) {
-	h := &s.walk.h
-	n := int64(h.size) + 6*int64(h.rawSize) + 3*int64(h.values)
+// work makes sure that the task has n bytes of working memory beside input blocks and dictionary.
+func (s *splice) work(n int64) error { return s.task.work(3*s.walk.src.block + s.fixed + n) }
+
+// opened returns what a page takes that is taken apart: body, decompressed and compressed, levels, decoded values.
+func opened(h *pageHeader) int64 {
+	n := int64(h.size) + int64(h.rawSize) + 3*int64(h.values)
 	if h.encoding != encPlain {
 		n += 12 * int64(h.values)
 	}
-	if err := s.task.work(3*s.walk.src.block + n); err != nil {
-		return nil, err
-	}
-	return s.walk.body()
+	return n
 }
 
 func (s *splice) dictionary() error {
-	body, err := s.body()
+	h := &s.walk.h
+	if err := s.work(2 * opened(h)); err != nil {
+		return err
+	}
+	s.fixed = int64(h.rawSize) + 9*int64(h.values)
+	body, err := s.walk.body()
 	if err != nil {
 		return err
 	}
@@ -290,8 +298,11 @@ func (s *splice) whole(in *input, lo int64) error {
 	d.rows, d.slots = in.starts, in.h.values
 	body := in.body
 	if !in.levels {
-		var err error
-		if body, err = s.body(); err != nil {
+		err := s.work(2 * int64(in.h.size))
+		if err == nil {
+			body, err = s.walk.body()
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -324,6 +335,9 @@ func (s *splice) survey(in *input, d *draft, lo int64) error {
 			return nil
 		}
 	}
+	if err := s.work(2*opened(&in.h) + int64(in.h.size)); err != nil {
+		return err
+	}
 	if err := s.load(in, d.body); err != nil {
 		return err
 	}
@@ -343,6 +357,14 @@ func (s *splice) survey(in *input, d *draft, lo int64) error {
 
 // mixed gathers the kept slots of a page.
 func (s *splice) mixed(in *input, lo, kept int64, carried, open bool) error {
+	// The page, and thrice what the draft will hold: itself, encoded, and compressed.
+	gain := int64(in.h.rawSize)
+	if kept < int64(in.starts) && in.starts > 0 && !carried {
+		gain = gain * kept / int64(in.starts)
+	}
+	if err := s.work(opened(&in.h) + 3*(int64(s.draft.size)+gain)); err != nil {
+		return err
+	}
 	if err := s.load(in, nil); err != nil {
 		return err
 	}
