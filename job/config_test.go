@@ -70,7 +70,7 @@ func TestConfigErrors(t *testing.T) {
 	}
 	for _, c := range []struct{ yaml, want string }{
 		{strings.Replace(smallConfig, "output", "outptu", 1), "line 3: outptu: unknown key (did you mean output?)"},
-		{strings.Replace(smallConfig, "path: m", "path: ${ASSENT_NOT_SET}", 1), "line 7: datasets.messages.path: the environment variable ASSENT_NOT_SET is not set"},
+		{strings.Replace(smallConfig, "path: m", `path: "${ASSENT_NOT_SET}"`, 1), "line 7: datasets.messages.path: the environment variable ASSENT_NOT_SET is not set"},
 		{smallConfig + "output: twice\n", "line 8"},
 		{"", "version is missing"},
 		{"a: &x 1\nb: *x\n", "anchors"},
