@@ -53,16 +53,22 @@ type ExclusionWriter struct {
 	rows        []int64
 	sets        []schema.Reasons
 	moments     []schema.Instant
-	requests    []int32 // index in requestIDs, or -1
-	subjects    []Subject
-	subjectEnds []uint32 // as idEnds
-	cuts        []int    // rows at which pages end, 0 first
+	requests    []int32   // index in requestIDs, or -1
+	accountOf   []Account // of each subject, as are roles and causes
+	roles       []uint8
+	causes      []uint8          // with hasSince where the instant is known
+	sinces      []schema.Instant // the known ones
+	subjectEnds []uint32         // as idEnds
+	cuts        []int            // rows at which pages end, 0 first
 
 	requestIDs   []string
 	requestCodes map[string]int32
 
 	scratch exclusionScratch
 }
+
+// hasSince marks a subject that has a Since.
+const hasSince = 1 << 7
 
 // NewExclusionWriter returns a writer to w, which it does not close. Accounts are
 // those of the subjects that are to come.
@@ -85,7 +91,8 @@ func (w *ExclusionWriter) Reset(dst io.Writer, accounts *Accounts, meta Meta) {
 func (w *ExclusionWriter) clear() {
 	w.ids, w.idEnds = w.ids[:0], append(w.idEnds[:0], 0)
 	w.rows, w.sets, w.moments, w.requests = w.rows[:0], w.sets[:0], w.moments[:0], w.requests[:0]
-	w.subjects, w.subjectEnds = w.subjects[:0], append(w.subjectEnds[:0], 0)
+	w.accountOf, w.roles, w.causes, w.sinces = w.accountOf[:0], w.roles[:0], w.causes[:0], w.sinces[:0]
+	w.subjectEnds = append(w.subjectEnds[:0], 0)
 	w.cuts = append(w.cuts[:0], 0)
 	w.requestIDs = w.requestIDs[:0]
 	clear(w.requestCodes)
@@ -122,8 +129,18 @@ func (w *ExclusionWriter) Append(recordID []byte, row int64, reasons schema.Reas
 	w.sets = append(w.sets, reasons)
 	w.moments = append(w.moments, moment)
 	w.requests = append(w.requests, w.requestCode(requestID))
-	w.subjects = append(w.subjects, subjects...)
-	w.subjectEnds = append(w.subjectEnds, uint32(len(w.subjects)))
+	for i := range subjects {
+		x := &subjects[i]
+		cause := uint8(x.Cause)
+		if x.Since != schema.Unknown {
+			cause |= hasSince
+			w.sinces = append(w.sinces, x.Since)
+		}
+		w.accountOf = append(w.accountOf, x.Account)
+		w.roles = append(w.roles, x.Role)
+		w.causes = append(w.causes, cause)
+	}
+	w.subjectEnds = append(w.subjectEnds, uint32(len(w.roles)))
 	return w.cut()
 }
 
@@ -159,11 +176,11 @@ func (w *ExclusionWriter) requestCode(id string) int32 {
 // cut ends the page, and the row group, where they are full.
 func (w *ExclusionWriter) cut() error {
 	rows, from := len(w.rows), w.cuts[len(w.cuts)-1]
-	if rows-from < groupRows/8 && len(w.ids)-int(w.idEnds[from]) < groupIDBytes/8 && len(w.subjects)-int(w.subjectEnds[from]) < groupSubjects/8 {
+	if rows-from < groupRows/8 && len(w.ids)-int(w.idEnds[from]) < groupIDBytes/8 && len(w.roles)-int(w.subjectEnds[from]) < groupSubjects/8 {
 		return nil
 	}
 	w.cuts = append(w.cuts, rows)
-	if rows < groupRows && len(w.ids) < groupIDBytes && len(w.subjects) < groupSubjects {
+	if rows < groupRows && len(w.ids) < groupIDBytes && len(w.roles) < groupSubjects {
 		return nil
 	}
 	return w.flush()

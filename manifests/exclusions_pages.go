@@ -20,7 +20,9 @@ type exclusionScratch struct {
 	repeats [][]byte // encoded repetition levels of subjects, by page
 	refs    []byte   // the references of the row group
 	byRef   []int32  // by account, the code of its reference; 0 where it is not there
-	since   numbers
+
+	since      numbers
+	sinceCodes []int32 // beside sinces
 }
 
 // pages yields the first row of each page and the first row after it.
@@ -167,8 +169,8 @@ func (w *ExclusionWriter) writeRefs() {
 	s := &w.scratch
 	s.byRef = slices.Grow(s.byRef[:0], len(w.table.refs))[:len(w.table.refs)]
 	clear(s.byRef)
-	for i := range w.subjects {
-		if a := w.subjects[i].Account; a != NoAccount {
+	for _, a := range w.accountOf {
+		if a != NoAccount {
 			s.byRef[a] = 1
 		}
 	}
@@ -199,11 +201,11 @@ func (w *ExclusionWriter) writeRefs() {
 		s.repeats[page] = must(levelEncoding(1).EncodeLevels(s.repeats[page][:0], levels))
 		page++
 	}
-	w.subjectPages(c, 1, n, func(x *Subject) (uint8, int32) {
-		if x.Account == NoAccount {
-			return 1, 0
+	w.subjectPages(c, 1, n, func(i int) (uint8, int32) {
+		if a := w.accountOf[i]; a != NoAccount {
+			return 1, s.byRef[a]
 		}
-		return 1, s.byRef[x.Account]
+		return 1, 0
 	})
 }
 
@@ -213,7 +215,7 @@ func (w *ExclusionWriter) writeRoles() {
 		c.appendPlainText(name)
 	}
 	c.dictionaryPage(len(w.meta.Roles))
-	w.subjectPages(c, 1, int32(len(w.meta.Roles)), func(x *Subject) (uint8, int32) { return 1, int32(x.Role) })
+	w.subjectPages(c, 1, int32(len(w.meta.Roles)), func(i int) (uint8, int32) { return 1, int32(w.roles[i]) })
 }
 
 func (w *ExclusionWriter) writeCauses() {
@@ -222,50 +224,51 @@ func (w *ExclusionWriter) writeCauses() {
 		c.appendPlainText(name)
 	}
 	c.dictionaryPage(len(causeNames) - 1)
-	w.subjectPages(c, 2, int32(len(causeNames)-1), func(x *Subject) (uint8, int32) {
-		if x.Cause == NoCause {
-			return 1, 0
+	w.subjectPages(c, 2, int32(len(causeNames)-1), func(i int) (uint8, int32) {
+		if cause := w.causes[i] &^ hasSince; cause != uint8(NoCause) {
+			return 2, int32(cause - 1)
 		}
-		return 2, int32(x.Cause - 1)
+		return 1, 0
 	})
 }
 
 func (w *ExclusionWriter) writeSinces() {
 	s := &w.scratch
 	s.since.clear()
-	for i := range w.subjects {
-		if since := w.subjects[i].Since; since != schema.Unknown {
-			s.since.code(int64(since))
-		}
+	s.sinceCodes = s.sinceCodes[:0]
+	for _, since := range w.sinces {
+		s.sinceCodes = append(s.sinceCodes, s.since.code(int64(since)))
 	}
 	c := w.file.beginChunk(leafSince, format.RLEDictionary, false)
 	for _, v := range s.since.values {
 		c.body = binary.LittleEndian.AppendUint64(c.body, uint64(v))
 	}
 	c.dictionaryPage(len(s.since.values))
-	w.subjectPages(c, 2, int32(len(s.since.values)), func(x *Subject) (uint8, int32) {
-		if x.Since == schema.Unknown {
+	next := 0
+	w.subjectPages(c, 2, int32(len(s.since.values)), func(i int) (uint8, int32) {
+		if w.causes[i]&hasSince == 0 {
 			return 1, 0
 		}
-		return 2, s.since.code(int64(x.Since))
+		next++
+		return 2, s.sinceCodes[next-1]
 	})
 }
 
 // subjectPages writes the pages of one of a subject's columns, and ends its chunk. Of
-// says which definition level a subject has in it, and where that is maxDef, which
-// code in the dictionary of n values.
-func (w *ExclusionWriter) subjectPages(c *chunkWriter, maxDef uint8, n int32, of func(*Subject) (level uint8, code int32)) {
+// is called with each subject's index in order, and says which definition level it has
+// in the column, and where that is maxDef, which code in the dictionary of n values.
+func (w *ExclusionWriter) subjectPages(c *chunkWriter, maxDef uint8, n int32, of func(i int) (level uint8, code int32)) {
 	page := 0
 	codes, levels := w.scratch.codes[:0], w.scratch.levels[:0]
 	for from, to := range w.pages {
 		codes, levels = codes[:0], levels[:0]
 		for row := from; row < to; row++ {
-			subjects := w.subjects[w.subjectEnds[row]:w.subjectEnds[row+1]]
-			if len(subjects) == 0 {
+			first, end := int(w.subjectEnds[row]), int(w.subjectEnds[row+1])
+			if first == end {
 				levels = append(levels, 0)
 			}
-			for i := range subjects {
-				level, code := of(&subjects[i])
+			for i := first; i < end; i++ {
+				level, code := of(i)
 				levels = append(levels, level)
 				if level == maxDef {
 					codes = append(codes, code)

@@ -374,7 +374,8 @@ func TestSubjectIndexSameBytes(t *testing.T) {
 	accounts := NewAccounts(testKey.NewReferrer())
 	used := NewSubjectIndexWriter(io.Discard, accounts, testMeta())
 	addAll(t, used, makeMentions(accounts, 1000, 100, false))
-	if write(nil) != write(nil) || write(nil) != write(used) {
+	first := write(nil)
+	if first != write(nil) || first != write(used) {
 		t.Fatal("bytes differ")
 	}
 }
