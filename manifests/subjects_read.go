@@ -12,10 +12,20 @@ import (
 )
 
 // SubjectIndex is an open subject index.
+//
+// It is not safe for concurrent use: it keeps what look-ups have read of the page index.
 type SubjectIndex struct {
 	file  *parquetFile
 	meta  Meta
+	pages []*subjectPageIndex // by row group; nil: not read yet
 	roles map[uint16][]string // by set, as given out
+}
+
+// subjectPageIndex is the page index of a row group: the bounds of references, and
+// where the pages of each column are. They begin at the same entries.
+type subjectPageIndex struct {
+	refs format.ColumnIndex
+	at   [leafSubjectRows + 1]format.OffsetIndex
 }
 
 // OpenSubjectIndex reads the footer of a subject index of size bytes. Errors that wrap
@@ -29,7 +39,8 @@ func OpenSubjectIndex(r io.ReaderAt, size int64) (*SubjectIndex, error) {
 	if err := meta.check(); err != nil {
 		return nil, fmt.Errorf("subject index: %w: %w", ErrManifest, err)
 	}
-	return &SubjectIndex{file: f, meta: meta, roles: make(map[uint16][]string)}, nil
+	pages := make([]*subjectPageIndex, len(f.meta.RowGroups))
+	return &SubjectIndex{file: f, meta: meta, pages: pages, roles: make(map[uint16][]string)}, nil
 }
 
 // Meta returns what the file says of itself.
@@ -128,15 +139,18 @@ func (x *SubjectIndex) lookupGroup(found []foundRow, group int, ref Ref) ([]foun
 	if bytes.Compare(text, stats.MinValue) < 0 || bytes.Compare(text, stats.MaxValue) > 0 {
 		return found, nil
 	}
-	var at [leafSubjectRows + 1]format.OffsetIndex
-	var refs format.ColumnIndex
-	if err := x.file.pageIndex(group, &refs, at[:]); err != nil {
-		return nil, fmt.Errorf("page index: %w", err)
+	if x.pages[group] == nil {
+		pages, err := x.file.subjectPageIndex(group)
+		if err != nil {
+			return nil, fmt.Errorf("page index: %w", err)
+		}
+		x.pages[group] = pages
 	}
+	refs := &x.pages[group].refs
 	first := sort.Search(len(refs.MaxValues), func(i int) bool { return bytes.Compare(refs.MaxValues[i], text) >= 0 })
 	for i := first; i < len(refs.MinValues) && bytes.Compare(refs.MinValues[i], text) <= 0; i++ {
 		var err error
-		if found, err = x.lookupPage(found, group, i, at[:], ref); err != nil {
+		if found, err = x.lookupPage(found, group, i, ref); err != nil {
 			return nil, err
 		}
 	}
@@ -145,11 +159,11 @@ func (x *SubjectIndex) lookupGroup(found []foundRow, group int, ref Ref) ([]foun
 
 // lookupPage looks into the entries of a page of references, and reads their other
 // columns where ref is among them.
-func (x *SubjectIndex) lookupPage(found []foundRow, group, page int, at []format.OffsetIndex, ref Ref) ([]foundRow, error) {
+func (x *SubjectIndex) lookupPage(found []foundRow, group, page int, ref Ref) ([]foundRow, error) {
 	var g subjectReader
 	var err error
 	for leaf := range g.columns {
-		if g.columns[leaf].chunkReader, err = x.file.onePage(group, leaf, at[leaf].PageLocations[page]); err != nil {
+		if g.columns[leaf].chunkReader, err = x.file.onePage(group, leaf, x.pages[group].at[leaf].PageLocations[page]); err != nil {
 			return nil, err
 		}
 		if leaf != leafSubjectRef {
@@ -183,12 +197,11 @@ func (x *SubjectIndex) lookupPage(found []foundRow, group, page int, at []format
 	return found, nil
 }
 
-// pageIndex reads the index of a row group: the bounds of references, and where the
-// pages of each column are. They have to begin at the same entries.
-func (f *parquetFile) pageIndex(group int, refs *format.ColumnIndex, at []format.OffsetIndex) error {
+// subjectPageIndex reads and checks the page index of a row group.
+func (f *parquetFile) subjectPageIndex(group int) (*subjectPageIndex, error) {
 	columns := f.meta.RowGroups[group].Columns
 	if err := f.extendTail(columns[0].ColumnIndexOffset); err != nil {
-		return err
+		return nil, err
 	}
 	read := func(offset int64, length int32, v any) error {
 		b, err := f.bytes(offset, int64(length))
@@ -200,24 +213,26 @@ func (f *parquetFile) pageIndex(group int, refs *format.ColumnIndex, at []format
 		}
 		return nil
 	}
-	if err := read(columns[leafSubjectRef].ColumnIndexOffset, columns[leafSubjectRef].ColumnIndexLength, refs); err != nil {
-		return err
+	x := new(subjectPageIndex)
+	refs := &columns[leafSubjectRef]
+	if err := read(refs.ColumnIndexOffset, refs.ColumnIndexLength, &x.refs); err != nil {
+		return nil, err
 	}
-	for leaf := range at {
-		if err := read(columns[leaf].OffsetIndexOffset, columns[leaf].OffsetIndexLength, &at[leaf]); err != nil {
-			return err
+	for leaf := range x.at {
+		if err := read(columns[leaf].OffsetIndexOffset, columns[leaf].OffsetIndexLength, &x.at[leaf]); err != nil {
+			return nil, err
 		}
-		pages, want := at[leaf].PageLocations, at[0].PageLocations
-		if len(pages) != len(want) || len(pages) != len(refs.MinValues) || len(pages) != len(refs.MaxValues) {
-			return fmt.Errorf("%w: columns differ in their number of pages", ErrManifest)
+		pages, want := x.at[leaf].PageLocations, x.at[0].PageLocations
+		if len(pages) != len(want) || len(pages) != len(x.refs.MinValues) || len(pages) != len(x.refs.MaxValues) {
+			return nil, fmt.Errorf("%w: columns differ in their number of pages", ErrManifest)
 		}
 		for i := range pages {
 			if pages[i].FirstRowIndex != want[i].FirstRowIndex {
-				return fmt.Errorf("%w: columns differ in where pages begin", ErrManifest)
+				return nil, fmt.Errorf("%w: columns differ in where pages begin", ErrManifest)
 			}
 		}
 	}
-	return nil
+	return x, nil
 }
 
 // extendTail makes the tail begin at an offset or before, by one read: indexes and
