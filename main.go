@@ -5,10 +5,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -35,96 +33,10 @@ type cli struct {
 
 	Run     runCmd     `cmd:"" help:"Filter all data sets and publish one run."`
 	Explain explainCmd `cmd:"" help:"Say why one record is or is not used."`
+	Erase   eraseCmd   `cmd:"" help:"Say which runs hold accounts that asked for deletion, or remove these runs."`
 	Runs    runsCmd    `cmd:"" help:"List published runs."`
 	Sample  sampleCmd  `cmd:"" help:"Write a small marketplace to try the program on."`
 	Version versionCmd `cmd:"" help:"Print the version."`
-}
-
-// format is how a verb answers on stdout.
-type format struct {
-	JSON  bool `xor:"format" help:"Answer with one line of JSON, also on a terminal."`
-	Table bool `xor:"format" help:"Answer with a table, also where stdout is no terminal."`
-}
-
-// answer writes a result to stdout: a table on a terminal, else one line of JSON.
-func (f format) answer(result any, text func(io.Writer) error) error {
-	if f.Table || !f.JSON && term.IsTerminal(int(os.Stdout.Fd())) {
-		return text(os.Stdout)
-	}
-	return json.NewEncoder(os.Stdout).Encode(result)
-}
-
-// config is what all verbs that work on a job take.
-type config struct {
-	Config string   `short:"c" required:"" placeholder:"FILE" help:"The job's configuration (YAML)."`
-	Set    []string `placeholder:"KEY=VALUE" sep:"none" help:"Override a key of the configuration, e.g. inputs.consent.as_of=2026-11-20T00:00:00Z."`
-	format
-}
-
-type runCmd struct {
-	config
-	DryRun  bool `help:"Decide and count, write nothing."`
-	Workers int  `help:"Files worked on at a time; 0: one a core." default:"0"`
-	Memory  size `help:"Memory for pages in flight, beside the consent index." default:"256MiB"`
-}
-
-func (c *runCmd) Run(ctx context.Context, env *job.Env) error {
-	r, err := env.Run(ctx, job.RunOptions{Config: c.Config, Set: c.Set, DryRun: c.DryRun, Workers: c.Workers, Memory: int64(c.Memory)})
-	if err != nil {
-		return err
-	}
-	return c.answer(r, r.WriteText)
-}
-
-type explainCmd struct {
-	config
-	Dataset string `required:"" help:"The data set that the record is in."`
-	Record  string `required:"" help:"The record's id."`
-}
-
-func (c *explainCmd) Run(ctx context.Context, env *job.Env) error {
-	r, err := env.Explain(ctx, job.ExplainOptions{Config: c.Config, Set: c.Set, Dataset: c.Dataset, Record: c.Record})
-	if err != nil {
-		return err
-	}
-	return c.answer(r, r.WriteText)
-}
-
-type runsCmd struct {
-	config
-	Current bool `help:"Print the current run's URI alone."`
-}
-
-func (c *runsCmd) Run(ctx context.Context, env *job.Env) error {
-	o := job.RunsOptions{Config: c.Config, Set: c.Set}
-	if c.Current {
-		uri, err := env.CurrentRun(ctx, o)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Println(uri)
-		return err
-	}
-	runs, err := env.Runs(ctx, o)
-	if err != nil {
-		return err
-	}
-	return c.answer(runs, func(w io.Writer) error { return job.WriteRuns(w, runs) })
-}
-
-type sampleCmd struct {
-	To   string `required:"" placeholder:"DIR" help:"A new or empty directory."`
-	Rows int64  `help:"How many messages; all else is in proportion." default:"200000"`
-	Seed uint64 `help:"Another seed, another marketplace." default:"1"`
-	format
-}
-
-func (c *sampleCmd) Run(ctx context.Context, env *job.Env) error {
-	r, err := env.Sample(ctx, job.SampleOptions{Dir: c.To, Rows: c.Rows, Seed: c.Seed})
-	if err != nil {
-		return err
-	}
-	return c.answer(r, r.WriteText)
 }
 
 type versionCmd struct{}

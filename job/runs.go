@@ -25,6 +25,7 @@ type RunInfo struct {
 	RowsKept     int64     `json:"rows_kept"`
 	RowsExcluded int64     `json:"rows_excluded"`
 	Current      bool      `json:"current"`
+	HoldsErased  *bool     `json:"holds_erased"`      // accounts with a deletion request; null where not known, as without a ledger
 	Problem      string    `json:"problem,omitempty"` // why it must not be used
 }
 
@@ -40,6 +41,10 @@ func (e *Env) Runs(ctx context.Context, o RunsOptions) ([]RunInfo, error) {
 		return nil, err
 	}
 	dirs, err := out.store.Dirs(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	holder, err := e.newHolder(ctx, cfg, out)
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +65,11 @@ func (e *Env) Runs(ctx context.Context, o RunsOptions) ([]RunInfo, error) {
 			continue // not complete: nobody's
 		default:
 			info.count(run)
+			if info.HoldsErased, err = holder.holds(ctx, run); err != nil && !damaged(err) {
+				return nil, err
+			} else if err != nil {
+				info.Problem = err.Error()
+			}
 			if info.Current && current.ManifestSHA256 != digest {
 				info.Problem = "current.json names another manifest of this run"
 			}

@@ -85,16 +85,19 @@ func WriteRuns(w io.Writer, runs []RunInfo) error {
 		return err
 	}
 	t := newTable(w)
-	t.row("run", "horizon", "kept", "excluded", "current", "state")
+	t.row("run", "horizon", "kept", "excluded", "erased accounts", "current", "state")
 	for _, r := range runs {
-		current, state := "", "ok"
+		current, state, erased := "", "ok", "?"
+		if r.HoldsErased != nil {
+			erased = map[bool]string{true: "held", false: "none"}[*r.HoldsErased]
+		}
 		if r.Current {
 			current = "current"
 		}
 		if r.Problem != "" {
 			state = "DO NOT USE: " + r.Problem
 		}
-		t.row(r.RunID, r.Horizon.Format("2006-01-02T15:04:05Z"), thousands(r.RowsKept), thousands(r.RowsExcluded), current, state)
+		t.row(r.RunID, r.Horizon.Format("2006-01-02T15:04:05Z"), thousands(r.RowsKept), thousands(r.RowsExcluded), erased, current, state)
 	}
 	return t.Flush()
 }

@@ -1,0 +1,482 @@
+package job
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"time"
+
+	"assent/job/internal/objstore"
+	"assent/manifests"
+)
+
+// Objects below the output that speak of erasures.
+const (
+	erasedDir     = "_erased"
+	entryObject   = "entry.json"
+	receiptObject = "receipt.json"
+)
+
+// erasureVersion is the schema_version of entries and receipts.
+const erasureVersion = 1
+
+// Entry says what an erasure removes and why. It is written before anything is
+// removed and never changed, so that an interrupted erasure can be finished by what
+// it was begun for.
+type Entry struct {
+	SchemaVersion int             `json:"schema_version"`
+	ReceiptID     string          `json:"receipt_id"`
+	Program       string          `json:"program"`
+	Output        string          `json:"output"` // URI
+	Tool          manifests.Tool  `json:"tool"`
+	BegunAt       time.Time       `json:"begun_at"`
+	Runs          []ErasedRun     `json:"runs"`
+	Incomplete    []ErasedObjects `json:"incomplete"` // directories of runs that were never finished, or half removed
+	Unchecked     []UncheckedRun  `json:"unchecked"`  // not removed
+}
+
+// ErasedRun is a run that an erasure removes.
+type ErasedRun struct {
+	HeldRun
+	ErasedObjects
+}
+
+// ErasedObjects are the objects of a directory that an erasure removes.
+type ErasedObjects struct {
+	Dir     string         `json:"dir"` // below the output
+	Objects []ErasedObject `json:"objects"`
+}
+
+// ErasedObject is an object as it was before its removal.
+type ErasedObject struct {
+	Path       string `json:"path"` // below Dir
+	Bytes      int64  `json:"bytes"`
+	SHA256     string `json:"sha256,omitempty"`     // by the run manifest, where it names the object
+	Generation string `json:"generation,omitempty"` // GCS
+}
+
+// Receipt says that what an entry names is gone. It closes the entry.
+type Receipt struct {
+	Entry
+	EntrySHA256 string         `json:"entry_sha256"`
+	RemovedAt   time.Time      `json:"removed_at"` // when the last object was found to be gone
+	FinishedBy  manifests.Tool `json:"finished_by"`
+	Evidence    []string       `json:"evidence"` // below the output
+	Storage     StorageTerms   `json:"storage"`
+	NotCovered  []string       `json:"not_covered"`
+}
+
+// apply finishes erasures that were interrupted, then erases what there is to erase,
+// all of it under the output's lease: nothing is published in between.
+func (x *eraser) apply(ctx context.Context) (_ *EraseResult, err error) {
+	if dirs, err := x.out.store.Dirs(ctx, ""); err != nil || len(dirs) == 0 {
+		return x.answer(), err // not even an output to lock
+	}
+	lease, err := objstore.Acquire(ctx, x.out.store, leaseObject, objstore.Holder{Run: "erase"}, x.Lease)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, lease.Release()) }()
+	ctx = lease.Context()
+	result, err := x.applyUnder(ctx, lease)
+	return result, cause(ctx, err)
+}
+
+func (x *eraser) applyUnder(ctx context.Context, lease *objstore.Lease) (*EraseResult, error) {
+	unfinished, err := x.unfinished(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var receipts []*Receipt
+	for _, entry := range unfinished {
+		x.Log.Info("finishing an erasure that was interrupted", "receipt", entry.ReceiptID)
+		receipt, err := x.finish(ctx, lease, entry)
+		if err != nil {
+			return nil, err
+		}
+		receipts = append(receipts, receipt)
+	}
+	r, err := x.survey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r.found() {
+		entry, err := x.entry(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		if err := x.begin(ctx, entry); err != nil {
+			return nil, err
+		}
+		receipt, err := x.finish(ctx, lease, entry)
+		if err != nil {
+			return nil, err
+		}
+		receipts = append(receipts, receipt)
+	}
+	r.Runs, r.Incomplete = []HeldRun{}, []string{}
+	for _, receipt := range receipts {
+		r.Status = Erased
+		r.Receipts = append(r.Receipts, x.out.store.URI(path.Join(erasedDir, receipt.ReceiptID, receiptObject)))
+		for _, run := range receipt.Runs {
+			r.Runs = append(r.Runs, run.HeldRun)
+		}
+		for _, d := range receipt.Incomplete {
+			r.Incomplete = append(r.Incomplete, x.out.store.URI(d.Dir))
+		}
+		r.Storage = &receipt.Storage
+	}
+	return r, nil
+}
+
+// dirs are the directories that the entry's erasure removes.
+func (e *Entry) dirs() (dirs []*ErasedObjects) {
+	for i := range e.Runs {
+		dirs = append(dirs, &e.Runs[i].ErasedObjects)
+	}
+	for i := range e.Incomplete {
+		dirs = append(dirs, &e.Incomplete[i])
+	}
+	return dirs
+}
+
+// unfinished returns the entries that have no receipt, the oldest first.
+func (x *eraser) unfinished(ctx context.Context) ([]*Entry, error) {
+	objects, err := x.out.store.List(ctx, erasedDir)
+	if err != nil {
+		return nil, err
+	}
+	closed := map[string]bool{}
+	for _, o := range objects {
+		if dir, name := path.Split(o.Name); name == receiptObject {
+			closed[dir] = true
+		}
+	}
+	var entries []*Entry
+	for _, o := range objects {
+		if dir, name := path.Split(o.Name); name != entryObject || closed[dir] {
+			continue
+		}
+		data, _, err := x.out.store.Read(ctx, o.Name)
+		if err != nil {
+			return nil, err
+		}
+		entry := new(Entry)
+		if err := json.Unmarshal(data, entry); err != nil {
+			return nil, fmt.Errorf("%s: %w", x.out.store.URI(o.Name), err)
+		}
+		if entry.SchemaVersion != erasureVersion || path.Join(erasedDir, entry.ReceiptID, entryObject) != o.Name {
+			return nil, refused("an erasure is finished by the version of assent that began it, or a later one", "%s: not an entry that this program can finish", x.out.store.URI(o.Name))
+		}
+		for _, d := range entry.dirs() {
+			if id, ok := strings.CutPrefix(d.Dir, "run="); !ok || !completeID.MatchString(id) {
+				return nil, refused("", "%s: it would remove %q, which is no run", x.out.store.URI(o.Name), d.Dir)
+			}
+		}
+		entries = append(entries, entry)
+	}
+	return entries, nil
+}
+
+// entry puts together what is to be removed.
+func (x *eraser) entry(ctx context.Context, r *EraseResult) (*Entry, error) {
+	entry := &Entry{
+		SchemaVersion: erasureVersion, Program: x.cfg.Program.Name, Output: x.out.store.URI(""), Tool: x.tool(), BegunAt: x.Now().UTC().Truncate(time.Second),
+		Runs: []ErasedRun{}, Incomplete: []ErasedObjects{}, Unchecked: r.Unchecked,
+	}
+	for _, held := range r.Runs {
+		run, digest, err := x.out.published(ctx, runDir(held.RunID))
+		if err != nil {
+			return nil, err
+		}
+		if run == nil {
+			return nil, fmt.Errorf("%s: it was removed just now by someone else", held.URI)
+		}
+		objects, err := x.objects(ctx, runDir(held.RunID), run, digest)
+		if err != nil {
+			return nil, err
+		}
+		entry.Runs = append(entry.Runs, ErasedRun{held, objects})
+	}
+	for _, uri := range r.Incomplete {
+		objects, err := x.objects(ctx, path.Base(uri), nil, "")
+		if err != nil {
+			return nil, err
+		}
+		entry.Incomplete = append(entry.Incomplete, objects)
+	}
+	sum := digest(entry)
+	entry.ReceiptID = entry.BegunAt.Format("20060102T150405Z") + "-" + sum[:12]
+	return entry, nil
+}
+
+func (x *eraser) tool() manifests.Tool { return manifests.Tool{Name: "assent", Version: x.Version} }
+
+// objects lists a run's directory, with the digests that its manifest names.
+func (x *eraser) objects(ctx context.Context, dir string, run *manifests.Run, digest string) (ErasedObjects, error) {
+	listed, err := x.out.store.List(ctx, dir)
+	if err != nil {
+		return ErasedObjects{}, err
+	}
+	digests := map[string]string{manifestObject: digest}
+	if run != nil {
+		for _, d := range run.Datasets {
+			for _, f := range d.Files {
+				digests[f.Output], digests[f.Exclusions], digests[f.Subjects] = f.SHA256, f.ExclusionsSHA256, f.SubjectsSHA256
+			}
+		}
+	}
+	out := ErasedObjects{Dir: dir, Objects: []ErasedObject{}}
+	for _, o := range listed {
+		e := ErasedObject{Path: strings.TrimPrefix(o.Name, dir+"/"), Bytes: o.Size}
+		e.SHA256 = digests[e.Path]
+		if x.onGCS() {
+			e.Generation = o.Generation
+		}
+		out.Objects = append(out.Objects, e)
+	}
+	return out, nil
+}
+
+func (x *eraser) onGCS() bool {
+	loc, err := objstore.Parse(x.cfg.Output)
+	return err == nil && !loc.IsLocal()
+}
+
+// begin writes the entry, if nothing speaks against the erasure.
+func (x *eraser) begin(ctx context.Context, entry *Entry) error {
+	if err := x.checkCurrent(ctx, entry); err != nil {
+		return err
+	}
+	if err := x.checkDeletable(ctx, entry); err != nil {
+		return err
+	}
+	data, err := marshalDocument(entry)
+	if err != nil {
+		return err
+	}
+	_, err = x.out.store.Put(ctx, path.Join(erasedDir, entry.ReceiptID, entryObject), data, objstore.IfAbsent)
+	return err
+}
+
+// checkCurrent refuses to take a run away from under those who read current.json.
+func (x *eraser) checkCurrent(ctx context.Context, entry *Entry) error {
+	current, err := x.out.current(ctx)
+	if err != nil || current == nil {
+		return err
+	}
+	for _, d := range entry.dirs() {
+		if d.Dir == current.Run {
+			return refused("publish a run that applies the deletion requests with `assent run`, then erase",
+				"%s points at %s, which is to be removed; nothing was removed", x.out.store.URI(currentObject), d.Dir)
+		}
+	}
+	return nil
+}
+
+// finish does what an entry says, all of it again where some was done before, and
+// writes the receipt.
+func (x *eraser) finish(ctx context.Context, lease *objstore.Lease, entry *Entry) (*Receipt, error) {
+	if err := x.checkCurrent(ctx, entry); err != nil {
+		return nil, err
+	}
+	evidence := []string{}
+	for i := range entry.Runs {
+		kept, err := x.keepEvidence(ctx, &entry.Runs[i])
+		if err != nil {
+			return nil, err
+		}
+		evidence = append(evidence, kept...)
+	}
+	for _, d := range entry.dirs() {
+		if err := lease.Confirm(ctx); err != nil {
+			return nil, err
+		}
+		if err := x.remove(ctx, d); err != nil {
+			return nil, err
+		}
+	}
+	receipt := &Receipt{
+		Entry: *entry, RemovedAt: x.Now().UTC().Truncate(time.Second), FinishedBy: x.tool(),
+		Evidence: evidence, NotCovered: notCovered,
+	}
+	receipt.Storage = x.storageTerms(ctx, receipt.RemovedAt)
+	data, err := marshalDocument(entry)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(data)
+	receipt.EntrySHA256 = hex.EncodeToString(sum[:])
+	if data, err = marshalDocument(receipt); err != nil {
+		return nil, err
+	}
+	if _, err := x.out.store.Put(ctx, path.Join(erasedDir, entry.ReceiptID, receiptObject), data, objstore.IfAbsent); err != nil {
+		return nil, err
+	}
+	x.Log.Info("erased", "receipt", entry.ReceiptID, "runs", len(entry.Runs))
+	return receipt, nil
+}
+
+// keepEvidence copies a run's manifest and marker, which hold no account id. What was
+// kept of an earlier run of the same id, which had the same outcome, stays.
+func (x *eraser) keepEvidence(ctx context.Context, run *ErasedRun) (kept []string, err error) {
+	for _, from := range []string{manifestObject, successObject} {
+		name := path.Base(from)
+		to := path.Join(erasedDir, run.Dir, name)
+		data, _, err := x.out.store.Read(ctx, path.Join(run.Dir, from))
+		if errors.Is(err, fs.ErrNotExist) { // removed before: is it there?
+			if _, err = x.out.store.Stat(ctx, to); errors.Is(err, fs.ErrNotExist) {
+				x.Log.Warn("a run's manifest was removed before it could be kept as evidence", "run", run.RunID, "object", name)
+				continue
+			}
+		} else if err == nil {
+			_, err = x.out.store.Put(ctx, to, data, objstore.IfAbsent)
+			if errors.Is(err, objstore.ErrPrecondition) {
+				err = nil
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		kept = append(kept, to)
+	}
+	return kept, nil
+}
+
+// remove removes a directory, also what an interrupted removal has left of it, and
+// looks that nothing is there any more.
+func (x *eraser) remove(ctx context.Context, d *ErasedObjects) error {
+	if err := x.out.store.RemoveAll(ctx, d.Dir); err != nil {
+		if errors.Is(err, fs.ErrPermission) {
+			return &Error{ExitFailed, "objects may be on hold or under a retention policy, or the job may not delete; `assent erase --apply` goes on from here once that is settled", err}
+		}
+		return err
+	}
+	left, err := x.out.store.List(ctx, d.Dir)
+	if err != nil {
+		return err
+	}
+	if len(left) > 0 {
+		return fmt.Errorf("%s: still there after its removal, with %d more", x.out.store.URI(left[0].Name), len(left)-1)
+	}
+	return nil
+}
+
+func marshalDocument(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	err := enc.Encode(v)
+	return b.Bytes(), err
+}
+
+// StorageTerms say what deletion means where the output lies.
+type StorageTerms struct {
+	Kind string `json:"kind"` // directory or gcs
+	// Settings of the bucket; null where they are not known, or for a directory.
+	SoftDeleteSeconds *int64 `json:"soft_delete_seconds"`
+	Versioning        *bool  `json:"versioning"`
+	RetentionSeconds  *int64 `json:"retention_policy_seconds"`
+	RetentionLocked   *bool  `json:"retention_policy_locked"`
+	EventBasedHold    *bool  `json:"default_event_based_hold"`
+	ObjectRetention   *bool  `json:"object_retention"`
+	// GoneFrom is from when nothing of the objects is stored any more; null where
+	// that is not known, or does not come by itself.
+	GoneFrom *time.Time `json:"gone_from"`
+	Meaning  []string   `json:"meaning"`
+}
+
+// retention asks for the bucket's settings. known is false for a directory, and
+// where the bucket does not say.
+func (x *eraser) retention(ctx context.Context) (r objstore.Retention, known bool, err error) {
+	store, ok := x.out.store.(objstore.Retainer)
+	if !ok {
+		return r, false, nil
+	}
+	r, err = store.Retention(ctx)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
+		return r, false, nil
+	}
+	return r, err == nil, err
+}
+
+// checkDeletable refuses an erasure that the bucket would stop half-way.
+func (x *eraser) checkDeletable(ctx context.Context, entry *Entry) error {
+	r, known, err := x.retention(ctx)
+	if err != nil || !known || r.MinAge == 0 || r.Versioning {
+		return err
+	}
+	var until time.Time
+	for _, d := range entry.dirs() {
+		objects, err := x.out.store.List(ctx, d.Dir)
+		if err != nil {
+			return err
+		}
+		for _, o := range objects {
+			if t := o.Modified.Add(r.MinAge); t.After(until) {
+				until = t
+			}
+		}
+	}
+	if until.After(x.Now()) {
+		return refused("shorten the retention policy, if it is not locked, or erase after that date",
+			"%s: the bucket's retention policy of %s forbids to delete the youngest object before %s; nothing was removed", x.out.store.URI(""), r.MinAge, until.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// storageTerms says what the removal at an instant means. That the settings cannot be
+// had does not undo the removal, so it is no error.
+func (x *eraser) storageTerms(ctx context.Context, removed time.Time) StorageTerms {
+	if !x.onGCS() {
+		return StorageTerms{Kind: "directory", GoneFrom: &removed, Meaning: []string{
+			"the files were unlinked; the file system reuses their blocks in its own time, and its snapshots and backups keep what they have",
+		}}
+	}
+	t := StorageTerms{Kind: "gcs"}
+	r, known, err := x.retention(ctx)
+	if err != nil || !known {
+		if err != nil {
+			x.Log.Warn("the bucket's settings could not be read for the receipt", "error", err)
+		}
+		t.Meaning = []string{"the bucket's settings are not known (to read them needs storage.buckets.get): buckets have a soft delete of 7 days unless it was changed, and may keep versions"}
+		return t
+	}
+	soft, period := int64(r.SoftDelete.Seconds()), int64(r.MinAge.Seconds())
+	t.SoftDeleteSeconds, t.RetentionSeconds = &soft, &period
+	t.Versioning, t.RetentionLocked, t.EventBasedHold, t.ObjectRetention = &r.Versioning, &r.Locked, &r.Holds, &r.ObjectRetention
+	t.describe(r, removed)
+	return t
+}
+
+func (t *StorageTerms) describe(r objstore.Retention, removed time.Time) {
+	say := func(format string, args ...any) { t.Meaning = append(t.Meaning, fmt.Sprintf(format, args...)) }
+	gone := removed.Add(r.SoftDelete)
+	switch {
+	case r.Versioning && r.Lifecycle:
+		say("the bucket keeps versions: the objects are noncurrent until a lifecycle rule or someone deletes these versions, and for %s after that (soft delete)", r.SoftDelete)
+	case r.Versioning:
+		say("the bucket keeps versions and no lifecycle rule deletes any: the objects stay as noncurrent versions until someone deletes these, and for %s after that (soft delete)", r.SoftDelete)
+	case r.SoftDelete > 0:
+		say("the bucket has a soft delete of %s: the objects can be restored until %s and are gone from then on", r.SoftDelete, gone.Format(time.RFC3339))
+	default:
+		say("the bucket has neither soft delete nor versions: the objects are gone")
+	}
+	if !r.Versioning {
+		t.GoneFrom = &gone
+	}
+	if r.MinAge > 0 {
+		say("the bucket's retention policy keeps objects from being deleted before they are %s old; these were older", r.MinAge)
+	}
+	if r.Holds || r.ObjectRetention {
+		say("objects of the bucket may be on hold or have a retention of their own; none of those named here was, or it could not have been deleted")
+	}
+}
