@@ -33,6 +33,7 @@ type leafReader struct {
 	f     *File
 	col   *rewrite.Column
 	chunk chunk
+	rows  int64      // of the row group
 	pages []location // by the offset index; nil where there is none
 	at    int        // of pages: the one loaded; -1: none
 	next  int64      // without index: offset of the next page
@@ -52,7 +53,7 @@ func (f *File) leafReaders(group int, leaves []int) ([]*leafReader, error) {
 		if err != nil {
 			return nil, f.fault(group, leaf, err)
 		}
-		readers = append(readers, &leafReader{f: f, col: &f.Columns()[leaf], chunk: c, at: -1, next: c.start})
+		readers = append(readers, &leafReader{f: f, col: &f.Columns()[leaf], chunk: c, rows: f.RowGroupRows(group), at: -1, next: c.start})
 	}
 	return readers, f.readIndexes(group, leaves, readers)
 }

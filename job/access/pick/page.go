@@ -116,7 +116,7 @@ func (l *leafReader) load(h *header, body []byte) error {
 	if err := h.check(body); err != nil {
 		return err
 	}
-	if int64(h.values) > l.chunk.values {
+	if int64(h.values) > l.chunk.values || l.col.MaxRep == 0 && int64(h.values) > l.rows {
 		return corruptf("a page of %d values in a chunk of %d", h.values, l.chunk.values)
 	}
 	p := page{slots: h.values, max: uint8(l.col.MaxDef)}

@@ -83,7 +83,9 @@ func (w *treeWalk) node(def, rep uint8) *node {
 		if w.err != nil {
 			return n
 		}
-		n.children = append(n.children, w.node(n.def, n.rep))
+		if c := w.node(n.def, n.rep); c.leaf < w.leaf { // not a group of nothing
+			n.children = append(n.children, c)
+		}
 	}
 	logical, err := e.Struct.Struct(elementLogical)
 	if err != nil {
