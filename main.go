@@ -32,6 +32,7 @@ type cli struct {
 	CPUProfile string `help:"Write a CPU profile of the verb to a file, for go tool pprof." type:"path" hidden:""`
 
 	Run     runCmd     `cmd:"" help:"Filter all data sets and publish one run."`
+	Verify  verifyCmd  `cmd:"" help:"Audit a published run against its inputs, or (--quick) by itself."`
 	Explain explainCmd `cmd:"" help:"Say why one record is or is not used."`
 	Erase   eraseCmd   `cmd:"" help:"Say which runs hold accounts that asked for deletion, or remove these runs."`
 	Runs    runsCmd    `cmd:"" help:"List published runs."`

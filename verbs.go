@@ -51,6 +51,24 @@ func (c *runCmd) Run(ctx context.Context, env *job.Env) error {
 	return c.answer(r, r.WriteText)
 }
 
+type verifyCmd struct {
+	Config  string   `short:"c" placeholder:"FILE" help:"The job's configuration (YAML); with --quick it is needed only to look for accounts to be erased."`
+	Set     []string `placeholder:"KEY=VALUE" sep:"none" help:"Override a key of the configuration, as it was for the run."`
+	Dir     string   `name:"run" required:"" placeholder:"URI" help:"The run's directory, <output>/run=<id>."`
+	Quick   bool     `help:"The published run alone: complete, digests, counts, no account to be erased."`
+	Workers int      `help:"Files worked on at a time; 0: one a core." default:"0"`
+	format
+}
+
+// Run answers also where the audit finds differences: the answer says which.
+func (c *verifyCmd) Run(ctx context.Context, env *job.Env) error {
+	r, err := env.Verify(ctx, job.VerifyOptions{Config: c.Config, Set: c.Set, Run: c.Dir, Quick: c.Quick, Workers: c.Workers})
+	if r == nil {
+		return err
+	}
+	return errors.Join(c.answer(r, r.WriteText), err)
+}
+
 type explainCmd struct {
 	config
 	Dataset string `required:"" help:"The data set that the record is in."`

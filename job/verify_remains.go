@@ -1,0 +1,347 @@
+package job
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/deprecated"
+	pthrift "github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
+)
+
+// remains looks at what a column's chunks hold beside the values of kept rows:
+// entries of dictionaries that no row uses, least and greatest values of statistics
+// and of the page index. What is not tight is a suspect; it is a residue where a
+// dropped row has it and no kept one (semantics.md, "No residue"). All values of all
+// rows are looked at, of whatever type.
+type remains struct {
+	a        *fileAudit
+	out      *cursor
+	suspects map[string]*suspect
+	parts    []*suspect // of these
+	err      error
+	ordered  bool // bounds are worked out, else every bound is a suspect
+
+	group       int // row group being read, -1 before the first
+	dict        parquet.Dictionary
+	used        bitmap
+	index       *format.ColumnIndex
+	number      int // of the page being read
+	page, chunk bounds
+}
+
+// bounds are the least and the greatest value seen.
+type bounds struct {
+	any      bool
+	min, max parquet.Value
+}
+
+// suspect is a value beside those of rows.
+type suspect struct {
+	where string
+	value []byte // PLAIN, without a length
+	part  bool   // it may be cut short, and then the greatest may be rounded up
+	row   int64  // a dropped row that has it, -1
+	kept  bool   // a kept row has it
+}
+
+// maxSuspects bounds how many values of a column are looked for at a time; of those
+// cut short, of which each is compared with each row's, maxParts. A file in order has
+// next to none.
+const (
+	maxSuspects = 100_000
+	maxParts    = 200
+)
+
+// watchRemains looks at the pages that a cursor over the output reads.
+func watchRemains(a *fileAudit, out *cursor) *remains {
+	r := &remains{a: a, out: out, group: -1, suspects: map[string]*suspect{}, ordered: ordered(&out.f.leaves[out.column])}
+	out.onPage = r.onPage
+	return r
+}
+
+// ordered reports whether the column's order is plain: that of its integers, or of
+// its bytes.
+func ordered(l *leaf) bool {
+	switch parquet.Kind(l.element.Type.V) {
+	case parquet.Boolean, parquet.Int32, parquet.Int64, parquet.Float, parquet.Double:
+		return true
+	case parquet.ByteArray, parquet.FixedLenByteArray:
+		switch l.element.LogicalType.Value.(type) {
+		case nil:
+			switch c := l.element.ConvertedType; c.V {
+			case deprecated.UTF8, deprecated.Enum, deprecated.Json, deprecated.Bson:
+				return true
+			default:
+				return !c.Valid
+			}
+		case *format.StringType, *format.EnumType, *format.JsonType, *format.BsonType, *format.UUIDType:
+			return true
+		}
+	}
+	return false
+}
+
+func (r *remains) onPage(group int, p parquet.Page) {
+	r.endPage()
+	if group != r.group {
+		r.endGroup()
+		r.beginGroup(group)
+	}
+	r.page = bounds{}
+	d := p.Dictionary()
+	if d == nil {
+		return
+	}
+	if r.dict != d {
+		r.dict, r.used = d, newBitmap(int64(d.Len()))
+	}
+	data := p.Data()
+	for _, i := range data.Int32() {
+		r.used.set(int64(i))
+	}
+}
+
+func (r *remains) beginGroup(group int) {
+	r.group, r.chunk, r.dict, r.number = group, bounds{}, nil, 0
+	r.index = nil
+	chunk := &r.out.f.groups()[group].Columns[r.out.column]
+	if chunk.ColumnIndexOffset > 0 && chunk.ColumnIndexLength > 0 {
+		index, err := r.out.f.columnIndex(chunk)
+		if err != nil {
+			r.a.found.add(Difference{File: r.a.m.Output, Column: r.name(), What: fmt.Sprintf("row group %d: the column index cannot be read: %v", group, err)})
+			return
+		}
+		r.index = index
+	}
+}
+
+func (r *remains) name() string { return r.out.f.leaves[r.out.column].path }
+
+func (f *ordinary) columnIndex(chunk *format.ColumnChunk) (_ *format.ColumnIndex, err error) {
+	defer recovered(&err)
+	if int64(chunk.ColumnIndexLength) > f.size {
+		return nil, io.ErrUnexpectedEOF
+	}
+	raw := make([]byte, chunk.ColumnIndexLength)
+	if _, err := io.ReadFull(io.NewSectionReader(f.r, chunk.ColumnIndexOffset, int64(len(raw))), raw); err != nil {
+		return nil, err
+	}
+	index := new(format.ColumnIndex)
+	if err := pthrift.Unmarshal(new(pthrift.CompactProtocol), raw, index); err != nil {
+		return nil, err
+	}
+	if n := len(index.NullPages); len(index.MinValues) != n || len(index.MaxValues) != n {
+		return nil, errors.New("its lists differ in length")
+	}
+	return index, nil
+}
+
+// value takes a value of a kept row.
+func (r *remains) value(v parquet.Value) {
+	if !r.ordered {
+		return
+	}
+	t := r.out.f.leaves[r.out.column].typ
+	r.page.add(t, v)
+}
+
+func (b *bounds) add(t parquet.Type, v parquet.Value) {
+	if v.Kind() == parquet.Float && v.Float() != v.Float() || v.Kind() == parquet.Double && v.Double() != v.Double() {
+		return // NaN has no place in the order
+	}
+	switch {
+	case !b.any:
+		b.any, b.min = true, v.Clone()
+		b.max = b.min
+	case t.Compare(v, b.min) < 0:
+		b.min = v.Clone()
+	case t.Compare(v, b.max) > 0:
+		b.max = v.Clone()
+	}
+}
+
+func (r *remains) endPage() {
+	if r.group < 0 {
+		return
+	}
+	if r.page.any {
+		t := r.out.f.leaves[r.out.column].typ
+		r.chunk.add(t, r.page.min)
+		r.chunk.add(t, r.page.max)
+	}
+	if r.index != nil && r.number < len(r.index.NullPages) && !r.index.NullPages[r.number] {
+		where := fmt.Sprintf("the page index of row group %d, page %d", r.group, r.number)
+		r.bound(where, r.index.MinValues[r.number], &r.page)
+		r.bound(where, r.index.MaxValues[r.number], &r.page)
+	}
+	r.number++
+}
+
+func (r *remains) endGroup() {
+	if r.group < 0 {
+		return
+	}
+	s := &r.out.f.groups()[r.group].Columns[r.out.column].MetaData.Statistics
+	where := fmt.Sprintf("the statistics of row group %d", r.group)
+	for _, v := range [][]byte{s.MinValue, s.MaxValue, s.Min, s.Max} {
+		r.bound(where, v, &r.chunk)
+	}
+	if r.dict == nil {
+		return
+	}
+	for i := range int64(r.dict.Len()) {
+		if !r.used.has(i) {
+			r.suspect(fmt.Sprintf("the dictionary of row group %d", r.group), plainBytes(r.dict.Index(int32(i))), false)
+		}
+	}
+}
+
+// finish ends the last page and row group.
+func (r *remains) finish() {
+	r.endPage()
+	r.endGroup()
+	r.group = -1
+}
+
+// bound looks at a least or greatest value beside those that there are.
+func (r *remains) bound(where string, v []byte, there *bounds) {
+	if len(v) == 0 || r.zero(v) {
+		return
+	}
+	part := parquet.Kind(r.out.f.leaves[r.out.column].element.Type.V) == parquet.ByteArray
+	if there.any && (alike(plainBytes(there.min), v, part) || alike(plainBytes(there.max), v, part)) {
+		return
+	}
+	r.suspect(where, v, part)
+}
+
+// zero reports whether a bound is a zero of a float, which may have either sign.
+func (r *remains) zero(v []byte) bool {
+	switch parquet.Kind(r.out.f.leaves[r.out.column].element.Type.V) {
+	case parquet.Float, parquet.Double:
+		sign := v[len(v)-1] &^ 0x80
+		return sign == 0 && len(bytes.Trim(v[:len(v)-1], "\x00")) == 0
+	}
+	return false
+}
+
+func (r *remains) suspect(where string, v []byte, part bool) {
+	if _, known := r.suspects[string(v)]; known {
+		return
+	}
+	if len(r.suspects) == maxSuspects || len(r.parts) == maxParts {
+		r.err = cmp.Or(r.err, r.resolve())
+	}
+	s := &suspect{where: where, value: bytes.Clone(v), part: part, row: -1}
+	r.suspects[string(v)] = s
+	if part {
+		r.parts = append(r.parts, s)
+	}
+}
+
+// plainBytes returns a value as PLAIN has it, without a length.
+func plainBytes(v parquet.Value) []byte {
+	switch v.Kind() {
+	case parquet.Int64, parquet.Double:
+		return le(v.Uint64(), 8)
+	case parquet.Int32, parquet.Float:
+		return le(uint64(v.Uint32()), 4)
+	case parquet.Boolean:
+		return le(v.Uint64(), 1)
+	case parquet.Int96:
+		w := v.Int96()
+		return append(append(le(uint64(w[0]), 4), le(uint64(w[1]), 4)...), le(uint64(w[2]), 4)...)
+	}
+	if v.IsNull() {
+		return nil
+	}
+	return v.ByteArray()
+}
+
+func le(u uint64, n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(u >> (8 * i))
+	}
+	return b
+}
+
+// alike reports whether a bound b may stand for the value v: it is v, or its first
+// bytes, the last of them perhaps rounded up.
+func alike(v, b []byte, part bool) bool {
+	if bytes.Equal(v, b) {
+		return true
+	}
+	last := len(b) - 1
+	if !part || last < 0 || len(v) < len(b) || !bytes.Equal(v[:last], b[:last]) {
+		return false
+	}
+	return v[last] == b[last] || v[last] < math.MaxUint8 && v[last]+1 == b[last]
+}
+
+// resolve looks for the suspects among all rows of the input.
+func (r *remains) resolve() error {
+	if len(r.suspects) == 0 || r.err != nil {
+		return r.err
+	}
+	c := r.a.in.cursor(r.out.column)
+	defer c.close()
+	for row := range r.a.in.rows() {
+		kept := r.a.kept.has(row)
+		for more := true; more; {
+			v, err := c.take()
+			if err != nil {
+				return fmt.Errorf("cannot be compared: %w", err)
+			}
+			if !v.IsNull() {
+				b := plainBytes(v)
+				if s := r.suspects[string(b)]; s != nil {
+					s.meet(row, kept)
+				}
+				for _, s := range r.parts {
+					if alike(b, s.value, true) {
+						s.meet(row, kept)
+					}
+				}
+			}
+			if more, err = c.more(); err != nil {
+				return fmt.Errorf("cannot be compared: %w", err)
+			}
+		}
+	}
+	r.tell()
+	clear(r.suspects)
+	r.parts = r.parts[:0]
+	return nil
+}
+
+func (s *suspect) meet(row int64, kept bool) {
+	if s.kept = s.kept || kept; !kept && s.row < 0 {
+		s.row = row
+	}
+}
+
+// tell reports the residues, one a place, by the first row that has it.
+func (r *remains) tell() {
+	first := map[string]*suspect{}
+	var order []string
+	for _, s := range sortedSuspects(r.suspects) {
+		if s.kept || s.row < 0 {
+			continue
+		}
+		if first[s.where] == nil {
+			first[s.where] = s
+			order = append(order, s.where)
+		}
+	}
+	for _, where := range order {
+		row := first[where].row
+		r.a.found.add(Difference{File: r.a.m.Output, Row: &row, Column: r.name(), What: "the row is dropped, no kept row has its value, and " + where + " still holds it"})
+	}
+}
