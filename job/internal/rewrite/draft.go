@@ -1,6 +1,9 @@
 package rewrite
 
 import (
+	"slices"
+	"sync"
+
 	"assent/job/internal/rewrite/encoding"
 )
 
@@ -17,6 +20,7 @@ type draft struct {
 	form
 	rows, slots int
 	size        int // raw bytes, about
+	packed      int // the same, compressed
 	reps        []uint8
 	defs        []uint8         // where MaxDef > 1
 	present     encoding.Bitmap // definition levels where MaxDef is 1
@@ -38,9 +42,15 @@ type draft struct {
 	from mark // where in the input the draft begins
 }
 
+// maxPooled bounds the bytes of what is kept for reuse: buffers that once held a very large page are better collected.
+const maxPooled = 4 << 20
+
+// drafts holds drafts whose memory has grown to that of pages.
+var drafts = sync.Pool{New: func() any { return new(draft) }}
+
 func (d *draft) reset() {
 	d.form = form{}
-	d.rows, d.slots, d.size, d.count = 0, 0, 0, 0
+	d.rows, d.slots, d.size, d.packed, d.count = 0, 0, 0, 0, 0
 	d.reps, d.defs, d.plain = d.reps[:0], d.defs[:0], d.plain[:0]
 	d.indices, d.ints = d.indices[:0], d.ints[:0]
 	d.present.Reset()
@@ -105,6 +115,7 @@ func (t *filter) append(d *draft, p *dataPage, words []uint64, lo int64, carry b
 	d.slots += kept
 	if n := p.h.values; n > 0 {
 		d.size += int(int64(p.h.rawSize) * int64(kept) / int64(n))
+		d.packed += int(int64(p.h.size) * int64(kept) / int64(n))
 	}
 	count := vals.Count()
 	d.count += count
@@ -132,6 +143,9 @@ func (t *filter) values(d *draft, p *dataPage, vals *encoding.Bitmap) error {
 		}
 	case enc == encPlain && col.Physical == ByteArray:
 		from := len(d.plain)
+		if n := len(p.values); p.count > 0 { // about as much as is kept, and some more
+			d.plain = slices.Grow(d.plain, min(n, int(int64(n)*int64(vals.Count())/int64(p.count))+n/16))
+		}
 		if d.plain, err = encoding.FilterByteArrays(d.plain, p.values, vals); err == nil {
 			d.bounds.addByteArrays(col, d.plain[from:])
 		}

@@ -21,8 +21,12 @@ var workers = sync.Pool{New: func() any { return new(worker) }}
 // withWorker calls do with a worker from the pool.
 func withWorker(do func(*worker) error) error {
 	w := workers.Get().(*worker)
-	defer workers.Put(w)
-	return do(w)
+	err := do(w)
+	if cap(w.raw) > maxPooled {
+		w.raw = nil
+	}
+	workers.Put(w)
+	return err
 }
 
 // An encodedPage is a page as it will stand in the file.
@@ -53,7 +57,7 @@ func (e *encodedPage) encode(w *worker, d *draft, col *Column, id codec.ID, dict
 	raw = d.appendValues(raw, col, dictLen)
 	w.raw = raw
 	out.rawSize = len(raw)
-	e.body = append(e.body[:0], raw[:levels]...)
+	e.body = append(slices.Grow(e.body[:0], d.packed+d.packed/8+512), raw[:levels]...)
 	if d.v2 && len(raw) == levels {
 		out.uncompressed = true
 	} else if e.body, err = w.codec.Compress(e.body, id, raw[levels:]); err != nil {

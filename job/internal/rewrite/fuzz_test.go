@@ -13,7 +13,6 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"assent/job/internal/rewrite/codec"
-	"assent/job/internal/rewrite/thrift"
 )
 
 // smallFiles are seeds: files of a few KB with all kinds of columns and pages.
@@ -138,34 +137,6 @@ func FuzzRewrite(f *testing.F) {
 		again, err := Open(t.Context(), bytes.NewReader(out), int64(len(out)), "out.parquet")
 		if err != nil || again.NumRows() != r.RowsKept {
 			t.Fatalf("%d rows kept, %v", r.RowsKept, err)
-		}
-	})
-}
-
-// What a Struct is parsed from and what it is written as hold the same fields.
-func FuzzThrift(f *testing.F) {
-	for _, b := range smallFiles(f) {
-		n := int(binary.LittleEndian.Uint32(b[len(b)-8:]))
-		if n <= len(b)-12 {
-			f.Add(b[len(b)-8-n : len(b)-8])
-		}
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		s, n, err := thrift.Parse(b)
-		if err != nil {
-			return
-		}
-		if n > len(b) {
-			t.Fatalf("%d of %d bytes", n, len(b))
-		}
-		again, _, err := thrift.Parse(s.Append(nil))
-		if err != nil || len(again) != len(s) {
-			t.Fatalf("%d fields, then %d: %v", len(s), len(again), err)
-		}
-		for i := range s {
-			if s[i].ID != again[i].ID || s[i].Type != again[i].Type || !bytes.Equal(s[i].Raw, again[i].Raw) {
-				t.Fatalf("field %d: %+v, then %+v", i, s[i], again[i])
-			}
 		}
 	})
 }

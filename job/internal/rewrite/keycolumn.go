@@ -3,6 +3,7 @@ package rewrite
 import (
 	"io"
 	"slices"
+	"sync"
 
 	"assent/job/internal/rewrite/codec"
 	"assent/job/internal/rewrite/encoding"
@@ -32,9 +33,26 @@ type keyColumn struct {
 	present    encoding.Bitmap
 }
 
+// keyColumns holds key columns whose memory has grown to that of pages.
+var keyColumns = sync.Pool{New: func() any { return new(keyColumn) }}
+
+// maxPooledKeys bounds the bytes of a key column that is kept for reuse.
+const maxPooledKeys = 16 << 20
+
+// recycle gives c back, without what belongs to its file.
+func (c *keyColumn) recycle() {
+	memory := cap(c.page.raw) + 4*cap(c.offsets) + cap(c.null) + 4*cap(c.index) + 8*cap(c.vals.ints) + cap(c.vals.bytes.Data) +
+		4*cap(c.vals.bytes.Ends) + cap(c.vals.plain)
+	c.f, c.col, c.walk, c.dict = nil, nil, nil, nil
+	c.ahead, c.last, c.rows, c.next = false, c.last[:0], 0, 0
+	if memory <= maxPooledKeys {
+		keyColumns.Put(c)
+	}
+}
+
 // fill decodes the next page, and the following ones while they go on with its last row.
 func (c *keyColumn) fill(dec *codec.Codec) error {
-	c.rows, c.next, c.n = 0, 0, 0
+	c.rows, c.next, c.n, c.coded = 0, 0, 0, false
 	c.offsets, c.null, c.index = c.offsets[:0], c.null[:0], c.index[:0]
 	c.vals.ints = c.vals.ints[:0]
 	c.vals.bytes.Reset()

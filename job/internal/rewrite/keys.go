@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-
-	"assent/job/internal/rewrite/codec"
 )
 
 // maxBatch bounds the rows of a Batch.
@@ -43,7 +41,6 @@ type KeyReader struct {
 	row   int64
 	cols  []*keyColumn
 	batch Batch
-	codec codec.Codec
 	err   error
 }
 
@@ -57,9 +54,13 @@ func (f *File) Keys(ctx context.Context, rowGroup int, columns []int) (*KeyReade
 	k := &KeyReader{ctx: ctx, rows: f.groups[rowGroup].rows}
 	for _, c := range columns {
 		if p := f.columns[c].Physical; p == Float || p == Double {
+			_ = k.Close()
 			return nil, fmt.Errorf("%s: column %s: %s values cannot be keys", f.name, f.columns[c].Name(), p)
 		}
-		k.cols = append(k.cols, &keyColumn{f: f, rowGroup: rowGroup, col: &f.columns[c], walk: newWalk(f, nil, &chunks[c])})
+		col := keyColumns.Get().(*keyColumn)
+		col.f, col.rowGroup, col.col, col.walk = f, rowGroup, &f.columns[c], newWalk(f, nil, &chunks[c])
+		col.walk.src.fetch() // all at once: each first answer may take its time
+		k.cols = append(k.cols, col)
 	}
 	k.batch.Columns = make([]Vector, len(columns))
 	return k, nil
@@ -88,7 +89,7 @@ func (k *KeyReader) next() error {
 	n := int(min(k.rows-k.row, maxBatch))
 	for _, c := range k.cols {
 		for c.next == c.rows {
-			if err := c.fill(&k.codec); err != nil {
+			if err := withWorker(func(w *worker) error { return c.fill(&w.codec) }); err != nil {
 				if err == io.EOF {
 					err = corruptf("%d rows where the row group has %d", k.row, k.rows)
 				}
@@ -108,6 +109,8 @@ func (k *KeyReader) next() error {
 func (k *KeyReader) Close() error {
 	for _, c := range k.cols {
 		c.walk.close()
+		c.recycle()
 	}
+	k.cols, k.err = nil, errClosed
 	return nil
 }

@@ -6,7 +6,6 @@ type press struct {
 	splice *splice
 	queue  []*pressed // being encoded aside, in order
 	page   encodedPage
-	free   []*draft
 }
 
 // maxAside bounds the pages of a chunk that are encoded aside.
@@ -20,19 +19,12 @@ type pressed struct {
 }
 
 // blank returns an empty draft.
-func (p *press) blank() *draft {
-	if n := len(p.free); n > 0 {
-		d := p.free[n-1]
-		p.free = p.free[:n-1]
-		return d
-	}
-	return &draft{}
-}
+func (p *press) blank() *draft { return drafts.Get().(*draft) }
 
 func (p *press) recycle(d *draft) {
 	d.reset()
-	if len(p.free) < 2 {
-		p.free = append(p.free, d)
+	if d.memory() <= maxPooled {
+		drafts.Put(d)
 	}
 }
 

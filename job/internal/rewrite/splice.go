@@ -1,6 +1,9 @@
 package rewrite
 
-import "io"
+import (
+	"io"
+	"sync"
+)
 
 // A splice writes one column chunk without its dropped rows.
 //
@@ -66,6 +69,16 @@ type input struct {
 	continues bool // it begins within a row
 }
 
+var inputs = sync.Pool{New: func() any { return new(input) }}
+
+func recycleInputs(all ...*input) {
+	for _, in := range all {
+		if cap(in.body)+cap(in.p.raw) <= maxPooled {
+			inputs.Put(in)
+		}
+	}
+}
+
 // run splices the chunk.
 func (s *splice) run() error {
 	s.press.splice = s
@@ -75,9 +88,10 @@ func (s *splice) run() error {
 
 func (s *splice) all() error {
 	s.filter = filter{col: s.col, carries: s.f.app.carriesDelta()}
-	s.draft = &draft{}
+	s.draft = s.press.blank()
 	s.plainAt = -1
-	cur, next := &input{}, &input{}
+	cur, next := inputs.Get().(*input), inputs.Get().(*input)
+	defer recycleInputs(cur, next)
 	for {
 		again, err := s.pass(cur, next)
 		if err != nil {

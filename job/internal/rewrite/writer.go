@@ -157,7 +157,7 @@ func (w *Writer) Close() (Result, error) {
 	return w.result, nil
 }
 
-var errClosed = errors.New("writer is closed")
+var errClosed = errors.New("closed")
 
 func (w *Writer) finish() error {
 	if w.size == 0 {
