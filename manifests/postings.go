@@ -1,21 +1,38 @@
 package manifests
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // postings holds pairs in memory, account by account, in a few bytes each: the row as
 // its distance from the account's last, with the number of the label, as a varint.
-// Bytes lie in chunks that are linked by account and double in size (as in Lucene's
-// byte pool), so that what is not yet sorted by reference is at least not to be sorted
-// by account any more.
+// An account's newest bytes lie beside its state; older ones in chunks that are linked
+// and grow (as in Lucene's byte pool). So what is not yet sorted by reference
+// is at least not to be sorted by account any more, and most pairs touch memory in one
+// place.
 //
-//	chunk  [bytes ... | next: 4 bytes]    sizes 8, 16, 32 … 512
+//	chunk  [bytes ... | next: 4 bytes]    sizes 32, 3 × 64, 3 × 128, 3 × 256, then 512
 //	pair   varint(distance << 3 | min(label, 7)), then the label's byte where that is 7
 type postings struct {
 	blocks  [][]byte
 	used    uint32 // bytes of blocks; the first chunk's worth is not used, so that 0 is none
-	lists   []list32
+	lists   []postingList
 	waiting []posting // to be put into the lists
 	touched uint32    // keeps loads that only warm a cache
+	joined  []byte    // scratch
+}
+
+// postingList is an account's list. Positions are offsets into the blocks, one after
+// the other.
+type postingList struct {
+	row   uint32 // of the last pair
+	first uint32 // chunk; 0 where there is none
+	at    uint32 // where the next bytes go
+	end   uint32 // of the room for bytes in the last chunk, and that chunk's level above
+	n     uint8  // bytes in newest
+	// newest holds whole pairs that are not yet in a chunk. A list takes half a cache line.
+	newest [listSize - 17]byte
 }
 
 // posting is a pair that waits.
@@ -25,29 +42,27 @@ type posting struct {
 	label   uint8
 }
 
-// list32 is an account's list. Positions are offsets into the blocks, one after the
-// other.
-type list32 struct {
-	row   uint32 // of the last pair
-	first uint32 // chunk; 0 where the account has no pairs
-	at    uint32 // where the next byte goes
-	end   uint32 // of the room for bytes in the last chunk, and that chunk's level above
-}
-
 const (
+	listSize   = 32
 	blockBits  = 18
 	blockSize  = 1 << blockBits
 	linkSize   = 4
-	firstChunk = 8
-	maxLevel   = 6
+	firstChunk = 32
+	maxLevel   = 10
 	levelShift = 28 // above positions
 	endMask    = 1<<levelShift - 1
 
 	inlineLabels = 7
 )
 
+// chunkSize returns the size of a list's chunk number level, or of the last one where
+// that has grown as far as it does.
+func chunkSize(level uint32) uint32 { return firstChunk << ((level + 2) / 3) }
+
 // maxPostings bounds the memory of postings, in bytes, and with it a segment.
 const maxPostings = 48 << 20
+
+func (p *postings) full() bool { return int(p.used)+listSize*len(p.lists) >= maxPostings }
 
 func (p *postings) clear() {
 	p.used = firstChunk
@@ -73,15 +88,16 @@ func (p *postings) add(account Account, row uint32, label uint8) {
 func (p *postings) drain() {
 	for _, w := range p.waiting {
 		if int(w.account) >= len(p.lists) {
-			p.lists = append(p.lists, make([]list32, int(w.account)+1-len(p.lists))...)
+			p.lists = append(p.lists, make([]postingList, int(w.account)+1-len(p.lists))...)
 		}
 	}
 	for _, w := range p.waiting {
-		p.touched += p.lists[w.account].at
+		p.touched += p.lists[w.account].row
 	}
 	for _, w := range p.waiting {
-		at := p.lists[w.account].at
-		p.touched += uint32(p.blocks[at>>blockBits][at&(blockSize-1)])
+		if l := &p.lists[w.account]; l.n > uint8(len(l.newest))/2 {
+			p.touched += uint32(p.blocks[l.at>>blockBits][l.at&(blockSize-1)])
+		}
 	}
 	for _, w := range p.waiting {
 		p.put(&p.lists[w.account], w.row, w.label)
@@ -90,43 +106,61 @@ func (p *postings) drain() {
 }
 
 // put appends a pair to a list.
-func (p *postings) put(l *list32, row uint32, label uint8) {
+func (p *postings) put(l *postingList, row uint32, label uint8) {
+	v := uint64(row-l.row)<<3 | uint64(min(label, inlineLabels))
+	l.row = row
+	size := (bits.Len64(v|1) + 6) / 7
+	if label >= inlineLabels {
+		size++
+	}
+	if int(l.n)+size > len(l.newest) {
+		p.spill(l)
+	}
+	n := l.n
+	for ; v >= 0x80; v >>= 7 {
+		l.newest[n] = byte(v) | 0x80
+		n++
+	}
+	l.newest[n] = byte(v)
+	n++
+	if label >= inlineLabels {
+		l.newest[n] = label
+		n++
+	}
+	l.n = n
+}
+
+// spill moves a list's newest bytes to its chunks.
+func (p *postings) spill(l *postingList) {
+	from := l.newest[:l.n]
+	l.n = 0
 	if l.first == 0 {
 		l.first = p.chunk(0)
 		l.at = l.first
-		l.end = l.first + firstChunk - linkSize
+		l.end = l.first + chunkSize(0) - linkSize
 	}
-	v := uint64(row-l.row)<<3 | uint64(min(label, inlineLabels))
-	l.row = row
-	if room := l.end&endMask - l.at; room >= binary.MaxVarintLen64 {
-		l.at += uint32(binary.PutUvarint(p.blocks[l.at>>blockBits][l.at&(blockSize-1):], v))
-	} else {
-		for ; v >= 0x80; v >>= 7 {
-			p.putByte(l, byte(v)|0x80)
+	for {
+		n := uint32(copy(p.at(l.at)[:l.end&endMask-l.at], from))
+		l.at += n
+		if from = from[n:]; len(from) == 0 {
+			return
 		}
-		p.putByte(l, byte(v))
-	}
-	if label >= inlineLabels {
-		p.putByte(l, label)
-	}
-}
-
-// putByte appends one byte to a list.
-func (p *postings) putByte(l *list32, b byte) {
-	if l.at == l.end&endMask {
 		level := min(l.end>>levelShift+1, maxLevel)
 		next := p.chunk(level)
-		binary.LittleEndian.PutUint32(p.blocks[l.at>>blockBits][l.at&(blockSize-1):], next)
+		binary.LittleEndian.PutUint32(p.at(l.at), next)
 		l.at = next
-		l.end = (next + firstChunk<<level - linkSize) | level<<levelShift
+		l.end = (next + chunkSize(level) - linkSize) | level<<levelShift
 	}
-	p.blocks[l.at>>blockBits][l.at&(blockSize-1)] = b
-	l.at++
 }
 
-// chunk returns a new chunk of a level.
+// at returns the block from a position on.
+func (p *postings) at(position uint32) []byte {
+	return p.blocks[position>>blockBits][position&(blockSize-1):]
+}
+
+// chunk returns a new chunk of a level. Chunks do not cross blocks.
 func (p *postings) chunk(level uint32) uint32 {
-	size := uint32(firstChunk) << level
+	size := chunkSize(level)
 	if p.used&(blockSize-1)+size > blockSize {
 		p.used = (p.used | (blockSize - 1)) + 1
 	}
@@ -138,8 +172,14 @@ func (p *postings) chunk(level uint32) uint32 {
 	return at
 }
 
-// warm brings the lists of some accounts into the caches: their chunks side by side, as
-// the chunks of one list are found only one after the other.
+// has reports whether an account has pairs.
+func (p *postings) has(account int) bool {
+	l := &p.lists[account]
+	return l.n > 0 || l.first != 0
+}
+
+// warm brings the lists of some accounts, at most 32, into the caches: their chunks
+// side by side, as the chunks of one list are found only one after the other.
 func (p *postings) warm(accounts []ranked) {
 	var at [32]uint32 // a chunk of each; 0 where there are no more
 	for i, r := range accounts {
@@ -152,13 +192,13 @@ func (p *postings) warm(accounts []ranked) {
 			if at[i] == 0 {
 				continue
 			}
-			end := at[i] + firstChunk<<level - linkSize
+			end := at[i] + chunkSize(level) - linkSize
 			if end == p.lists[r.account].end&endMask {
-				p.touched += uint32(p.blocks[at[i]>>blockBits][at[i]&(blockSize-1)])
+				p.touched += uint32(p.at(at[i])[0])
 				at[i] = 0
 				continue
 			}
-			at[i] = binary.LittleEndian.Uint32(p.blocks[end>>blockBits][end&(blockSize-1):])
+			at[i] = binary.LittleEndian.Uint32(p.at(end))
 			more = true
 		}
 	}
@@ -173,35 +213,32 @@ type pair struct {
 // appendPairs appends an account's pairs to dst, in the order they were added.
 func (p *postings) appendPairs(dst []pair, account uint32) []pair {
 	l := &p.lists[account]
-	if l.first == 0 {
-		return dst
-	}
-	at, level := l.first, uint32(0)
-	end := at + firstChunk - linkSize
-	next := func() byte {
-		if at == end {
-			level = min(level+1, maxLevel)
-			at = binary.LittleEndian.Uint32(p.blocks[at>>blockBits][at&(blockSize-1):])
-			end = at + firstChunk<<level - linkSize
-		}
-		b := p.blocks[at>>blockBits][at&(blockSize-1)]
-		at++
-		return b
-	}
-	row := uint32(0)
-	for at != l.at {
-		var v uint64
-		for shift := 0; ; shift += 7 {
-			b := next()
-			v |= uint64(b&0x7f) << shift
-			if b < 0x80 {
+	b := p.joined[:0]
+	if l.first != 0 {
+		at, level := l.first, uint32(0)
+		for {
+			end := at + chunkSize(level) - linkSize
+			if end == l.end&endMask {
 				break
 			}
+			b = append(b, p.at(at)[:end-at]...)
+			at = binary.LittleEndian.Uint32(p.at(end))
+			level = min(level+1, maxLevel)
 		}
+		b = append(b, p.at(at)[:l.at-at]...)
+	}
+	b = append(b, l.newest[:l.n]...)
+	p.joined = b
+
+	row := uint32(0)
+	for len(b) > 0 {
+		v, n := binary.Uvarint(b)
+		b = b[n:]
 		row += uint32(v >> 3)
-		label := uint8(v & 7)
+		label := uint8(v & inlineLabels)
 		if label == inlineLabels {
-			label = next()
+			label = b[0]
+			b = b[1:]
 		}
 		dst = append(dst, pair{row, label})
 	}

@@ -152,7 +152,7 @@ func (s *SubjectIndexWriter) startRow(row int64, kept bool) error {
 // endRow adds the current row to the segment.
 func (s *SubjectIndexWriter) endRow() error {
 	for _, c := range s.current {
-		if s.segment.used >= maxPostings || len(s.labels) == maxLabels || s.row-s.first > 1<<32-1 {
+		if s.segment.full() || len(s.labels) == maxLabels || s.row-s.first > 1<<32-1 {
 			if err := s.flush(); err != nil {
 				return err
 			}

@@ -83,17 +83,17 @@ func (s *SubjectIndexWriter) flush() error {
 // evenly spread, as hashes are, so their first bits find the place of each to within a
 // few.
 func (s *SubjectIndexWriter) rank() {
-	lists, refs := s.segment.lists, s.table.refs
+	refs := s.table.refs
 	used := 0
-	for i := range lists {
-		if lists[i].first != 0 {
+	for i := range s.segment.lists {
+		if s.segment.has(i) {
 			used++
 		}
 	}
 	shift := 64 - max(1, bits.Len(uint(used))-2)
 	ends := make([]uint32, 1<<(64-shift)+1)
-	for i := range lists {
-		if lists[i].first != 0 {
+	for i := range s.segment.lists {
+		if s.segment.has(i) {
 			ends[binary.BigEndian.Uint64(refs[i][:])>>shift+1]++
 		}
 	}
@@ -101,8 +101,8 @@ func (s *SubjectIndexWriter) rank() {
 		ends[i+1] += ends[i]
 	}
 	order := slices.Grow(s.scratch.order[:0], used)[:used]
-	for i := range lists {
-		if lists[i].first != 0 {
+	for i := range s.segment.lists {
+		if s.segment.has(i) {
 			prefix := binary.BigEndian.Uint64(refs[i][:])
 			at := &ends[prefix>>shift] // where it starts, and then where it ends
 			order[*at] = ranked{prefix, uint32(i)}
