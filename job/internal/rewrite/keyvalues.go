@@ -4,23 +4,34 @@ import (
 	"bytes"
 	"encoding/json"
 	"math/big"
+	"slices"
 
 	"assent/job/internal/rewrite/thrift"
 )
 
-// keyValues returns the key-value metadata: the file's own, byte for byte but for what speaks of its rows, then ours.
+// originalCreatedBy is the key under which the name of the application that wrote the input is kept.
+const originalCreatedBy = "original.created_by"
+
+// keyValues returns the key-value metadata: the file's own, byte for byte but for what speaks of its rows, then ours. Where the
+// file was written by this package before, the entries of that time make room for those of now; its original writer stays.
 func (w *Writer) keyValues() (thrift.Field, bool) {
 	var entries []byte
 	n := 0
+	superseded := func(key string) bool {
+		return slices.ContainsFunc(w.opts.KeyValues, func(kv KeyValue) bool { return kv.Key == key })
+	}
 	if own, err := w.f.meta.List(fmKeyValues); err == nil {
 		for i, raw := range own.Elements() {
+			if superseded(w.f.keys[i].Key) {
+				continue
+			}
 			entries = append(entries, w.patch(&w.f.keys[i], raw)...)
 			n++
 		}
 	}
 	add := w.opts.KeyValues
-	if w.f.by != "" && w.opts.CreatedBy != "" {
-		add = append(add[:len(add):len(add)], KeyValue{Key: "original.created_by", Value: &w.f.by})
+	if _, known := w.f.KeyValue(originalCreatedBy); w.f.by != "" && w.opts.CreatedBy != "" && !known {
+		add = append(add[:len(add):len(add)], KeyValue{Key: originalCreatedBy, Value: &w.f.by})
 	}
 	for _, kv := range add {
 		s := thrift.Struct{thrift.BytesField(1, []byte(kv.Key))}

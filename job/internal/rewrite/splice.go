@@ -26,6 +26,7 @@ type splice struct {
 
 	indexes func() ([]*pageIndexes, error) // of the row group's input
 	state
+	jumps  *jumps
 	filter filter
 	fixed  int64 // bytes that the dictionary takes
 	draft  *draft
@@ -90,6 +91,10 @@ func (s *splice) all() error {
 	s.filter = filter{col: s.col, carries: s.f.app.carriesDelta()}
 	s.draft = s.press.blank()
 	s.plainAt = -1
+	var err error
+	if s.jumps, err = s.newJumps(); err != nil {
+		return err
+	}
 	cur, next := inputs.Get().(*input), inputs.Get().(*input)
 	defer recycleInputs(cur, next)
 	for {
@@ -156,6 +161,7 @@ func (s *splice) ahead(in *input) bool { return s.col.MaxRep > 0 && in.h.kind ==
 func (s *splice) read(in *input) error {
 	w := s.walk
 	for {
+		s.jump()
 		seen := w.seen
 		if err := w.next(); err != nil {
 			return err
@@ -168,6 +174,9 @@ func (s *splice) read(in *input) error {
 		case w.h.data() && w.h.values > 0:
 			in.h, in.loaded, in.levels, in.continues = w.h, false, false, false
 			in.mark = mark{at: w.at, page: w.page, seen: seen}
+			if err := s.land(in); err != nil {
+				return err
+			}
 			return s.prepare(in)
 		}
 	}
@@ -369,6 +378,9 @@ func (s *splice) survey(in *input, d *draft, lo int64) error {
 	return nil
 }
 
+// maxMerged bounds the raw bytes of a page that is put together from several, so that it stays below maxPageBytes.
+const maxMerged = 1 << 30
+
 // mixed gathers the kept slots of a page.
 func (s *splice) mixed(in *input, lo, kept int64, carried, open bool) error {
 	// The page, and thrice what the draft will hold: itself, encoded, and compressed.
@@ -385,6 +397,11 @@ func (s *splice) mixed(in *input, lo, kept int64, carried, open bool) error {
 	want := form{v2: in.h.kind == pageDataV2, encoding: in.h.encoding}
 	if s.late(in) {
 		want.encoding = encPlain
+	}
+	if s.draft.slots > 0 && !carried && s.draft.form == want && int64(s.draft.size)+gain > maxMerged {
+		if err := s.flush(); err != nil {
+			return err
+		}
 	}
 	if s.draft.slots > 0 && s.draft.form != want {
 		switch {

@@ -1,0 +1,106 @@
+package rewrite
+
+import (
+	"math/bits"
+	"sort"
+)
+
+// jumps says how a splice may pass over runs of dropped pages without reading them: by the input's offset index, in a column
+// whose slots are rows. It pays where a run is longer than what is read at once.
+type jumps struct {
+	locations []location
+	rows      int64
+	landed    int // the page jumped to, whose rows are to be checked; -1: none
+}
+
+// newJumps returns nil where there is nothing to gain: no run of dropped rows is worth several blocks of input.
+func (s *splice) newJumps() (*jumps, error) {
+	c := s.chunk
+	if s.col.MaxRep > 0 || s.filter.carries || s.sel.rows == 0 {
+		return nil, nil
+	}
+	gap := s.sel.longestGap()
+	if float64(c.end-c.start)*float64(gap)/float64(s.sel.rows) < float64(4*s.walk.src.block) {
+		return nil, nil
+	}
+	all, err := s.indexes()
+	if err != nil || all[c.column] == nil {
+		return nil, err
+	}
+	j := &jumps{locations: all[c.column].locations, rows: s.sel.rows, landed: -1}
+	for i := range j.locations {
+		if l := &j.locations[i]; i > 0 && l.firstRow <= j.locations[i-1].firstRow || l.firstRow >= j.rows || l.offset < c.start ||
+			l.offset >= c.end {
+			return nil, nil
+		}
+	}
+	return j, nil
+}
+
+// jump passes over dropped pages if that saves reading. The walk stands before a page that begins with row s.rows.
+func (s *splice) jump() {
+	j := s.jumps
+	if j == nil || s.walk.rest > 0 {
+		return
+	}
+	at := sort.Search(len(j.locations), func(i int) bool { return j.locations[i].firstRow >= s.rows })
+	if at == len(j.locations) || j.locations[at].firstRow != s.rows || j.locations[at].offset != s.walk.src.offset() {
+		return
+	}
+	next := s.sel.nextKept(s.rows)
+	to := sort.Search(len(j.locations), func(i int) bool { return j.locations[i].firstRow > next }) - 1
+	if to <= at || j.locations[to].offset-j.locations[at].offset < 2*s.walk.src.block {
+		return
+	}
+	s.walk.resumeAt(j.locations[to].offset, s.walk.page+1+to-at, j.locations[to].firstRow)
+	s.rows = j.locations[to].firstRow
+	s.pages.Dropped += int64(to - at)
+	j.landed = to
+}
+
+// land checks that the page jumped to has the rows that the offset index gives it.
+func (s *splice) land(in *input) error {
+	j := s.jumps
+	if j == nil || j.landed < 0 {
+		return nil
+	}
+	end := j.rows
+	if j.landed+1 < len(j.locations) {
+		end = j.locations[j.landed+1].firstRow
+	}
+	if int64(in.h.values) != end-j.locations[j.landed].firstRow {
+		return corruptf("%d rows in a page to which the offset index gives %d", in.h.values, end-j.locations[j.landed].firstRow)
+	}
+	j.landed = -1
+	return nil
+}
+
+// nextKept returns the first kept row at or after row i, the last row where there is none.
+func (s *Selection) nextKept(i int64) int64 {
+	if i >= s.rows {
+		return s.rows - 1
+	}
+	at := i >> 6
+	w := s.words[at] >> (uint(i) & 63) << (uint(i) & 63)
+	for w == 0 {
+		if at++; at == int64(len(s.words)) {
+			return s.rows - 1
+		}
+		w = s.words[at]
+	}
+	return at<<6 + int64(bits.TrailingZeros64(w))
+}
+
+// longestGap returns the length of the longest run of dropped rows, give or take 126.
+func (s *Selection) longestGap() int64 {
+	longest, run := int64(0), int64(0)
+	for _, w := range s.words {
+		if w != 0 {
+			run = 0
+			continue
+		}
+		run += 64
+		longest = max(longest, run)
+	}
+	return longest
+}
