@@ -120,11 +120,11 @@ func (a *fileAudit) probes() (*probeSet, error) {
 			}
 		}
 		if n := len(dropped); n > 0 {
-			places = append(places, place{g, pick(dropped, probeRows), first})
+			places = append(places, place{g, spread(dropped, probeRows), first})
 		}
 		first += group.NumRows
 	}
-	for _, at := range pick(places, probeGroups) {
+	for _, at := range spread(places, probeGroups) {
 		for column := range a.in.leaves {
 			if !a.in.leaves[column].bytesLike() {
 				continue
@@ -140,8 +140,8 @@ func (a *fileAudit) probes() (*probeSet, error) {
 	return p, err
 }
 
-// pick returns up to n elements, spread evenly, the first and the last among them.
-func pick[T any](all []T, n int) []T {
+// spread returns up to n elements, spread evenly, the first and the last among them.
+func spread[T any](all []T, n int) []T {
 	if len(all) <= n {
 		return all
 	}
