@@ -348,6 +348,9 @@ func (c *configReader) checkDataset(n *node, d *DatasetConfig, author string) {
 	seen := map[string]bool{}
 	columns := map[string]bool{}
 	for i, r := range d.Roles() {
+		if r.Name == "" || strings.Contains(r.Name, ",") {
+			c.fail(at("parties"), "a role's name is not empty and has no comma")
+		}
 		if seen[r.Name] {
 			c.fail(at("subjects"), "the role %q stands under parties as well", r.Name)
 		}

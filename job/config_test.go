@@ -53,6 +53,7 @@ func TestConfigErrors(t *testing.T) {
 		{"datasets.messages.parties={a: x, b: x}", "two party roles share the column"},
 		{"datasets.messages.parties={a: x}", "at least 2 party roles"},
 		{"datasets.messages.subjects={client: x}", "stands under parties as well"},
+		{`datasets.messages.subjects={"a,b": x}`, "has no comma"},
 		{"datasets.messages.author=nobody", `"nobody" is no role`},
 		{"datasets.messages.moments={}", "at least one moment"},
 		{"datasets.messages.timezone=CET", "only UTC"},
