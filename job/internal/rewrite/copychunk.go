@@ -38,6 +38,7 @@ func copyChunk(w *walk, t *task, rows int64, pages *Pages) (*copied, error) {
 		return nil, corruptf("%d rows where the row group has %d", c.rows, rows)
 	}
 	pages.Copied += int64(len(c.pages))
+	c.page = dataPage{}
 	return c, nil
 }
 

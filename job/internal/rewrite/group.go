@@ -22,10 +22,10 @@ type groupJob struct {
 	indexes func() ([]*pageIndexes, error) // read when first asked for
 }
 
-// A chunkDone is what became of a chunk: one of copied and splice is set.
+// A chunkDone is what became of a chunk: one of copied and out is set.
 type chunkDone struct {
 	copied *copied
-	splice *splice
+	out    *chunkOut
 	size   int64
 	pages  Pages
 }
@@ -118,12 +118,12 @@ func (j *groupJob) chunk(t *task, i int) error {
 		}
 	} else {
 		s := &splice{f: w.f, col: col, chunk: c, sel: j.sel, walk: walk, task: t, out: &chunkOut{col: col, w: t}}
-		done.splice = s
 		if s.out.bloom, err = w.f.newBloom(c); err == nil {
 			s.indexes = j.indexes
 			err = s.run()
 		}
-		done.size, done.pages = s.out.size, s.pages
+		done.out, done.size, done.pages = s.out, s.out.size, s.pages
+		done.out.w = nil // what is left is small and stays to the end of the row group
 	}
 	return w.f.located(err, j.number, c.column, walk.page)
 }
@@ -135,8 +135,7 @@ func (j *groupJob) collect(in thrift.Struct, start int64) (groupOut, error) {
 	for i := range j.chunks {
 		c, done := &j.chunks[i], &j.out[i]
 		j.w.result.Pages.add(done.pages)
-		if done.splice != nil {
-			out := done.splice.out
+		if out := done.out; out != nil {
 			g.rawSize += out.rawSize
 			g.chunks = append(g.chunks, chunkRef{meta: out.metadata(c, start), columnIndex: out.columnIndex(),
 				offsetIndex: out.offsetIndex(start)})
@@ -169,11 +168,11 @@ func (j *groupJob) blooms(g *groupOut) error {
 	w := j.w
 	for i := range j.chunks {
 		var b []byte
-		if s := j.out[i].splice; s != nil {
-			if s.out.bloom == nil {
+		if out := j.out[i].out; out != nil {
+			if out.bloom == nil {
 				continue
 			}
-			b = s.out.bloom.append(nil)
+			b = out.bloom.append(nil)
 		} else {
 			r, _, err := w.f.bloomRange(&j.chunks[i])
 			if err != nil {
