@@ -55,8 +55,8 @@ func (id ID) Supported() bool {
 }
 
 // A Codec compresses and decompresses with any of the codecs. It holds their
-// encoders and decoders, made when first needed and reused from then on (a zstd
-// encoder is some MB), so each worker keeps one. The zero value is ready. A Codec
+// encoders and decoders, made when first needed and reused from then on (some
+// MB in all), so each worker keeps one. The zero value is ready. A Codec
 // must not be used by two goroutines at a time; it owns no goroutine and needs no
 // closing, so it may live in a sync.Pool.
 type Codec struct {

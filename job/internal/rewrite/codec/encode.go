@@ -5,17 +5,18 @@ import (
 	"io"
 	"slices"
 
+	"assent/job/internal/rewrite/codec/zstdenc"
+
 	"github.com/andybalholm/brotli"
 	"github.com/andybalholm/brotli/matchfinder"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/s2"
-	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
 )
 
 // encoders are made when first needed.
 type encoders struct {
-	zstd   *zstd.Encoder
+	zstd   *zstdenc.Encoder
 	gzip   *gzip.Writer
 	brotli *matchfinder.Writer
 	lz4    *lz4.Compressor
@@ -71,13 +72,9 @@ func (c *Codec) encode(dst []byte, id ID, src []byte) ([]byte, error) {
 		return dst, nil
 	case Zstd:
 		if c.encoders.zstd == nil {
-			e, err := newZstd()
-			if err != nil {
-				return nil, err
-			}
-			c.encoders.zstd = e
+			c.encoders.zstd = new(zstdenc.Encoder)
 		}
-		return c.encoders.zstd.EncodeAll(src, dst), nil
+		return c.encoders.zstd.Append(dst, src), nil
 	case LZ4Raw:
 		return c.encodeBlock(dst, src)
 	}
@@ -109,15 +106,4 @@ func (c *Codec) encodeBlock(dst, src []byte) ([]byte, error) {
 	dst = slices.Grow(dst, bound)
 	n, err := c.encoders.lz4.CompressBlock(src, dst[len(dst):len(dst)+bound])
 	return dst[:len(dst)+n], err
-}
-
-func newZstd() (*zstd.Encoder, error) {
-	return zstd.NewWriter(nil,
-		zstd.WithEncoderConcurrency(1),
-		zstd.WithEncoderCRC(false), // the page header has one
-		zstd.WithSingleSegment(true),
-		zstd.WithZeroFrames(true),
-		zstd.WithWindowSize(1<<20),
-		zstd.WithEncoderLevel(zstd.SpeedDefault),
-	)
 }
