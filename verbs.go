@@ -120,6 +120,24 @@ func (c *sampleCmd) Run(ctx context.Context, env *job.Env) error {
 	return c.answer(r, r.WriteText)
 }
 
+type accessCmd struct {
+	config
+	Dir             string `name:"run" required:"" placeholder:"URI" help:"The run's directory, <output>/run=<id>."`
+	Subject         string `required:"" placeholder:"ID" help:"The account's id, as in the data."`
+	To              string `required:"" placeholder:"DIR" help:"A new or empty directory of this machine."`
+	Format          string `enum:"parquet,csv,jsonl" default:"parquet" help:"Of the tables: parquet, csv or jsonl."`
+	IncludeReceived bool   `help:"Give the content of records that others authored, too."`
+}
+
+func (c *accessCmd) Run(ctx context.Context, env *job.Env) error {
+	r, err := env.Access(ctx, job.AccessOptions{Config: c.Config, Set: c.Set, Run: c.Dir, Subject: c.Subject, Dir: c.To,
+		Format: c.Format, IncludeReceived: c.IncludeReceived})
+	if err != nil {
+		return err
+	}
+	return c.answer(r, r.WriteText)
+}
+
 type eraseCmd struct {
 	config
 	Apply bool `help:"Remove the runs and leave a receipt."`

@@ -1,0 +1,439 @@
+package job
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"assent/filter"
+	"assent/job/access"
+	"assent/job/internal/objstore"
+	"assent/job/internal/rewrite"
+	"assent/manifests"
+	"assent/schema"
+)
+
+// The verb access: the copy of what a run holds about one account.
+//
+//	subject index → rows that name the account, kept or not, of each input file
+//	  kept     → their place in the output is their row less the excluded rows before
+//	             it (exclusion manifest) → those rows of the published data file
+//	  excluded → their entry in the exclusion manifest; the input may be gone
+//	consent inputs → the account's own timeline
+//
+// Package access writes the copy and says what an account may know.
+
+// AccessOptions configure the verb access.
+type AccessOptions struct {
+	Config          string
+	Set             []string
+	Run             string // URI of a published run
+	Subject         string // the account's id, as in the data
+	Dir             string // local; new or empty
+	Format          string // parquet (also ""), csv or jsonl
+	IncludeReceived bool   // give the content of records that others authored, too
+}
+
+// Validate complains of what is missing.
+func (o *AccessOptions) Validate() error {
+	if o.Config == "" || o.Run == "" || o.Subject == "" || o.Dir == "" {
+		return usageError("", "access needs -c, --run, --subject and --to")
+	}
+	if loc, err := objstore.Parse(o.Dir); err != nil || !loc.IsLocal() {
+		return usageError("write it to a directory of this machine, and hand it on from there", "--to must be a local directory")
+	}
+	if _, err := access.ParseFormat(o.Format); err != nil {
+		return usageError("", "--%w", err)
+	}
+	return nil
+}
+
+// AccessResult is the answer of access.
+type AccessResult struct {
+	Dir      string                          `json:"dir"`
+	RunID    string                          `json:"run_id"`
+	Found    bool                            `json:"found"` // a record names the account
+	Datasets map[string]access.DatasetCounts `json:"datasets"`
+	Files    int                             `json:"files"`
+}
+
+// Access writes the copy for one account. An account that nothing is known of gets a
+// copy that says so. After an error there is nothing at o.Dir.
+func (e *Env) Access(ctx context.Context, o AccessOptions) (*AccessResult, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	cfg, err := LoadConfig(o.Config, o.Set)
+	if err != nil {
+		return nil, err
+	}
+	key, err := loadKey(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := placeError(access.CheckPlace(o.Dir)); err != nil {
+		return nil, err
+	}
+	a := &accessing{Env: e, o: o, cfg: cfg, subject: []byte(o.Subject), ref: key.NewReferrer().Ref([]byte(o.Subject))}
+	a.format, _ = access.ParseFormat(o.Format)
+	if err := a.openRun(ctx, key); err != nil {
+		return nil, err
+	}
+	if err := a.gather(ctx); err != nil {
+		return nil, cause(ctx, a.located(err))
+	}
+	dir, err := access.NewDir(o.Dir)
+	if err != nil {
+		return nil, placeError(err)
+	}
+	result, err := a.write(ctx, dir)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		err = dir.Commit()
+	}
+	if err != nil {
+		return nil, errors.Join(cause(ctx, a.located(err)), dir.Abort())
+	}
+	return result, nil
+}
+
+func placeError(err error) error {
+	if errors.Is(err, access.ErrNotEmpty) {
+		return usageError("name a directory that is new or empty", "--to: %w", err)
+	}
+	if err != nil {
+		return fmt.Errorf("--to: %w", err)
+	}
+	return nil
+}
+
+// accessing is one copy under way.
+type accessing struct {
+	*Env
+	o       AccessOptions
+	cfg     *Config
+	format  access.Format
+	subject []byte
+	ref     manifests.Ref
+
+	store    objstore.Store // the output
+	dir      string         // the run's directory there
+	run      *manifests.Run
+	digest   string // of its manifest
+	datasets []*accessDataset
+	choices  access.Choices
+}
+
+// accessDataset is a data set of the run.
+type accessDataset struct {
+	DatasetConfig               // roles are those of the run
+	allRoles      []schema.Role // of the configuration; the run left out those that its first file lacks
+	tellTime      bool          // of records that are not used; see accessFile.notUsed
+	files         []*accessFile // those with rows that name the account
+}
+
+// accessFile is an input file of the run that names the account.
+type accessFile struct {
+	*manifests.File
+	rows []manifests.SubjectRow
+}
+
+// openRun finds the run and holds the configuration against it.
+func (a *accessing) openRun(ctx context.Context, key *manifests.Key) error {
+	parent, dir, err := splitRun(a.o.Run)
+	if err != nil {
+		return err
+	}
+	a.dir = dir
+	if a.store, err = a.Opener.OpenLocation(ctx, parent); err != nil {
+		return err
+	}
+	out := &publication{store: a.store, program: a.cfg.Program.Name, log: a.Log}
+	if a.run, a.digest, err = out.published(ctx, dir); err != nil {
+		return a.located(err)
+	}
+	if a.run == nil {
+		return usageError("`assent runs -c "+a.cfg.File+"` lists the published runs", "--run: no published run at %s", a.store.URI(dir))
+	}
+	if a.run.Program.Name != a.cfg.Program.Name {
+		return usageError("", "%s belongs to the programme %q, not to %q", a.store.URI(dir), a.run.Program.Name, a.cfg.Program.Name)
+	}
+	if !madeUnder(a.run, key) {
+		return usageError("its key is the one that subject_key_file or ASSENT_SUBJECT_KEY named when it was made; try --set subject_key_file=FILE",
+			"%s: the account cannot be looked up: the run was made under another key than the configured one", a.store.URI(dir))
+	}
+	return a.matchConfig()
+}
+
+// splitRun splits the URI of a run into the output and the run's directory there.
+func splitRun(uri string) (objstore.Location, string, error) {
+	loc, err := objstore.Parse(uri)
+	if err != nil {
+		return loc, "", usageError("", "--run: %w", err)
+	}
+	split := func(p string) (string, string) { return path.Dir("/" + p)[1:], path.Base(p) }
+	if loc.IsLocal() {
+		split = func(p string) (string, string) { return filepath.Dir(p), filepath.Base(p) }
+	}
+	var dir string
+	if loc.Path, dir = split(loc.Path); !strings.HasPrefix(dir, runPrefix) {
+		return loc, "", usageError("`assent runs -c job.yaml` lists them", "--run %s is no run's directory, <output>/run=<id>", uri)
+	}
+	return loc, dir, nil
+}
+
+// matchConfig finds the configuration of each of the run's data sets, in its order.
+func (a *accessing) matchConfig() error {
+	same := a.cfg.policyDigest() == a.run.PolicyDigest
+	if !same {
+		a.Log.Warn("the configuration has changed since the run; the copy follows the configuration as it is now", "run", a.run.RunID)
+	}
+	for _, c := range a.cfg.Datasets {
+		d, ok := a.run.Datasets[c.Name]
+		if !ok {
+			continue
+		}
+		if d.Category != c.Category.String() {
+			return c.errorf(a.cfg, "category", "it was %s in the run", d.Category)
+		}
+		a.datasets = append(a.datasets, &accessDataset{DatasetConfig: c, allRoles: c.Roles(), tellTime: same && len(c.Moments) == 1})
+	}
+	for name := range a.run.Datasets {
+		if _, err := a.cfg.dataset(name); err != nil {
+			return usageError("take the configuration that the run was made with", "%s: the run has a data set %q, which is not configured", a.cfg.File, name)
+		}
+	}
+	return nil
+}
+
+// gather looks the account up: in the run's subject indexes and in the consent inputs.
+func (a *accessing) gather(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(indexReaders)
+	g.Go(func() error { return a.loadChoices(ctx) })
+	for _, d := range a.datasets {
+		files := a.run.Datasets[d.Name].Files
+		found := make([]*accessFile, len(files))
+		var roles []string
+		for i := range files {
+			g.Go(func() error {
+				f, of, err := a.lookup(ctx, d.Name, &files[i])
+				if err == nil && i == 0 {
+					roles = of
+				}
+				found[i] = f
+				return err
+			})
+		}
+		defer func() {
+			d.files = slices.DeleteFunc(found, func(f *accessFile) bool { return f == nil || len(f.rows) == 0 })
+			d.keepRoles(roles)
+		}()
+	}
+	return g.Wait()
+}
+
+// keepRoles leaves the roles that the run had.
+func (d *accessDataset) keepRoles(names []string) {
+	other := func(r schema.Role) bool { return !slices.Contains(names, r.Name) }
+	d.Parties = slices.DeleteFunc(slices.Clone(d.Parties), other)
+	d.Subjects = slices.DeleteFunc(slices.Clone(d.Subjects), other)
+}
+
+// lookup finds the rows of one input file that name the account.
+func (a *accessing) lookup(ctx context.Context, dataset string, f *manifests.File) (*accessFile, []string, error) {
+	r, err := a.sealed(ctx, f.Subjects, f.SubjectsBytes, f.SubjectsSHA256)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer r.Close()
+	index, err := manifests.OpenSubjectIndex(r, f.SubjectsBytes)
+	if err != nil {
+		return nil, nil, a.of(f.Subjects, err)
+	}
+	rows, err := index.Lookup(a.ref)
+	if err != nil {
+		return nil, nil, a.of(f.Subjects, err)
+	}
+	meta := index.Meta()
+	if meta.RunID != a.run.RunID || meta.Dataset != dataset || meta.Source != f.Source {
+		return nil, nil, a.of(f.Subjects, fmt.Errorf("%w: it speaks of another file", manifests.ErrManifest))
+	}
+	return &accessFile{f, rows}, meta.Roles, nil
+}
+
+// write writes all of the copy.
+func (a *accessing) write(ctx context.Context, dir *access.Dir) (*AccessResult, error) {
+	page := &access.Page{
+		Program: a.run.Program.Name, Starts: a.run.Program.StartsAt, AsOf: a.run.ConsentAsOf,
+		OptedInAtFirst: a.run.Program.Default == schema.OptedIn.String(),
+		Format:         a.format, IncludeReceived: a.o.IncludeReceived,
+		Choices: a.choices, NotUsedBy: map[access.Reason]int64{},
+	}
+	counts, err := a.writeRecords(ctx, dir, page)
+	if err != nil {
+		return nil, err
+	}
+	if err := putJSON(dir, "consent.json", &a.choices); err != nil {
+		return nil, err
+	}
+	html, err := page.HTML()
+	if err != nil {
+		return nil, err
+	}
+	if err := dir.Put("index.html", html); err != nil {
+		return nil, err
+	}
+	err = putJSON(dir, "receipt.json", &access.Receipt{
+		Program: a.run.Program.Name, RunID: a.run.RunID, ManifestSHA256: a.digest, AsOf: a.run.ConsentAsOf,
+		Subject: a.ref.String(), MadeAt: a.Now().UTC().Truncate(time.Second), Tool: "assent " + a.Version,
+		Format: a.format, IncludeReceived: a.o.IncludeReceived, Datasets: counts, Files: dir.Files(),
+	})
+	return &AccessResult{Dir: a.o.Dir, RunID: a.run.RunID, Found: page.Found(), Datasets: counts, Files: len(dir.Files())}, err
+}
+
+func putJSON(dir *access.Dir, name string, v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return dir.Put(name, append(data, '\n'))
+}
+
+// loadChoices reads what the account itself decided, up to the run's horizon.
+func (a *accessing) loadChoices(ctx context.Context) error {
+	sink := &subjectSink{id: a.subject, world: filter.NewWorld()}
+	loader := historyLoader{cfg: a.cfg, sink: sink, newest: schema.Unknown, newestRequest: schema.Unknown}
+	p := &planner{cfg: a.cfg, opener: a.Opener, log: a.Log, limit: 1, quick: true}
+	read := func(role, uri string, check func(*rewrite.File) error, load func(context.Context, *plannedFile) error) error {
+		in, err := p.resolve(ctx, role, uri)
+		if err != nil {
+			return err
+		}
+		for _, f := range in.files {
+			if err := p.look(ctx, &in, f, check); err != nil {
+				return err
+			}
+			if err := load(ctx, f); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	err := read("consent", a.cfg.Consent.Path, func(f *rewrite.File) error { _, err := bindConsent(f, &a.cfg.Consent); return err }, loader.consent)
+	if err == nil && a.cfg.Deletions != nil {
+		err = read("deletions", a.cfg.Deletions.Path, func(f *rewrite.File) error { _, err := bindDeletions(f, a.cfg.Deletions); return err }, loader.deletions)
+	}
+	if err != nil {
+		return err
+	}
+	a.choices, err = sink.choices(a.run)
+	return err
+}
+
+// subjectSink gathers the facts about one account.
+type subjectSink struct {
+	sink
+	id    []byte
+	world *filter.World
+}
+
+func (s *subjectSink) ids(rewrite.Bytes) error { return nil }
+
+func (s *subjectSink) event(_ int, id []byte, e filter.Event) error {
+	if bytes.Equal(id, s.id) {
+		s.world.Events[schema.AccountID(id)] = append(s.world.Events[schema.AccountID(id)], e)
+	}
+	return nil
+}
+
+func (s *subjectSink) deletion(id []byte, d filter.Deletion) error {
+	if bytes.Equal(id, s.id) {
+		s.world.Deletions[schema.AccountID(id)] = append(s.world.Deletions[schema.AccountID(id)], d)
+	}
+	return nil
+}
+
+func (s *subjectSink) choices(run *manifests.Run) (access.Choices, error) {
+	initial, err := schema.ParseState(run.Program.Default)
+	if err != nil {
+		return access.Choices{}, err
+	}
+	s.world.Policy = filter.Policy{Start: schema.FromTime(run.Program.StartsAt), Horizon: schema.FromTime(run.ConsentAsOf), Default: initial}
+	id := schema.AccountID(s.id)
+	c := access.Choices{Program: run.Program.Name, AsOf: run.ConsentAsOf, DeletionRequests: []*time.Time{}}
+	for _, category := range schema.Categories() {
+		choice := access.Choice{Category: category.String(), Timeline: []access.Stretch{}}
+		for _, stretch := range s.world.Timeline(id, category) {
+			out := access.Stretch{Until: stretch.Until.Time(), State: stretch.State.String()}
+			if stretch.From != schema.Earliest {
+				from := stretch.From.Time()
+				out.From = &from
+			}
+			choice.Timeline = append(choice.Timeline, out)
+		}
+		c.Categories = append(c.Categories, choice)
+	}
+	for _, d := range s.world.Deletions[id] {
+		var at *time.Time
+		if d.RequestedAt != schema.Unknown {
+			t := d.RequestedAt.Time()
+			at = &t
+		}
+		c.DeletionRequests = append(c.DeletionRequests, at)
+	}
+	return c, nil
+}
+
+// uri is that of an object of the run.
+func (a *accessing) uri(name string) string { return a.store.URI(path.Join(a.dir, name)) }
+
+// of names the object of the run that an error is about.
+func (a *accessing) of(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", a.uri(name), err)
+}
+
+// located makes errors that say that the run is not as it was published refusals.
+func (a *accessing) located(err error) error {
+	var e *Error
+	if errors.As(err, &e) || !damaged(err) && !errors.Is(err, rewrite.ErrCorrupt) && !errors.Is(err, rewrite.ErrUnsupported) {
+		return err
+	}
+	return refused("the run is not as it was published: see `assent verify`, and publish again", "%w", err)
+}
+
+// WriteText writes the answer as a table.
+func (r *AccessResult) WriteText(w io.Writer) error {
+	t := newTable(w)
+	t.row("data set", "used", "content", "not used")
+	for _, name := range slices.Sorted(maps.Keys(r.Datasets)) {
+		d := r.Datasets[name]
+		t.row(name, thousands(d.Used), thousands(d.Content), thousands(d.NotUsed))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if !r.Found {
+		fmt.Fprintf(w, "\nno record names the account (ids are compared byte for byte)\n")
+	}
+	_, err := fmt.Fprintf(w, "\nthe copy is in %s: open %s\n", r.Dir, filepath.Join(r.Dir, "index.html"))
+	return err
+}
+
+var errSeal = fmt.Errorf("%w: its bytes are not those that the run manifest names", manifests.ErrManifest)

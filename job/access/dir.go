@@ -1,0 +1,168 @@
+package access
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+)
+
+// ErrNotEmpty is wrapped where the place for a copy already holds something.
+var ErrNotEmpty = errors.New("not empty")
+
+// Dir is a copy on its way. It is made under a hidden name beside its place and moved
+// there as a whole, so that there is never half of one. Only the owner can read it.
+type Dir struct {
+	place, tmp string
+	open       []*os.File // and some that are closed
+	files      []FileInfo
+}
+
+// FileInfo describes a file of a copy.
+type FileInfo struct {
+	Path   string `json:"path"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+	Rows   *int64 `json:"rows,omitempty"` // of a table
+}
+
+// CheckPlace returns an error unless there is nothing at a place, or an empty directory.
+func CheckPlace(place string) error {
+	entries, err := os.ReadDir(place)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil && len(entries) > 0 {
+		err = fmt.Errorf("%s: %w", place, ErrNotEmpty)
+	}
+	return err
+}
+
+// NewDir begins a copy that is to be at a place that CheckPlace allows. The caller ends
+// it with Commit or Abort.
+func NewDir(place string) (*Dir, error) {
+	if err := CheckPlace(place); err != nil {
+		return nil, err
+	}
+	if real, err := filepath.EvalSymlinks(place); err == nil {
+		place = real
+	}
+	place, err := filepath.Abs(place)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(place), 0o755); err != nil {
+		return nil, err
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(place), "."+filepath.Base(place)+".assent-*") // 0700
+	return &Dir{place: place, tmp: tmp}, err
+}
+
+// File is a file of a copy that is being written.
+type File struct {
+	dir   *Dir
+	name  string
+	file  *os.File
+	out   *bufio.Writer
+	hash  hash.Hash
+	bytes int64
+}
+
+// Create begins a file; name is slash-separated.
+func (d *Dir) Create(name string) (*File, error) {
+	path := filepath.Join(d.tmp, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	d.open = append(d.open, file)
+	return &File{dir: d, name: name, file: file, out: bufio.NewWriterSize(file, 64<<10), hash: sha256.New()}, nil
+}
+
+func (f *File) Write(p []byte) (int, error) {
+	n, err := f.out.Write(p)
+	f.hash.Write(p[:n])
+	f.bytes += int64(n)
+	return n, err
+}
+
+// Close ends the file. rows is nil where it is no table.
+func (f *File) Close(rows *int64) error {
+	err := f.out.Flush()
+	if err == nil {
+		err = f.file.Sync()
+	}
+	if err = errors.Join(err, f.file.Close()); err != nil {
+		return err
+	}
+	f.dir.files = append(f.dir.files, FileInfo{f.name, f.bytes, hex.EncodeToString(f.hash.Sum(nil)), rows})
+	return nil
+}
+
+// Put writes a whole file.
+func (d *Dir) Put(name string, data []byte) error {
+	f, err := d.Create(name)
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	return f.Close(nil)
+}
+
+// Files returns the files closed so far, in that order.
+func (d *Dir) Files() []FileInfo { return d.files }
+
+// Commit moves the copy to its place.
+func (d *Dir) Commit() error {
+	err := filepath.WalkDir(d.tmp, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.IsDir() {
+			err = syncDir(path)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	// Only an empty directory goes away by this.
+	if err := os.Remove(d.place); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Rename(d.tmp, d.place); err != nil {
+		return err
+	}
+	d.tmp = ""
+	return syncDir(filepath.Dir(d.place))
+}
+
+func syncDir(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil // directories cannot be synced there
+	}
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// Abort removes what was written. After Commit it does nothing, so it can be deferred.
+func (d *Dir) Abort() error {
+	if d.tmp == "" {
+		return nil
+	}
+	for _, f := range d.open {
+		f.Close()
+	}
+	return os.RemoveAll(d.tmp)
+}

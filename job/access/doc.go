@@ -1,0 +1,138 @@
+// Package access writes the copy of what was collected about one account for
+// training, as the account gets it: a directory of tables, a page for people and a
+// receipt.
+//
+//   - you: the account that asked. All others are a label: "client 2", "freelancer 1",
+//     "other 3".
+//   - used, not used: on which side of the run a record is that names you.
+//   - content: a record as a whole. It is given for records that you authored; of
+//     others, where you are the other party, only that, when and in which data set.
+//
+// The package knows no storage and no decision: package job finds the records.
+// What must hold here is rule 6 of the programme (see Reason): the copy says nothing
+// about the other side's switch, deletion or status.
+package access
+
+import (
+	"time"
+
+	"assent/schema"
+)
+
+// Reason is why a record is not used, as far as the account may know it.
+type Reason string
+
+// BothSides stands for everything that is not the account's own doing nor the
+// record's own nature.
+const BothSides Reason = "no_consent_of_both_sides"
+
+// ReasonOf returns the reason to give. all are the reasons of the decision; own are
+// those of which the account itself is a cause.
+//
+// Times and clauses are facts of the record, and what the account did is its own to
+// know. If any of those is enough to exclude the record, the other side is not
+// mentioned, whatever it did: else "both were out" and "you were out" would read
+// differently, and tell. Only if none is, it is the consent of both sides.
+func ReasonOf(all, own schema.Reasons) Reason {
+	const aboutRecord = 1<<schema.MomentUnknown | 1<<schema.BeforeProgram | 1<<schema.AfterHorizon | 1<<schema.ContractRestricted
+	if seen := all&aboutRecord | own&^aboutRecord; !seen.Kept() {
+		return Reason(seen.Primary().String())
+	}
+	return BothSides
+}
+
+// Because says a reason in a sentence to the account.
+func (r Reason) Because() string {
+	if r == BothSides {
+		return "The consent of both sides was not in place."
+	}
+	reason, err := schema.ParseReason(string(r))
+	if err != nil {
+		return ""
+	}
+	switch reason {
+	case schema.DeletionRequested:
+		return "You asked for your data to be deleted."
+	case schema.PartyUnknown:
+		return "Your account was not in the register of accounts."
+	case schema.MomentUnknown:
+		return "The time of the record is not known."
+	case schema.BeforeProgram:
+		return "It is from before the programme began, in whole or in part."
+	case schema.AfterHorizon:
+		return "It is newer than the records that were looked at."
+	case schema.ContractRestricted:
+		return "The contract rules out the use for AI training."
+	default:
+		return "You had opted out of this category at the time."
+	}
+}
+
+// Reasons lists all reasons, in the order in which they take precedence.
+func Reasons() []Reason {
+	var all []Reason
+	for _, r := range schema.AllReasons() {
+		all = append(all, Reason(r.String()))
+	}
+	return append(all, BothSides)
+}
+
+// Used is a record that is used.
+type Used struct {
+	Record  string
+	Dataset string
+	Time    schema.Instant // Unknown where null
+	Content bool           // its content is in the copy
+}
+
+// NotUsed is a record that is not used.
+type NotUsed struct {
+	Record  string
+	Dataset string
+	Time    schema.Instant // Unknown where it is not known or not to be told
+	Reason  Reason
+}
+
+// Stretch is a span over which a switch of the account stood still.
+type Stretch struct {
+	From  *time.Time `json:"from"` // null: from the start
+	Until time.Time  `json:"until"`
+	State string     `json:"state"`
+}
+
+// Choice is the account's consent for a category over time.
+type Choice struct {
+	Category string    `json:"category"`
+	Timeline []Stretch `json:"timeline"`
+}
+
+// Choices is the content of consent.json.
+type Choices struct {
+	Program          string       `json:"program"`
+	AsOf             time.Time    `json:"consent_as_of"`
+	Categories       []Choice     `json:"categories"`
+	DeletionRequests []*time.Time `json:"deletion_requests"` // null where the request has no time
+}
+
+// Receipt is the content of receipt.json. Of all files it is the only one that
+// depends on the clock or names the run.
+type Receipt struct {
+	Program         string                   `json:"program"`
+	RunID           string                   `json:"run_id"`
+	ManifestSHA256  string                   `json:"manifest_sha256"`
+	AsOf            time.Time                `json:"consent_as_of"`
+	Subject         string                   `json:"subject_ref"` // keyed hash of the account's id, as in manifests
+	MadeAt          time.Time                `json:"made_at"`
+	Tool            string                   `json:"tool"`
+	Format          Format                   `json:"format"`
+	IncludeReceived bool                     `json:"include_received"`
+	Datasets        map[string]DatasetCounts `json:"datasets"`
+	Files           []FileInfo               `json:"files"` // all but the receipt itself
+}
+
+// DatasetCounts are the records of a data set that name the account.
+type DatasetCounts struct {
+	Used    int64 `json:"used"`
+	Content int64 `json:"content"` // of the used ones, those whose content is in the copy
+	NotUsed int64 `json:"not_used"`
+}

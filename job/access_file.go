@@ -1,0 +1,246 @@
+package job
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+
+	"assent/job/access"
+	"assent/job/access/pick"
+	"assent/job/internal/objstore"
+	"assent/job/internal/rewrite"
+	"assent/manifests"
+	"assent/schema"
+)
+
+// sealedReader is an object of the run whose digest has been checked.
+type sealedReader struct {
+	io.ReaderAt
+	io.Closer
+}
+
+// sealed opens an object of the run and checks that all its bytes are the published
+// ones: what lies between the checksums of pages, an index that is off, could hide
+// records. Manifests are some bytes a record.
+func (a *accessing) sealed(ctx context.Context, name string, size int64, digest string) (*sealedReader, error) {
+	const wholeSize, block = 16 << 20, 4 << 20
+	sum := sha256.New()
+	if size <= wholeSize {
+		data, _, err := a.store.Read(ctx, path.Join(a.dir, name))
+		if err != nil {
+			return nil, err
+		}
+		sum.Write(data)
+		if int64(len(data)) != size || hex.EncodeToString(sum.Sum(nil)) != digest {
+			return nil, a.of(name, errSeal)
+		}
+		return &sealedReader{bytes.NewReader(data), io.NopCloser(nil)}, nil
+	}
+	r, err := a.open(ctx, name, size)
+	if err != nil {
+		return nil, err
+	}
+	// Through a buffer of our own: each read of an object store is a request.
+	_, err = io.CopyBuffer(sum, struct{ io.Reader }{io.NewSectionReader(r, 0, size)}, make([]byte, block))
+	if err == nil && hex.EncodeToString(sum.Sum(nil)) != digest {
+		err = a.of(name, errSeal)
+	}
+	if err != nil {
+		r.Close()
+		return nil, err
+	}
+	return &sealedReader{r, r}, nil
+}
+
+// open opens an object of the run and checks its size.
+func (a *accessing) open(ctx context.Context, name string, size int64) (objstore.Reader, error) {
+	r, err := a.store.Open(ctx, objstore.Object{Name: path.Join(a.dir, name)})
+	if err != nil {
+		return nil, err
+	}
+	if r.Size() != size {
+		r.Close()
+		return nil, a.of(name, errSeal)
+	}
+	return r, nil
+}
+
+// contradiction says that two of the run's files do not agree.
+func contradiction(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", manifests.ErrManifest, fmt.Errorf(format, args...))
+}
+
+// places are where an input file's rows are now: a kept row's in the output, an
+// excluded one's in the exclusion manifest. Both ascend, as do the rows.
+func (a *accessing) places(ctx context.Context, f *accessFile, exclusions *pick.File) (kept, excluded []int64, err error) {
+	next := 0 // of f.rows
+	before := int64(0)
+	// settle places the rows before an excluded one, and that one itself.
+	settle := func(row int64) error {
+		for next < len(f.rows) && f.rows[next].Row <= row {
+			r := f.rows[next]
+			switch {
+			case r.Kept != (r.Row < row):
+				return contradiction("row %d is both kept and excluded", r.Row)
+			case r.Kept:
+				kept = append(kept, r.Row-before)
+			default:
+				excluded = append(excluded, before)
+			}
+			next++
+		}
+		before++
+		return nil
+	}
+	if exclusions != nil {
+		if err := eachExcludedRow(ctx, exclusions, settle); err != nil {
+			return nil, nil, a.of(f.Exclusions, err)
+		}
+	}
+	if before != f.ExcludedByReason.Total() {
+		return nil, nil, a.of(f.Exclusions, contradiction("%d exclusions, the run manifest says %d", before, f.ExcludedByReason.Total()))
+	}
+	if n := len(f.rows); n > 0 && f.rows[n-1].Row >= f.RowsIn {
+		return nil, nil, a.of(f.Subjects, contradiction("row %d of %d", f.rows[n-1].Row, f.RowsIn))
+	}
+	return kept, excluded, a.of(f.Subjects, settle(f.RowsIn))
+}
+
+// eachExcludedRow calls do with every row of an exclusion manifest, ascending.
+func eachExcludedRow(ctx context.Context, f *pick.File, do func(row int64) error) error {
+	leaf, err := f.Lookup("source_row")
+	if err != nil {
+		return err
+	}
+	last := int64(-1)
+	for g := range f.NumRowGroups() {
+		err := scanRowGroup(ctx, f.File, g, []int{leaf}, func(b *rewrite.Batch) error {
+			for _, row := range b.Columns[0].Ints {
+				if row <= last {
+					return contradiction("rows do not ascend")
+				}
+				last = row
+				if err := do(row); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// exclusionLeaves are the columns of an exclusion manifest that access reads.
+type exclusionLeaves struct{ record, row, reasons, moment, ref, role, cause int }
+
+func (l *exclusionLeaves) find(f *pick.File) error {
+	for name, leaf := range map[string]*int{
+		"record_id": &l.record, "source_row": &l.row, "reasons": &l.reasons, "moment": &l.moment,
+		"subjects.ref": &l.ref, "subjects.role": &l.role, "subjects.cause": &l.cause,
+	} {
+		var err error
+		if *leaf, err = f.Lookup(name); err != nil {
+			return contradiction("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// notUsed yields the excluded records of a file, read from the exclusion manifest.
+//
+// Their moment there is the first at which the primary reason holds, and both may be
+// the other side's doing: with "sent" and "edited" to choose from, it would tell at
+// which of them the other side was out. So it is given only where a record has one
+// moment and there is nothing to choose.
+func (a *accessing) notUsed(ctx context.Context, d *accessDataset, f *accessFile, exclusions *pick.File, places []int64, each func(access.NotUsed) error) error {
+	var l exclusionLeaves
+	if err := l.find(exclusions); err != nil {
+		return err
+	}
+	rows := slices.DeleteFunc(slices.Clone(f.rows), func(r manifests.SubjectRow) bool { return r.Kept })
+	leaves := []int{l.record, l.row, l.reasons, l.moment, l.ref, l.role, l.cause}
+	for b, err := range exclusions.Batches(ctx, leaves, places) {
+		if err != nil {
+			return err
+		}
+		for i := range b.Rows {
+			row := rows[b.First+i]
+			one := func(leaf int) int { return int(b.Slots(leaf).Rows[i]) }
+			if b.Slots(l.row).Ints[one(l.row)] != row.Row {
+				return contradiction("row %d is not where it should be", row.Row)
+			}
+			all, own, err := a.reasons(b, i, &l, row)
+			if err != nil {
+				return err
+			}
+			r := access.NotUsed{Record: a.tellID(d, b.Slots(l.record).Bytes.At(one(l.record))), Dataset: d.Name, Time: schema.Unknown, Reason: access.ReasonOf(all, own)}
+			if s := b.Slots(l.moment); d.tellTime && !s.Null[one(l.moment)] {
+				r.Time = schema.Instant(s.Ints[one(l.moment)])
+			}
+			if err := each(r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// reasons returns why row i of a batch of exclusions is excluded, and of which of that
+// the account is a cause.
+func (a *accessing) reasons(b *pick.Batch, i int, l *exclusionLeaves, row manifests.SubjectRow) (all, own schema.Reasons, err error) {
+	s := b.Slots(l.reasons)
+	for slot := s.Rows[i]; slot < s.Rows[i+1]; slot++ {
+		reason, err := schema.ParseReason(string(s.Bytes.At(int(slot))))
+		if err != nil {
+			return 0, 0, contradiction("%w", err)
+		}
+		all |= reason.Set()
+	}
+	refs, roles, causes := b.Slots(l.ref), b.Slots(l.role), b.Slots(l.cause)
+	if n := refs.Rows[i]; n != roles.Rows[i] || n != causes.Rows[i] || refs.Rows[i+1] != roles.Rows[i+1] || refs.Rows[i+1] != causes.Rows[i+1] {
+		return 0, 0, contradiction("columns of subjects disagree")
+	}
+	me := []byte(a.ref.String())
+	var mine []string
+	for slot := refs.Rows[i]; slot < refs.Rows[i+1]; slot++ {
+		if !bytes.Equal(refs.Bytes.At(int(slot)), me) {
+			continue
+		}
+		mine = append(mine, string(roles.Bytes.At(int(slot))))
+		if causes.Null[slot] {
+			continue
+		}
+		reason, err := schema.ParseReason(string(causes.Bytes.At(int(slot))))
+		if err != nil {
+			return 0, 0, contradiction("%w", err)
+		}
+		own |= reason.Set()
+	}
+	if !sameRoles(mine, row.Roles) || all.Kept() || own&^all != 0 {
+		return 0, 0, contradiction("the entry of row %d is not that of the subject index", row.Row)
+	}
+	return all, own, nil
+}
+
+// sameRoles compares sets of roles.
+func sameRoles(a, b []string) bool {
+	for _, name := range a {
+		if !slices.Contains(b, name) {
+			return false
+		}
+	}
+	for _, name := range b {
+		if !slices.Contains(a, name) {
+			return false
+		}
+	}
+	return true
+}
