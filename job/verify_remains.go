@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/deprecated"
@@ -43,11 +46,11 @@ type bounds struct {
 
 // suspect is a value beside those of rows.
 type suspect struct {
-	where string
-	value []byte // PLAIN, without a length
-	part  bool   // it may be cut short, and then the greatest may be rounded up
-	row   int64  // a dropped row that has it, -1
-	kept  bool   // a kept row has it
+	where []string // the first places
+	value []byte   // PLAIN, without a length
+	part  bool     // it may be cut short, and then the greatest may be rounded up
+	row   int64    // a dropped row that has it, -1
+	kept  bool     // a kept row has it
 }
 
 // maxSuspects bounds how many values of a column are looked for at a time; of those
@@ -232,13 +235,16 @@ func (r *remains) zero(v []byte) bool {
 }
 
 func (r *remains) suspect(where string, v []byte, part bool) {
-	if _, known := r.suspects[string(v)]; known {
+	if s := r.suspects[string(v)]; s != nil {
+		if len(s.where) < 3 && !slices.Contains(s.where, where) {
+			s.where = append(s.where, where)
+		}
 		return
 	}
 	if len(r.suspects) == maxSuspects || len(r.parts) == maxParts {
 		r.err = cmp.Or(r.err, r.resolve())
 	}
-	s := &suspect{where: where, value: bytes.Clone(v), part: part, row: -1}
+	s := &suspect{where: []string{where}, value: bytes.Clone(v), part: part, row: -1}
 	r.suspects[string(v)] = s
 	if part {
 		r.parts = append(r.parts, s)
@@ -327,21 +333,17 @@ func (s *suspect) meet(row int64, kept bool) {
 	}
 }
 
-// tell reports the residues, one a place, by the first row that has it.
+// tell reports the residues, of those in one place the first.
 func (r *remains) tell() {
-	first := map[string]*suspect{}
-	var order []string
-	for _, s := range sortedSuspects(r.suspects) {
-		if s.kept || s.row < 0 {
+	told := map[string]bool{}
+	for _, s := range slices.SortedFunc(maps.Values(r.suspects), func(x, y *suspect) int {
+		return cmp.Or(cmp.Compare(x.row, y.row), cmp.Compare(x.where[0], y.where[0]))
+	}) {
+		if s.kept || s.row < 0 || told[s.where[0]] {
 			continue
 		}
-		if first[s.where] == nil {
-			first[s.where] = s
-			order = append(order, s.where)
-		}
-	}
-	for _, where := range order {
-		row := first[where].row
-		r.a.found.add(Difference{File: r.a.m.Output, Row: &row, Column: r.name(), What: "the row is dropped, no kept row has its value, and " + where + " still holds it"})
+		told[s.where[0]] = true
+		r.a.found.add(Difference{File: r.a.m.Output, Row: &s.row, Column: r.name(),
+			What: "the row is dropped, no kept row has its value, and it still stands in " + strings.Join(s.where, ", ")})
 	}
 }

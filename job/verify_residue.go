@@ -6,9 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
-	"strings"
 
 	"github.com/parquet-go/parquet-go/format"
 )
@@ -263,16 +260,7 @@ func (a *fileAudit) tellProbes(p *probeSet) {
 	}
 	for _, x := range p.all {
 		if x.hit != "" && !x.struck {
-			a.found.add(Difference{File: a.m.Output, Row: &x.row, Column: x.column, What: "the row is dropped, no kept row has its value, and " + x.hit + " still holds a piece of it"})
+			a.found.add(Difference{File: a.m.Output, Row: &x.row, Column: x.column, What: "the row is dropped, no kept row has its value, and a piece of it still stands in " + x.hit})
 		}
 	}
-}
-
-func sortedSuspects(m map[string]*suspect) []*suspect {
-	return slices.SortedFunc(maps.Values(m), func(x, y *suspect) int {
-		if x.row != y.row {
-			return int(min(max(x.row-y.row, -1), 1))
-		}
-		return strings.Compare(x.where, y.where)
-	})
 }
