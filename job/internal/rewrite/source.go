@@ -69,9 +69,15 @@ func (s *source) more(n int) error {
 		}
 	}
 	s.ahead = nil
-	defer blockPool.Put(got.p)
+	defer func() { blockPool.Put(got.p) }()
 	if got.err != nil {
 		return got.err
+	}
+	if s.pos == len(s.buf) { // nothing unread: the block is the buffer
+		s.buf, *got.p, s.pos = *got.p, s.buf[:0], 0
+		s.read += int64(len(s.buf))
+		s.fetch()
+		return nil
 	}
 	s.buf = s.buf[:copy(s.buf, s.buf[s.pos:])]
 	s.pos = 0
@@ -128,4 +134,10 @@ func (s *source) drain() {
 }
 
 // close waits for the read in flight.
-func (s *source) close() { s.drain() }
+func (s *source) close() {
+	s.drain()
+	if b := s.buf; cap(b) > 0 && cap(b) <= 2*maxBlock {
+		blockPool.Put(&b)
+	}
+	s.buf, s.pos, s.read = nil, 0, s.end
+}
