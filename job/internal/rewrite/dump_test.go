@@ -58,7 +58,7 @@ func dumpChunk(f *File, c *chunk, rows []string) error {
 			return err
 		}
 		if w.h.kind == pageDictionary {
-			plain, err := loadDictionary(&dec, nil, c.codec, &w.h, body)
+			plain, err := loadDictionary(&dec, c.codec, &w.h, body)
 			if err != nil {
 				return err
 			}

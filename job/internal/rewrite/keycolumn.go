@@ -108,7 +108,7 @@ func (c *keyColumn) load(dec *codec.Codec) error {
 		if h.kind != pageDictionary {
 			return c.page.load(dec, c.col, c.walk.chunk.codec, h, body)
 		}
-		plain, err := loadDictionary(dec, nil, c.walk.chunk.codec, h, body)
+		plain, err := loadDictionary(dec, c.walk.chunk.codec, h, body)
 		if err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package rewrite
 
 import (
 	"encoding/binary"
-	"slices"
 
 	"assent/job/internal/rewrite/codec"
 	"assent/job/internal/rewrite/encoding"
@@ -32,7 +31,7 @@ func (p *dataPage) load(c *codec.Codec, col *Column, id codec.ID, h *pageHeader,
 	}
 	p.h = *h
 	var err error
-	if p.raw, err = c.Decompress(slices.Grow(p.raw[:0], h.rawSize), id, body, h.rawSize); err != nil {
+	if p.raw, err = decompress(c, p.raw, id, body, h.rawSize); err != nil {
 		return err
 	}
 	reps, raw, err := sectionV1(p.raw, col.MaxRep, h.repEncoding)
@@ -123,7 +122,7 @@ func (p *dataPage) valuesV2(c *codec.Codec, id codec.ID, body []byte) (err error
 	if !h.compressed || len(values) == 0 {
 		id = codec.Uncompressed // a section of no bytes is an empty one, whatever the codec would make of it
 	}
-	if p.raw, err = c.Decompress(slices.Grow(p.raw[:0], rawSize), id, values, rawSize); err != nil {
+	if p.raw, err = decompress(c, p.raw, id, values, rawSize); err != nil {
 		return err
 	}
 	p.values = p.raw

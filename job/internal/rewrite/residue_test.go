@@ -83,7 +83,7 @@ func sections(t testing.TB, data []byte) map[string][]byte {
 				}
 				name := fmt.Sprintf("row group %d, %s, page %d", g, f.columns[c.column].Name(), w.page)
 				if w.h.kind == pageDictionary {
-					plain, err := loadDictionary(&dec, nil, c.codec, &w.h, body)
+					plain, err := loadDictionary(&dec, c.codec, &w.h, body)
 					if err != nil {
 						t.Fatal(err)
 					}

@@ -98,7 +98,7 @@ func (s *source) fetch() {
 	at := s.read
 	go func() {
 		p := blockPool.Get().(*[]byte)
-		*p = slices.Grow((*p)[:0], int(n))[:n]
+		*p = room(*p, int(n))[:n]
 		ahead <- fetched{p, s.f.readFull(*p, at)}
 	}()
 }

@@ -261,7 +261,7 @@ func (s *splice) dictionary() error {
 	}
 	var plain []byte
 	err = withWorker(func(w *worker) (err error) {
-		plain, err = loadDictionary(&w.codec, nil, s.chunk.codec, &s.walk.h, body)
+		plain, err = loadDictionary(&w.codec, s.chunk.codec, &s.walk.h, body)
 		return err
 	})
 	if err != nil {

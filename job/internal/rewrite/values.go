@@ -2,7 +2,6 @@ package rewrite
 
 import (
 	"encoding/binary"
-	"slices"
 
 	"assent/job/internal/rewrite/codec"
 	"assent/job/internal/rewrite/encoding"
@@ -43,15 +42,15 @@ func (d *Dictionary) Int(i int) int64 { return d.ints[i] }
 // Bytes returns entry i of a ByteArray, FixedLenByteArray or Int96 column, which must not be changed.
 func (d *Dictionary) Bytes(i int) []byte { return d.bytes.At(i) }
 
-// loadDictionary decompresses the body of a dictionary page and appends its entries, PLAIN, to raw.
-func loadDictionary(c *codec.Codec, raw []byte, id codec.ID, h *pageHeader, body []byte) ([]byte, error) {
+// loadDictionary decompresses the body of a dictionary page: its entries, PLAIN.
+func loadDictionary(c *codec.Codec, id codec.ID, h *pageHeader, body []byte) ([]byte, error) {
 	if h.encoding != encPlain && h.encoding != encPlainDictionary {
-		return raw, corruptf("a dictionary of encoding %d", h.encoding)
+		return nil, corruptf("a dictionary of encoding %d", h.encoding)
 	}
 	if int64(h.values) > 8*int64(h.rawSize)+1 {
-		return raw, corruptf("a dictionary of %d entries in %d bytes", h.values, h.rawSize)
+		return nil, corruptf("a dictionary of %d entries in %d bytes", h.values, h.rawSize)
 	}
-	return c.Decompress(slices.Grow(raw, h.rawSize), id, body, h.rawSize)
+	return decompress(c, nil, id, body, h.rawSize)
 }
 
 // parseDictionary decodes n PLAIN values.

@@ -167,7 +167,7 @@ func (v *verifier) page(w *walk) {
 		if v.c.dictOffset != w.at {
 			v.errorf("dictionary_page_offset %d, not %d", v.c.dictOffset, w.at)
 		}
-		plain, err := loadDictionary(&v.dec, nil, v.c.codec, h, body)
+		plain, err := loadDictionary(&v.dec, v.c.codec, h, body)
 		if err == nil {
 			v.dict, err = newPruned(v.col, plain, h)
 		}
