@@ -137,14 +137,12 @@ def compare(case):
         say(f"{case}: round {n + 1} of {RUNS}")
         runs["assent"].append(assent(data, "--workers", THREADS, env=env)[0])
         agreed = agree(case, "assent", data, agreed)
-        if case == "random":
-            floors.append(json.loads(measure([FLOOR, data, *(OUT / "assent").glob("run=*")])[1]))
+        floors.append(json.loads(measure([FLOOR, data, *(OUT / "assent").glob("run=*")])[1]))
         for name in PEERS:
             runs[name].append(peer(name, data, moments))
             agree(case, name, data, agreed)
-    result = {"runs": runs, "outcome": agreed, "pages": pages(OUT / "assent"),
-              "input_bytes": size("messages/**/*.parquet", data)}
-    return result | ({"floor": floors} if floors else {})
+    return {"runs": runs, "outcome": agreed, "pages": pages(OUT / "assent"), "floor": floors,
+            "input_bytes": size("messages/**/*.parquet", data)}
 
 
 def history():
@@ -201,20 +199,18 @@ def tables(results):
     for case, (_, cpu, rss) in COMPARED.items():
         if case not in results:
             continue
-        runs, mixed = results[case]["runs"], results[case]["pages"]
-        names = list(PEERS)
+        r, names = results[case], list(PEERS)
+        runs, floors = r["runs"], [f["decompress_cpu_s"] + f["compress_cpu_s"] for f in r["floor"]]
+        kept, excluded = r["outcome"]["kept"]["rows"], sum(x["rows"] for x in r["outcome"]["excluded"].values())
+        fate = ", ".join(f"{n / sum(r['pages'].values()):.0%} {how}" for how, n in r["pages"].items())
         yield f"| {case}: CPU of the best peer ÷ assent's | ≥ {cpu} | {spread(ratios(runs, names, 'cpu_s'))} |"
         yield f"| {case}: peak memory of the best peer ÷ assent's | {f'≥ {rss}' if rss else '–'} | {spread(ratios(runs, names, 'peak_rss'))} |"
-        kept = [1 / r for r in ratios(runs, names, "kept_bytes")]
-        yield f"| {case}: size of assent's data files ÷ the smallest peer's | ≤ 1.05 | {spread(kept, '{:.3f}')} |"
-        rows = results[case]["outcome"]["kept"]["rows"] / (
-            results[case]["outcome"]["kept"]["rows"] + sum(r["rows"] for r in results[case]["outcome"]["excluded"].values()))
-        share = ", ".join(f"{v / sum(mixed.values()):.0%} {k}" for k, v in mixed.items())
-        yield f"| {case}: rows kept; pages | – | {rows:.0%}; {share} |"
-    if "random" in results:
-        floors = [f["decompress_cpu_s"] + f["compress_cpu_s"] for f in results["random"]["floor"]]
-        over = [r["cpu_s"] / f for r, f in zip(results["random"]["runs"]["assent"], floors)]
-        yield f"| random: assent's CPU ÷ the codec floor ({spread(floors)} s) | ≤ 1.3 | {spread(over)} |"
+        yield (f"| {case}: size of assent's data files ÷ the smallest peer's | ≤ 1.05 "
+               f"| {spread([1 / x for x in ratios(runs, names, 'kept_bytes')], '{:.3f}')} |")
+        yield (f"| {case}: assent's CPU ÷ the codec floor ({spread(floors)} s) | {'≤ 1.3' if case == 'random' else '–'} "
+               f"| {spread([x['cpu_s'] / f for x, f in zip(runs['assent'], floors)])} |")
+        yield (f"| {case}: rows kept; pages mixed by the selection; pages as assent wrote them | – | {kept / (kept + excluded):.0%}; "
+               f"{r['floor'][0]['mixed_pages'] / r['floor'][0]['pages']:.0%}; {fate} |")
     if "history" in results:
         h = results["history"]
         rate = lambda k, unit, scale: "{:.1f}".format(h["micro"].get(k, {}).get(unit, 0) / scale)
