@@ -35,6 +35,7 @@ type cli struct {
 	Verify  verifyCmd  `cmd:"" help:"Audit a published run against its inputs, or (--quick) by itself."`
 	Explain explainCmd `cmd:"" help:"Say why one record is or is not used."`
 	Access  accessCmd  `cmd:"" help:"Write the copy of what a run holds about one account."`
+	Diff    diffCmd    `cmd:"" help:"Say which records changed sides between two runs."`
 	Erase   eraseCmd   `cmd:"" help:"Say which runs hold accounts that asked for deletion, or remove these runs."`
 	Runs    runsCmd    `cmd:"" help:"List published runs."`
 	Sample  sampleCmd  `cmd:"" help:"Write a small marketplace to try the program on."`

@@ -150,3 +150,20 @@ func (c *eraseCmd) Run(ctx context.Context, env *job.Env) error {
 	}
 	return errors.Join(c.answer(r, r.WriteText), r.Complaint())
 }
+
+type diffCmd struct {
+	config
+	Before string `arg:"" help:"A published run: its id, or the URI of its directory."`
+	After  string `arg:"" help:"The run to compare it with."`
+	To     string `placeholder:"FILE" help:"Write all records that changed to a .parquet or .csv file."`
+	Show   int    `help:"Records of each kind of change in the table." default:"10"`
+	Memory size   `help:"Memory for record ids, where files are not the same in both runs." default:"256MiB"`
+}
+
+func (c *diffCmd) Run(ctx context.Context, env *job.Env) error {
+	r, err := env.Diff(ctx, job.DiffOptions{Config: c.Config, Set: c.Set, Before: c.Before, After: c.After, To: c.To, Show: c.Show, Memory: int64(c.Memory)})
+	if err != nil {
+		return err
+	}
+	return c.answer(r, r.WriteText)
+}
