@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -231,8 +232,24 @@ func (r *running) load(ctx context.Context) (*filter.Index, error) {
 	}
 	events := b.Events()
 	index := b.Freeze(r.plan.policy(horizon))
+	limitHeap(r.o.Memory, index.Size())
 	r.Log.Info("history loaded", "events", events, "accounts", index.Accounts(), "index_bytes", index.Size(), "took", r.Now().Sub(begin).Round(time.Millisecond).String())
 	return index, nil
+}
+
+// limitHeap asks the garbage collector to keep the process within the memory that was
+// promised: the budget and the index. Without it the heap grows to twice what is in
+// use. A limit from the environment (GOMEMLIMIT) stands. What lives beside the pages
+// (the manifests' buffers, mostly) does not shrink with the budget, so neither does
+// the limit below its least.
+func limitHeap(budget, index int64) {
+	const (
+		least   = 192 << 20
+		outside = 32 << 20 // of the heap: the program's own text and stacks
+	)
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(max(budget, least) - outside + index)
+	}
 }
 
 // filter works through all files and checks the gates.
