@@ -35,8 +35,9 @@ SELECT account_id AS account, micros(requested_at) AS requested_at, request_id A
 FROM deletion_requests
 QUALIFY row_number() OVER (PARTITION BY account_id ORDER BY requested_at NULLS LAST, request_id) = 1;
 
+-- Without an until it is open, and so it is with one that is forever.
 CREATE TABLE restrictions AS
-SELECT contract_id AS contract, micros("from") AS since, micros(until) AS until
+SELECT contract_id AS contract, micros("from") AS since, nullif(micros(until), 9223372036854775807) AS until
 FROM contract_restrictions;
 
 CREATE TABLE records AS

@@ -62,9 +62,9 @@ def mask(selection: str, rows: int) -> np.ndarray:
             return numbers % 2 == 0
         case ["random", percent, seed]:
             x = numbers + np.uint64((int(seed) << 32) + 0x9E3779B97F4A7C15)
-            x = (x ^ x >> 30) * np.uint64(0xBF58476D1CE4E5B9)
-            x = (x ^ x >> 27) * np.uint64(0x94D049BB133111EB)
-            return (x ^ x >> 31) % 100 < int(percent)
+            x = (x ^ x >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
+            x = (x ^ x >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
+            return (x ^ x >> np.uint64(31)) % np.uint64(100) < int(percent)
     raise ValueError(selection)
 
 

@@ -7,6 +7,7 @@ and bloom filters, so that a stale one shows as rows that are missing.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -94,8 +95,8 @@ class Reader:
     blind: frozenset[str] = frozenset()  # columns that it does not show
 
 
-def duckdb_scan(path: Path) -> str:
-    return f"read_parquet('{path}/**/*.parquet', hive_partitioning = true)"
+def duckdb_scan(path: Path) -> duckdb.DuckDBPyRelation:
+    return duckdb.read_parquet(f"{path}/**/*.parquet", hive_partitioning=True)
 
 
 def datafusion_context(path: Path) -> datafusion.SessionContext:
@@ -127,8 +128,8 @@ def hugging_face_count(path: Path, where: Range) -> int:
 READERS = [
     Reader(
         "DuckDB",
-        lambda path: duckdb.sql(f"FROM {duckdb_scan(path)}").to_arrow_table(),
-        lambda path, where: duckdb.sql(f"SELECT count(*) FROM {duckdb_scan(path)} WHERE {where.sql()}").fetchall()[0][0],
+        lambda path: duckdb_scan(path).to_arrow_table(),
+        lambda path, where: len(duckdb_scan(path).filter(where.sql())),
     ),
     Reader(
         "Polars",
@@ -175,7 +176,7 @@ def queries(table: pa.Table, columns: list[str]) -> list[Range]:
             values = pc.floor_temporal(values, unit="microsecond").cast(pa.timestamp("us", "UTC"))
         values = sorted(values.to_pylist()[:: max(1, len(values) // PROBES)])
         made += [Range(column, value, value) for value in values]
-        made += [Range(column, low, high) for low, high in zip(values, values[1:], strict=False)]
+        made += [Range(column, low, high) for low, high in itertools.pairwise(values)]
         if isinstance(values[0], datetime):
             made.append(Range(column, values[-1] + timedelta(microseconds=1), datetime(2261, 1, 1, tzinfo=values[0].tzinfo)))
     return made
@@ -220,7 +221,7 @@ def check_manifests(checks: Checks, path: Path, dataset: str, want: int) -> None
     got = ds.dataset(path, schema=MANIFEST).to_table().num_rows
     checks.same(f"pyarrow: {dataset}: exclusions", got, want)
 
-    scanned = duckdb.sql(f"FROM {duckdb_scan(path)}")
+    scanned = duckdb_scan(path)
     types = dict(zip(scanned.columns, map(str, scanned.types), strict=True))
     checks.same(f"DuckDB: {dataset}: exclusions", len(scanned), want)
     checks.same(f"DuckDB: {dataset}: type of moment", types["moment"], "TIMESTAMPTZ_NS")

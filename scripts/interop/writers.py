@@ -12,11 +12,10 @@ import string
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import datafusion
 import duckdb
-import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -144,8 +143,20 @@ def arrow_files(to: Path) -> Iterator[Path]:
     flats, nests = pa.table(flat()), pa.table(nested())
     numbers = [name for name in flats.column_names if pa.types.is_integer(flats[name].type)]
     texts = ["word", "binary", "long", "clustered"]
+    splits = ["float16", "float32", "float64", "int32", "int64", "fixed", "uuid", "decimal38", "instant_us"]
     plain = {"use_dictionary": False}
     small = {"data_page_size": 512, "write_batch_size": 64, "write_page_index": True}
+    nested_deltas = plain | {
+        "column_encoding": {
+            "list.list.element": "DELTA_BINARY_PACKED",
+            "lists.list.element.list.element": "DELTA_BYTE_ARRAY",
+            "struct.label": "DELTA_LENGTH_BYTE_ARRAY",
+        }
+    }
+
+    def encoded(encoding: str, *names: str) -> dict[str, Any]:
+        return plain | {"column_encoding": dict.fromkeys(names, encoding)}
+
     tables: dict[str, tuple[pa.Table, dict[str, Any]]] = {}
     for codec in ["none", "snappy", "gzip", "brotli", "zstd", "lz4"]:
         for version in ["1.0", "2.0"]:
@@ -161,20 +172,18 @@ def arrow_files(to: Path) -> Iterator[Path]:
             f"small pages {v}": (flats, page | small),
             f"nested plain {v}": (nests, page | plain),
             f"dictionary given up {v}": (flats, page | small | {"dictionary_pagesize_limit": 700}),
-            f"delta binary packed {v}": (
-                flats, page | plain | small | {"column_encoding": {name: "DELTA_BINARY_PACKED" for name in [*numbers, "instant_ns", "date"]}}),
-            f"delta byte array {v}": (flats, page | plain | small | {"column_encoding": {name: "DELTA_BYTE_ARRAY" for name in [*texts, "fixed"]}}),
-            f"delta length byte array {v}": (flats, page | plain | small | {"column_encoding": {name: "DELTA_LENGTH_BYTE_ARRAY" for name in texts}}),
-            f"byte stream split {v}": (
-                flats, page | plain | small | {"column_encoding": {name: "BYTE_STREAM_SPLIT" for name in
-                       ["float16", "float32", "float64", "int32", "int64", "fixed", "uuid", "decimal38", "instant_us"]}}),
-            f"rle booleans {v}": (flats.select(["id", "word", "bool", "bool_runs"]), page | plain | {"column_encoding": {"bool": "RLE", "bool_runs": "RLE"}}),
+            f"delta binary packed {v}": (flats, page | small | encoded("DELTA_BINARY_PACKED", *numbers, "instant_ns", "date")),
+            f"delta byte array {v}": (flats, page | small | encoded("DELTA_BYTE_ARRAY", *texts, "fixed")),
+            f"delta length byte array {v}": (flats, page | small | encoded("DELTA_LENGTH_BYTE_ARRAY", *texts)),
+            f"byte stream split {v}": (flats, page | small | encoded("BYTE_STREAM_SPLIT", *splits)),
+            f"rle booleans {v}": (flats.select(["id", "word", "bool", "bool_runs"]), page | encoded("RLE", "bool", "bool_runs")),
             f"required {v}": (required(flats), page | small),
-            f"nested delta {v}": (nests, page | plain | small | {"column_encoding": {
-                "list.list.element": "DELTA_BINARY_PACKED", "lists.list.element.list.element": "DELTA_BYTE_ARRAY", "struct.label": "DELTA_LENGTH_BYTE_ARRAY"}}),
+            f"nested delta {v}": (nests, page | small | nested_deltas),
         }  # fmt: skip
+    blooms = {"id": True, "word": {"ndv": 900, "fpp": 0.01}, "uuid": True}
+    hundred = {f"c{i}": pc.add(flats["int16"].cast("int64"), i) for i in range(98)}
     tables |= {
-        "bloom filters": (flats, {"bloom_filter_options": {"id": True, "word": {"ndv": 900, "fpp": 0.01}, "uuid": True}, "write_page_index": True}),
+        "bloom filters": (flats, {"bloom_filter_options": blooms, "write_page_index": True}),
         "checksums and index": (flats, {"write_page_checksum": True, "write_page_index": True}),
         "no statistics": (flats, {"write_statistics": False}),
         "no Arrow schema": (flats, {"store_schema": False}),
@@ -186,11 +195,11 @@ def arrow_files(to: Path) -> Iterator[Path]:
         "sorted": (flats, {"sorting_columns": [pq.SortingColumn(0)]}),
         "content-defined pages": (flats, {"use_content_defined_chunking": True}),
         "rows of a page": (nests, {"max_rows_per_page": 37, "write_page_index": True}),
-        "100 columns": (pa.table({"id": flats["id"], "word": flats["word"], **{f"c{i}": pc.add(flats["int16"].cast("int64"), i) for i in range(98)}}), {}),
+        "100 columns": (pa.table({"id": flats["id"], "word": flats["word"], **hundred}), {}),
         "no rows": (flats.slice(0, 0), {}),
         "one row": (flats.slice(0, 1), {}),
         "pandas": (pa.Table.from_pandas(flats.select(["id", "word", "int32"]).to_pandas(), preserve_index=None), {}),
-    }  # fmt: skip
+    }
     for name, (table, options) in tables.items():
         path = to / f"pyarrow, {name}.parquet"
         pq.write_table(table, path, **({"row_group_size": GROUP, "compression": "snappy"} | options))
@@ -210,7 +219,7 @@ def duckdb_files(to: Path) -> Iterator[Path]:
                 (['sad', 'ok', 'happy'])[1 + i % 3]::mood AS mood,
                 CASE WHEN i % 7 > 0 THEN (i * 1.01)::DECIMAL(9, 2) END AS decimal9,
                 (i * 1.01)::DECIMAL(38, 5) AS decimal38,
-                i::UTINYINT::BOOLEAN AS flag, (i % 256)::UTINYINT AS utinyint, i::UBIGINT AS ubigint,
+                (i % 2)::BOOLEAN AS flag, (i % 256)::UTINYINT AS utinyint, i::UBIGINT AS ubigint,
                 sqrt(i)::FLOAT AS float, CASE WHEN i % 11 = 0 THEN 'nan'::DOUBLE ELSE -i / 3 END AS double,
                 DATE '2020-01-01' + i::INTEGER AS date, TIME '00:00:01' + to_seconds(i) AS time,
                 TIMESTAMP '2020-01-01' + to_minutes(i) AS timestamp,
@@ -225,7 +234,7 @@ def duckdb_files(to: Path) -> Iterator[Path]:
                 {{a: i, b: {{c: 'c' || i % 10}}}} AS struct,
                 MAP {{i: 'v' || i}} AS map,
                 [i, i + 1, i + 2]::BIGINT[3] AS array
-            FROM range({ROWS}) AS rows(i)""".replace("i::UTINYINT::BOOLEAN", "(i % 2)::BOOLEAN"))
+            FROM range({ROWS}) AS rows(i)""")
         variants = {f"{codec} v1": f"COMPRESSION {codec}" for codec in ["uncompressed", "snappy", "gzip", "zstd", "brotli", "lz4_raw"]}
         variants |= {f"{codec} v2": f"COMPRESSION {codec}, PARQUET_VERSION v2" for codec in ["uncompressed", "snappy", "zstd"]}
         variants["no dictionary"] = "DICTIONARY_SIZE_LIMIT 1"
@@ -239,14 +248,17 @@ def duckdb_files(to: Path) -> Iterator[Path]:
 
 def polars_files(to: Path) -> Iterator[Path]:
     """Files of Polars."""
-    flats = pl.from_arrow(pa.table(flat()).drop_columns(["untyped", "float16", "uuid"]))
+    flats = pl.DataFrame(pa.table(flat()).drop_columns(["untyped", "float16", "uuid"]))
     flats = flats.with_columns(
         pl.col("word").cast(pl.Categorical).alias("categorical"),
         pl.col("category").cast(pl.Enum(["red", "green", "blue"])).alias("enum"),
         pl.col("id").cast(pl.Duration("us")).alias("duration"),
     )
-    nests = pl.from_arrow(pa.table(nested()))
-    for codec in ["uncompressed", "snappy", "gzip", "brotli", "zstd", "lz4"]:
+    nests = pl.DataFrame(pa.table(nested()))
+    codecs: list[Literal["uncompressed", "snappy", "gzip", "brotli", "zstd", "lz4"]] = [
+        "uncompressed", "snappy", "gzip", "brotli", "zstd", "lz4",
+    ]  # fmt: skip
+    for codec in codecs:
         path = to / f"Polars, flat {codec}.parquet"
         flats.write_parquet(path, compression=codec, statistics="full", row_group_size=GROUP)
         yield path
@@ -264,7 +276,7 @@ def datafusion_files(to: Path) -> Iterator[Path]:
         "max_row_group_size": GROUP, "data_page_row_count_limit": 100, "bloom_filter_on_write": True, "write_batch_size": 100,
         "allow_single_file_parallelism": False,
     }  # fmt: skip
-    variants = {
+    variants: dict[str, dict[str, Any]] = {
         "v1": {"writer_version": "1.0", "compression": "zstd(1)"},
         "v2": {"writer_version": "2.0", "compression": "snappy"},
         "v2 no dictionary": {"writer_version": "2.0", "compression": "lz4_raw", "dictionary_enabled": False, "skip_arrow_metadata": True},
