@@ -1,7 +1,6 @@
 package job
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,7 +15,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"assent/filter"
 	"assent/job/access"
 	"assent/job/internal/objstore"
 	"assent/job/internal/rewrite"
@@ -91,7 +89,7 @@ func (e *Env) Access(ctx context.Context, o AccessOptions) (*AccessResult, error
 		return nil, err
 	}
 	if err := a.gather(ctx); err != nil {
-		return nil, cause(ctx, a.located(err))
+		return nil, cause(ctx, err)
 	}
 	dir, err := access.NewDir(o.Dir)
 	if err != nil {
@@ -105,7 +103,7 @@ func (e *Env) Access(ctx context.Context, o AccessOptions) (*AccessResult, error
 		err = dir.Commit()
 	}
 	if err != nil {
-		return nil, errors.Join(cause(ctx, a.located(err)), dir.Abort())
+		return nil, errors.Join(cause(ctx, err), dir.Abort())
 	}
 	return result, nil
 }
@@ -133,6 +131,7 @@ type accessing struct {
 	dir      string         // the run's directory there
 	run      *manifests.Run
 	digest   string // of its manifest
+	same     bool   // the configuration is, as far as it matters, the run's
 	datasets []*accessDataset
 	choices  access.Choices
 }
@@ -148,7 +147,8 @@ type accessDataset struct {
 // accessFile is an input file of the run that names the account.
 type accessFile struct {
 	*manifests.File
-	rows []manifests.SubjectRow
+	roles []string // of the data set
+	rows  []manifests.SubjectRow
 }
 
 // openRun finds the run and holds the configuration against it.
@@ -197,8 +197,8 @@ func splitRun(uri string) (objstore.Location, string, error) {
 
 // matchConfig finds the configuration of each of the run's data sets, in its order.
 func (a *accessing) matchConfig() error {
-	same := a.cfg.policyDigest() == a.run.PolicyDigest
-	if !same {
+	a.same = a.cfg.policyDigest() == a.run.PolicyDigest
+	if !a.same {
 		a.Log.Warn("the configuration has changed since the run; the copy follows the configuration as it is now", "run", a.run.RunID)
 	}
 	for _, c := range a.cfg.Datasets {
@@ -209,11 +209,11 @@ func (a *accessing) matchConfig() error {
 		if d.Category != c.Category.String() {
 			return c.errorf(a.cfg, "category", "it was %s in the run", d.Category)
 		}
-		a.datasets = append(a.datasets, &accessDataset{DatasetConfig: c, allRoles: c.Roles(), tellTime: same && len(c.Moments) == 1})
+		a.datasets = append(a.datasets, &accessDataset{DatasetConfig: c, allRoles: c.Roles(), tellTime: a.same && len(c.Moments) == 1})
 	}
 	for name := range a.run.Datasets {
 		if _, err := a.cfg.dataset(name); err != nil {
-			return usageError("take the configuration that the run was made with", "%s: the run has a data set %q, which is not configured", a.cfg.File, name)
+			return usageError(hintThatConfig, "%s: the run has a data set %q, which is not configured", a.cfg.File, name)
 		}
 	}
 	return nil
@@ -226,53 +226,66 @@ func (a *accessing) gather(ctx context.Context) error {
 	g.Go(func() error { return a.loadChoices(ctx) })
 	for _, d := range a.datasets {
 		files := a.run.Datasets[d.Name].Files
-		found := make([]*accessFile, len(files))
-		var roles []string
+		d.files = make([]*accessFile, len(files))
 		for i := range files {
-			g.Go(func() error {
-				f, of, err := a.lookup(ctx, d.Name, &files[i])
-				if err == nil && i == 0 {
-					roles = of
-				}
-				found[i] = f
-				return err
+			g.Go(func() (err error) {
+				d.files[i], err = a.lookup(ctx, d.Name, &files[i])
+				return a.located(err)
 			})
 		}
-		defer func() {
-			d.files = slices.DeleteFunc(found, func(f *accessFile) bool { return f == nil || len(f.rows) == 0 })
-			d.keepRoles(roles)
-		}()
 	}
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for _, d := range a.datasets {
+		if err := a.settle(d); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// keepRoles leaves the roles that the run had.
-func (d *accessDataset) keepRoles(names []string) {
-	other := func(r schema.Role) bool { return !slices.Contains(names, r.Name) }
+// settle leaves of a data set the roles that the run had, which are the same in all
+// its files, and the files that name the account.
+func (a *accessing) settle(d *accessDataset) error {
+	if len(d.files) == 0 {
+		return nil
+	}
+	inRun := d.files[0].roles
+	for _, name := range inRun {
+		if !slices.Contains(d.roleNames(), name) {
+			return usageError(hintThatConfig, "%s: datasets.%s: the run has a role %q, which is not configured", a.cfg.File, d.Name, name)
+		}
+	}
+	other := func(r schema.Role) bool { return !slices.Contains(inRun, r.Name) }
 	d.Parties = slices.DeleteFunc(slices.Clone(d.Parties), other)
 	d.Subjects = slices.DeleteFunc(slices.Clone(d.Subjects), other)
+	d.files = slices.DeleteFunc(d.files, func(f *accessFile) bool { return len(f.rows) == 0 })
+	return nil
 }
 
+const hintThatConfig = "take the configuration that the run was made with"
+
 // lookup finds the rows of one input file that name the account.
-func (a *accessing) lookup(ctx context.Context, dataset string, f *manifests.File) (*accessFile, []string, error) {
+func (a *accessing) lookup(ctx context.Context, dataset string, f *manifests.File) (*accessFile, error) {
 	r, err := a.sealed(ctx, f.Subjects, f.SubjectsBytes, f.SubjectsSHA256)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer r.Close()
 	index, err := manifests.OpenSubjectIndex(r, f.SubjectsBytes)
 	if err != nil {
-		return nil, nil, a.of(f.Subjects, err)
+		return nil, a.of(f.Subjects, err)
 	}
 	rows, err := index.Lookup(a.ref)
 	if err != nil {
-		return nil, nil, a.of(f.Subjects, err)
+		return nil, a.of(f.Subjects, err)
 	}
 	meta := index.Meta()
 	if meta.RunID != a.run.RunID || meta.Dataset != dataset || meta.Source != f.Source {
-		return nil, nil, a.of(f.Subjects, fmt.Errorf("%w: it speaks of another file", manifests.ErrManifest))
+		return nil, a.of(f.Subjects, fmt.Errorf("%w: it speaks of another file", manifests.ErrManifest))
 	}
-	return &accessFile{f, rows}, meta.Roles, nil
+	return &accessFile{f, meta.Roles, rows}, nil
 }
 
 // write writes all of the copy.
@@ -311,91 +324,6 @@ func putJSON(dir *access.Dir, name string, v any) error {
 		return err
 	}
 	return dir.Put(name, append(data, '\n'))
-}
-
-// loadChoices reads what the account itself decided, up to the run's horizon.
-func (a *accessing) loadChoices(ctx context.Context) error {
-	sink := &subjectSink{id: a.subject, world: filter.NewWorld()}
-	loader := historyLoader{cfg: a.cfg, sink: sink, newest: schema.Unknown, newestRequest: schema.Unknown}
-	p := &planner{cfg: a.cfg, opener: a.Opener, log: a.Log, limit: 1, quick: true}
-	read := func(role, uri string, check func(*rewrite.File) error, load func(context.Context, *plannedFile) error) error {
-		in, err := p.resolve(ctx, role, uri)
-		if err != nil {
-			return err
-		}
-		for _, f := range in.files {
-			if err := p.look(ctx, &in, f, check); err != nil {
-				return err
-			}
-			if err := load(ctx, f); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	err := read("consent", a.cfg.Consent.Path, func(f *rewrite.File) error { _, err := bindConsent(f, &a.cfg.Consent); return err }, loader.consent)
-	if err == nil && a.cfg.Deletions != nil {
-		err = read("deletions", a.cfg.Deletions.Path, func(f *rewrite.File) error { _, err := bindDeletions(f, a.cfg.Deletions); return err }, loader.deletions)
-	}
-	if err != nil {
-		return err
-	}
-	a.choices, err = sink.choices(a.run)
-	return err
-}
-
-// subjectSink gathers the facts about one account.
-type subjectSink struct {
-	sink
-	id    []byte
-	world *filter.World
-}
-
-func (s *subjectSink) ids(rewrite.Bytes) error { return nil }
-
-func (s *subjectSink) event(_ int, id []byte, e filter.Event) error {
-	if bytes.Equal(id, s.id) {
-		s.world.Events[schema.AccountID(id)] = append(s.world.Events[schema.AccountID(id)], e)
-	}
-	return nil
-}
-
-func (s *subjectSink) deletion(id []byte, d filter.Deletion) error {
-	if bytes.Equal(id, s.id) {
-		s.world.Deletions[schema.AccountID(id)] = append(s.world.Deletions[schema.AccountID(id)], d)
-	}
-	return nil
-}
-
-func (s *subjectSink) choices(run *manifests.Run) (access.Choices, error) {
-	initial, err := schema.ParseState(run.Program.Default)
-	if err != nil {
-		return access.Choices{}, err
-	}
-	s.world.Policy = filter.Policy{Start: schema.FromTime(run.Program.StartsAt), Horizon: schema.FromTime(run.ConsentAsOf), Default: initial}
-	id := schema.AccountID(s.id)
-	c := access.Choices{Program: run.Program.Name, AsOf: run.ConsentAsOf, DeletionRequests: []*time.Time{}}
-	for _, category := range schema.Categories() {
-		choice := access.Choice{Category: category.String(), Timeline: []access.Stretch{}}
-		for _, stretch := range s.world.Timeline(id, category) {
-			out := access.Stretch{Until: stretch.Until.Time(), State: stretch.State.String()}
-			if stretch.From != schema.Earliest {
-				from := stretch.From.Time()
-				out.From = &from
-			}
-			choice.Timeline = append(choice.Timeline, out)
-		}
-		c.Categories = append(c.Categories, choice)
-	}
-	for _, d := range s.world.Deletions[id] {
-		var at *time.Time
-		if d.RequestedAt != schema.Unknown {
-			t := d.RequestedAt.Time()
-			at = &t
-		}
-		c.DeletionRequests = append(c.DeletionRequests, at)
-	}
-	return c, nil
 }
 
 // uri is that of an object of the run.

@@ -28,7 +28,7 @@ func (a *accessing) writeRecords(ctx context.Context, dir *access.Dir, page *acc
 		w := &accessWriter{accessing: a, d: d, out: dir, lists: lists, labels: labels, page: page, set: access.NewPageSet(d.Name, d.Category)}
 		for _, f := range d.files {
 			if err := w.file(ctx, f); err != nil {
-				return nil, err
+				return nil, a.located(err)
 			}
 		}
 		if err := w.closeTables(); err != nil {
@@ -109,7 +109,7 @@ func (w *accessWriter) used(ctx context.Context, f *accessFile, places []int64) 
 	if err != nil {
 		var c *columnError
 		if errors.As(err, &c) {
-			return usageError("take the configuration that the run was made with", "%s: %w", name, err)
+			return usageError(hintThatConfig, "%s: %w", name, err)
 		}
 		return fmt.Errorf("%s: %w", name, err)
 	}
@@ -190,6 +190,9 @@ func (w *accessWriter) listUsed(ctx context.Context, f *pick.File, keys *accessK
 				}
 			}
 			if !sameRoles(mine, row.Roles) {
+				if !w.same {
+					return nil, usageError(hintThatConfig, "%s: its columns do not name accounts as in the run", w.d.Name)
+				}
 				return nil, contradiction("row %d does not name the account as the subject index says", place)
 			}
 			r := access.Used{
