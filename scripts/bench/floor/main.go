@@ -1,16 +1,18 @@
+//go:build bench
+
 // Command floor measures the codec floor of a run: it decompresses the pages that the
-// run's selection mixes, and compresses as many of their bytes as stay, with the library
-// and the level that assent uses for zstd, and does nothing else in the time it counts.
+// run's selection mixes, and compresses as many of their bytes as stay, with assent's own
+// codec, and does nothing else in the time it counts.
 //
-// usage: floor [-level L] DATA RUN, where DATA has the input files of the data set messages, zstd
-// throughout, and RUN is the run of assent over them, whose exclusion manifests say
-// which rows stay. Another level shows what it would cost and save. Prints one line of
-// JSON; CPU is that of the one thread at work.
+// usage: floor DATA RUN, where DATA has the input files of the data set messages, with V1
+// pages, and RUN is the run of assent over them, whose exclusion manifests say which rows
+// stay. Prints one line of JSON; CPU is that of the one thread at work.
+//
+// The codec is internal to job, so scripts/bench/run builds this file as if it stood there.
 package main
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -19,26 +21,22 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 	"golang.org/x/sys/unix"
+
+	"assent/job/internal/rewrite/codec"
 )
 
 func main() {
-	level := flag.String("level", zstd.SpeedDefault.String(), "fastest, default, better or best")
-	flag.Parse()
-	known, l := zstd.EncoderLevelFromString(*level)
-	if !known || flag.NArg() != 2 {
-		fmt.Fprintln(os.Stderr, "usage: floor [-level L] DATA RUN")
+	if len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: floor DATA RUN")
 		os.Exit(2)
 	}
 	runtime.LockOSThread() // whose CPU time is counted
-	f, err := newFloor(l)
-	if err == nil {
-		err = f.run(flag.Arg(0), flag.Arg(1))
-	}
+	var f floor
+	err := f.run(os.Args[1], os.Args[2])
 	if err == nil {
 		err = json.NewEncoder(os.Stdout).Encode(f.figures)
 	}
@@ -63,22 +61,11 @@ type figures struct {
 
 type floor struct {
 	figures
-	decoder *zstd.Decoder
-	encoder *zstd.Encoder
-	raw     []byte // a page, decompressed
-	merged  []byte // what stays of a chunk's pages, until it makes a page
-	out     []byte
-}
-
-func newFloor(level zstd.EncoderLevel) (*floor, error) {
-	// Both as job/internal/rewrite/codec has them.
-	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecodeAllCapLimit(true))
-	if err != nil {
-		return nil, err
-	}
-	e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithSingleSegment(true),
-		zstd.WithWindowSize(1<<20), zstd.WithEncoderLevel(level))
-	return &floor{decoder: d, encoder: e}, err
+	codec  codec.Codec
+	id     codec.ID
+	raw    []byte // a page, decompressed
+	merged []byte // what stays of a chunk's pages, until it makes a page
+	out    []byte
 }
 
 func (f *floor) run(data, run string) error {
@@ -154,9 +141,6 @@ func (f *floor) file(name string, before []int64) error {
 // chunk works on one column chunk. Where values are not rows, as in a list, a page is
 // taken to hold its share of the rows.
 func (f *floor) chunk(r io.ReaderAt, c *format.ColumnMetaData, rows int64, kept func(lo, hi int64) int64) error {
-	if c.Codec != format.Zstd {
-		return fmt.Errorf("codec %v: the floor is that of zstd", c.Codec)
-	}
 	start := c.DataPageOffset
 	if o := c.DictionaryPageOffset; o > 0 && o < start {
 		start = o
@@ -165,7 +149,7 @@ func (f *floor) chunk(r io.ReaderAt, c *format.ColumnMetaData, rows int64, kept 
 	if _, err := r.ReadAt(data, start); err != nil {
 		return err
 	}
-	f.merged, f.largestRawPage = f.merged[:0], 0
+	f.id, f.merged, f.largestRawPage = codec.ID(c.Codec), f.merged[:0], 0
 	values := int64(0)
 	for len(data) > 0 {
 		var h format.PageHeader
@@ -182,7 +166,9 @@ func (f *floor) chunk(r io.ReaderAt, c *format.ColumnMetaData, rows int64, kept 
 				if err := f.page(body, int(h.UncompressedPageSize), 1, 1); err != nil {
 					return err
 				}
-				f.compress()
+				if err := f.compress(); err != nil {
+					return err
+				}
 			}
 		case format.DataPage:
 			lo := values * rows / c.NumValues
@@ -199,15 +185,14 @@ func (f *floor) chunk(r io.ReaderAt, c *format.ColumnMetaData, rows int64, kept 
 			return fmt.Errorf("page type %v: the floor is that of V1 pages", h.Type)
 		}
 	}
-	f.compress()
-	return nil
+	return f.compress()
 }
 
 // page decompresses a page and takes the share kept/rows of its bytes. Pages are merged
 // up to the size that they had.
 func (f *floor) page(body []byte, size int, kept, rows int64) error {
 	start := threadCPU()
-	raw, err := f.decoder.DecodeAll(body, grown(f.raw, size))
+	raw, err := f.codec.Decompress(f.raw[:0], f.id, body, size)
 	if err != nil {
 		return err
 	}
@@ -218,30 +203,26 @@ func (f *floor) page(body []byte, size int, kept, rows int64) error {
 	f.largestRawPage = max(f.largestRawPage, len(raw))
 	share := raw[:int64(len(raw))*kept/rows]
 	if len(f.merged)+len(share) > f.largestRawPage {
-		f.compress()
+		if err := f.compress(); err != nil {
+			return err
+		}
 	}
 	f.merged = append(f.merged, share...)
 	return nil
 }
 
 // compress makes a page of what was merged.
-func (f *floor) compress() {
+func (f *floor) compress() (err error) {
 	if len(f.merged) == 0 {
-		return
+		return nil
 	}
 	start := threadCPU()
-	f.out = f.encoder.EncodeAll(f.merged, f.out[:0])
+	f.out, err = f.codec.Compress(f.out[:0], f.id, f.merged)
 	f.CompressCPU += threadCPU() - start
 	f.RawOut += int64(len(f.merged))
 	f.CompressedOut += int64(len(f.out))
 	f.merged = f.merged[:0]
-}
-
-func grown(b []byte, size int) []byte {
-	if cap(b) < size {
-		return make([]byte, 0, size)
-	}
-	return b[:0]
+	return err
 }
 
 // threadCPU returns the CPU seconds, user and system, of the calling thread.
