@@ -122,6 +122,10 @@ func (x *Index) Contract(id []byte) Contract {
 	return Contract(x.contracts.find(id, x.contracts.tag(id)))
 }
 
+// Restricted returns how many contracts have a restriction. Where none has, [Rows]
+// need not say which contract is whose.
+func (x *Index) Restricted() int { return x.contracts.len() }
+
 // Accounts returns how many accounts the index numbers: Account values are below it.
 func (x *Index) Accounts() int { return x.accounts.len() }
 

@@ -337,7 +337,7 @@ func (w *fileWork) readKeys(b *rewrite.Batch) {
 		w.rows.Moments[i] = grow(w.rows.Moments[i], b.Rows)
 		c.time.instants(&b.Columns[c.at], w.rows.Moments[i])
 	}
-	if c := w.bound.contract; c.at >= 0 {
+	if c := w.bound.contract; c.at >= 0 && w.index.Restricted() > 0 {
 		w.readContracts(&b.Columns[c.at], c.id, b.Rows)
 	}
 }
