@@ -46,8 +46,9 @@ type idFates struct {
 	source [2]int32 // index of idJoin.sources
 }
 
-// idBytes is about what an id takes in a table.
-const idBytes = 48
+// idBytes is about what an id takes in a table, and again as much for the garbage
+// collector to have room.
+const idBytes = 2 * 48
 
 // compareIDs compares what compareRows could not.
 func (d *differ) compareIDs(ctx context.Context, dataset string, files [2][]*manifests.File, total *DatasetDiff) error {

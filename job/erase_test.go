@@ -357,6 +357,37 @@ func (e *erasable) nothingTooEarly(t *testing.T, what string, files map[string]s
 	}
 }
 
+// TestEraseInterrupted cancels an erasure as it opens and writes objects, and repeats it.
+func TestEraseInterrupted(t *testing.T) {
+	e := newErasable(t)
+	for i := 0; ; i++ {
+		e.restore(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		counter := &cancelAt{at: i, cancel: cancel}
+		env := newEnv(t)
+		env.Opener.Wrap = func(s objstore.Store) objstore.Store { return counter.wrap(s) }
+		_, err := env.Erase(ctx, job.EraseOptions{Config: e.config, Apply: true})
+		cancel()
+		what := fmt.Sprintf("cancelled at operation %d (%v)", i, err)
+		files := raw(t, e.out)
+		if err == nil {
+			if i < 8 {
+				t.Fatalf("only %d operations", i)
+			}
+			e.erasedOnce(t, what, files)
+			return
+		}
+		if exit, _ := job.Explain(err); exit != job.ExitInterrupted || files["_lock.json"] != "" {
+			t.Fatalf("%s: exit %d", what, exit)
+		}
+		e.nothingTooEarly(t, what, files)
+		if _, err := e.erase(newEnv(t), true); err != nil {
+			t.Fatalf("repeat after %s: %v", what, err)
+		}
+		e.erasedOnce(t, "repeat after "+what, raw(t, e.out))
+	}
+}
+
 // TestEraseGCS crashes an erasure in a bucket at its requests. The bucket keeps what
 // is deleted for a while, and the receipt says so.
 func TestEraseGCS(t *testing.T) {
