@@ -2,6 +2,7 @@ package job_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"assent/filter"
 	"assent/job"
 	"assent/job/access"
+	"assent/job/internal/objstore/faulty"
 	"assent/job/jobtest"
 	"assent/schema"
 )
@@ -462,5 +464,49 @@ func TestAccessDamaged(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(filepath.Join(dir, "copies")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestAccessFaults fails every storage operation in turn: there is the whole copy, or
+// nothing.
+func TestAccessFaults(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 4))
+	m := newAccessMarket(t, rng)
+	m.other(t, rng)
+	dir := t.TempDir()
+	o := job.AccessOptions{Config: m.write(t, dir), Subject: "me", Dir: filepath.Join(dir, "copies", "me")}
+	r, err := newEnv(t).Run(t.Context(), job.RunOptions{Config: o.Config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Run = r.URI
+	for i := 0; ; i++ {
+		f := faulty.New(faulty.Fail, i, nil)
+		env := newEnv(t)
+		env.Opener.Wrap = f.Wrap
+		_, err := env.Access(t.Context(), o)
+		if !f.Met() {
+			if err != nil || i < 10 {
+				t.Fatalf("%d operations, %v", i, err)
+			}
+			break
+		}
+		if err == nil {
+			t.Errorf("operation %d (%s): no error", i, f.Ops()[i])
+		} else if exit, _ := job.Explain(err); exit != job.ExitFailed {
+			t.Errorf("operation %d (%s): exit %d, %v", i, f.Ops()[i], exit, err)
+		}
+		if left, _ := os.ReadDir(filepath.Dir(o.Dir)); len(left) > 0 {
+			t.Fatalf("operation %d (%s) left %v", i, f.Ops()[i], left)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	o.Dir += "-2"
+	if _, err := newEnv(t).Access(ctx, o); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if left, _ := os.ReadDir(filepath.Dir(o.Dir)); len(left) != 1 {
+		t.Errorf("left %v", left)
 	}
 }
