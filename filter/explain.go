@@ -119,7 +119,7 @@ func (w *World) holds(reason schema.Reason, r *Record) (why []string) {
 	case schema.ContractRestricted:
 		for m := range known(r.Moments) {
 			for _, s := range w.Restrictions[r.Contract] {
-				if r.Contract != "" && s.From <= m.At && m.At < s.Until {
+				if r.Contract != "" && s.From <= m.At && (m.At < s.Until || s.Until == schema.Forever) {
 					say("%s at %s is in the contract's no-AI clause from %s until %s", m.Name, m.At, s.From, s.Until)
 				}
 			}

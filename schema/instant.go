@@ -88,10 +88,11 @@ func (i Instant) String() string {
 	return i.Time().Format(time.RFC3339Nano)
 }
 
-// Span is the half-open interval [From, Until).
+// Span is the half-open interval [From, Until). Until Forever it is open: it has no
+// end, and so holds Forever too.
 type Span struct {
 	From, Until Instant
 }
 
 // Contains reports whether the span holds i.
-func (s Span) Contains(i Instant) bool { return s.From <= i && i < s.Until }
+func (s Span) Contains(i Instant) bool { return s.From <= i && (i < s.Until || s.Until == Forever) }

@@ -86,6 +86,21 @@ func TestInt96(t *testing.T) {
 	}
 }
 
+func TestSpans(t *testing.T) {
+	for _, c := range []struct {
+		span Span
+		at   Instant
+		want bool
+	}{
+		{Span{10, 20}, 9, false}, {Span{10, 20}, 10, true}, {Span{10, 20}, 19, true}, {Span{10, 20}, 20, false},
+		{Span{10, 10}, 10, false}, {Span{10, Forever}, Forever, true}, {Span{10, Forever}, 9, false},
+	} {
+		if got := c.span.Contains(c.at); got != c.want {
+			t.Errorf("%v holds %v: %v", c.span, c.at, got)
+		}
+	}
+}
+
 func TestReasons(t *testing.T) {
 	set := ReasonsOf(PartyOptedOut, DeletionRequested, AfterHorizon)
 	if got := set.Strings(); !slices.Equal(got, []string{"deletion_requested", "after_horizon", "opted_out"}) {
