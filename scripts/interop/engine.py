@@ -247,8 +247,7 @@ def main() -> None:
         if not corpus:
             print(f"no conformance files in {CORPORA} (ASSENT_CORPORA): left out")
         sets["Conformance files"] = corpus
-    for name, why in LEFT_OUT.items():
-        print(f"left out: {name}: {why}")
+        print(*(f"left out: {name}: {why}" for name, why in LEFT_OUT.items()), sep="\n")
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
         for title, paths in sets.items():
             outcomes = list(pool.map(examine, paths))
