@@ -121,7 +121,7 @@ func TestReasons(t *testing.T) {
 
 // TestAccountIDsNeverShow prints an account id in every way that comes to mind.
 func TestAccountIDsNeverShow(t *testing.T) {
-	id := AccountID("acct_42")
+	id := AccountID("acct_zq9w")
 	var log strings.Builder
 	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "id", id, "many", []AccountID{id}, "in", struct{ ID AccountID }{id})
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "id", id, "many", []AccountID{id}, "in", struct{ ID AccountID }{id})
@@ -131,7 +131,7 @@ func TestAccountIDsNeverShow(t *testing.T) {
 	}
 	all := log.String() + string(data) + fmt.Sprint(id, []AccountID{id}, struct{ ID AccountID }{id}) +
 		fmt.Sprintf("%s %v %+v %#v %q %x %d %10s", id, id, id, id, id, id, id, id) + fmt.Errorf("account %w %s", fmt.Errorf("%v", id), id).Error()
-	for _, trace := range []string{"42", "acct", fmt.Sprintf("%x", "acct")} {
+	for _, trace := range []string{"zq9w", "acct", fmt.Sprintf("%x", "acct")} {
 		if strings.Contains(all, trace) {
 			t.Errorf("%q shows in %s", trace, all)
 		}
