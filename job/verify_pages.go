@@ -50,13 +50,16 @@ func (f *ordinary) walk(group, column int) (*pageWalk, error) {
 		return nil, errors.New("no such column chunk in the file")
 	}
 	l := &f.leaves[column]
-	w := &pageWalk{
-		in:   bufio.NewReaderSize(io.NewSectionReader(f.r, start, length), int(min(readBuffer, length))),
-		left: length, values: meta.NumValues, id: codec.ID(meta.Codec),
-		boolean: parquet.Kind(l.element.Type.V) == parquet.Boolean, def: l.maxDef, rep: l.maxRep,
-	}
-	w.decoder = pthrift.NewDecoder(new(pthrift.CompactProtocol).NewReader(w.in))
+	w := newPageWalk(io.NewSectionReader(f.r, start, length), length, meta.NumValues, int32(meta.Codec))
+	w.boolean, w.def, w.rep = parquet.Kind(l.element.Type.V) == parquet.Boolean, l.maxDef, l.maxRep
 	return w, nil
+}
+
+// newPageWalk goes through at most length bytes with so many values.
+func newPageWalk(r io.Reader, length, values int64, id int32) *pageWalk {
+	w := &pageWalk{in: bufio.NewReaderSize(r, int(min(readBuffer, length))), left: length, values: values, id: codec.ID(id)}
+	w.decoder = pthrift.NewDecoder(new(pthrift.CompactProtocol).NewReader(w.in))
+	return w
 }
 
 // next reads and decompresses a page; io.EOF after the last.

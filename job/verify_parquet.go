@@ -233,7 +233,13 @@ func leavesOf(f *parquet.File) []leaf {
 	return leaves
 }
 
-func (f *ordinary) rows() int64 { return f.file.NumRows() }
+// rows returns the number of rows of all row groups.
+func (f *ordinary) rows() (n int64) {
+	for _, g := range f.groups() {
+		n += g.NumRows
+	}
+	return n
+}
 
 func (f *ordinary) groups() []format.RowGroup { return f.file.Metadata().RowGroups }
 

@@ -226,10 +226,10 @@ func (r *remains) bound(where string, v []byte, there *bounds) {
 
 // zero reports whether a bound is a zero of a float, which may have either sign.
 func (r *remains) zero(v []byte) bool {
-	switch parquet.Kind(r.out.f.leaves[r.out.column].element.Type.V) {
-	case parquet.Float, parquet.Double:
-		sign := v[len(v)-1] &^ 0x80
-		return sign == 0 && len(bytes.Trim(v[:len(v)-1], "\x00")) == 0
+	e := r.out.f.leaves[r.out.column].element
+	_, half := e.LogicalType.Value.(*format.Float16Type)
+	if kind := parquet.Kind(e.Type.V); half || kind == parquet.Float || kind == parquet.Double {
+		return v[len(v)-1]&^0x80 == 0 && len(bytes.Trim(v[:len(v)-1], "\x00")) == 0
 	}
 	return false
 }

@@ -389,7 +389,7 @@ func (a *audit) checkRows(ctx context.Context, found *differences, f *manifests.
 		if err != nil {
 			return err
 		}
-		if n := file.rows(); n != f.RowsKept {
+		if n := file.rows(); n != f.RowsKept || n != file.file.NumRows() {
 			return fmt.Errorf("%d rows, the run manifest has %d", n, f.RowsKept)
 		}
 		return nil
