@@ -22,7 +22,7 @@ demo: build
 	./assent runs --table -c $(BUILD)/demo/job.yaml
 
 test:
-	$(GO) test $(TAGS) ./...
+	$(GO) test $(TAGS) -timeout 30m ./...
 
 # What every change must pass. FUZZ=1m make check is the long form.
 check:
@@ -31,7 +31,7 @@ check:
 	$(GO) tool staticcheck $(TAGS) ./...
 	scripts/govulncheck
 	$(GO) mod tidy -diff
-	CGO_ENABLED=1 $(GO) test $(TAGS) -race -short ./...
+	CGO_ENABLED=1 $(GO) test $(TAGS) -race -short -timeout 30m ./...
 	$(MAKE) fuzz FUZZ=$(FUZZ)
 
 # Every fuzz target for $(FUZZ).

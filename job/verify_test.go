@@ -15,12 +15,13 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"assent/job"
+	"assent/job/internal/objstore/faulty"
 	"assent/job/internal/sample"
 	"assent/job/jobtest"
 )
 
 // auditedJob publishes a run of which every reason excludes some rows, and returns
-// its configuration and directory. Of messages, rows excludedMessages are excluded.
+// its configuration and directory.
 func auditedJob(t testing.TB) (config, run string) {
 	t.Helper()
 	t.Setenv("ASSENT_SUBJECT_KEY", testKey)
@@ -110,15 +111,6 @@ func messagesCSV() string {
 		fmt.Fprintf(b, "m%d,%s,%s,%s,%s,%s,,%s,%d,the body of message %d and %x\n", i, freelancer, client, freelancer, contract, sent, kind, 1000+i%4, i, sha256.Sum256([]byte{byte(i)}))
 	}
 	return b.String()
-}
-
-func excludedMessages() []int64 {
-	rows := []int64{5, 9, 13, 17, 21, 25, 29}
-	for i := int64(0); i < 40; i += 4 {
-		rows = append(rows, i)
-	}
-	slices.Sort(rows)
-	return rows
 }
 
 // copyTree copies a directory.
@@ -573,4 +565,139 @@ func texts(r *job.VerifyResult) string {
 		fmt.Fprintln(b, d)
 	}
 	return b.String()
+}
+
+// TestVerifyOtherJob audits a run with another configuration, key or input than it was
+// made with.
+func TestVerifyOtherJob(t *testing.T) {
+	config, run := auditedJob(t)
+	dir := filepath.Dir(config)
+	for _, c := range []struct {
+		name string
+		set  []string
+		key  string
+		edit func()
+		file string
+		what string
+	}{
+		{name: "key", key: "YW5vdGhlciBrZXkgZm9yIHRlc3RzLCAzMiBieXRlcyE=", file: "_manifest/run.json", what: "the subject key is not the run's"},
+		{name: "horizon", set: []string{"inputs.consent.as_of=2026-07-01T00:00:00Z"}, file: "_manifest/run.json", what: "the consent horizon"},
+		{name: "rules", set: []string{"datasets.messages.moments={sent: sent_at}"}, file: "_manifest/run.json", what: "policy_digest"},
+		{name: "programme", set: []string{"program.name=other"}, file: "_manifest/run.json", what: `belongs to the programme "tiny"`},
+		{name: "input gone", set: []string{"inputs.deletions=null"}, file: "deletions/a.parquet", what: "the input is gone"},
+		{name: "directory gone", set: []string{"inputs.deletions.path=nowhere"}, file: "deletions/a.parquet", what: "the input is gone"},
+		{name: "input changed", edit: func() {
+			if err := jobtest.WriteParquet(filepath.Join(dir, "accounts/a.parquet"), "account_id:string\nA\nB\nC\nD\nX\nU\n"); err != nil {
+				t.Fatal(err)
+			}
+		}, file: "accounts/a.parquet", what: "the input has changed since the run"},
+		{name: "input no longer Parquet", edit: func() {
+			if err := os.WriteFile(filepath.Join(dir, "accounts/a.parquet"), []byte("gone"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}, file: "accounts/a.parquet", what: "the input has changed since the run"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.key != "" {
+				t.Setenv("ASSENT_SUBJECT_KEY", c.key)
+			}
+			if c.edit != nil {
+				c.edit()
+			}
+			r, err := newEnv(t).Verify(t.Context(), job.VerifyOptions{Config: config, Set: c.set, Run: run})
+			m := mutant{file: c.file, row: -1, what: c.what}
+			m.check(t, r, err)
+			if r.Checked.Decisions != 0 {
+				t.Errorf("decided %d records by other rules or inputs", r.Checked.Decisions)
+			}
+		})
+	}
+}
+
+// TestVerifyErased checks that a preflight finds kept rows of an account that asked
+// for deletion after the run.
+func TestVerifyErased(t *testing.T) {
+	config, run := auditedJob(t)
+	verify := func(o job.VerifyOptions) (*job.VerifyResult, error) {
+		o.Run, o.Quick = run, true
+		return newEnv(t).Verify(t.Context(), o)
+	}
+	ledger := "account_id:string,requested_at:ts_us,request_id:string\nX,,\nB,2026-07-20T00:00:00Z,req-3\n"
+	if err := jobtest.WriteParquet(filepath.Join(filepath.Dir(config), "deletions/a.parquet"), ledger); err != nil {
+		t.Fatal(err)
+	}
+	r, err := verify(job.VerifyOptions{Config: config})
+	m := mutant{file: messagesData, row: 1, what: "has asked for deletion (23 times"}
+	m.check(t, r, err)
+	if _, hint := job.Explain(err); !strings.Contains(hint, "erase --apply") {
+		t.Errorf("hint %q", hint)
+	}
+	if r.Checked.Deleted != 2 || r.Count != 2 { // and events
+		t.Errorf("%+v", r)
+	}
+	if r, err := verify(job.VerifyOptions{}); err != nil || r.Checked.Deleted != 0 {
+		t.Errorf("without a ledger: %v", err)
+	}
+	if _, err := verify(job.VerifyOptions{Config: config, Set: []string{"inputs.deletions=null"}}); err != nil {
+		t.Errorf("without a ledger: %v", err)
+	}
+}
+
+// TestVerifyCurrent damages what current.json says.
+func TestVerifyCurrent(t *testing.T) {
+	_, run := auditedJob(t)
+	id := strings.TrimPrefix(filepath.Base(run), "run=")
+	name := filepath.Join(filepath.Dir(run), "current.json")
+	for current, want := range map[string]string{
+		"{": "current.json: ",
+		fmt.Sprintf(`{"run":"run=%s","manifest_sha256":%q}`, id, strings.Repeat("0", 64)):                         "current.json: the SHA-256",
+		fmt.Sprintf(`{"run":"run=2%s","manifest_sha256":%q}`, id[1:15]+"Z-000000000000", strings.Repeat("0", 64)): "which is not there",
+	} {
+		if err := os.WriteFile(name, []byte(current), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		r, err := newEnv(t).Verify(t.Context(), job.VerifyOptions{Run: run, Quick: true})
+		if err == nil || r == nil || !strings.Contains(r.Differences[0].String(), want) {
+			t.Errorf("%s: %v", current, err)
+		}
+	}
+	remove(t, filepath.Dir(run), "current.json")
+	if r, err := newEnv(t).Verify(t.Context(), job.VerifyOptions{Run: run, Quick: true}); err != nil || r.Current {
+		t.Errorf("without current.json: %+v, %v", r, err)
+	}
+}
+
+// TestVerifyFaults fails every storage operation of an audit: the answer is never
+// that the run is in order, nor that it differs.
+func TestVerifyFaults(t *testing.T) {
+	config, run := auditedJob(t)
+	for i := 0; ; i++ {
+		f := faulty.New(faulty.Fail, i, nil)
+		env := newEnv(t)
+		env.Opener.Wrap = f.Wrap
+		r, err := env.Verify(t.Context(), job.VerifyOptions{Config: config, Run: run, Workers: 1})
+		if !f.Met() {
+			if i < 50 {
+				t.Fatalf("only %d operations", i)
+			}
+			return
+		}
+		if exit, _ := job.Explain(err); exit != job.ExitFailed || r != nil {
+			t.Fatalf("operation %d (%s): exit %d, %v, %+v", i, f.Ops()[i], exit, err, r)
+		}
+	}
+}
+
+func TestVerifyUsage(t *testing.T) {
+	config, run := auditedJob(t)
+	for _, o := range []job.VerifyOptions{
+		{}, {Config: config}, {Run: run}, {Config: config, Run: filepath.Dir(run)}, {Config: config, Run: "s3://bucket/run=1"},
+		{Config: config, Run: filepath.Join(filepath.Dir(run), "run=20260601T000000Z-000000000000")}, {Config: "none.yaml", Run: run},
+		{Config: config, Run: run, Workers: -1},
+	} {
+		r, err := newEnv(t).Verify(t.Context(), o)
+		if exit, _ := job.Explain(err); exit != job.ExitUsage || r != nil {
+			t.Errorf("%+v: exit %d, %v", o, exit, err)
+		}
+	}
 }
