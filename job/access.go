@@ -268,7 +268,7 @@ const hintThatConfig = "take the configuration that the run was made with"
 
 // lookup finds the rows of one input file that name the account.
 func (a *accessing) lookup(ctx context.Context, dataset string, f *manifests.File) (*accessFile, error) {
-	r, err := a.sealed(ctx, f.Subjects, f.SubjectsBytes, f.SubjectsSHA256)
+	r, err := a.openSealed(ctx, f.Subjects, f.SubjectsBytes, f.SubjectsSHA256)
 	if err != nil {
 		return nil, err
 	}

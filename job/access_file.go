@@ -18,47 +18,27 @@ import (
 	"assent/schema"
 )
 
-// sealedReader is an object of the run whose digest has been checked.
-type sealedReader struct {
+// runObject is an open object of the run.
+type runObject interface {
 	io.ReaderAt
 	io.Closer
+	Unchanged(ctx context.Context) error
 }
 
-// sealed opens an object of the run and checks that all its bytes are the published
-// ones: what lies between the checksums of pages, an index that is off, could hide
-// records. Manifests are some bytes a record.
-func (a *accessing) sealed(ctx context.Context, name string, size int64, digest string) (*sealedReader, error) {
-	const wholeSize, block = 16 << 20, 4 << 20
-	sum := sha256.New()
-	if size <= wholeSize {
-		data, _, err := a.store.Read(ctx, path.Join(a.dir, name))
-		if err != nil {
-			return nil, err
-		}
-		sum.Write(data)
-		if int64(len(data)) != size || hex.EncodeToString(sum.Sum(nil)) != digest {
-			return nil, a.of(name, errSeal)
-		}
-		return &sealedReader{bytes.NewReader(data), io.NopCloser(nil)}, nil
-	}
-	r, err := a.open(ctx, name, size)
-	if err != nil {
-		return nil, err
-	}
-	// Through a buffer of our own: each read of an object store is a request.
-	_, err = io.CopyBuffer(sum, struct{ io.Reader }{io.NewSectionReader(r, 0, size)}, make([]byte, block))
-	if err == nil && hex.EncodeToString(sum.Sum(nil)) != digest {
-		err = a.of(name, errSeal)
-	}
-	if err != nil {
-		r.Close()
-		return nil, err
-	}
-	return &sealedReader{r, r}, nil
-}
+// wholeObject is an object that was read as a whole.
+type wholeObject struct{ *bytes.Reader }
 
-// open opens an object of the run and checks its size.
-func (a *accessing) open(ctx context.Context, name string, size int64) (objstore.Reader, error) {
+func (wholeObject) Close() error                    { return nil }
+func (wholeObject) Unchanged(context.Context) error { return nil }
+
+// open opens an object of the run. A small one is read at once, and its digest checked.
+// Of a large one pages are read, which have their checksums, and what stands in them is
+// held against the subject index.
+func (a *accessing) open(ctx context.Context, name string, size int64, digest string) (runObject, error) {
+	const small = 2 << 20
+	if size <= small {
+		return a.openWhole(ctx, name, size, digest)
+	}
 	r, err := a.store.Open(ctx, objstore.Object{Name: path.Join(a.dir, name)})
 	if err != nil {
 		return nil, err
@@ -68,6 +48,42 @@ func (a *accessing) open(ctx context.Context, name string, size int64) (objstore
 		return nil, a.of(name, errSeal)
 	}
 	return r, nil
+}
+
+// openSealed opens an object and checks the digest of all of it, whatever it takes. It
+// is for subject indexes: a bound that is off, in the parts that no page's checksum
+// covers, could hide records, and nobody would know that they are missing.
+func (a *accessing) openSealed(ctx context.Context, name string, size int64, digest string) (runObject, error) {
+	const small, block = 16 << 20, 4 << 20
+	if size <= small {
+		return a.openWhole(ctx, name, size, digest)
+	}
+	r, err := a.open(ctx, name, size, digest)
+	if err != nil {
+		return nil, err
+	}
+	// Through a buffer of our own: each read of an object store is a request.
+	sum := sha256.New()
+	_, err = io.CopyBuffer(sum, struct{ io.Reader }{io.NewSectionReader(r, 0, size)}, make([]byte, block))
+	if err == nil && hex.EncodeToString(sum.Sum(nil)) != digest {
+		err = a.of(name, errSeal)
+	}
+	if err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (a *accessing) openWhole(ctx context.Context, name string, size int64, digest string) (runObject, error) {
+	data, _, err := a.store.Read(ctx, path.Join(a.dir, name))
+	if err != nil {
+		return nil, err
+	}
+	if sum := sha256.Sum256(data); int64(len(data)) != size || hex.EncodeToString(sum[:]) != digest {
+		return nil, a.of(name, errSeal)
+	}
+	return wholeObject{bytes.NewReader(data)}, nil
 }
 
 // contradiction says that two of the run's files do not agree.

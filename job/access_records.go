@@ -62,7 +62,7 @@ type contentTable struct {
 func (w *accessWriter) file(ctx context.Context, f *accessFile) error {
 	var exclusions *pick.File
 	if f.ExcludedByReason.Total() > 0 {
-		r, err := w.sealed(ctx, f.Exclusions, f.ExclusionsBytes, f.ExclusionsSHA256)
+		r, err := w.open(ctx, f.Exclusions, f.ExclusionsBytes, f.ExclusionsSHA256)
 		if err != nil {
 			return err
 		}
@@ -92,7 +92,7 @@ func (w *accessWriter) file(ctx context.Context, f *accessFile) error {
 
 // used writes the kept records of a file.
 func (w *accessWriter) used(ctx context.Context, f *accessFile, places []int64) error {
-	r, err := w.open(ctx, f.Output, f.Bytes)
+	r, err := w.open(ctx, f.Output, f.Bytes, f.SHA256)
 	if err != nil {
 		return err
 	}
