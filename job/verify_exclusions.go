@@ -72,7 +72,7 @@ func (a *fileAudit) openExclusions(ctx context.Context) (*exclusionAudit, error)
 		return nil, err
 	}
 	x.bytes = &watched{Reader: r}
-	file, err := openOrdinary(ctx, x.bytes, r.Size())
+	file, err := openOrdinary(ctx, x.bytes)
 	if err != nil {
 		return x, x.fail(ctx, err)
 	}

@@ -2,14 +2,13 @@ package job
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"sync"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/parquet-go/parquet-go"
 
 	"assent/filter"
-	"assent/job/internal/objstore"
 	"assent/job/internal/rewrite"
 	"assent/manifests"
 	"assent/schema"
@@ -80,21 +79,32 @@ func openInput(ctx context.Context, f *plannedFile) (*inputFile, error) {
 		return nil, err
 	}
 	in := &inputFile{bytes: &watched{Reader: r}}
-	if in.bind, err = rewrite.Open(ctx, in.bytes, r.Size(), f.uri()); err == nil {
-		in.ordinary, err = openOrdinary(ctx, in.bytes, r.Size())
+	if in.bind, err = rewrite.Open(ctx, in.bytes, r.Size(), f.Rel); err == nil {
+		in.ordinary, err = openOrdinary(ctx, in.bytes)
 	}
 	if err != nil {
 		r.Close()
-		return nil, fmt.Errorf("%s: %w", f.uri(), err)
+		if failed := in.bytes.failed(ctx); failed != nil {
+			return nil, failed
+		}
+		return nil, unreadable{err}
 	}
 	return in, nil
 }
 
 func (in *inputFile) close() { in.bytes.Close() }
 
-// errUnreadable means that an input cannot be read by the ordinary reader, which was
-// reported as a difference: what follows from it cannot be checked.
+// unreadable means that an input's bytes cannot be read by the ordinary reader: what
+// follows from it cannot be checked, which is a difference.
 type unreadable struct{ error }
+
+func (u unreadable) Unwrap() error { return u.error }
+
+// isUnreadable reports whether err says so.
+func isUnreadable(err error) bool {
+	var u unreadable
+	return errors.As(err, &u)
+}
 
 // scanInput goes through the rows of some columns of an input's files. v has an entry
 // a column, a null where a file lacks it.
@@ -108,7 +118,11 @@ func (a *audit) scanInput(ctx context.Context, in *plannedInput, columns func(*r
 }
 
 func (a *audit) scanInputFile(ctx context.Context, in *plannedInput, f *plannedFile, columns func(*rewrite.File) ([]keyColumn, error), take func(file string, row int64, k []*keyReader, v []parquet.Value)) error {
+	name := in.root + f.Rel
 	file, err := openInput(ctx, f)
+	if isUnreadable(err) {
+		a.found.of(name, "cannot be read: %v", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -117,7 +131,6 @@ func (a *audit) scanInputFile(ctx context.Context, in *plannedInput, f *plannedF
 	if err != nil {
 		return err
 	}
-	name := in.root + f.Rel
 	keys := make([]*keyReader, len(cols))
 	for i, c := range cols {
 		if keys[i] = file.key(c); keys[i] != nil {
@@ -296,10 +309,8 @@ func (a *audit) readLedger(ctx context.Context) (map[schema.AccountID]bool, erro
 	ledger := map[schema.AccountID]bool{}
 	before := a.found.count
 	err = a.scanDeletions(ctx, &in, func(id []byte, _ filter.Deletion) { ledger[schema.AccountID(id)] = true })
-	if err == nil && a.found.count > before {
+	if a.found.count > before && (err == nil || isUnreadable(err)) {
 		err = badInput("mend the ledger and run again", "%s", a.found.first[len(a.found.first)-1])
 	}
 	return ledger, err
 }
-
-var _ objstore.Reader = (*watched)(nil)

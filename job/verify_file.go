@@ -101,7 +101,9 @@ func (a *fileAudit) fail(ctx context.Context, row int64, err error) error {
 // gather adds the accounts and contracts that the file names to the facts wanted. A
 // file that cannot be read is told of when it is checked.
 func (a *fileAudit) gather(ctx context.Context, w *facts) error {
-	if err := a.open(ctx); err != nil {
+	if err := a.open(ctx); isUnreadable(err) {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	defer a.in.close()
@@ -219,7 +221,10 @@ func (a *fileAudit) next(k *recordKeys, r *auditRecord) error {
 // follow from them, then the data.
 func (a *fileAudit) check(ctx context.Context, w *facts) error {
 	a.w = w
-	if err := a.open(ctx); err != nil {
+	if err := a.open(ctx); isUnreadable(err) {
+		a.found.of(a.input(), "cannot be read: %v", err)
+		return nil
+	} else if err != nil {
 		return err
 	}
 	defer a.in.close()

@@ -19,7 +19,7 @@ import (
 
 // remains looks at what a column's chunks hold beside the values of kept rows:
 // entries of dictionaries that no row uses, least and greatest values of statistics
-// and of the page index. What is not tight is a suspect; it is a residue where a
+// and of the page index, bloom filters. What is not tight is a suspect; it is a residue where a
 // dropped row has it and no kept one (semantics.md, "No residue"). All values of all
 // rows are looked at, of whatever type.
 type remains struct {
@@ -36,6 +36,8 @@ type remains struct {
 	index       *format.ColumnIndex
 	number      int // of the page being read
 	page, chunk bounds
+	bloom       *bloomCheck   // nil: there is none
+	blooms      []*bloomCheck // of earlier row groups, that have more than they should
 }
 
 // bounds are the least and the greatest value seen.
@@ -117,11 +119,20 @@ func (r *remains) beginGroup(group int) {
 	if chunk.ColumnIndexOffset > 0 && chunk.ColumnIndexLength > 0 {
 		index, err := r.out.f.columnIndex(chunk)
 		if err != nil {
-			r.a.found.add(Difference{File: r.a.m.Output, Column: r.name(), What: fmt.Sprintf("row group %d: the column index cannot be read: %v", group, err)})
-			return
+			r.tellGroup("the column index cannot be read: %v", err)
 		}
 		r.index = index
 	}
+	var err error
+	if r.bloom, err = r.out.f.bloomOf(group, r.out.column); err != nil {
+		r.tellGroup("the bloom filter cannot be read: %v", err)
+	}
+}
+
+// tellGroup reports a difference of the row group being read.
+func (r *remains) tellGroup(format string, args ...any) {
+	what := fmt.Sprintf("row group %d: ", r.group) + fmt.Sprintf(format, args...)
+	r.a.found.add(Difference{File: r.a.m.Output, Column: r.name(), What: what})
 }
 
 func (r *remains) name() string { return r.out.f.leaves[r.out.column].path }
@@ -147,6 +158,9 @@ func (f *ordinary) columnIndex(chunk *format.ColumnChunk) (_ *format.ColumnIndex
 
 // value takes a value of a kept row.
 func (r *remains) value(v parquet.Value) {
+	if r.bloom != nil {
+		r.bloom.add(v)
+	}
 	if !r.ordered {
 		return
 	}
@@ -194,6 +208,16 @@ func (r *remains) endGroup() {
 	where := fmt.Sprintf("the statistics of row group %d", r.group)
 	for _, v := range [][]byte{s.MinValue, s.MaxValue, s.Min, s.Max} {
 		r.bound(where, v, &r.chunk)
+	}
+	if r.bloom != nil {
+		lacks, more := r.bloom.compare()
+		if lacks {
+			r.tellGroup("the bloom filter lacks a kept value, which readers would not find")
+		}
+		if more {
+			r.blooms = append(r.blooms, r.bloom)
+		}
+		r.bloom = nil
 	}
 	if r.dict == nil {
 		return
@@ -293,7 +317,7 @@ func alike(v, b []byte, part bool) bool {
 
 // resolve looks for the suspects among all rows of the input.
 func (r *remains) resolve() error {
-	if len(r.suspects) == 0 || r.err != nil {
+	if len(r.suspects)+len(r.blooms) == 0 || r.err != nil {
 		return r.err
 	}
 	c := r.a.in.cursor(r.out.column)
@@ -315,6 +339,11 @@ func (r *remains) resolve() error {
 						s.meet(row, kept)
 					}
 				}
+				for _, f := range r.blooms {
+					if !kept {
+						f.meet(row, b)
+					}
+				}
 			}
 			if more, err = c.more(); err != nil {
 				return fmt.Errorf("cannot be compared: %w", err)
@@ -323,7 +352,7 @@ func (r *remains) resolve() error {
 	}
 	r.tell()
 	clear(r.suspects)
-	r.parts = r.parts[:0]
+	r.parts, r.blooms = r.parts[:0], nil
 	return nil
 }
 
@@ -335,15 +364,22 @@ func (s *suspect) meet(row int64, kept bool) {
 
 // tell reports the residues, of those in one place the first.
 func (r *remains) tell() {
+	residue := func(row int64, where string) {
+		r.a.found.add(Difference{File: r.a.m.Output, Row: &row, Column: r.name(),
+			What: "the row is dropped, no kept row has its value, and it still stands in " + where})
+	}
 	told := map[string]bool{}
 	for _, s := range slices.SortedFunc(maps.Values(r.suspects), func(x, y *suspect) int {
 		return cmp.Or(cmp.Compare(x.row, y.row), cmp.Compare(x.where[0], y.where[0]))
 	}) {
-		if s.kept || s.row < 0 || told[s.where[0]] {
-			continue
+		if !s.kept && s.row >= 0 && !told[s.where[0]] {
+			told[s.where[0]] = true
+			residue(s.row, strings.Join(s.where, ", "))
 		}
-		told[s.where[0]] = true
-		r.a.found.add(Difference{File: r.a.m.Output, Row: &s.row, Column: r.name(),
-			What: "the row is dropped, no kept row has its value, and it still stands in " + strings.Join(s.where, ", ")})
+	}
+	for _, b := range r.blooms {
+		if b.row >= 0 {
+			residue(b.row, fmt.Sprintf("the bloom filter of row group %d", b.group))
+		}
 	}
 }

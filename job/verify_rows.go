@@ -28,20 +28,20 @@ func (a *fileAudit) checkData(ctx context.Context) error {
 	out := &watched{Reader: r}
 	defer out.Close()
 	err = a.compareData(ctx, out)
-	if err == nil {
-		return out.Unchanged(ctx)
-	}
 	for _, r := range []*watched{a.in.bytes, out} {
 		if failed := r.failed(ctx); failed != nil {
 			return failed
 		}
 	}
-	a.found.of(a.m.Output, "%v", err)
-	return nil
+	if err != nil {
+		a.found.of(a.m.Output, "%v", err)
+		return nil
+	}
+	return out.Unchanged(ctx)
 }
 
 func (a *fileAudit) compareData(ctx context.Context, r *watched) error {
-	out, err := openOrdinary(ctx, r, r.Size())
+	out, err := openOrdinary(ctx, r)
 	if err != nil {
 		return fmt.Errorf("cannot be read: %w", err)
 	}

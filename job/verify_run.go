@@ -296,7 +296,7 @@ func (a *audit) digest(ctx context.Context, o objstore.Object) (string, error) {
 	}
 	defer r.Close()
 	hash := sha256.New()
-	if _, err := io.CopyBuffer(struct{ io.Writer }{hash}, struct{ io.Reader }{io.NewSectionReader(r, 0, r.Size())}, make([]byte, 1<<20)); err != nil {
+	if _, err := io.CopyBuffer(struct{ io.Writer }{hash}, struct{ io.Reader }{io.NewSectionReader(r, 0, r.Size())}, make([]byte, 8<<20)); err != nil {
 		return "", err
 	}
 	return hex.EncodeToString(hash.Sum(nil)), r.Unchanged(ctx)
@@ -385,7 +385,7 @@ func (w *watched) failed(ctx context.Context) error {
 
 func (a *audit) checkRows(ctx context.Context, found *differences, f *manifests.File) error {
 	return a.with(ctx, found, f.Output, func(r *watched) error {
-		file, err := openOrdinary(ctx, r, r.Size())
+		file, err := openOrdinary(ctx, r)
 		if err != nil {
 			return err
 		}
@@ -474,7 +474,7 @@ func (a *audit) checkErased(ctx context.Context) error {
 			return nil
 		})
 		if rows > 0 {
-			found.at(f.Output, first, "kept, though an account that it names has asked for deletion (%d such pairs in this file)", rows)
+			found.at(f.Output, first, "kept, though an account that it names has asked for deletion (%d times in this file)", rows)
 		}
 		return err
 	})

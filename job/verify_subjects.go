@@ -187,7 +187,7 @@ func (a *fileAudit) eachTriple(ctx context.Context, f func(triple)) (read bool, 
 }
 
 func (a *fileAudit) readTriples(ctx context.Context, r *watched, f func(triple)) error {
-	file, err := openOrdinary(ctx, r, r.Size())
+	file, err := openOrdinary(ctx, r)
 	if err != nil {
 		return err
 	}
