@@ -45,7 +45,7 @@ func (f *ordinary) bloomOf(group, column int) (_ *bloomCheck, err error) {
 }
 
 // add takes a value of a kept row.
-func (b *bloomCheck) add(v parquet.Value) { b.made.Insert(xxhash.Sum64(plainBytes(v))) }
+func (b *bloomCheck) add(v parquet.Value) { b.made.Insert(xxhash.Sum64(v.Bytes())) }
 
 // compare says whether the file's filter lacks a value, and whether it has more.
 func (b *bloomCheck) compare() (lacks, more bool) {

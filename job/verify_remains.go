@@ -49,7 +49,7 @@ type bounds struct {
 // suspect is a value beside those of rows.
 type suspect struct {
 	where []string // the first places
-	value []byte   // PLAIN, without a length
+	value []byte   // as PLAIN has it, without a length
 	part  bool     // it may be cut short, and then the greatest may be rounded up
 	row   int64    // a dropped row that has it, -1
 	kept  bool     // a kept row has it
@@ -224,7 +224,7 @@ func (r *remains) endGroup() {
 	}
 	for i := range int64(r.dict.Len()) {
 		if !r.used.has(i) {
-			r.suspect(fmt.Sprintf("the dictionary of row group %d", r.group), plainBytes(r.dict.Index(int32(i))), false)
+			r.suspect(fmt.Sprintf("the dictionary of row group %d", r.group), r.dict.Index(int32(i)).Bytes(), false)
 		}
 	}
 }
@@ -242,7 +242,7 @@ func (r *remains) bound(where string, v []byte, there *bounds) {
 		return
 	}
 	part := parquet.Kind(r.out.f.leaves[r.out.column].element.Type.V) == parquet.ByteArray
-	if there.any && (alike(plainBytes(there.min), v, part) || alike(plainBytes(there.max), v, part)) {
+	if there.any && (alike(there.min.Bytes(), v, part) || alike(there.max.Bytes(), v, part)) {
 		return
 	}
 	r.suspect(where, v, part)
@@ -275,33 +275,6 @@ func (r *remains) suspect(where string, v []byte, part bool) {
 	}
 }
 
-// plainBytes returns a value as PLAIN has it, without a length.
-func plainBytes(v parquet.Value) []byte {
-	switch v.Kind() {
-	case parquet.Int64, parquet.Double:
-		return le(v.Uint64(), 8)
-	case parquet.Int32, parquet.Float:
-		return le(uint64(v.Uint32()), 4)
-	case parquet.Boolean:
-		return le(v.Uint64(), 1)
-	case parquet.Int96:
-		w := v.Int96()
-		return append(append(le(uint64(w[0]), 4), le(uint64(w[1]), 4)...), le(uint64(w[2]), 4)...)
-	}
-	if v.IsNull() {
-		return nil
-	}
-	return v.ByteArray()
-}
-
-func le(u uint64, n int) []byte {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = byte(u >> (8 * i))
-	}
-	return b
-}
-
 // alike reports whether a bound b may stand for the value v: it is v, or its first
 // bytes, the last of them perhaps rounded up.
 func alike(v, b []byte, part bool) bool {
@@ -330,7 +303,7 @@ func (r *remains) resolve() error {
 				return fmt.Errorf("cannot be compared: %w", err)
 			}
 			if !v.IsNull() {
-				b := plainBytes(v)
+				b := v.Bytes()
 				if s := r.suspects[string(b)]; s != nil {
 					s.meet(row, kept)
 				}

@@ -181,10 +181,8 @@ func sameValue(v, u parquet.Value) bool {
 	switch {
 	case v.Kind() != u.Kind():
 		return false
-	case isBytes(v):
-		return bytes.Equal(v.ByteArray(), u.ByteArray())
-	case v.Kind() == parquet.Int96:
-		return v.Int96() == u.Int96()
+	case isBytes(v), v.Kind() == parquet.Int96:
+		return bytes.Equal(v.Bytes(), u.Bytes())
 	}
 	return v.Uint64() == u.Uint64()
 }

@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"maps"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -47,19 +46,11 @@ type audit struct {
 // openAudit finds the run's directory and loads the configuration where there is one.
 func (e *Env) openAudit(ctx context.Context, o VerifyOptions) (*audit, error) {
 	a := &audit{Env: e, o: o, damaged: map[string]bool{}, hint: "do not train on this run; what was found is on stdout"}
-	loc, err := objstore.Parse(o.Run)
+	output, dir, err := splitRun(o.Run)
 	if err != nil {
-		return nil, usageError("", "--run: %w", err)
+		return nil, err
 	}
-	parent := loc
-	if loc.IsLocal() {
-		parent.Path, a.dir = filepath.Dir(loc.Path), filepath.Base(loc.Path)
-	} else {
-		parent.Path, a.dir = path.Dir("/" + loc.Path)[1:], path.Base(loc.Path)
-	}
-	if !strings.HasPrefix(a.dir, runPrefix) {
-		return nil, usageError("`assent runs -c job.yaml` lists them", "--run %s is no run's directory, <output>/run=<id>", o.Run)
-	}
+	a.dir = dir
 	if o.Config != "" {
 		if a.cfg, err = LoadConfig(o.Config, o.Set); err != nil {
 			return nil, err
@@ -70,7 +61,7 @@ func (e *Env) openAudit(ctx context.Context, o VerifyOptions) (*audit, error) {
 			}
 		}
 	}
-	a.store, err = e.Opener.OpenLocation(ctx, parent)
+	a.store, err = e.Opener.OpenLocation(ctx, output)
 	return a, err
 }
 
