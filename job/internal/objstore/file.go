@@ -240,18 +240,23 @@ func (s *fileStore) open(ctx context.Context, obj Object) (*fileReader, error) {
 	return &fileReader{store: s, ctx: ctx, f: f, obj: opened, path: p}, nil
 }
 
+// Read does not mind that the name is given to another file, or to none, while it
+// reads: what it has open is one whole content. Only a file that somebody writes to
+// in place is refused.
 func (s *fileStore) Read(ctx context.Context, name string) ([]byte, Object, error) {
-	r, err := s.Open(ctx, Object{Name: name})
+	r, err := s.open(ctx, Object{Name: name})
 	if err != nil {
-		return nil, Object{}, err
+		return nil, Object{}, wrap(s.URI(name), "open", err)
 	}
 	defer r.Close()
-	obj := r.(*fileReader).obj
 	data, err := readAll(r)
 	if err == nil {
-		err = r.Unchanged(ctx)
+		var info fs.FileInfo
+		if info, err = r.f.Stat(); err == nil && fileObject(name, info).Generation != r.obj.Generation {
+			err = ErrChanged
+		}
 	}
-	return data, obj, wrap(s.URI(name), "read", err)
+	return data, r.obj, wrap(s.URI(name), "read", err)
 }
 
 // readAll reads a small object whole.

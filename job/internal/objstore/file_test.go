@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -280,5 +281,38 @@ func TestFileLinks(t *testing.T) {
 	}
 	if got := tree(t, open(t, other), ""); len(got) != 2 {
 		t.Errorf("left of the link's target: %v", got)
+	}
+}
+
+// TestReadWhileReplaced reads an object that is replaced and removed all the time:
+// each answer is one whole content, or that there is none.
+func TestReadWhileReplaced(t *testing.T) {
+	s, err := new(objstore.Opener).Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	contents := []string{strings.Repeat("a", 10_000), strings.Repeat("b", 7_000)}
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	wait.Go(func() {
+		for i := range 300 {
+			if _, err := s.Put(t.Context(), "x", []byte(contents[i%2]), objstore.Any); err != nil {
+				t.Error(err)
+			}
+			if i%3 == 0 {
+				if err := s.Delete(t.Context(), objstore.Object{Name: "x"}); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	for range 20_000 {
+		data, obj, err := s.Read(t.Context(), "x")
+		if errors.Is(err, objstore.ErrNotExist) {
+			continue
+		}
+		if err != nil || !slices.Contains(contents, string(data)) || obj.Size != int64(len(data)) {
+			t.Fatalf("%d bytes, %+v, %v", len(data), obj, err)
+		}
 	}
 }
