@@ -91,6 +91,51 @@ func contradiction(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", manifests.ErrManifest, fmt.Errorf(format, args...))
 }
 
+// fileRecords are the records of one input file that name the account.
+type fileRecords struct {
+	used    []access.Used
+	notUsed []access.NotUsed
+	content []int64 // places in the output of those whose content is given
+}
+
+// records finds the records of one file.
+func (a *accessing) records(ctx context.Context, d *accessDataset, f *accessFile) (*fileRecords, error) {
+	var exclusions *pick.File
+	if f.ExcludedByReason.Total() > 0 {
+		r, err := a.open(ctx, f.Exclusions, f.ExclusionsBytes, f.ExclusionsSHA256)
+		if err != nil {
+			return nil, err
+		}
+		defer r.Close()
+		if exclusions, err = pick.Open(ctx, r, f.ExclusionsBytes, a.uri(f.Exclusions)); err != nil {
+			return nil, err
+		}
+	}
+	kept, excluded, err := a.places(ctx, f, exclusions)
+	if err != nil {
+		return nil, err
+	}
+	found := new(fileRecords)
+	if len(excluded) > 0 {
+		if err := a.notUsed(ctx, d, f, exclusions, excluded, found); err != nil {
+			return nil, a.of(f.Exclusions, err)
+		}
+	}
+	if len(kept) == 0 {
+		return found, nil
+	}
+	out, err := a.openOutput(ctx, d, f)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	rows := slices.DeleteFunc(slices.Clone(f.rows), func(r manifests.SubjectRow) bool { return !r.Kept })
+	if err := a.used(ctx, d, out, rows, kept, found); err != nil {
+		return nil, a.of(f.Output, err)
+	}
+	return found, out.Unchanged(ctx)
+}
+
 // places are where an input file's rows are now: a kept row's in the output, an
 // excluded one's in the exclusion manifest. Both ascend, as do the rows.
 func (a *accessing) places(ctx context.Context, f *accessFile, exclusions *pick.File) (kept, excluded []int64, err error) {
@@ -170,13 +215,13 @@ func (l *exclusionLeaves) find(f *pick.File) error {
 	return nil
 }
 
-// notUsed yields the excluded records of a file, read from the exclusion manifest.
+// notUsed reads the excluded records of a file from its exclusion manifest.
 //
 // Their moment there is the first at which the primary reason holds, and both may be
 // the other side's doing: with "sent" and "edited" to choose from, it would tell at
 // which of them the other side was out. So it is given only where a record has one
 // moment and there is nothing to choose.
-func (a *accessing) notUsed(ctx context.Context, d *accessDataset, f *accessFile, exclusions *pick.File, places []int64, each func(access.NotUsed) error) error {
+func (a *accessing) notUsed(ctx context.Context, d *accessDataset, f *accessFile, exclusions *pick.File, places []int64, found *fileRecords) error {
 	var l exclusionLeaves
 	if err := l.find(exclusions); err != nil {
 		return err
@@ -201,9 +246,7 @@ func (a *accessing) notUsed(ctx context.Context, d *accessDataset, f *accessFile
 			if s := b.Slots(l.moment); d.tellTime && !s.Null[one(l.moment)] {
 				r.Time = schema.Instant(s.Ints[one(l.moment)])
 			}
-			if err := each(r); err != nil {
-				return err
-			}
+			found.notUsed = append(found.notUsed, r)
 		}
 	}
 	return nil

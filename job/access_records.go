@@ -1,19 +1,19 @@
 package job
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
+	"golang.org/x/sync/errgroup"
 
 	"assent/job/access"
 	"assent/job/access/pick"
-	"assent/manifests"
-	"assent/schema"
 )
+
+// accessFiles is how many input files' records are looked for at a time: with an object
+// store, most of that is waiting.
+const accessFiles = 4
 
 // writeRecords writes the lists of records and the tables of content, in the order of
 // data sets, files and rows.
@@ -25,11 +25,16 @@ func (a *accessing) writeRecords(ctx context.Context, dir *access.Dir, page *acc
 	labels := access.NewLabels(string(a.subject))
 	counts := map[string]access.DatasetCounts{}
 	for _, d := range a.datasets {
+		records, err := a.findRecords(ctx, d)
+		if err != nil {
+			return nil, err
+		}
 		w := &accessWriter{accessing: a, d: d, out: dir, lists: lists, labels: labels, page: page, set: access.NewPageSet(d.Name, d.Category)}
-		for _, f := range d.files {
-			if err := w.file(ctx, f); err != nil {
+		for i, f := range d.files {
+			if err := w.file(ctx, f, records[i]); err != nil {
 				return nil, a.located(err)
 			}
+			records[i] = nil
 		}
 		if err := w.closeTables(); err != nil {
 			return nil, err
@@ -38,6 +43,20 @@ func (a *accessing) writeRecords(ctx context.Context, dir *access.Dir, page *acc
 		counts[d.Name] = w.set.DatasetCounts
 	}
 	return counts, lists.Close()
+}
+
+// findRecords finds the records of a data set, file by file.
+func (a *accessing) findRecords(ctx context.Context, d *accessDataset) ([]*fileRecords, error) {
+	found := make([]*fileRecords, len(d.files))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(accessFiles)
+	for i, f := range d.files {
+		g.Go(func() (err error) {
+			found[i], err = a.records(ctx, d, f)
+			return a.located(err)
+		})
+	}
+	return found, g.Wait()
 }
 
 // accessWriter writes the records of one data set.
@@ -59,209 +78,61 @@ type contentTable struct {
 	info   access.PageTable
 }
 
-func (w *accessWriter) file(ctx context.Context, f *accessFile) error {
-	var exclusions *pick.File
-	if f.ExcludedByReason.Total() > 0 {
-		r, err := w.open(ctx, f.Exclusions, f.ExclusionsBytes, f.ExclusionsSHA256)
-		if err != nil {
-			return err
-		}
-		defer r.Close()
-		if exclusions, err = pick.Open(ctx, r, f.ExclusionsBytes, w.uri(f.Exclusions)); err != nil {
+// file writes the records of one file.
+func (w *accessWriter) file(ctx context.Context, f *accessFile, records *fileRecords) error {
+	for _, r := range records.used {
+		w.set.AddUsed(r)
+		if err := w.lists.Used(r); err != nil {
 			return err
 		}
 	}
-	kept, excluded, err := w.places(ctx, f, exclusions)
-	if err != nil {
-		return err
-	}
-	if len(kept) > 0 {
-		if err := w.used(ctx, f, kept); err != nil {
-			return err
-		}
-	}
-	if len(excluded) == 0 {
-		return nil
-	}
-	return w.of(f.Exclusions, w.notUsed(ctx, w.d, f, exclusions, excluded, func(r access.NotUsed) error {
+	for _, r := range records.notUsed {
 		w.set.AddNotUsed(r)
 		w.page.NotUsedBy[r.Reason]++
-		return w.lists.NotUsed(r)
-	}))
-}
-
-// used writes the kept records of a file.
-func (w *accessWriter) used(ctx context.Context, f *accessFile, places []int64) error {
-	r, err := w.open(ctx, f.Output, f.Bytes, f.SHA256)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	name := w.uri(f.Output)
-	file, err := pick.Open(ctx, r, f.Bytes, name)
-	if err != nil {
-		return err
-	}
-	if file.NumRows() != f.RowsKept {
-		return w.of(f.Output, contradiction("%d rows, the run manifest says %d", file.NumRows(), f.RowsKept))
-	}
-	keys, err := w.bind(file)
-	if err != nil {
-		var c *columnError
-		if errors.As(err, &c) {
-			return usageError(hintThatConfig, "%s: %w", name, err)
+		if err := w.lists.NotUsed(r); err != nil {
+			return err
 		}
-		return fmt.Errorf("%s: %w", name, err)
 	}
-	rows := slices.DeleteFunc(slices.Clone(f.rows), func(r manifests.SubjectRow) bool { return !r.Kept })
-	content, err := w.listUsed(ctx, file, keys, rows, places)
-	if err == nil && len(content) > 0 {
-		err = w.content(ctx, file, keys, content)
+	if len(records.content) == 0 {
+		return nil
 	}
+	out, err := w.openOutput(ctx, w.d, f)
 	if err != nil {
+		return err
+	}
+	defer out.Close()
+	if err := w.content(ctx, out, records.content); err != nil {
 		return w.of(f.Output, err)
 	}
-	return r.Unchanged(ctx)
-}
-
-// accessKeys are the key columns of one published file.
-type accessKeys struct {
-	*binding
-	roles []accessRole // all that are configured, also those that the run left out
-}
-
-// accessRole is a column of account ids.
-type accessRole struct {
-	name  string
-	inRun bool
-	keyColumn
-}
-
-func (w *accessWriter) bind(f *pick.File) (*accessKeys, error) {
-	b, err := bind(f.File, &w.d.Dataset)
-	if err != nil {
-		return nil, err
-	}
-	keys := &accessKeys{binding: b}
-	find := finder{file: f.File}
-	inRun := w.d.Roles()
-	for _, r := range w.d.allRoles {
-		used := slices.Contains(inRun, r)
-		if used || find.has(r.Column) {
-			keys.roles = append(keys.roles, accessRole{r.Name, used, find.id("role "+r.Name, r.Column, true)})
-		}
-	}
-	return keys, find.err
-}
-
-// ids appends the accounts under a role in row i of a batch to dst.
-func (r *accessRole) ids(dst []access.Named, b *pick.Batch, i int) []access.Named {
-	s := b.Slots(r.leaf)
-	for slot := s.Rows[i]; slot < s.Rows[i+1]; slot++ {
-		if id := r.id.append(nil, &s.Vector, int(slot)); len(id) > 0 {
-			dst = append(dst, access.Named{Role: r.name, ID: string(id)})
-		}
-	}
-	return dst
-}
-
-// listUsed lists kept records and returns the places of those whose content is given.
-// Each row has to name the account under the very roles that the subject index has:
-// so nothing of another's is given away where files do not fit together.
-func (w *accessWriter) listUsed(ctx context.Context, f *pick.File, keys *accessKeys, rows []manifests.SubjectRow, places []int64) (content []int64, err error) {
-	leaves := []int{keys.record.leaf, keys.moments[0].leaf}
-	for _, r := range keys.roles {
-		leaves = append(leaves, r.leaf)
-	}
-	slices.Sort(leaves)
-	leaves = slices.Compact(leaves)
-	var named []access.Named
-	for b, err := range f.Batches(ctx, leaves, places) {
-		if err != nil {
-			return nil, err
-		}
-		for i, place := range b.Rows {
-			row := rows[b.First+i]
-			var mine []string
-			for _, role := range keys.roles {
-				named = role.ids(named[:0], b, i)
-				if role.inRun && slices.ContainsFunc(named, func(n access.Named) bool { return n.ID == string(w.subject) }) {
-					mine = append(mine, role.name)
-				}
-			}
-			if !sameRoles(mine, row.Roles) {
-				if !w.same {
-					return nil, usageError(hintThatConfig, "%s: its columns do not name accounts as in the run", w.d.Name)
-				}
-				return nil, contradiction("row %d does not name the account as the subject index says", place)
-			}
-			r := access.Used{
-				Record: w.recordID(keys, b, i), Dataset: w.d.Name, Time: momentOf(&keys.moments[0], b, i),
-				Content: w.o.IncludeReceived || w.d.Author != "" && slices.Contains(row.Roles, w.d.Author),
-			}
-			if r.Content {
-				content = append(content, place)
-			}
-			w.set.AddUsed(r)
-			if err := w.lists.Used(r); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return content, nil
-}
-
-func (w *accessWriter) recordID(keys *accessKeys, b *pick.Batch, i int) string {
-	s := b.Slots(keys.record.leaf)
-	return w.tellID(w.d, keys.record.id.append(nil, &s.Vector, int(s.Rows[i])))
-}
-
-// tellID returns a record's id as the account gets it. Where a data set takes an
-// account's id for that of the record, only the account's own is told.
-func (a *accessing) tellID(d *accessDataset, id []byte) string {
-	switch {
-	case !slices.ContainsFunc(d.allRoles, func(r schema.Role) bool { return r.Column == d.Record }):
-		return string(id)
-	case bytes.Equal(id, a.subject):
-		return access.You
-	}
-	return ""
-}
-
-func momentOf(c *boundColumn, b *pick.Batch, i int) schema.Instant {
-	var at [1]schema.Instant
-	s := b.Slots(c.leaf)
-	one := oneSlot(&s.Vector, int(s.Rows[i]))
-	c.time.instants(&one, at[:])
-	return at[0]
+	return out.Unchanged(ctx)
 }
 
 // content writes whole records, with every account id of a mapped column replaced.
-func (w *accessWriter) content(ctx context.Context, f *pick.File, keys *accessKeys, places []int64) error {
+func (w *accessWriter) content(ctx context.Context, f *outputFile, places []int64) error {
 	text := map[int]func(*pick.Slots, int) string{}
-	for _, role := range keys.roles {
+	for _, role := range f.roles {
 		text[role.leaf] = func(s *pick.Slots, slot int) string {
 			return w.labels.Of(string(role.id.append(nil, &s.Vector, slot)))
 		}
 	}
-	rows := f.Assembler(pick.Options{Text: text, Finite: w.format != access.Parquet})
+	rows := f.file.Assembler(pick.Options{Text: text, Finite: w.format != access.Parquet})
 	defer rows.Release()
 	table, err := w.table(rows.Schema())
 	if err != nil {
 		return err
 	}
-	leaves := make([]int, len(f.Columns()))
+	leaves := make([]int, len(f.file.Columns()))
 	for leaf := range leaves {
 		leaves[leaf] = leaf
 	}
 	var named []access.Named
-	for b, err := range f.Batches(ctx, leaves, places) {
+	for b, err := range f.file.Batches(ctx, leaves, places) {
 		if err != nil {
 			return err
 		}
 		for i := range b.Rows {
 			named = named[:0]
-			for _, role := range keys.roles {
+			for _, role := range f.roles {
 				named = role.ids(named, b, i)
 			}
 			w.labels.Meet(named)

@@ -136,7 +136,7 @@ var categoryTitles = map[schema.Category]string{
 var categoryWords = map[schema.Category]string{
 	schema.Communications: "Messages. They are used only if both sides of the contract are opted in.",
 	schema.WorkProduct:    "Deliverables: documents, designs, code, files. They are used only if both sides of the contract are opted in.",
-	schema.Platform:       "Job posts, proposals, searches, interactions. They follow the choice of the account that acted.",
+	schema.Platform:       "Job posts, proposals, searches, interactions. They follow the choice of the account that acted, so what another account did may be used though it names you.",
 }
 
 var audienceWords = map[schema.Category]string{
