@@ -9,7 +9,7 @@
 //	ls URI                 lists the objects below a URI
 //	cat URI                prints an object
 //	put URI TEXT           writes an object
-//	rm URI                 removes all below a URI
+//	remove URI             removes all below a URI (testscript has an rm of its own, for local files)
 //	nothing URI            wants nothing below a URI
 //	flip FILE OFFSET       inverts a byte of a local file (a negative offset counts from the end)
 //	truncate FILE SIZE     cuts a local file
@@ -57,7 +57,7 @@ func Commands() map[string]command {
 		"ls":          positive(1, ls),
 		"cat":         positive(1, cat),
 		"put":         positive(2, put),
-		"rm":          positive(1, rm),
+		"remove":      positive(1, remove),
 		"flip":        positive(2, flip),
 		"truncate":    positive(2, truncate),
 		"follow":      positive(2, follow),
@@ -215,7 +215,7 @@ func put(ts *testscript.TestScript, args []string) error {
 	return err
 }
 
-func rm(ts *testscript.TestScript, args []string) error {
+func remove(ts *testscript.TestScript, args []string) error {
 	store, name, err := place(ts, args[0])
 	if err != nil {
 		return err
