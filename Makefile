@@ -1,8 +1,9 @@
 # make demo and make test need Go and make alone; interop and bench also Python.
 GO      ?= go
 FUZZ    ?= 5s
-# The GCS client without its gRPC extras, which nothing here uses: a fifth of all packages.
-TAGS    := -tags disable_grpc_modules
+# The GCS client without its gRPC extras, which nothing here uses, and Arrow with the JSON of the standard library:
+# two fifths of the time that a first build takes.
+TAGS    := -tags disable_grpc_modules,arrow_json_stdlib
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 BUILD   := build
 
