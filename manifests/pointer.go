@@ -11,6 +11,7 @@ import (
 type Success struct {
 	RunID          string `json:"run_id"`
 	ManifestSHA256 string `json:"manifest_sha256"` // of _manifest/run.json, 64 hex digits
+	ReportSHA256   string `json:"report_sha256"`   // of _manifest/report.html, which is made from run.json
 }
 
 // Current is the content of current.json, which names the newest run.
@@ -22,35 +23,43 @@ type Current struct {
 // Marshal returns the document's bytes: one line of JSON.
 func (s *Success) Marshal() ([]byte, error) { return marshalLine(s, s.validate()) }
 
-// ParseSuccess is the inverse of Marshal.
+// ParseSuccess is the inverse of Marshal. Errors are ErrManifest.
 func ParseSuccess(data []byte) (*Success, error) {
 	var s Success
-	if err := json.Unmarshal(data, &s); err != nil {
-		return nil, fmt.Errorf("success marker: %w", err)
+	err := json.Unmarshal(data, &s)
+	if err == nil {
+		err = s.validate()
 	}
-	return &s, s.validate()
+	if err != nil {
+		return nil, fmt.Errorf("%w: success marker: %w", ErrManifest, err)
+	}
+	return &s, nil
 }
 
 func (s *Success) validate() error {
-	return errors.Join(checkRunID(s.RunID), checkDigest("manifest_sha256", s.ManifestSHA256))
+	return errors.Join(checkRunID(s.RunID), checkDigest("manifest_sha256", s.ManifestSHA256), checkDigest("report_sha256", s.ReportSHA256))
 }
 
 // Marshal returns the document's bytes: one line of JSON.
 func (c *Current) Marshal() ([]byte, error) { return marshalLine(c, c.validate()) }
 
-// ParseCurrent is the inverse of Marshal.
+// ParseCurrent is the inverse of Marshal. Errors are ErrManifest.
 func ParseCurrent(data []byte) (*Current, error) {
 	var c Current
-	if err := json.Unmarshal(data, &c); err != nil {
-		return nil, fmt.Errorf("pointer: %w", err)
+	err := json.Unmarshal(data, &c)
+	if err == nil {
+		err = c.validate()
 	}
-	return &c, c.validate()
+	if err != nil {
+		return nil, fmt.Errorf("%w: pointer: %w", ErrManifest, err)
+	}
+	return &c, nil
 }
 
 func (c *Current) validate() error {
 	id, ok := strings.CutPrefix(c.Run, "run=")
 	if !ok {
-		return errors.New("pointer: run is not of the form run=<id>")
+		return errors.New("run is not of the form run=<id>")
 	}
 	return errors.Join(checkRunID(id), checkDigest("manifest_sha256", c.ManifestSHA256))
 }

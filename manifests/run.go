@@ -29,9 +29,17 @@ type Run struct {
 	PolicyDigest  string             `json:"policy_digest"`  // 64 hex digits
 	Inputs        []Input            `json:"inputs"`
 	Datasets      map[string]Dataset `json:"datasets"`
+	Daily         Object             `json:"daily"` // the counts by day, see DayCounts
 	Gates         []Gate             `json:"gates"`
 	Use           map[string]Use     `json:"use"` // by data set
 	Invocation    Invocation         `json:"invocation"`
+}
+
+// Object is a document of the run, by name and digest.
+type Object struct {
+	Path   string `json:"path"` // relative to the run's root
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
 }
 
 // Tool names the program that made the run.
@@ -65,7 +73,8 @@ type Dataset struct {
 	RowsKept         int64        `json:"rows_kept"`
 	RowsExcluded     int64        `json:"rows_excluded"`
 	ExcludedByReason ReasonCounts `json:"excluded_by_reason"`
-	Files            []File       `json:"files"` // by source
+	Causes           []CauseCount `json:"causes"` // by reason; they add up to ExcludedByReason
+	Files            []File       `json:"files"`  // by source
 }
 
 // ReasonCounts counts records by primary reason. Its JSON is an object that has all
@@ -188,7 +197,7 @@ func (r *Run) canonical() *Run {
 	c.Inputs, c.Gates = emptyNotNil(r.Inputs), emptyNotNil(r.Gates)
 	c.Datasets = make(map[string]Dataset, len(r.Datasets))
 	for name, d := range r.Datasets {
-		d.Files = emptyNotNil(d.Files)
+		d.Files, d.Causes = emptyNotNil(d.Files), emptyNotNil(d.Causes)
 		c.Datasets[name] = d
 	}
 	c.Use = make(map[string]Use, len(r.Use))
@@ -204,14 +213,14 @@ func emptyNotNil[T any](s []T) []T {
 }
 
 // ParseRun reads a run manifest. Fields it does not know are ignored, another schema
-// version is an error, and so is what Validate refuses.
+// version is an error, and so is what Validate refuses; errors are ErrManifest.
 func ParseRun(data []byte) (*Run, error) {
 	var r Run
 	if err := json.Unmarshal(data, &r); err != nil {
-		return nil, fmt.Errorf("run manifest: %w", err)
+		return nil, fmt.Errorf("%w: run manifest: %w", ErrManifest, err)
 	}
 	if err := r.Validate(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrManifest, err)
 	}
 	return &r, nil
 }
@@ -226,7 +235,7 @@ func ReadRun(r io.Reader) (*Run, error) {
 		return nil, fmt.Errorf("run manifest: %w", err)
 	}
 	if len(data) > maxRunBytes {
-		return nil, fmt.Errorf("run manifest: larger than %d bytes", maxRunBytes)
+		return nil, fmt.Errorf("%w: run manifest: larger than %d bytes", ErrManifest, maxRunBytes)
 	}
 	return ParseRun(data)
 }

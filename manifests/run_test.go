@@ -3,6 +3,7 @@ package manifests
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -45,10 +46,14 @@ func testRun() *Run {
 		Datasets: map[string]Dataset{
 			"messages": {
 				Category: "communications", RowsIn: 10, RowsKept: 6, RowsExcluded: 4, ExcludedByReason: some,
+				Causes: []CauseCount{
+					{"deletion_requested", []string{"client"}, 1}, {"opted_out", []string{"freelancer"}, 2}, {"opted_out", []string{"freelancer", "client"}, 1},
+				},
 				Files: []File{file("day=1/a.parquet", 10, 6, some), file("day=2/a.parquet", 0, 0, ReasonCounts{})},
 			},
 			"events": {Category: "platform"},
 		},
+		Daily: Object{DailyPath, 4000, digest("f")},
 		Gates: []Gate{
 			{Name: "min_account_match", Dataset: "messages", Role: "freelancer", Limit: 0.001, Value: &share, Passed: true},
 			{Name: "max_horizon_age", Passed: true},
@@ -147,6 +152,17 @@ func TestRunValidate(t *testing.T) {
 		"digest":             edit(func(d *Dataset) { d.Files[1].SHA256 = strings.Repeat("A", 64) }),
 		"size":               edit(func(d *Dataset) { d.Files[1].Bytes = -1 }),
 		"overflow":           edit(func(d *Dataset) { d.Files[1].RowsIn = -1 << 63; d.Files[1].RowsKept = -1 << 63 }),
+		"daily elsewhere":    func(r *Run) { r.Daily.Path = "daily.csv" },
+		"daily digest":       func(r *Run) { r.Daily.SHA256 = "" },
+		"causes missing":     edit(func(d *Dataset) { d.Causes = nil }),
+		"causes too many":    edit(func(d *Dataset) { d.Causes[1].Rows++ }),
+		"causes of another":  edit(func(d *Dataset) { d.Causes[0].Reason = "party_unknown" }),
+		"cause of nothing":   edit(func(d *Dataset) { d.Causes[0].Reason = "" }),
+		"cause twice":        edit(func(d *Dataset) { d.Causes[2] = CauseCount{"opted_out", []string{"freelancer"}, 1} }),
+		"causes disordered":  edit(func(d *Dataset) { d.Causes[0], d.Causes[1] = d.Causes[1], d.Causes[0] }),
+		"cause without rows": edit(func(d *Dataset) { d.Causes[1].Rows, d.Causes[2].Rows = 3, 0 }),
+		"cause without role": edit(func(d *Dataset) { d.Causes[0].Roles = []string{} }),
+		"role twice":         edit(func(d *Dataset) { d.Causes[0].Roles = []string{"client", "client"} }),
 		"use is missing":     func(r *Run) { delete(r.Use, "events") },
 		"use of nothing":     func(r *Run) { r.Use["others"] = Use{} },
 		"use is too wide":    func(r *Run) { r.Use["messages"] = Use{Audience: "marketplace"} },
@@ -189,9 +205,9 @@ func TestSameOutcome(t *testing.T) {
 
 func TestMarkers(t *testing.T) {
 	digest := strings.Repeat("e", 64)
-	s := &Success{RunID: testRun().RunID, ManifestSHA256: digest}
+	s := &Success{RunID: testRun().RunID, ManifestSHA256: digest, ReportSHA256: digest}
 	line, err := s.Marshal()
-	if want := `{"run_id":"20261120T000000Z-0123456789ab","manifest_sha256":"` + digest + "\"}\n"; err != nil || string(line) != want {
+	if want := `{"run_id":"20261120T000000Z-0123456789ab","manifest_sha256":"` + digest + `","report_sha256":"` + digest + "\"}\n"; err != nil || string(line) != want {
 		t.Errorf("got %s, %v, want %s", line, err, want)
 	}
 	if got, err := ParseSuccess(line); err != nil || *got != *s {
@@ -206,11 +222,14 @@ func TestMarkers(t *testing.T) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	for _, bad := range []string{"", "{}", "null", `{"run":"run=../../x","manifest_sha256":"` + digest + `"}`, `{"run":"20261120T000000Z-0123456789ab","manifest_sha256":"` + digest + `"}`, string(line) + "x"} {
-		if _, err := ParseCurrent([]byte(bad)); err == nil {
-			t.Errorf("pointer %q passes", bad)
+		if _, err := ParseCurrent([]byte(bad)); !errors.Is(err, ErrManifest) {
+			t.Errorf("pointer %q: %v", bad, err)
 		}
-		if _, err := ParseSuccess([]byte(bad)); err == nil {
-			t.Errorf("marker %q passes", bad)
+		if _, err := ParseSuccess([]byte(bad)); !errors.Is(err, ErrManifest) {
+			t.Errorf("marker %q: %v", bad, err)
+		}
+		if _, err := ParseRun([]byte(bad)); !errors.Is(err, ErrManifest) {
+			t.Errorf("run manifest %q: %v", bad, err)
 		}
 	}
 }
@@ -351,7 +370,7 @@ func FuzzParseRun(f *testing.F) {
 
 func FuzzMarkers(f *testing.F) {
 	f.Add([]byte(`{"run":"run=20261120T000000Z-0123456789ab","manifest_sha256":"` + strings.Repeat("e", 64) + `"}`))
-	f.Add([]byte(`{"run_id":"20261120T000000Z-0123456789ab","manifest_sha256":"` + strings.Repeat("e", 64) + `"}`))
+	f.Add([]byte(`{"run_id":"20261120T000000Z-0123456789ab","manifest_sha256":"` + strings.Repeat("e", 64) + `","report_sha256":"` + strings.Repeat("e", 64) + `"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if c, err := ParseCurrent(data); err == nil {
 			if _, err := c.Marshal(); err != nil {

@@ -43,6 +43,12 @@ func (r *Run) Validate() error {
 	if err := errors.Join(checkRunID(r.RunID), checkDigest("policy_digest", r.PolicyDigest)); err != nil {
 		return fmt.Errorf("run manifest: %w", err)
 	}
+	if r.Daily.Path != DailyPath || !counts(r.Daily.Bytes) {
+		return fmt.Errorf("run manifest: daily: %q should be %q", r.Daily.Path, DailyPath)
+	}
+	if err := checkDigest("sha256", r.Daily.SHA256); err != nil {
+		return fmt.Errorf("run manifest: daily: %w", err)
+	}
 	rows := map[string]int64{}
 	for _, in := range r.Inputs {
 		if (in.Role == "") == (in.Dataset == "") || in.Path == "" || in.Identity == "" || !counts(in.Bytes, in.Rows) {
@@ -108,6 +114,9 @@ func (d *Dataset) validate(name string) error {
 	}
 	if d.RowsIn != in || d.RowsKept != kept || d.ExcludedByReason != excluded || d.RowsExcluded != excluded.Total() {
 		return errors.New("the counts are not the sums over its files")
+	}
+	if err := checkCauses(d.Causes, &d.ExcludedByReason); err != nil {
+		return err
 	}
 	return conserved(d.RowsIn, d.RowsKept, &d.ExcludedByReason)
 }

@@ -57,6 +57,27 @@ func TestInstantsSaturate(t *testing.T) {
 	}
 }
 
+func TestDays(t *testing.T) {
+	for _, c := range []struct {
+		at   string
+		want string
+	}{
+		{"2026-01-05T00:00:00Z", "2026-01-05"}, {"2026-01-04T23:59:59.999999999Z", "2026-01-04"}, {"1970-01-01T00:00:00Z", "1970-01-01"},
+		{"1969-12-31T23:59:59.999999999Z", "1969-12-31"}, {"1969-12-31T00:00:00Z", "1969-12-31"}, {"1969-12-30T23:59:59Z", "1969-12-30"},
+		{"9999-12-31T00:00:00Z", "2262-04-11"}, {"0001-01-01T00:00:00Z", "1677-09-21"}, {"2028-02-29T12:00:00Z", "2028-02-29"},
+	} {
+		at, err := time.Parse(time.RFC3339Nano, c.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		day := FromTime(at).Day()
+		back, err := ParseDay(day.String())
+		if day.String() != c.want || err != nil || back != day {
+			t.Errorf("%s: %s and %s, want %s, %v", c.at, day, back, c.want, err)
+		}
+	}
+}
+
 func int96(day int32, nanos int64) []byte {
 	b := binary.LittleEndian.AppendUint64(nil, uint64(nanos))
 	return binary.LittleEndian.AppendUint32(b, uint32(day))
