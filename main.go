@@ -36,6 +36,7 @@ type cli struct {
 	Explain explainCmd `cmd:"" help:"Say why one record is or is not used."`
 	Access  accessCmd  `cmd:"" help:"Write the copy of what a run holds about one account."`
 	Diff    diffCmd    `cmd:"" help:"Say which records changed sides between two runs."`
+	Report  reportCmd  `cmd:"" help:"Write the report of a published run again: one HTML page."`
 	Erase   eraseCmd   `cmd:"" help:"Say which runs hold accounts that asked for deletion, or remove these runs."`
 	Runs    runsCmd    `cmd:"" help:"List published runs."`
 	Sample  sampleCmd  `cmd:"" help:"Write a small marketplace to try the program on."`

@@ -138,6 +138,20 @@ func (c *accessCmd) Run(ctx context.Context, env *job.Env) error {
 	return c.answer(r, r.WriteText)
 }
 
+type reportCmd struct {
+	Dir string `name:"run" required:"" placeholder:"URI" help:"The run's directory, <output>/run=<id>."`
+	To  string `required:"" placeholder:"FILE" help:"The HTML file to write."`
+	format
+}
+
+func (c *reportCmd) Run(ctx context.Context, env *job.Env) error {
+	r, err := env.Report(ctx, job.ReportOptions{Run: c.Dir, To: c.To})
+	if err != nil {
+		return err
+	}
+	return c.answer(r, r.WriteText)
+}
+
 type eraseCmd struct {
 	config
 	Apply bool `help:"Remove the runs and leave a receipt."`

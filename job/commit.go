@@ -9,10 +9,12 @@ import (
 	"io/fs"
 	"log/slog"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
 	"assent/job/internal/objstore"
+	"assent/job/report"
 	"assent/manifests"
 	"assent/schema"
 )
@@ -22,6 +24,7 @@ const (
 	currentObject  = "current.json"
 	successObject  = "_SUCCESS"
 	manifestObject = "_manifest/run.json"
+	reportObject   = "_manifest/report.html"
 	leaseObject    = "_lock.json"
 	stagingDir     = "_staging"
 )
@@ -93,26 +96,36 @@ func (p *publication) checkOwner(ctx context.Context) error {
 	return unreadable
 }
 
-// commit seals the staged run and publishes it: manifest, marker, promotion. The
-// stage below prefix holds everything else.
-func (p *publication) commit(ctx context.Context, run *manifests.Run, prefix string) (digest string, err error) {
-	data, err := run.Marshal() // checks conservation
+// commit seals the staged run and publishes it: counts by day, manifest, report,
+// marker, promotion. The stage below prefix holds everything else. It completes the
+// manifest.
+func (p *publication) commit(ctx context.Context, run *manifests.Run, daily []manifests.DayCounts, prefix string) (digest string, err error) {
+	put := func(name string, data []byte, failed error) (sha256 string) {
+		if err == nil {
+			err = failed
+		}
+		if err == nil {
+			_, err = p.store.Put(ctx, path.Join(prefix, name), data, objstore.Any)
+		}
+		return hexDigest(data)
+	}
+	data, failed := manifests.MarshalDaily(daily)
+	run.Daily = manifests.Object{Path: manifests.DailyPath, Bytes: int64(len(data)), SHA256: put(manifests.DailyPath, data, failed)}
+	data, failed = run.Marshal() // checks conservation
+	digest = put(manifestObject, data, failed)
+	data, failed = report.Page(run, digest, daily) // checks conservation by day
+	sealed := &manifests.Success{RunID: run.RunID, ManifestSHA256: digest, ReportSHA256: put(reportObject, data, failed)}
+	data, failed = sealed.Marshal()
+	put(successObject, data, failed)
 	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(data)
-	digest = hex.EncodeToString(sum[:])
-	if _, err := p.store.Put(ctx, path.Join(prefix, manifestObject), data, objstore.Any); err != nil {
-		return "", err
-	}
-	success, err := (&manifests.Success{RunID: run.RunID, ManifestSHA256: digest}).Marshal()
-	if err != nil {
-		return "", err
-	}
-	if _, err := p.store.Put(ctx, path.Join(prefix, successObject), success, objstore.Any); err != nil {
 		return "", err
 	}
 	return digest, p.store.Promote(ctx, prefix, runDir(run.RunID), successObject)
+}
+
+func hexDigest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }
 
 // point makes current.json name the run, unless it names one with a newer horizon
@@ -201,7 +214,7 @@ func manifest(p *Plan, out *outcome, gates []manifests.Gate, requestsAsOf schema
 	}
 	for i, d := range out.datasets {
 		add("", d.Name, &d.plannedInput)
-		entry := manifests.Dataset{Category: d.Category.String(), Files: out.files[i]}
+		entry := manifests.Dataset{Category: d.Category.String(), Files: out.files[i], Causes: d.tally.causeCounts(d.roleNames())}
 		for _, f := range entry.Files {
 			entry.RowsIn += f.RowsIn
 			entry.RowsKept += f.RowsKept
@@ -214,6 +227,15 @@ func manifest(p *Plan, out *outcome, gates []manifests.Gate, requestsAsOf schema
 		run.Use[d.Name] = manifests.Use{Audience: d.Category.Audience()}
 	}
 	return run
+}
+
+// daily returns the counts by day of all data sets.
+func (o *outcome) daily() []manifests.DayCounts {
+	var daily []manifests.DayCounts
+	for _, d := range slices.SortedFunc(slices.Values(o.datasets), func(a, b *dataset) int { return strings.Compare(a.Name, b.Name) }) {
+		daily = append(daily, d.tally.daily(d.Name)...)
+	}
+	return daily
 }
 
 // output opens the output that a configuration names.

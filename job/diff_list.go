@@ -42,20 +42,7 @@ func (e *Env) newChangeList(ctx context.Context, o DiffOptions) (*changeList, er
 	if o.To == "" {
 		return l, nil
 	}
-	loc, err := objstore.Parse(o.To)
-	if err != nil {
-		return nil, usageError("", "--to: %w", err)
-	}
-	name := path.Base(filepath.ToSlash(loc.Path))
-	if loc.IsLocal() {
-		if loc.Path, err = filepath.Abs(loc.Path); err != nil {
-			return nil, err
-		}
-		loc.Path = filepath.Dir(loc.Path)
-	} else {
-		loc.Path = strings.TrimSuffix(strings.TrimSuffix(loc.Path, name), "/")
-	}
-	store, err := e.Opener.OpenLocation(ctx, loc)
+	store, name, err := e.openTarget(ctx, o.To)
 	if err != nil {
 		return nil, err
 	}
@@ -69,6 +56,25 @@ func (e *Env) newChangeList(ctx context.Context, o DiffOptions) (*changeList, er
 		l.rows = newParquetRows(l.file, e.Version)
 	}
 	return l, err
+}
+
+// openTarget opens where a file that an option --to names is to be.
+func (e *Env) openTarget(ctx context.Context, uri string) (objstore.Store, string, error) {
+	loc, err := objstore.Parse(uri)
+	if err != nil {
+		return nil, "", usageError("", "--to: %w", err)
+	}
+	name := path.Base(filepath.ToSlash(loc.Path))
+	if loc.IsLocal() {
+		if loc.Path, err = filepath.Abs(loc.Path); err != nil {
+			return nil, "", err
+		}
+		loc.Path = filepath.Dir(loc.Path)
+	} else {
+		loc.Path = strings.TrimSuffix(strings.TrimSuffix(loc.Path, name), "/")
+	}
+	store, err := e.Opener.OpenLocation(ctx, loc)
+	return store, name, err
 }
 
 func (l *changeList) add(c Change) error {

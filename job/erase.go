@@ -17,7 +17,7 @@ import (
 //	<output>/_erased/
 //	  <receipt id>/entry.json      what is to be removed, and why; written before anything is
 //	  <receipt id>/receipt.json    that it is gone; an entry without it is unfinished
-//	  run=<id>/run.json, _SUCCESS  the manifests of a removed run, as evidence
+//	  run=<id>/                    run.json, daily.csv, report.html and _SUCCESS of a removed run, as evidence
 //
 // Nothing of it holds an account id; accounts stand there by their references.
 

@@ -227,6 +227,7 @@ func (x *eraser) objects(ctx context.Context, dir string, run *manifests.Run, di
 	}
 	digests := map[string]string{manifestObject: digest}
 	if run != nil {
+		digests[run.Daily.Path] = run.Daily.SHA256
 		for _, d := range run.Datasets {
 			for _, f := range d.Files {
 				digests[f.Output], digests[f.Exclusions], digests[f.Subjects] = f.SHA256, f.ExclusionsSHA256, f.SubjectsSHA256
@@ -324,10 +325,11 @@ func (x *eraser) finish(ctx context.Context, lease *objstore.Lease, entry *Entry
 	return receipt, nil
 }
 
-// keepEvidence copies a run's manifest and marker, which hold no account id. What was
-// kept of an earlier run of the same id, which had the same outcome, stays.
+// keepEvidence copies a run's marker and what it seals: report, manifest and counts by
+// day, which are counts and digests and hold nothing of an account. What was kept of
+// an earlier run of the same id, which had the same outcome, stays.
 func (x *eraser) keepEvidence(ctx context.Context, run *ErasedRun) (kept []string, err error) {
-	for _, from := range []string{manifestObject, successObject} {
+	for _, from := range []string{manifestObject, manifests.DailyPath, reportObject, successObject} {
 		name := path.Base(from)
 		to := path.Join(erasedDir, run.Dir, name)
 		data, _, err := x.out.store.Read(ctx, path.Join(run.Dir, from))

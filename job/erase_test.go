@@ -128,7 +128,8 @@ func (e *erasable) erasedOnce(t *testing.T, what string, files map[string]string
 		t.Fatalf("%s: current.json changed", what)
 	}
 	evidence := below(files, "_erased/"+old)
-	if len(evidence) != 2 || evidence["run.json"] != e.whole[old+"/_manifest/run.json"] || evidence["_SUCCESS"] != e.whole[old+"/_SUCCESS"] {
+	if len(evidence) != 4 || evidence["run.json"] != e.whole[old+"/_manifest/run.json"] || evidence["_SUCCESS"] != e.whole[old+"/_SUCCESS"] ||
+		evidence["daily.csv"] != e.whole[old+"/_manifest/daily.csv"] || evidence["report.html"] != e.whole[old+"/_manifest/report.html"] {
 		t.Fatalf("%s: evidence %v", what, slices.Collect(maps.Keys(evidence)))
 	}
 	var receipts []*job.Receipt
@@ -181,7 +182,7 @@ func TestErase(t *testing.T) {
 	files := raw(t, e.out)
 	receipt := e.erasedOnce(t, "erase", files)
 	if !strings.HasSuffix(r.Receipts[0], "_erased/"+receipt.ReceiptID+"/receipt.json") || !receipt.RemovedAt.Equal(env.Now()) ||
-		receipt.FinishedBy.Version != "test" || !receipt.Storage.GoneFrom.Equal(env.Now()) || len(receipt.NotCovered) < 5 || len(receipt.Evidence) != 2 {
+		receipt.FinishedBy.Version != "test" || !receipt.Storage.GoneFrom.Equal(env.Now()) || len(receipt.NotCovered) < 5 || len(receipt.Evidence) != 4 {
 		t.Errorf("%+v", receipt)
 	}
 	for _, text := range []string{files["_erased/"+receipt.ReceiptID+"/receipt.json"], files["_erased/"+receipt.ReceiptID+"/entry.json"]} {
@@ -348,7 +349,7 @@ func (e *erasable) nothingTooEarly(t *testing.T, what string, files map[string]s
 	t.Helper()
 	sameTrees(t, what, below(files, "run="+e.now), below(e.whole, "run="+e.now))
 	entry := slices.ContainsFunc(slices.Collect(maps.Keys(files)), func(name string) bool { return strings.HasSuffix(name, "/entry.json") })
-	evidence := len(below(files, "_erased/run="+e.old)) == 2
+	evidence := len(below(files, "_erased/run="+e.old)) == 4
 	if got := below(files, "run="+e.old); len(got) < len(below(e.whole, "run="+e.old)) && (!entry || !evidence) {
 		t.Fatalf("%s: the run was touched before its entry (%v) and its evidence (%v) were written", what, entry, evidence)
 	}

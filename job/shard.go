@@ -38,6 +38,7 @@ type dataset struct {
 	*plannedDataset
 	decider *filter.Decider
 	joins   []*joinCounter // one a party role
+	tally   sharedTally    // not of a dry run
 }
 
 // outcome is what became of all files.
@@ -54,6 +55,7 @@ func (s *shard) run(ctx context.Context) (*outcome, error) {
 	g.SetLimit(s.workers)
 	for _, p := range s.plan.Datasets {
 		d := &dataset{plannedDataset: p, decider: s.index.Decider(p.Category)}
+		d.tally.tally = newTally(s.index.Policy(), len(p.Roles()))
 		for range p.Parties {
 			d.joins = append(d.joins, newJoinCounter(s.index))
 		}
@@ -101,6 +103,7 @@ type fileWork struct {
 	reasons    []schema.Reasons
 	exclusions *manifests.ExclusionWriter
 	subjects   *manifests.SubjectIndexWriter
+	tally      *tally
 	findings   []filter.Finding
 	named      []manifests.Subject
 	recordID   []byte
@@ -200,9 +203,11 @@ func (w *fileWork) writeAll(ctx context.Context) error {
 		KeyValues: []rewrite.KeyValue{{Key: "assent.run_id", Value: &w.plan.RunID}, {Key: "assent.source", Value: &source}},
 		CPU:       w.cpu, Memory: w.memory,
 	})
+	w.tally = newTally(w.index.Policy(), len(w.roles))
 	if err := w.pipeline(ctx, out); err != nil {
 		return err
 	}
+	w.d.tally.add(w.tally)
 	if err := w.closeManifests(); err != nil {
 		return err
 	}
@@ -314,6 +319,7 @@ func (w *fileWork) decideGroup(ctx context.Context, group int, base int64, sel *
 		if w.stage == nil {
 			return nil
 		}
+		w.tally.decided(w.rows.Moments[0], w.reasons)
 		if err := w.exclude(b, base+b.FirstRow); err != nil {
 			return err
 		}
@@ -377,6 +383,7 @@ func (w *fileWork) exclude(b *rewrite.Batch, first int64) error {
 			continue
 		}
 		w.findings = w.d.decider.Findings(&w.rows, i, w.findings[:0])
+		w.tally.excluded(reasons.Primary(), w.findings)
 		w.named = w.named[:0]
 		request := ""
 		for _, f := range w.findings {

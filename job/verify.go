@@ -88,6 +88,7 @@ type Checked struct {
 	Pairs      int64 `json:"index_pairs"` // of account, row and role
 	Probes     int64 `json:"residue_probes"`
 	Deleted    int64 `json:"deleted_accounts"` // looked for among the kept rows, with Quick
+	Reports    int64 `json:"reports_rebuilt"`  // 1 where this is the version that made the report
 }
 
 func (c *Checked) add(d *Checked) {
@@ -102,6 +103,7 @@ func (c *Checked) add(d *Checked) {
 	c.Pairs += d.Pairs
 	c.Probes += d.Probes
 	c.Deleted += d.Deleted
+	c.Reports += d.Reports
 }
 
 // Reading says of which columns the pages were taken apart by this program, because
@@ -214,6 +216,7 @@ func (r *VerifyResult) WriteText(w io.Writer) error {
 	t.row("checked", "number")
 	row("objects of the run, by digest", c.Objects)
 	row("bytes of these", c.Bytes)
+	row("reports made again", c.Reports)
 	if r.Quick {
 		row("accounts to be erased", c.Deleted)
 	} else {

@@ -231,6 +231,10 @@ func (a *audit) tasks(p *Plan) []*fileAudit {
 func (a *audit) checkFiles(ctx context.Context, p *Plan, tasks []*fileAudit) error {
 	bar := a.Progress.Start(p.rows())
 	defer bar.Stop()
+	recounts := map[string]*recount{}
+	for _, d := range p.Datasets {
+		recounts[d.Name] = newRecount()
+	}
 	for next := 0; next < len(tasks) || next == 0; {
 		w := newFacts()
 		first := next
@@ -263,12 +267,18 @@ func (a *audit) checkFiles(ctx context.Context, p *Plan, tasks []*fileAudit) err
 		if err := a.checkBatch(ctx, tasks[first:next], w, bar); err != nil {
 			return err
 		}
+		for _, t := range tasks[first:next] {
+			recounts[t.d.Name].add(t.again)
+		}
 		if first == 0 {
 			a.checkGates(p, w, whole)
 		}
 		if len(tasks) == 0 {
 			break
 		}
+	}
+	for _, d := range p.Datasets {
+		a.compareCounts(d.Name, recounts[d.Name])
 	}
 	return nil
 }

@@ -27,7 +27,8 @@ type fileAudit struct {
 	kept    bitmap // of the input's rows, by the rules
 	total   int64  // of these
 	reasons manifests.ReasonCounts
-	partial bool // some column was not compared to its end
+	again   *recount // nil until every record is decided
+	partial bool     // some column was not compared to its end
 }
 
 // bitmap is a set of rows.
@@ -247,7 +248,7 @@ func (a *fileAudit) decide(ctx context.Context) (read bool, err error) {
 		return false, err
 	}
 	defer excluded.close()
-	sums := newPairSums(a.in.rows())
+	sums, again := newPairSums(a.in.rows()), newRecount()
 	a.kept = newBitmap(a.in.rows())
 	k := a.openKeys()
 	defer a.closeKeys(k)
@@ -258,6 +259,7 @@ func (a *fileAudit) decide(ctx context.Context) (read bool, err error) {
 			return false, a.fail(ctx, row, err)
 		}
 		e := w.world.Explain(&r.Record)
+		a.count(again, &r, e.Reasons)
 		if e.Reasons.Kept() {
 			a.kept.set(row)
 			a.total++
@@ -273,6 +275,7 @@ func (a *fileAudit) decide(ctx context.Context) (read bool, err error) {
 	if err := excluded.end(ctx); err != nil {
 		return false, err
 	}
+	a.again = again
 	return true, a.compareSubjects(ctx, sums)
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -96,6 +97,7 @@ func flipKept(t *testing.T, run string) {
 		return slices.Insert(rows, 1, row)
 	})(t, run)
 	changeRows(messagesSubjects, func(rows []parquet.Row, at func(string) int) []parquet.Row { return moveRow(rows, at, 1) })(t, run)
+	changeDay(t, run, "messages,2026-02-03", map[int]int{3: -1, 10: 1})
 	reseal(t, run, func(m map[string]any) { count(m, -1) })
 }
 
@@ -108,6 +110,7 @@ func flipExcluded(t *testing.T, run string) {
 	})(t, run)
 	drop(messagesExclusions, 0)(t, run)
 	changeRows(messagesSubjects, func(rows []parquet.Row, at func(string) int) []parquet.Row { return moveRow(rows, at, 0) })(t, run)
+	changeDay(t, run, "messages,2026-03-10", map[int]int{3: 1, 10: -1})
 	reseal(t, run, func(m map[string]any) { count(m, 1) })
 }
 
@@ -146,12 +149,61 @@ func moveRow(rows []parquet.Row, at func(string) int, row int64) []parquet.Row {
 	return out
 }
 
+// changeDay adds to columns of a line of the counts by day.
+func changeDay(t *testing.T, run, line string, add map[int]int) {
+	t.Helper()
+	name := filepath.Join(run, "_manifest/daily.csv")
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(data), "\n")
+	i := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, line+",") })
+	if i < 0 {
+		t.Fatalf("no line %s in\n%s", line, data)
+	}
+	fields := strings.Split(lines[i], ",")
+	for column, n := range add {
+		old, err := strconv.Atoi(fields[column])
+		if err != nil {
+			t.Fatal(err)
+		}
+		fields[column] = strconv.Itoa(old + n)
+	}
+	lines[i] = strings.Join(fields, ",")
+	if err := os.WriteFile(name, []byte(strings.Join(lines, "\n")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// inDaily changes lines of the counts by day.
+func inDaily(changes map[string]map[int]int) func(t *testing.T, run string) {
+	return func(t *testing.T, run string) {
+		for line, add := range changes {
+			changeDay(t, run, line, add)
+		}
+		reseal(t, run, nil)
+	}
+}
+
+// addCause adds to the records of the messages that are excluded for a reason.
+func addCause(m map[string]any, reason string, n int64) {
+	for _, c := range at(m, "datasets", "messages", "causes").([]any) {
+		if c := c.(map[string]any); c["reason"] == reason {
+			old, _ := c["rows"].(json.Number).Int64()
+			c["rows"] = json.Number(fmt.Sprint(old + n))
+			return
+		}
+	}
+}
+
 // count moves records of the first file of the messages from opted out to kept.
 func count(m map[string]any, n int64) {
 	add := func(m map[string]any, key string, n int64) {
 		old, _ := m[key].(json.Number).Int64()
 		m[key] = json.Number(fmt.Sprint(old + n))
 	}
+	addCause(m, "opted_out", -n)
 	for _, v := range []any{at(m, "datasets", "messages"), at(m, "datasets", "messages", "files", 0)} {
 		d := v.(map[string]any)
 		add(d, "rows_kept", n)
@@ -277,12 +329,15 @@ func mutants() []mutant {
 
 		// The run manifest.
 		{"counts", inManifest(func(m map[string]any) {
+			addCause(m, "opted_out", -1)
+			addCause(m, "moment_unknown", 1)
 			for _, d := range []any{at(m, "datasets", "messages"), at(m, "datasets", "messages", "files", 0)} {
 				d.(map[string]any)["excluded_by_reason"].(map[string]any)["opted_out"] = 9
 				d.(map[string]any)["excluded_by_reason"].(map[string]any)["moment_unknown"] = 2
 			}
 		}), messagesData, -1, "", "10 rows are excluded for opted_out, the run manifest has 9"},
 		{"rows kept", inManifest(func(m map[string]any) {
+			addCause(m, "opted_out", -1)
 			for _, d := range []any{at(m, "datasets", "messages"), at(m, "datasets", "messages", "files", 0)} {
 				d := d.(map[string]any)
 				d["rows_kept"] = 24
@@ -295,6 +350,39 @@ func mutants() []mutant {
 		{"conservation", inManifest(func(m map[string]any) {
 			at(m, "datasets", "messages").(map[string]any)["rows_kept"] = 24
 		}), "_manifest/run.json", -1, "", "the counts are not the sums"},
+		{"whose cause", inManifest(func(m map[string]any) {
+			for _, c := range at(m, "datasets", "messages", "causes").([]any) {
+				if c := c.(map[string]any); c["reason"] == "opted_out" {
+					c["roles"] = []any{"client"}
+				}
+			}
+		}), "_manifest/run.json", -1, "", `0 records are excluded for opted_out by ["client"], it has 10`},
+		{"cause", inManifest(func(m map[string]any) { addCause(m, "opted_out", 1) }), "_manifest/run.json", -1, "", "the causes do not add up"},
+
+		// The counts by day, and the report.
+		{"day", inDaily(map[string]map[int]int{"messages,2026-03-10": {2: 1, 3: 1}}), "_manifest/daily.csv", -1, "", "messages: the days do not add up"},
+		{"days", inDaily(map[string]map[int]int{"messages,2026-03-10": {2: 1, 3: 1}, "messages,2026-02-03": {2: -1, 3: -1}}), "_manifest/daily.csv", -1, "", "messages, 2026-03-10: the rules keep 0 of 10 records, it has 1 of 11"},
+		{"reasons of a day", inDaily(map[string]map[int]int{"messages,2026-03-10": {9: 1, 10: -1}, "messages,2026-02-03": {9: -1, 10: 1}}), "_manifest/daily.csv", -1, "", "or other reasons"},
+		{"form of the days", func(t *testing.T, run string) { add(t, run, "_manifest/daily.csv"); reseal(t, run, nil) }, "_manifest/daily.csv", -1, "", "not its header"},
+		{"digest of the days", inManifest(func(m map[string]any) { at(m, "daily").(map[string]any)["sha256"] = strings.Repeat("0", 64) }), "_manifest/daily.csv", -1, "", "not the one of the run manifest"},
+		{"days missing", func(t *testing.T, run string) { remove(t, run, "_manifest/daily.csv") }, "_manifest/daily.csv", -1, "", "missing"},
+		{"report", func(t *testing.T, run string) {
+			page, err := os.ReadFile(filepath.Join(run, "_manifest/report.html"))
+			if err != nil || !strings.Contains(string(page), "40") {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(run, "_manifest/report.html"), []byte(strings.Replace(string(page), "40", "41", 1)), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			data, err := os.ReadFile(filepath.Join(run, "_manifest/run.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sealReport(t, run, runID(t, data), digestOf(data))
+		}, "_manifest/report.html", -1, "", "not the report of the run manifest"},
+		{"report changed", func(t *testing.T, run string) { add(t, run, "_manifest/report.html") }, "_manifest/report.html", -1, "", "its SHA-256 is not the one of _SUCCESS"},
+		{"report missing", func(t *testing.T, run string) { remove(t, run, "_manifest/report.html") }, "_manifest/report.html", -1, "", "missing"},
+
 		{"data digest", inManifest(func(m map[string]any) {
 			at(m, "datasets", "messages", "files", 0).(map[string]any)["sha256"] = strings.Repeat("0", 64)
 		}), messagesData, -1, "", "its SHA-256"},
@@ -326,6 +414,16 @@ func mutants() []mutant {
 		{"marker damaged", func(t *testing.T, run string) { add(t, run, "_SUCCESS") }, "_SUCCESS", -1, "", ""},
 		{"manifest changed", func(t *testing.T, run string) { add(t, run, "_manifest/run.json") }, "_manifest/run.json", -1, "", "SHA-256"},
 	}
+}
+
+func runID(t *testing.T, manifest []byte) string {
+	var m struct {
+		RunID string `json:"run_id"`
+	}
+	if err := json.Unmarshal(manifest, &m); err != nil {
+		t.Fatal(err)
+	}
+	return m.RunID
 }
 
 func remove(t *testing.T, run, name string) {

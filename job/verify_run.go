@@ -32,7 +32,10 @@ type audit struct {
 	store objstore.Store // the output
 	dir   string         // the run's directory there
 
-	run     *manifests.Run             // nil where it cannot be read
+	run     *manifests.Run // nil where it cannot be read
+	success *manifests.Success
+	sealed  string                     // SHA-256 of the run manifest
+	daily   []manifests.DayCounts      // nil where they cannot be read
 	objects map[string]objstore.Object // of the run's directory, by name below it
 	damaged map[string]bool            // objects whose bytes are not those that run.json names
 
@@ -82,6 +85,9 @@ func (a *audit) do(ctx context.Context) error {
 	if err := a.checkDigests(ctx); err != nil {
 		return err
 	}
+	if err := a.checkReport(ctx); err != nil {
+		return err
+	}
 	if err := a.checkCounts(ctx); err != nil {
 		return err
 	}
@@ -122,15 +128,14 @@ func (a *audit) readManifest(ctx context.Context) error {
 	if err != nil || data == nil {
 		return err
 	}
-	success, err := manifests.ParseSuccess(data)
-	if err != nil {
+	if a.success, err = manifests.ParseSuccess(data); err != nil {
 		a.found.of(successObject, "%v", err)
 		return nil
 	}
 	if data, err = read(manifestObject); err != nil || data == nil {
 		return err
 	}
-	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != success.ManifestSHA256 {
+	if a.sealed = hexDigest(data); a.sealed != a.success.ManifestSHA256 {
 		a.found.of(manifestObject, "its SHA-256 is not the one that %s names", successObject)
 		return nil
 	}
@@ -145,8 +150,8 @@ func (a *audit) readManifest(ctx context.Context) error {
 	if runDir(run.RunID) != a.dir {
 		a.found.of(manifestObject, "it is the manifest of run %s: the directory was renamed or copied", run.RunID)
 	}
-	if success.RunID != run.RunID {
-		a.found.of(successObject, "it names run %s", success.RunID)
+	if a.success.RunID != run.RunID {
+		a.found.of(successObject, "it names run %s", a.success.RunID)
 	}
 	if a.cfg != nil && a.cfg.Program.Name != run.Program.Name {
 		a.found.of(manifestObject, "the run belongs to the programme %q, not to %q", run.Program.Name, a.cfg.Program.Name)
@@ -159,19 +164,28 @@ func (a *audit) readManifest(ctx context.Context) error {
 	return nil
 }
 
-// artefact is an object that the manifest names, and what it says of it.
+// artefact is an object that the manifest or the marker names, and what it says of it.
 type artefact struct {
 	name   string
 	bytes  int64
 	sha256 string
+	by     string
 }
 
-func artefacts(f *manifests.File) [3]artefact {
-	return [3]artefact{
-		{f.Output, f.Bytes, f.SHA256},
-		{f.Exclusions, f.ExclusionsBytes, f.ExclusionsSHA256},
-		{f.Subjects, f.SubjectsBytes, f.SubjectsSHA256},
-	}
+// sizeUnknown is the size of an artefact of which only the digest is named.
+const sizeUnknown = -1
+
+func (a *audit) artefacts() []artefact {
+	const by = "the run manifest"
+	daily := &a.run.Daily
+	all := []artefact{{reportObject, sizeUnknown, a.success.ReportSHA256, successObject}, {daily.Path, daily.Bytes, daily.SHA256, by}}
+	_ = a.eachFile(func(_ string, f *manifests.File) error {
+		all = append(all, artefact{f.Output, f.Bytes, f.SHA256, by},
+			artefact{f.Exclusions, f.ExclusionsBytes, f.ExclusionsSHA256, by},
+			artefact{f.Subjects, f.SubjectsBytes, f.SubjectsSHA256, by})
+		return nil
+	})
+	return all
 }
 
 // eachFile calls f for every file of the manifest, data set by data set.
@@ -190,16 +204,13 @@ func (a *audit) eachFile(f func(dataset string, file *manifests.File) error) err
 // checkObjects compares the directory with what the manifest names.
 func (a *audit) checkObjects() {
 	named := map[string]bool{successObject: true, manifestObject: true}
-	_ = a.eachFile(func(_ string, f *manifests.File) error {
-		for _, x := range artefacts(f) {
-			named[x.name] = true
-			if _, ok := a.objects[x.name]; !ok {
-				a.damaged[x.name] = true
-				a.found.of(x.name, "missing")
-			}
+	for _, x := range a.artefacts() {
+		named[x.name] = true
+		if _, ok := a.objects[x.name]; !ok {
+			a.damaged[x.name] = true
+			a.found.of(x.name, "missing")
 		}
-		return nil
-	})
+	}
 	for _, name := range slices.Sorted(maps.Keys(a.objects)) {
 		if !named[name] {
 			a.found.of(name, "the run manifest does not name it")
@@ -230,7 +241,7 @@ func (a *audit) checkCurrent(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if sum := sha256.Sum256(manifest); hex.EncodeToString(sum[:]) != current.ManifestSHA256 {
+	if hexDigest(manifest) != current.ManifestSHA256 {
 		a.found.of(currentObject, "the SHA-256 that it names is not that of the manifest of %s", current.Run)
 	}
 	return nil
@@ -240,28 +251,25 @@ func (a *audit) checkCurrent(ctx context.Context) error {
 func (a *audit) checkDigests(ctx context.Context) error {
 	var all []artefact
 	total := int64(0)
-	_ = a.eachFile(func(_ string, f *manifests.File) error {
-		for _, x := range artefacts(f) {
-			if !a.damaged[x.name] {
-				all = append(all, x)
-				total += a.objects[x.name].Size
-			}
+	for _, x := range a.artefacts() {
+		if !a.damaged[x.name] {
+			all = append(all, x)
+			total += a.objects[x.name].Size
 		}
-		return nil
-	})
+	}
 	wrong := make([]string, len(all)) // what is wrong with each
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(a.o.Workers)
 	for i, x := range all {
 		g.Go(func() error {
 			o := a.objects[x.name]
-			if o.Size != x.bytes {
+			if x.bytes != sizeUnknown && o.Size != x.bytes {
 				wrong[i] = fmt.Sprintf("%d bytes, the run manifest has %d", o.Size, x.bytes)
 				return nil
 			}
 			sum, err := a.digest(gctx, o)
 			if err == nil && sum != x.sha256 {
-				wrong[i] = "its SHA-256 is not the one of the run manifest"
+				wrong[i] = "its SHA-256 is not the one of " + x.by
 			}
 			return err
 		})

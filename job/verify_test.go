@@ -18,6 +18,8 @@ import (
 	"assent/job/internal/objstore/faulty"
 	"assent/job/internal/sample"
 	"assent/job/jobtest"
+	"assent/job/report"
+	"assent/manifests"
 )
 
 // auditedJob publishes a run of which every reason excludes some rows, and returns
@@ -124,7 +126,8 @@ func copyTree(t testing.TB, from string) string {
 }
 
 // reseal makes the digests and sizes of run.json and _SUCCESS those of the files, so
-// that only what the audit works out for itself can tell.
+// that only what the audit works out for itself can tell. The report is made again, but
+// where the manifest is none any more.
 func reseal(t testing.TB, run string, change func(manifest map[string]any)) {
 	t.Helper()
 	name := filepath.Join(run, "_manifest/run.json")
@@ -146,24 +149,59 @@ func reseal(t testing.TB, run string, change func(manifest map[string]any)) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				sum := sha256.Sum256(data)
-				f[prefix+"bytes"], f[prefix+"sha256"] = len(data), hex.EncodeToString(sum[:])
+				f[prefix+"bytes"], f[prefix+"sha256"] = len(data), digestOf(data)
 			}
 		}
 	}
+	days, err := os.ReadFile(filepath.Join(run, "_manifest/daily.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	daily := m["daily"].(map[string]any)
+	daily["bytes"], daily["sha256"] = len(days), digestOf(days)
 	if change != nil {
 		change(m)
 	}
 	if data, err = json.Marshal(m); err != nil {
 		t.Fatal(err)
 	}
-	sum := sha256.Sum256(data)
-	success := fmt.Sprintf(`{"run_id":%q,"manifest_sha256":%q}`, m["run_id"], hex.EncodeToString(sum[:]))
-	for name, data := range map[string][]byte{name: data, filepath.Join(run, "_SUCCESS"): []byte(success)} {
+	write := func(name string, data []byte) {
 		if err := os.WriteFile(name, data, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
+	write(name, data)
+	page, err := os.ReadFile(filepath.Join(run, "_manifest/report.html"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if parsed, err := manifests.ParseRun(data); err == nil {
+		if counts, err := manifests.ParseDaily(days); err == nil {
+			if made, err := report.Page(parsed, digestOf(data), counts); err == nil {
+				page = made
+			}
+		}
+	}
+	write(filepath.Join(run, "_manifest/report.html"), page)
+	sealReport(t, run, m["run_id"], digestOf(data))
+}
+
+// sealReport makes a marker for what there is.
+func sealReport(t testing.TB, run string, id any, manifest string) {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join(run, "_manifest/report.html"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	success := fmt.Sprintf(`{"run_id":%q,"manifest_sha256":%q,"report_sha256":%q}`, id, manifest, digestOf(page))
+	if err := os.WriteFile(filepath.Join(run, "_SUCCESS"), []byte(success), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func digestOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }
 
 // rewriteRows changes the rows of a Parquet file by the means of parquet-go alone.
@@ -244,12 +282,12 @@ func TestVerify(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%+v: %v", o, err)
 		}
-		if r.Status != job.Verified || r.Count != 0 || !r.Current || r.Checked.Objects != 2+3*3 {
+		if r.Status != job.Verified || r.Count != 0 || !r.Current || r.Checked.Objects != 4+3*3 {
 			t.Errorf("%+v: %+v", o, r)
 		}
-		want := job.Checked{Objects: 11, Bytes: r.Checked.Bytes, Inputs: 7, Files: 3, Decisions: 46, Rows: 23 + 3, Values: 23*10 + 5 + 6 + 5, Exclusions: 17 + 3, Pairs: r.Checked.Pairs, Probes: r.Checked.Probes}
+		want := job.Checked{Objects: 13, Reports: 1, Bytes: r.Checked.Bytes, Inputs: 7, Files: 3, Decisions: 46, Rows: 23 + 3, Values: 23*10 + 5 + 6 + 5, Exclusions: 17 + 3, Pairs: r.Checked.Pairs, Probes: r.Checked.Probes}
 		if o.Quick {
-			want = job.Checked{Objects: 11, Bytes: r.Checked.Bytes, Deleted: 1}
+			want = job.Checked{Objects: 13, Reports: 1, Bytes: r.Checked.Bytes, Deleted: 1}
 		} else if r.Checked.Pairs != 40*3-1+8 || r.Checked.Probes == 0 {
 			t.Errorf("%+v", r.Checked)
 		}

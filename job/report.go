@@ -1,0 +1,117 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+
+	"assent/job/internal/objstore"
+	"assent/job/report"
+	"assent/manifests"
+)
+
+// The verb report: what a run did as a page, made again from what the run left.
+
+// ReportOptions configure the verb report.
+type ReportOptions struct {
+	Run string // URI of the run's directory
+	To  string // URI of a file, replaced where there is one
+}
+
+// Validate complains of what cannot be.
+func (o *ReportOptions) Validate() error {
+	switch {
+	case o.Run == "":
+		return usageError("`assent runs -c job.yaml` lists them", "no run: name its directory with --run")
+	case o.To == "":
+		return usageError("", "no file: name it with --to")
+	}
+	return nil
+}
+
+// ReportResult is the answer of report.
+type ReportResult struct {
+	Report string `json:"report"`
+	RunID  string `json:"run_id"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+// Report writes the report of a published run to a file. It reads run.json and the
+// counts by day alone, against their digests.
+func (e *Env) Report(ctx context.Context, o ReportOptions) (*ReportResult, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	output, dir, err := splitRun(o.Run)
+	if err != nil {
+		return nil, err
+	}
+	store, err := e.Opener.OpenLocation(ctx, output)
+	if err != nil {
+		return nil, err
+	}
+	out := &publication{store: store, log: e.Log}
+	run, page, err := out.rebuild(ctx, dir)
+	if err != nil {
+		return nil, changed(err)
+	}
+	if run == nil {
+		return nil, usageError("`assent runs -c job.yaml` lists the published runs", "--run: no published run at %s", store.URI(dir))
+	}
+	target, name, err := e.openTarget(ctx, o.To)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := target.Put(ctx, name, page, objstore.Any); err != nil {
+		return nil, fmt.Errorf("--to: %w", err)
+	}
+	return &ReportResult{Report: o.To, RunID: run.RunID, Bytes: int64(len(page)), SHA256: hexDigest(page)}, nil
+}
+
+// rebuild makes the report of a published run; the run is nil where there is none.
+func (p *publication) rebuild(ctx context.Context, dir string) (*manifests.Run, []byte, error) {
+	run, digest, err := p.published(ctx, dir)
+	if err != nil || run == nil {
+		return nil, nil, err
+	}
+	data, _, err := p.store.Read(ctx, path.Join(dir, manifests.DailyPath))
+	if err != nil {
+		return nil, nil, err
+	}
+	uri := p.store.URI(path.Join(dir, manifests.DailyPath))
+	if hexDigest(data) != run.Daily.SHA256 {
+		return nil, nil, fmt.Errorf("%s: %w", uri, errSeal)
+	}
+	page, err := reportOf(run, digest, data)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", uri, err)
+	}
+	return run, page, nil
+}
+
+// reportOf makes the report from a run manifest, its digest, and the bytes of daily.csv.
+func reportOf(run *manifests.Run, digest string, daily []byte) ([]byte, error) {
+	counts, err := manifests.ParseDaily(daily)
+	if err != nil {
+		return nil, err
+	}
+	return report.Page(run, digest, counts)
+}
+
+// changed makes errors that say that a run is not as it was published refusals.
+func changed(err error) error {
+	var e *Error
+	if errors.As(err, &e) || !damaged(err) {
+		return err
+	}
+	return refused("the run is not as it was published: see `assent verify`, and publish again", "%w", err)
+}
+
+// WriteText writes the answer for people.
+func (r *ReportResult) WriteText(w io.Writer) error {
+	_, err := fmt.Fprintf(w, "the report of %s is in %s (%s bytes): open it in any browser\n", r.RunID, r.Report, thousands(r.Bytes))
+	return err
+}
