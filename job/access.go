@@ -17,6 +17,7 @@ import (
 
 	"assent/job/access"
 	"assent/job/internal/objstore"
+	"assent/job/internal/pages"
 	"assent/job/internal/rewrite"
 	"assent/manifests"
 	"assent/schema"
@@ -352,7 +353,7 @@ func (r *AccessResult) WriteText(w io.Writer) error {
 	t.row("data set", "used", "content", "not used")
 	for _, name := range slices.Sorted(maps.Keys(r.Datasets)) {
 		d := r.Datasets[name]
-		t.row(name, thousands(d.Used), thousands(d.Content), thousands(d.NotUsed))
+		t.row(name, pages.Count(d.Used), pages.Count(d.Content), pages.Count(d.NotUsed))
 	}
 	if err := t.Flush(); err != nil {
 		return err

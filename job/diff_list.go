@@ -15,6 +15,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"assent/job/internal/objstore"
+	"assent/job/internal/pages"
 	"assent/manifests"
 	"assent/schema"
 )
@@ -203,8 +204,8 @@ func (r *DiffResult) WriteText(w io.Writer) error {
 	names := slices.Sorted(maps.Keys(r.Datasets))
 	for _, name := range names {
 		d := r.Datasets[name]
-		t.row(name, thousands(d.InBoth), thousands(d.NowKept.Total()), thousands(d.NowExcluded.Total()), thousands(d.OtherReason),
-			thousands(d.OnlyBefore.Kept+d.OnlyBefore.Excluded), thousands(d.OnlyAfter.Kept+d.OnlyAfter.Excluded))
+		t.row(name, pages.Count(d.InBoth), pages.Count(d.NowKept.Total()), pages.Count(d.NowExcluded.Total()), pages.Count(d.OtherReason),
+			pages.Count(d.OnlyBefore.Kept+d.OnlyBefore.Excluded), pages.Count(d.OnlyAfter.Kept+d.OnlyAfter.Excluded))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -216,7 +217,7 @@ func (r *DiffResult) WriteText(w io.Writer) error {
 		return err
 	}
 	if r.List != "" {
-		fmt.Fprintf(b, "\nall %s: %s\n", thousands(r.Listed), r.List)
+		fmt.Fprintf(b, "\nall %s: %s\n", pages.Count(r.Listed), r.List)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -230,7 +231,7 @@ func (r *DiffResult) writeReasons(b *strings.Builder, names []string) error {
 		add := func(change string, counts *manifests.ReasonCounts) {
 			for reason, n := range counts {
 				if n > 0 {
-					t.row(name, change, schema.Reason(reason).String(), thousands(n))
+					t.row(name, change, schema.Reason(reason).String(), pages.Count(n))
 				}
 			}
 		}
@@ -271,7 +272,7 @@ func (r *DiffResult) writeShown(b *strings.Builder) error {
 		return err
 	}
 	if more := r.Listed - int64(len(r.Shown)); more > 0 {
-		fmt.Fprintf(b, "and %s more (--to FILE lists all)\n", thousands(more))
+		fmt.Fprintf(b, "and %s more (--to FILE lists all)\n", pages.Count(more))
 	}
 	return nil
 }

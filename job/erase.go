@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"assent/job/internal/pages"
 	"assent/manifests"
 )
 
@@ -208,7 +209,7 @@ func (r *EraseResult) WriteText(w io.Writer) error {
 			if run.Current {
 				current = "current"
 			}
-			t.row(run.RunID, run.Horizon.Format("2006-01-02T15:04:05Z"), thousands(int64(run.Accounts)), thousands(run.KeptRows), thousands(int64(len(run.Files))), current)
+			t.row(run.RunID, run.Horizon.Format("2006-01-02T15:04:05Z"), pages.Count(int64(run.Accounts)), pages.Count(run.KeptRows), pages.Count(int64(len(run.Files))), current)
 		}
 		if err := t.Flush(); err != nil {
 			return err
@@ -219,13 +220,13 @@ func (r *EraseResult) WriteText(w io.Writer) error {
 		t := newTable(b)
 		t.row("  account", "request", "kept rows")
 		for _, s := range run.Subjects[:min(len(run.Subjects), shownSubjects)] {
-			t.row("  "+s.Ref, strings.Join(s.Requests, ", "), thousands(s.KeptRows))
+			t.row("  "+s.Ref, strings.Join(s.Requests, ", "), pages.Count(s.KeptRows))
 		}
 		if err := t.Flush(); err != nil {
 			return err
 		}
 		if more := len(run.Subjects) - shownSubjects; more > 0 {
-			fmt.Fprintf(b, "  and %s more, which --json lists\n", thousands(int64(more)))
+			fmt.Fprintf(b, "  and %s more, which --json lists\n", pages.Count(int64(more)))
 		}
 	}
 	list := func(title string, lines []string) {
@@ -259,5 +260,5 @@ func (r *EraseResult) sentence() string {
 	case ToErase:
 		return "nothing was removed: `assent erase --apply` removes what is listed above"
 	}
-	return fmt.Sprintf("no published run that could be checked holds any of the %s accounts with a deletion request", thousands(int64(r.Requests)))
+	return fmt.Sprintf("no published run that could be checked holds any of the %s accounts with a deletion request", pages.Count(int64(r.Requests)))
 }

@@ -8,6 +8,7 @@ import (
 	"path"
 
 	"assent/job/internal/objstore"
+	"assent/job/internal/pages"
 	"assent/job/report"
 	"assent/manifests"
 )
@@ -112,6 +113,6 @@ func changed(err error) error {
 
 // WriteText writes the answer for people.
 func (r *ReportResult) WriteText(w io.Writer) error {
-	_, err := fmt.Fprintf(w, "the report of %s is in %s (%s bytes): open it in any browser\n", r.RunID, r.Report, thousands(r.Bytes))
+	_, err := fmt.Fprintf(w, "the report of %s is in %s (%s bytes): open it in any browser\n", r.RunID, r.Report, pages.Count(r.Bytes))
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"assent/job/internal/pages"
 	"assent/job/internal/sample"
 )
 
@@ -54,6 +55,6 @@ func (e *Env) Sample(ctx context.Context, o SampleOptions) (*SampleResult, error
 
 // WriteText says what was written and what to do with it.
 func (r *SampleResult) WriteText(w io.Writer) error {
-	_, err := fmt.Fprintf(w, "a marketplace of %s messages in %s\ntry: assent run -c %s/job.yaml\n", thousands(r.Messages), r.Dir, r.Dir)
+	_, err := fmt.Fprintf(w, "a marketplace of %s messages in %s\ntry: assent run -c %s/job.yaml\n", pages.Count(r.Messages), r.Dir, r.Dir)
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"assent/job/internal/pages"
 	"assent/schema"
 )
 
@@ -62,20 +63,11 @@ func countRow(name string, d DatasetCounts, used []schema.Reason) []string {
 	if d.RowsIn > 0 {
 		share = fmt.Sprintf("%.1f%%", 100*float64(d.RowsKept)/float64(d.RowsIn))
 	}
-	row := []string{name, thousands(d.RowsIn), thousands(d.RowsKept), share, thousands(d.RowsExcluded)}
+	row := []string{name, pages.Count(d.RowsIn), pages.Count(d.RowsKept), share, pages.Count(d.RowsExcluded)}
 	for _, reason := range used {
-		row = append(row, thousands(d.ExcludedByReason[reason]))
+		row = append(row, pages.Count(d.ExcludedByReason[reason]))
 	}
 	return row
-}
-
-// thousands writes 1234567 as 1,234,567.
-func thousands(n int64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }
 
 // WriteRuns writes a list of runs as a table.
@@ -97,7 +89,7 @@ func WriteRuns(w io.Writer, runs []RunInfo) error {
 		if r.Problem != "" {
 			state = "DO NOT USE: " + r.Problem
 		}
-		t.row(r.RunID, r.Horizon.Format("2006-01-02T15:04:05Z"), thousands(r.RowsKept), thousands(r.RowsExcluded), erased, current, state)
+		t.row(r.RunID, r.Horizon.Format("2006-01-02T15:04:05Z"), pages.Count(r.RowsKept), pages.Count(r.RowsExcluded), erased, current, state)
 	}
 	return t.Flush()
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"assent/job/internal/pages"
 )
 
 // The verb verify. It shares the planner with run, which finds the inputs, and the
@@ -211,7 +213,7 @@ func (a *audit) result() *VerifyResult {
 // WriteText writes the audit's outcome as a page.
 func (r *VerifyResult) WriteText(w io.Writer) error {
 	t := newTable(w)
-	row := func(what string, n int64) { t.row(what, thousands(n)) }
+	row := func(what string, n int64) { t.row(what, pages.Count(n)) }
 	c := &r.Checked
 	t.row("checked", "number")
 	row("objects of the run, by digest", c.Objects)
@@ -243,7 +245,7 @@ func (r *VerifyResult) WriteText(w io.Writer) error {
 		fmt.Fprintf(b, "  %s\n", d)
 	}
 	if more := r.Count - int64(len(r.Differences)); more > 0 {
-		fmt.Fprintf(b, "  and %s more\n", thousands(more))
+		fmt.Fprintf(b, "  and %s more\n", pages.Count(more))
 	}
 	fmt.Fprintf(b, "\n%s\n", r.sentence())
 	_, err := io.WriteString(w, b.String())

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"assent/job/internal/pages"
 	"assent/schema"
 )
 
@@ -127,54 +128,24 @@ type BarPart struct{ Percent, State string }
 // More returns how many of count records are beyond those listed.
 func More(count int64, listed int) int64 { return count - int64(listed) }
 
-var categoryTitles = map[schema.Category]string{
-	schema.Communications: "Communications",
-	schema.WorkProduct:    "Work product",
-	schema.Platform:       "Other platform data",
-}
-
 var categoryWords = map[schema.Category]string{
 	schema.Communications: "Messages. They are used only if both sides of the contract are opted in.",
 	schema.WorkProduct:    "Deliverables: documents, designs, code, files. They are used only if both sides of the contract are opted in.",
 	schema.Platform:       "Job posts, proposals, searches, interactions. They follow the choice of the account that acted, so what another account did may be used though it names you.",
 }
 
-var audienceWords = map[schema.Category]string{
-	schema.Communications: "Models trained on it are for the exclusive use of the accounts concerned.",
-	schema.WorkProduct:    "Models trained on it are for the exclusive use of the accounts concerned.",
-	schema.Platform:       "Models trained on it may improve the marketplace for everyone.",
-}
-
 //go:embed page.html
 var pageHTML string
 
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"day":  func(t time.Time) string { return t.UTC().Format("2 January 2006") },
-	"time": func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04:05") },
-	"when": when,
-	"count": func(n int64) string {
-		s := fmt.Sprint(n)
-		for i := len(s) - 3; i > 0; i -= 3 {
-			s = s[:i] + "," + s[i:]
-		}
-		return s
-	},
-	"records": func(n int64) string {
-		if n == 1 {
-			return "record"
-		}
-		return "records"
-	},
-	"title":    func(c schema.Category) string { return categoryTitles[c] },
+var pageTemplate = pages.New("access", pageHTML, template.FuncMap{
+	"when":     when,
 	"words":    func(c schema.Category) string { return categoryWords[c] },
-	"audience": func(c schema.Category) string { return audienceWords[c] },
 	"category": func(name string) (schema.Category, error) { return schema.ParseCategory(name) },
 	"state":    func(s string) string { return strings.ReplaceAll(s, "_", " ") },
-	"join":     func(s []string) string { return strings.Join(s, ", ") },
 	"more":     More,
 	"because":  func(r Reason) string { return r.Because() },
 	"width":    func(percent string) template.CSS { return template.CSS("width:" + percent + "%") },
-}).Parse(pageHTML))
+})
 
 // when writes an instant for people.
 func when(i schema.Instant) string {
