@@ -18,7 +18,10 @@ type pruned struct {
 	encoding encodingID
 	sorted   thrift.Type // is_sorted
 	used     encoding.Bitmap
+	values   int // kept ones, and their bytes as PLAIN
+	bytes    int64
 	settled  bool
+	plainly  bool    // it is not worth its room, see unfold
 	identity bool    // all entries are used
 	table    []int32 // nil for the identity
 	kept     int
@@ -85,6 +88,10 @@ func (d *pruned) note(b *bounds, page *encoding.Bitmap, indices []int32) {
 	page.Reset()
 	page.AppendRun(false, d.n)
 	encoding.MarkUsed(page, indices)
+	if !d.settled {
+		d.values += len(indices)
+		d.bytes += d.plainSize(indices)
+	}
 	used := d.used.Words()
 	for i, w := range page.Words() {
 		if !d.settled {
@@ -99,11 +106,29 @@ func (d *pruned) note(b *bounds, page *encoding.Bitmap, indices []int32) {
 	}
 }
 
+// plainSize returns the bytes of the entries behind the indices as PLAIN.
+func (d *pruned) plainSize(indices []int32) int64 {
+	if d.col.Physical != ByteArray {
+		return int64(len(indices)) * int64(d.col.width())
+	}
+	n := int64(0)
+	for _, i := range indices {
+		n += int64(d.ends[i])
+		if i > 0 {
+			n -= int64(d.ends[i-1])
+		}
+	}
+	return n
+}
+
 // settle fixes which entries are used. A dictionary of none is not written: see splice.write.
 func (d *pruned) settle() {
 	d.settled = true
 	d.kept = d.used.Count()
 	if d.identity = d.kept == d.n && d.n > 0; d.identity {
+		return
+	}
+	if d.plainly = d.kept > 0 && d.unfold(); d.plainly {
 		return
 	}
 	d.table = make([]int32, d.n)
@@ -114,6 +139,29 @@ func (d *pruned) settle() {
 			next++
 		}
 	}
+}
+
+// unfold reports whether the values take no more room as PLAIN than the used entries and the indices to them do. A column
+// of next to unique values often has a dictionary up to its writer's limit; without the dropped rows it pays even less, and
+// PLAIN values compress better than indices.
+func (d *pruned) unfold() bool {
+	if d.col.Physical == Boolean || d.bytes == 0 {
+		return false
+	}
+	entries := int64(d.kept) * int64(d.col.width())
+	if d.col.Physical == ByteArray {
+		entries = 0
+		for i, end := range d.ends {
+			if d.used.Get(i) {
+				entries += int64(end)
+				if i > 0 {
+					entries -= int64(d.ends[i-1])
+				}
+			}
+		}
+	}
+	indices := int64(d.values) * int64(bits.Len(uint(d.kept-1))) / 8
+	return d.bytes <= entries+indices
 }
 
 // remap turns the indices into those of the output.

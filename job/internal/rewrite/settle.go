@@ -45,7 +45,7 @@ func (s *splice) settle() (again bool, err error) {
 
 func (s *splice) writeDictionary() error {
 	d := s.dict
-	if d.kept == 0 {
+	if d.kept == 0 || d.plainly {
 		return nil
 	}
 	page := &s.press.page
@@ -77,6 +77,14 @@ func (s *splice) write(d *draft) error {
 	if d.whole {
 		s.pages.Copied++
 		return s.copyPage(d)
+	}
+	if dictCoded && s.dict.plainly {
+		if err := s.work(4 * s.dict.bytes); err != nil {
+			return err
+		}
+		d.size += int(s.dict.plainSize(d.indices)) // about: the indices are small
+		d.toPlain(s.col, s.dict)
+		dictCoded = false
 	}
 	dictLen := 0
 	switch {

@@ -5,18 +5,17 @@ import (
 	"io"
 	"slices"
 
-	"assent/job/internal/rewrite/codec/zstdenc"
-
 	"github.com/andybalholm/brotli"
 	"github.com/andybalholm/brotli/matchfinder"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/s2"
+	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
 )
 
 // encoders are made when first needed.
 type encoders struct {
-	zstd   *zstdenc.Encoder
+	zstd   *zstd.Encoder
 	gzip   *gzip.Writer
 	brotli *matchfinder.Writer
 	lz4    *lz4.Compressor
@@ -71,14 +70,27 @@ func (c *Codec) encode(dst []byte, id ID, src []byte) ([]byte, error) {
 		binary.BigEndian.PutUint32(dst[at+4:], uint32(len(dst)-at-8))
 		return dst, nil
 	case Zstd:
-		if c.encoders.zstd == nil {
-			c.encoders.zstd = new(zstdenc.Encoder)
-		}
-		return c.encoders.zstd.Append(dst, src), nil
+		return c.encodeZstd(dst, src)
 	case LZ4Raw:
 		return c.encodeBlock(dst, src)
 	}
 	return nil, ErrUnsupported
+}
+
+// encodeZstd writes one frame. The level is the quickest whose files stay within 5 % of
+// what libzstd makes at level 3: of chat text, SpeedDefault makes 1.5 % more bytes than
+// that, SpeedFastest 10 % more, in 0.7 of the time.
+func (c *Codec) encodeZstd(dst, src []byte) ([]byte, error) {
+	if c.encoders.zstd == nil {
+		// Pages seldom exceed 1 MiB; they have a checksum of their own.
+		e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderConcurrency(1),
+			zstd.WithEncoderCRC(false), zstd.WithZeroFrames(true), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
+		if err != nil {
+			return dst, err
+		}
+		c.encoders.zstd = e
+	}
+	return c.encoders.zstd.EncodeAll(src, dst), nil
 }
 
 // stream writes src through w, which writes to c.out.
