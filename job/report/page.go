@@ -1,25 +1,208 @@
-// Package report makes the page that tells people what a run did.
+// Package report makes the page that tells people what a run did: what went in, what
+// was kept, and why all else was not. It is told all of it by the run manifest and the
+// counts by day, so that it can be made again from these and be the same, byte for
+// byte. It opens nothing.
+//
+// Words:
+//
+//   - step: the records that one reason takes away, in the order of reasons, and what
+//     remains after it.
+//   - unit: the stretch of days that one bar of a chart stands for.
+//   - layer: what is of one kind (kept, or one reason) in all bars of a chart.
 package report
 
 import (
 	"bytes"
 	_ "embed"
+	"fmt"
 	"html/template"
+	"maps"
+	"slices"
 
+	"assent/job/internal/pages"
 	"assent/manifests"
+	"assent/schema"
 )
 
 //go:embed page.html
 var pageHTML string
 
-var page = template.Must(template.New("page").Parse(pageHTML))
+var page = pages.New("report", pageHTML, template.FuncMap{
+	"share":  share,
+	"size":   size,
+	"label":  func(r schema.Reason) string { return labels[r] },
+	"reason": func(r schema.Reason) string { return sentences[r] },
+	"code":   func(r schema.Reason) string { return r.String() },
+})
 
-// Page returns the page.
+// Page returns the report of a run. digest is the SHA-256 of the run manifest's bytes.
+// Counts by day that are not the run's are an error.
 func Page(run *manifests.Run, digest string, daily []manifests.DayCounts) ([]byte, error) {
 	if err := manifests.CheckDaily(run, daily); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("report: %w", err)
 	}
+	v := &view{Run: run, Digest: digest, Inputs: inputsOf(run), Gates: gatesOf(run.Gates), Rules: rules(run)}
+	for _, name := range slices.Sorted(maps.Keys(run.Datasets)) {
+		v.add(name, run.Datasets[name])
+	}
+	v.steps()
+	v.causes()
+	v.charts(daily)
 	var b bytes.Buffer
-	err := page.Execute(&b, map[string]any{"Run": run, "Digest": digest})
+	err := page.Execute(&b, v)
 	return b.Bytes(), err
+}
+
+// Of long lists the page has the first ones, and says how many there are.
+const (
+	maxCauses = 12
+	maxFiles  = 200
+)
+
+// view is what the page says.
+type view struct {
+	Run      *manifests.Run
+	Digest   string
+	Total    set
+	Sets     []*set
+	Reasons  []schema.Reason // all
+	Steps    []step
+	Causes   []cause // the most frequent
+	More     int     // causes that are not told
+	Gates    []gates
+	Rules    []string
+	Inputs   inputs
+	Outputs  []*manifests.File
+	Left     int // outputs that are not told
+	Unit     *unit
+	From, To string // of the charts
+	Cut      bool   // they leave out days without records
+	Layers   []layer
+}
+
+// set is a data set, or all of them.
+type set struct {
+	Name     string
+	Category schema.Category
+	Third    bool
+	In, Kept int64
+	Excluded manifests.ReasonCounts
+	Chart    *chart
+}
+
+// Out returns how many records are excluded.
+func (s *set) Out() int64 { return s.Excluded.Total() }
+
+// Percent returns the share of records kept as the width of a bar.
+func (s *set) Percent() float64 { return percent(s.Kept, s.In) }
+
+// step is what one reason takes away.
+type step struct {
+	Reason       schema.Reason
+	Rows, Remain int64
+	After, Taken float64 // widths of bars, in percent of all records
+}
+
+// cause is one line of the most frequent causes.
+type cause struct {
+	Dataset, Text, Code string
+	Rows, Of            int64
+}
+
+func (v *view) add(name string, d manifests.Dataset) {
+	category, _ := schema.ParseCategory(d.Category) // the run is valid
+	use := v.Run.Use[name]
+	v.Sets = append(v.Sets, &set{Name: name, Category: category, Third: use.ThirdPartyTraining,
+		In: d.RowsIn, Kept: d.RowsKept, Excluded: d.ExcludedByReason})
+	v.Total.In += d.RowsIn
+	v.Total.Kept += d.RowsKept
+	for r, n := range d.ExcludedByReason {
+		v.Total.Excluded[r] += n
+	}
+	for i := range d.Files {
+		if len(v.Outputs) < maxFiles {
+			v.Outputs = append(v.Outputs, &d.Files[i])
+		} else {
+			v.Left++
+		}
+	}
+	for _, c := range d.Causes {
+		v.Causes = append(v.Causes, cause{Dataset: name, Text: causeText(c), Code: c.Reason, Rows: c.Rows})
+	}
+}
+
+func (v *view) steps() {
+	remain := v.Total.In
+	v.Reasons = schema.AllReasons()
+	for _, r := range v.Reasons {
+		s := step{Reason: r, Rows: v.Total.Excluded[r], Remain: remain - v.Total.Excluded[r]}
+		s.After, s.Taken = percent(s.Remain, v.Total.In), percent(s.Rows, v.Total.In)
+		v.Steps = append(v.Steps, s)
+		remain = s.Remain
+	}
+}
+
+// causes leaves the most frequent ones.
+func (v *view) causes() {
+	slices.SortStableFunc(v.Causes, func(a, b cause) int { return int(min(max(b.Rows-a.Rows, -1), 1)) })
+	if len(v.Causes) > maxCauses {
+		v.More = len(v.Causes) - maxCauses
+		v.Causes = v.Causes[:maxCauses]
+	}
+	for i := range v.Causes {
+		v.Causes[i].Of = v.Total.Excluded.Total()
+	}
+}
+
+// percent returns a share in percent, to two digits; nothing of nothing is 0.
+func percent(n, of int64) float64 {
+	if of == 0 {
+		return 0
+	}
+	return float64(int64(1e4*float64(n)/float64(of)+0.5)) / 100
+}
+
+// inputs are the files that were read.
+type inputs struct {
+	Groups []inputGroup
+	Files  []*manifests.Input // the first
+	Left   int
+}
+
+// inputGroup are the files of one role or data set.
+type inputGroup struct {
+	Name               string
+	Files, Rows, Bytes int64
+}
+
+func inputsOf(run *manifests.Run) (in inputs) {
+	at := map[string]int{}
+	for i := range run.Inputs {
+		f := &run.Inputs[i]
+		name := inputNames[f.Role]
+		if f.Dataset != "" {
+			name = "Data set " + f.Dataset
+		} else if name == "" {
+			name = f.Role
+		}
+		if _, ok := at[name]; !ok {
+			at[name] = len(in.Groups)
+			in.Groups = append(in.Groups, inputGroup{Name: name})
+		}
+		g := &in.Groups[at[name]]
+		g.Files++
+		g.Rows += f.Rows
+		g.Bytes += f.Bytes
+		if len(in.Files) < maxFiles {
+			in.Files = append(in.Files, f)
+		} else {
+			in.Left++
+		}
+	}
+	return in
+}
+
+// has reports whether the run read a file of a role.
+func has(run *manifests.Run, role string) bool {
+	return slices.ContainsFunc(run.Inputs, func(in manifests.Input) bool { return in.Role == role })
 }

@@ -1,0 +1,236 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"assent/job/internal/pages"
+	"assent/manifests"
+	"assent/schema"
+)
+
+// What the page says of reasons, causes, gates and rules.
+
+// labels are the reasons in a word or two.
+var labels = [schema.NumReasons]string{
+	schema.DeletionRequested:  "Deletion requested",
+	schema.PartyUnknown:       "Party unknown",
+	schema.MomentUnknown:      "Time unknown",
+	schema.BeforeProgram:      "Before the programme",
+	schema.AfterHorizon:       "After the horizon",
+	schema.ContractRestricted: "Contract forbids it",
+	schema.PartyOptedOut:      "Opted out",
+}
+
+var sentences = [schema.NumReasons]string{
+	schema.DeletionRequested:  "An account has asked for deletion",
+	schema.PartyUnknown:       "A party is missing or not known",
+	schema.MomentUnknown:      "Its time is not known",
+	schema.BeforeProgram:      "From before the programme began",
+	schema.AfterHorizon:       "From after the consent horizon",
+	schema.ContractRestricted: "The contract forbids AI training",
+	schema.PartyOptedOut:      "A party had opted out",
+}
+
+var inputNames = map[string]string{
+	"consent":      "Consent history",
+	"deletions":    "Deletion requests",
+	"restrictions": "Contract restrictions",
+	"accounts":     "Registry of accounts",
+}
+
+// causeText says a cause in words. Roles stand in it as they are named.
+func causeText(c manifests.CauseCount) string {
+	reason, _ := schema.ParseReason(c.Reason) // the run is valid
+	who := make([]string, len(c.Roles))
+	for i, role := range c.Roles {
+		who[i] = "the " + strings.ReplaceAll(role, "_", " ")
+	}
+	all := pages.List(who)
+	switch {
+	case len(who) == 0:
+		return sentences[reason]
+	case reason == schema.DeletionRequested:
+		return "Deletion was asked for by " + all
+	case reason == schema.PartyUnknown && len(who) == 1:
+		return capital(all) + " is missing or not known"
+	case reason == schema.PartyUnknown:
+		return capital(all) + " are missing or not known"
+	case len(who) == 1:
+		return capital(all) + " had opted out"
+	case len(who) == 2:
+		return capital(all) + " had both opted out"
+	}
+	return capital(all) + " had all opted out"
+}
+
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+// gates are the gates of one name, gate is one of them.
+type gates struct {
+	What  string
+	Gates []gate
+}
+
+type gate struct {
+	Where, Limit, Found string
+	Passed, Off         bool
+}
+
+func gatesOf(all []manifests.Gate) (out []gates) {
+	at := map[string]int{}
+	for i := range all {
+		g := &all[i]
+		if _, ok := at[g.Name]; !ok {
+			at[g.Name] = len(out)
+			out = append(out, gates{What: cmp.Or(gateNames[g.Name], g.Name)})
+		}
+		group := &out[at[g.Name]]
+		group.Gates = append(group.Gates, gateOf(g))
+	}
+	return out
+}
+
+var gateNames = map[string]string{
+	"min_account_match": "Accounts in both the consent history and the data, of the smaller of the two",
+	"max_excluded":      "Records left out",
+	"max_horizon_age":   "Age of the consent snapshot when the run began",
+}
+
+func gateOf(g *manifests.Gate) gate {
+	out := gate{Where: "the whole run", Limit: number(g.Limit), Found: "not recorded", Passed: g.Passed}
+	if g.Dataset != "" {
+		out.Where = g.Dataset
+	}
+	if g.Role != "" {
+		out.Where += ", " + g.Role
+	}
+	write := number
+	switch g.Name {
+	case "min_account_match":
+		write = percentText
+		out.Limit, out.Off = "≥ "+percentText(g.Limit), g.Limit == 0
+		out.Found = "nothing to compare"
+	case "max_excluded":
+		write = percentText
+		out.Limit = "≤ " + percentText(g.Limit)
+	case "max_horizon_age":
+		write = duration
+		out.Limit, out.Found = "≤ "+duration(g.Limit), "within it"
+		if out.Off = g.Limit == 0; out.Off {
+			out.Limit, out.Found = "none", "not checked"
+		}
+	}
+	if g.Value != nil {
+		out.Found = write(*g.Value)
+	}
+	return out
+}
+
+func number(x float64) string { return strconv.FormatFloat(x, 'g', 6, 64) }
+
+// percentText writes a share with as many digits as tell it.
+func percentText(x float64) string {
+	if x > 0 && x < 1e-6 {
+		return strconv.FormatFloat(100*x, 'g', 2, 64) + "%"
+	}
+	s := strconv.FormatFloat(100*x, 'f', 4, 64)
+	s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
+	if whole, fraction, ok := strings.Cut(s, "."); ok && len(whole) > 1 && len(fraction) > 2 {
+		s = strings.TrimRight(strings.TrimRight(strconv.FormatFloat(100*x, 'f', 2, 64), "0"), ".")
+	}
+	return s + "%"
+}
+
+func duration(seconds float64) string {
+	for _, u := range []struct {
+		name string
+		is   float64
+	}{{"day", 86400}, {"hour", 3600}, {"minute", 60}} {
+		if n := seconds / u.is; n >= 1 && n == float64(int64(n)) && (u.name != "day" || n > 2) {
+			return plural(int64(n), u.name)
+		}
+	}
+	return number(seconds) + " seconds"
+}
+
+func plural(n int64, word string) string {
+	if n != 1 {
+		word += "s"
+	}
+	return pages.Count(n) + " " + word
+}
+
+// share writes a share of records. It says neither all nor none where that is not so.
+func share(n, of int64) string {
+	switch {
+	case of == 0:
+		return "–"
+	case n > 0 && n*2000 < of:
+		return "<0.1%"
+	case n < of && (of-n)*2000 < of:
+		return ">99.9%"
+	}
+	return fmt.Sprintf("%.1f%%", 100*float64(n)/float64(of))
+}
+
+func size(bytes int64) string {
+	unit, x := "bytes", float64(bytes)
+	for _, u := range []string{"KiB", "MiB", "GiB", "TiB", "PiB"} {
+		if x < 1024 {
+			break
+		}
+		unit, x = u, x/1024
+	}
+	if unit == "bytes" {
+		return plural(bytes, "byte")
+	}
+	return fmt.Sprintf("%.1f %s", x, unit)
+}
+
+// rules says by which rules records were chosen.
+func rules(run *manifests.Run) []string {
+	var out []string
+	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	utc := func(t time.Time) string { return pages.Time(t) + " UTC" }
+	say("The programme began on %s. Nothing that was made, edited or shared before is used.", utc(run.Program.StartsAt))
+	state := "in"
+	if run.Program.Default == schema.OptedOut.String() {
+		state = "out"
+	}
+	say("An account is opted %s until it says otherwise, for each category of data by itself.", state)
+	two, platform := false, false
+	for _, d := range run.Datasets {
+		two = two || d.Category != schema.Platform.String()
+		platform = platform || d.Category == schema.Platform.String()
+	}
+	if two {
+		say("Communications and work product need all parties: if one side was opted out at any moment at which a record was made, edited or shared, the record is left out.")
+	}
+	if platform {
+		say("Other platform data follows the choice of the account that acted.")
+	}
+	say("Opting out is not retroactive: what was made and shared while all were opted in may be used. What comes from a time out stays out, also after an account has opted in again.")
+	switch {
+	case run.RequestsAsOf != nil:
+		say("A deletion request is retroactive: it covers every record that names the account under any role, of any time. Requests are known up to %s.", utc(*run.RequestsAsOf))
+	case has(run, "deletions"):
+		say("A deletion request is retroactive: it covers every record that names the account under any role, of any time. There was none.")
+	default:
+		say("No deletion requests were given to this run.")
+	}
+	if has(run, "restrictions") {
+		say("A contract's own clause against AI training binds, whatever the switches say.")
+	} else {
+		say("No contracts' clauses against AI training were given to this run.")
+	}
+	if has(run, "accounts") {
+		say("A party that is not in the registry of accounts is not known.")
+	}
+	say("Consent is known up to the horizon, %s. Nothing from then on is used.", utc(run.ConsentAsOf))
+	say("What cannot be decided is left out. Where several reasons hold, the first of the steps above is counted; a record's own line in the exclusion manifest has all of them.")
+	return out
+}
