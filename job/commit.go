@@ -69,6 +69,20 @@ func (p *publication) published(ctx context.Context, dir string) (*manifests.Run
 	return run, digest, nil
 }
 
+// refuseErased refuses to make a run again that was erased: the same inputs mean that
+// they lack the deletion requests for which it was.
+func (p *publication) refuseErased(ctx context.Context, id string) error {
+	evidence := path.Join(erasedDir, runDir(id), path.Base(manifestObject))
+	_, err := p.store.Stat(ctx, evidence)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return refused("the deletion requests are those of an earlier day; run with the whole ledger", "run %s was erased, see %s, and its inputs would bring it back", id, p.store.URI(evidence))
+}
+
 // checkOwner refuses an output that holds runs of another programme. One run that
 // can be read tells; that others cannot is for `runs` and `verify` to say.
 func (p *publication) checkOwner(ctx context.Context) error {
@@ -177,6 +191,9 @@ func (p *publication) older(ctx context.Context, current []byte, run *manifests.
 	}
 	if now == nil { // it was removed
 		return true, nil
+	}
+	if t := now.RequestsAsOf; t != nil && (run.RequestsAsOf == nil || run.RequestsAsOf.Before(*t)) {
+		p.log.Warn("the newest deletion request is older than that of the current run: is the ledger whole?", "run", run.RunID, "current", now.RunID)
 	}
 	if now.ConsentAsOf.After(run.ConsentAsOf) {
 		p.log.Warn("the run is published but not current: current.json names one with a newer horizon", "run", run.RunID, "horizon", run.ConsentAsOf, "current", now.RunID)

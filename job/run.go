@@ -203,8 +203,11 @@ func (r *running) identify(ctx context.Context, horizon schema.Instant) (*RunRes
 		return nil, err
 	}
 	run, digest, err := r.out.published(ctx, runDir(r.plan.RunID))
-	if err != nil || run == nil {
+	if err != nil {
 		return nil, err
+	}
+	if run == nil {
+		return nil, r.out.refuseErased(ctx, r.plan.RunID)
 	}
 	current := false
 	if !r.o.DryRun { // a run that ended right before this step is finished by its repeat
@@ -288,6 +291,9 @@ func (r *running) publish(ctx context.Context, index *filter.Index) (_ *RunResul
 	} else if run != nil {
 		current, err := r.out.point(ctx, run, digest)
 		return r.result(run, AlreadyPublished, current), err
+	}
+	if err := r.out.refuseErased(ctx, r.plan.RunID); err != nil {
+		return nil, err
 	}
 	// With the lease in hand, whatever is staged was left by a run that died.
 	if err := r.out.store.RemoveAll(ctx, stagingDir); err != nil {
