@@ -65,6 +65,7 @@ type view struct {
 	Digest   string
 	Total    set
 	Sets     []*set
+	Uses     []use
 	Reasons  []schema.Reason // all
 	Steps    []step
 	Causes   []cause // the most frequent
@@ -84,7 +85,6 @@ type view struct {
 type set struct {
 	Name     string
 	Category schema.Category
-	Third    bool
 	In, Kept int64
 	Excluded manifests.ReasonCounts
 	Chart    *chart
@@ -95,6 +95,13 @@ func (s *set) Out() int64 { return s.Excluded.Total() }
 
 // Percent returns the share of records kept as the width of a bar.
 func (s *set) Percent() float64 { return percent(s.Kept, s.In) }
+
+// use is what data sets of one category may train.
+type use struct {
+	Category schema.Category
+	Third    bool
+	Names    []string
+}
 
 // step is what one reason takes away.
 type step struct {
@@ -111,9 +118,8 @@ type cause struct {
 
 func (v *view) add(name string, d manifests.Dataset) {
 	category, _ := schema.ParseCategory(d.Category) // the run is valid
-	use := v.Run.Use[name]
-	v.Sets = append(v.Sets, &set{Name: name, Category: category, Third: use.ThirdPartyTraining,
-		In: d.RowsIn, Kept: d.RowsKept, Excluded: d.ExcludedByReason})
+	v.Sets = append(v.Sets, &set{Name: name, Category: category, In: d.RowsIn, Kept: d.RowsKept, Excluded: d.ExcludedByReason})
+	v.use(name, category)
 	v.Total.In += d.RowsIn
 	v.Total.Kept += d.RowsKept
 	for r, n := range d.ExcludedByReason {
@@ -129,6 +135,16 @@ func (v *view) add(name string, d manifests.Dataset) {
 	for _, c := range d.Causes {
 		v.Causes = append(v.Causes, cause{Dataset: name, Text: causeText(c), Code: c.Reason, Rows: c.Rows})
 	}
+}
+
+// use adds a data set to those of its category.
+func (v *view) use(name string, c schema.Category) {
+	third := v.Run.Use[name].ThirdPartyTraining
+	i := slices.IndexFunc(v.Uses, func(u use) bool { return u.Category == c && u.Third == third })
+	if i < 0 {
+		i, v.Uses = len(v.Uses), append(v.Uses, use{Category: c, Third: third})
+	}
+	v.Uses[i].Names = append(v.Uses[i].Names, name)
 }
 
 func (v *view) steps() {
