@@ -19,6 +19,8 @@ func TestImportDirections(t *testing.T) {
 		"assent/manifests": {"assent/schema"},
 		"assent/schema":    {},
 
+		"assent/job/report":                {"assent/manifests", "assent/schema", "assent/job/internal/pages"},
+		"assent/job/internal/pages":        {"assent/schema"},
 		"assent/job/internal/rewrite":      {"assent/job/internal/rewrite/"},
 		"assent/job/internal/objstore":     {"assent/job/internal/objstore/"},
 		"assent/job/internal/sample":       {"assent/schema", "assent/job/internal/arrowparquet"},

@@ -3,6 +3,8 @@
 //
 //   - run manifest (run.json): what went in, what came out, by which rules, with
 //     digests. One a run.
+//   - counts by day (daily.csv): records of each data set by the day of their required
+//     moment, kept and by primary reason. One a run.
 //   - success marker (_SUCCESS) and pointer (current.json): small documents that seal
 //     a run and name the newest one.
 //   - exclusion manifest: why each excluded record is excluded. One Parquet file an
@@ -14,6 +16,7 @@
 //
 //   - reference: the keyed hash that stands for an account in manifests. They hold
 //     no raw account id and no content, so they can outlive a deletion.
+//   - cause: a primary reason, and the roles of the accounts that are why it holds.
 //   - account (here): a number that stands for a reference while one input file is
 //     worked on, see Accounts.
 //   - pair: an account and a record that names it.
