@@ -11,7 +11,7 @@ import (
 	"assent/schema"
 )
 
-// unit is what one bar stands for.
+// unit is what one bar, or one line of the figures, stands for.
 type unit struct {
 	Name, Column string
 	start        func(t time.Time) time.Time // of the unit that t is in
@@ -31,18 +31,32 @@ func date(year int, month time.Month) time.Time {
 	return time.Date(year, month, 1, 0, 0, 0, 0, time.UTC)
 }
 
-// maxBars is how many bars can be told apart on a telephone.
-const maxBars = 66
+// A chart has a bar for each day of a year; its table is for reading.
+const (
+	maxBars = 400
+	maxRows = 66
+)
 
-// span are the days of one bar.
+// span are the days of one bar or line.
 type span struct{ from, until schema.Day }
 
-// spans cuts days into units. Both ends are whole units.
-func (u *unit) spans(first, last schema.Day) (out []span) {
+// cut cuts days into the smallest units of which there are at most so many. Both ends
+// are whole units.
+func cut(first, last schema.Day, most int) (u *unit, spans []span) {
+	for i := range units {
+		if u, spans = &units[i], units[i].spans(first, last, most); len(spans) <= most {
+			break
+		}
+	}
+	return u, spans
+}
+
+// spans stops where it has more than so many.
+func (u *unit) spans(first, last schema.Day, most int) (out []span) {
 	for t := u.start(first.Time()); ; {
 		next := t.AddDate(u.next[0], u.next[1], u.next[2])
 		out = append(out, span{dayOf(t), dayOf(next)})
-		if out[len(out)-1].until > last || len(out) > maxBars {
+		if out[len(out)-1].until > last || len(out) > most {
 			return out
 		}
 		t = next
@@ -58,8 +72,9 @@ func (u *unit) label(s span) string { return s.from.Time().Format(u.format) }
 // height, but for ticks, which are in percent.
 type chart struct {
 	Layers                 []layer // that occur
-	Bars                   []bar
+	Bars, Rows             []bar   // the figures are by larger units than the bars
 	X, Y                   []tick
+	Dense                  bool // too many bars to point at one
 	Most                   *bar
 	Before, After, Unknown int64
 }
@@ -78,7 +93,7 @@ func (l *layer) of(b *bar) int64 {
 	return b.Excluded[l.reason]
 }
 
-// bar is what one unit has.
+// bar is what one unit has, in the chart or in the table of its figures.
 type bar struct {
 	Label    string
 	Records  int64
@@ -123,16 +138,13 @@ func (v *view) charts(daily []manifests.DayCounts) {
 	if v.Cut = any && 5*(int(last)-int(first)+1) < int(end)-int(begin); !v.Cut {
 		first, last = begin, end
 	}
-	var spans []span
-	for i := range units {
-		if v.Unit, spans = &units[i], units[i].spans(first, last); len(spans) <= maxBars {
-			break
-		}
-	}
+	var spans, lines []span
+	v.Unit, spans = cut(first, last, maxBars)
+	v.Lines, lines = cut(first, last, maxRows)
 	v.From, v.To = pages.Day(first.Time()), pages.Day(last.Time())
 	occurs := map[string]bool{}
 	for _, s := range v.Sets {
-		s.Chart = v.chart(s, spans, daily)
+		s.Chart = v.chart(s, spans, lines, daily)
 		for _, l := range s.Chart.Layers {
 			occurs[l.Class] = true
 		}
@@ -161,12 +173,9 @@ func (c *chart) Beside() string {
 	return "Not in the chart: " + pages.List(parts) + ". None of them can be kept."
 }
 
-func (v *view) chart(s *set, spans []span, daily []manifests.DayCounts) *chart {
-	c := &chart{Bars: make([]bar, len(spans))}
-	for i := range c.Bars {
-		c.Bars[i].Label = v.Unit.label(spans[i])
-	}
-	at := 0
+func (v *view) chart(s *set, spans, lines []span, daily []manifests.DayCounts) *chart {
+	c := &chart{Bars: v.Unit.bars(spans), Rows: v.Lines.bars(lines), Dense: len(spans) > maxRows}
+	bar, row := 0, 0
 	for i := range daily {
 		d := &daily[i]
 		switch {
@@ -178,15 +187,13 @@ func (v *view) chart(s *set, spans []span, daily []manifests.DayCounts) *chart {
 		case d.Day == manifests.DayUnknown:
 			c.Unknown = d.Records()
 		default:
-			for d.Day >= spans[at].until {
-				at++
+			for ; d.Day >= spans[bar].until; bar++ {
 			}
-			b := &c.Bars[at]
-			b.Records += d.Records()
-			b.Kept += d.Kept
-			for r, n := range d.Excluded {
-				b.Excluded[r] += n
+			for ; d.Day >= lines[row].until; row++ {
 			}
+			c.Rows[row].add(d)
+			b := &c.Bars[bar]
+			b.add(d)
 			if c.Most == nil || b.Records > c.Most.Records {
 				c.Most = b
 			}
@@ -197,6 +204,24 @@ func (v *view) chart(s *set, spans []span, daily []manifests.DayCounts) *chart {
 		c.X = timeTicks(v.Unit, spans)
 	}
 	return c
+}
+
+// bars returns empty bars.
+func (u *unit) bars(spans []span) []bar {
+	out := make([]bar, len(spans))
+	for i := range out {
+		out[i].Label = u.label(spans[i])
+	}
+	return out
+}
+
+// add adds a day's counts.
+func (b *bar) add(d *manifests.DayCounts) {
+	b.Records += d.Records()
+	b.Kept += d.Kept
+	for r, n := range d.Excluded {
+		b.Excluded[r] += n
+	}
 }
 
 // draw sets the paths of layers, the places of bars, and the ticks of the axis of counts.
@@ -211,7 +236,9 @@ func (c *chart) draw(spans []span) {
 	left := make([]float64, len(spans))
 	for i, s := range spans {
 		slot := 1000 * float64(s.until-s.from) / whole
-		width[i] = min(0.84*slot, 60)
+		if width[i] = min(0.84*slot, 60); c.Dense {
+			width[i] = slot // gaps would be thinner than the screen's dots
+		}
 		left[i] = 1000*float64(s.from-spans[0].from)/whole + (slot-width[i])/2
 		c.Bars[i].X, c.Bars[i].Width = length(left[i]), length(width[i])
 	}
@@ -233,9 +260,9 @@ func (c *chart) draw(spans []span) {
 			c.Layers = append(c.Layers, l)
 		}
 	}
-	for i := range c.Bars {
+	for i := range c.Rows {
 		for _, l := range c.Layers {
-			c.Bars[i].Figures = append(c.Bars[i].Figures, l.of(&c.Bars[i]))
+			c.Rows[i].Figures = append(c.Rows[i].Figures, l.of(&c.Rows[i]))
 		}
 	}
 }

@@ -54,13 +54,19 @@ func TestBarsAddUp(t *testing.T) {
 			if want := 1000 * float64(b.Records) / float64(top); math.Abs(float64(bars[b.X].height)-want) > 2 {
 				t.Errorf("%s, %s: %d high, want %.1f", s.Name, b.Label, bars[b.X].height, want)
 			}
+		}
+		inRows := int64(0)
+		for _, b := range s.Chart.Rows {
 			sum := int64(0)
 			for _, n := range b.Figures {
 				sum += n
 			}
-			if sum != b.Records {
+			if inRows += b.Records; sum != b.Records {
 				t.Errorf("%s, %s: the figures add up to %d of %d", s.Name, b.Label, sum, b.Records)
 			}
+		}
+		if inRows != records {
+			t.Errorf("%s: %d records in the figures, %d in the bars", s.Name, inRows, records)
 		}
 		if records+s.Chart.Before+s.Chart.After+s.Chart.Unknown != s.In || kept != s.Kept {
 			t.Errorf("%s: %d records and %d kept in the chart, of %d and %d", s.Name, records, kept, s.In, s.Kept)
@@ -74,25 +80,30 @@ func TestBarsAddUp(t *testing.T) {
 func TestUnits(t *testing.T) {
 	for _, c := range []struct {
 		start, horizon string
-		days           int // with records
-		unit           string
+		days           int    // with records
+		unit           string // of bars
 		bars           int
+		line           string // unit of the figures
+		lines          int
 		from, to       string
 		cut            bool
 	}{
-		{"2026-01-05T00:00:00Z", "2026-01-05T12:00:00Z", 1, "day", 1, "5 January 2026", "5 January 2026", false},
-		{"2026-01-05T00:00:00Z", "2026-03-01T00:00:00Z", 30, "day", 56, "5 January 2026", "1 March 2026", false},
-		{"2026-01-07T00:00:00Z", "2026-11-20T00:00:00Z", 300, "week", 46, "7 January 2026", "20 November 2026", false},
-		{"2022-01-05T00:00:00Z", "2026-01-05T00:00:00Z", 1400, "month", 49, "5 January 2022", "5 January 2026", false},
-		{"1990-01-05T00:00:00Z", "2026-01-05T00:00:00Z", 13000, "year", 37, "5 January 1990", "5 January 2026", false},
-		{"1700-01-05T00:00:00Z", "2262-04-11T00:00:00Z", 200000, "decade", 57, "5 January 1700", "11 April 2262", false},
-		{"2026-01-05T00:00:00Z", "2262-04-11T00:00:00Z", 60, "day", 60, "5 January 2026", "5 March 2026", true},
+		{"2026-01-05T00:00:00Z", "2026-01-05T12:00:00Z", 1, "day", 1, "day", 1, "5 January 2026", "5 January 2026", false},
+		{"2026-01-05T00:00:00Z", "2026-03-01T00:00:00Z", 30, "day", 56, "day", 56, "5 January 2026", "1 March 2026", false},
+		{"2026-01-07T00:00:00Z", "2026-11-20T00:00:00Z", 300, "day", 318, "week", 46, "7 January 2026", "20 November 2026", false},
+		{"2022-01-05T00:00:00Z", "2026-01-05T00:00:00Z", 1400, "week", 210, "month", 49, "5 January 2022", "5 January 2026", false},
+		{"1990-01-05T00:00:00Z", "2026-01-05T00:00:00Z", 13000, "year", 37, "year", 37, "5 January 1990", "5 January 2026", false},
+		{"1700-01-05T00:00:00Z", "2262-04-11T00:00:00Z", 200000, "decade", 57, "decade", 57, "5 January 1700", "11 April 2262", false},
+		{"2026-01-05T00:00:00Z", "2262-04-11T00:00:00Z", 60, "day", 60, "day", 60, "5 January 2026", "5 March 2026", true},
 	} {
 		m := newRun(t, c.start, c.horizon)
 		m.add("messages", schema.Platform, 1, everyDay(t, c.start[:10], c.days)...)
 		v := &view{Run: m.run}
 		v.add("messages", m.run.Datasets["messages"])
 		v.charts(m.daily)
+		if v.Lines.Name != c.line || len(v.Sets[0].Chart.Rows) != c.lines {
+			t.Errorf("%s to %s: %d lines by %s", c.start, c.horizon, len(v.Sets[0].Chart.Rows), v.Lines.Name)
+		}
 		if v.Unit.Name != c.unit || len(v.Sets[0].Chart.Bars) != c.bars || v.From != c.from || v.To != c.to || v.Cut != c.cut {
 			t.Errorf("%s to %s: %d bars by %s from %s to %s, %v", c.start, c.horizon, len(v.Sets[0].Chart.Bars), v.Unit.Name, v.From, v.To, v.Cut)
 		}

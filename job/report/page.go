@@ -74,8 +74,9 @@ type view struct {
 	Rules    []string
 	Inputs   inputs
 	Outputs  []*manifests.File
-	Left     int // outputs that are not told
-	Unit     *unit
+	Left     int    // outputs that are not told
+	Unit     *unit  // of the charts' bars
+	Lines    *unit  // of the tables of figures
 	From, To string // of the charts
 	Cut      bool   // they leave out days without records
 	Layers   []layer

@@ -163,7 +163,7 @@ func TestPageHasFigures(t *testing.T) {
 	}
 	wants = append(wants, m.run.RunID, m.run.PolicyDigest, m.run.Daily.SHA256, "1.2.3", "20 November 2026, 00:00:00 UTC",
 		"5 January 2026", "19 November 2026, 06:00:00 UTC", "≥ 0.1%", "92.71%", "≤ 40%", "not passed", "≤ 36 hours", "nothing to compare",
-		"one bar a week", "Week from", "1,494 records from before", "42 records without a known day", "exclusive use of the accounts concerned",
+		"one bar a day", "Week from", "1,494 records from before", "42 records without a known day", "exclusive use of the accounts concerned",
 		"improve the marketplace for everyone", "No third-party training", "The freelancer and the client had both opted out", "No contracts&#39; clauses",
 	)
 	for _, want := range wants {
