@@ -167,7 +167,7 @@ func (a *accessing) openRun(ctx context.Context, key *manifests.Key) error {
 		return a.located(err)
 	}
 	if a.run == nil {
-		return usageError("`assent runs -c "+a.cfg.File+"` lists the published runs", "--run: no published run at %s", a.store.URI(dir))
+		return out.noRun(ctx, dir)
 	}
 	if a.run.Program.Name != a.cfg.Program.Name {
 		return usageError("", "%s belongs to the programme %q, not to %q", a.store.URI(dir), a.run.Program.Name, a.cfg.Program.Name)

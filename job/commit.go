@@ -69,18 +69,38 @@ func (p *publication) published(ctx context.Context, dir string) (*manifests.Run
 	return run, digest, nil
 }
 
+// erased returns where the manifest of a run is that was erased, or is being erased;
+// nothing where none was.
+func (p *publication) erased(ctx context.Context, dir string) (uri string, err error) {
+	evidence := path.Join(erasedDir, dir, path.Base(manifestObject))
+	_, err = p.store.Stat(ctx, evidence)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return p.store.URI(evidence), err
+}
+
 // refuseErased refuses to make a run again that was erased: the same inputs mean that
 // they lack the deletion requests for which it was.
 func (p *publication) refuseErased(ctx context.Context, id string) error {
-	evidence := path.Join(erasedDir, runDir(id), path.Base(manifestObject))
-	_, err := p.store.Stat(ctx, evidence)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	evidence, err := p.erased(ctx, runDir(id))
+	if err != nil || evidence == "" {
+		return err
 	}
+	return refused("the deletion requests are those of an earlier day; run with the whole ledger", "run %s was erased, see %s, and its inputs would bring it back", id, evidence)
+}
+
+// noRun is the error for a directory that holds no complete run.
+func (p *publication) noRun(ctx context.Context, dir string) error {
+	evidence, err := p.erased(ctx, dir)
 	if err != nil {
 		return err
 	}
-	return refused("the deletion requests are those of an earlier day; run with the whole ledger", "run %s was erased, see %s, and its inputs would bring it back", id, p.store.URI(evidence))
+	hint := "`assent runs -c job.yaml` lists the published runs"
+	if evidence != "" {
+		return usageError(hint, "no published run at %s: it was erased, see %s", p.store.URI(dir), evidence)
+	}
+	return usageError(hint, "no published run at %s", p.store.URI(dir))
 }
 
 // checkOwner refuses an output that holds runs of another programme. One run that

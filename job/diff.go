@@ -275,7 +275,7 @@ func (e *Env) findRun(ctx context.Context, out *publication, name string) (*diff
 		return nil, err
 	}
 	if run == nil {
-		return nil, usageError("`assent runs -c job.yaml` lists the published runs", "%s: no such run", r.store.URI(r.dir))
+		return nil, at.noRun(ctx, r.dir)
 	}
 	r.Run = run
 	return r, nil

@@ -60,7 +60,7 @@ func (e *Env) Report(ctx context.Context, o ReportOptions) (*ReportResult, error
 		return nil, changed(err)
 	}
 	if run == nil {
-		return nil, usageError("`assent runs -c job.yaml` lists the published runs", "--run: no published run at %s", store.URI(dir))
+		return nil, out.noRun(ctx, dir)
 	}
 	target, name, err := e.openTarget(ctx, o.To)
 	if err != nil {

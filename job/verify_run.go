@@ -109,7 +109,7 @@ func (a *audit) list(ctx context.Context) error {
 		a.objects[strings.TrimPrefix(o.Name, a.dir+"/")] = o
 	}
 	if len(objects) == 0 {
-		return usageError("`assent runs -c job.yaml` lists the published runs", "%s: no such run", a.store.URI(a.dir))
+		return (&publication{store: a.store}).noRun(ctx, a.dir)
 	}
 	return nil
 }
