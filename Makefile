@@ -6,6 +6,8 @@ FUZZ    ?= 5s
 TAGS    := -tags disable_grpc_modules,arrow_json_stdlib
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 BUILD   := build
+# What has goroutines, and what they share.
+RACE    := . ./filter ./job ./job/access/... ./job/internal/objstore/... ./job/internal/rewrite
 
 # One static binary; and builds, tests and checks share what is compiled.
 export CGO_ENABLED := 0
@@ -32,7 +34,7 @@ check:
 	$(GO) tool staticcheck $(TAGS) ./...
 	scripts/govulncheck
 	$(GO) mod tidy -diff
-	CGO_ENABLED=1 $(GO) test $(TAGS) -race -short -timeout 30m ./...
+	CGO_ENABLED=1 $(GO) test $(TAGS) -race -short -timeout 30m $(RACE)
 	$(MAKE) fuzz FUZZ=$(FUZZ)
 
 # Every fuzz target for $(FUZZ).

@@ -317,9 +317,13 @@ func TestEraseNothing(t *testing.T) {
 // goes before its entry and its evidence are there, and the repeat ends it.
 func TestEraseFaults(t *testing.T) {
 	e := newErasable(t)
+	step := 1
+	if testing.Short() {
+		step = 7
+	}
 	for mode, name := range map[faulty.Mode]string{faulty.Fail: "fail", faulty.Lost: "lost", faulty.Crash: "crash"} {
 		t.Run(name, func(t *testing.T) {
-			for i := 0; ; i++ {
+			for i := 0; ; i += step {
 				e.restore(t)
 				f := faulty.New(mode, i, nil)
 				env := newEnv(t)

@@ -67,6 +67,9 @@ func auditOf(t *testing.T, data []byte, keep func(row int64) bool) (*fileAudit, 
 // TestVerifyCorpus audits rewritten files of the public corpora: every column of each
 // is read by the ordinary reader, and nothing is found.
 func TestVerifyCorpus(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads the conformance files one after the other")
+	}
 	root := os.Getenv("ASSENT_CORPORA")
 	if root == "" {
 		root = "../../shared/corpora" // as for package rewrite's tests

@@ -442,7 +442,10 @@ func add(t *testing.T, run, name string) {
 // audit to say which file and row is at fault, without telling accounts or content.
 func TestVerifyMutants(t *testing.T) {
 	config, run := auditedJob(t)
-	for _, m := range mutants() {
+	for i, m := range mutants() {
+		if testing.Short() && i%5 != 0 {
+			continue
+		}
 		t.Run(m.name, func(t *testing.T) {
 			copied := copyTree(t, run)
 			m.change(t, copied)

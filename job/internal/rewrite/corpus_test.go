@@ -120,8 +120,11 @@ func TestCorpus(t *testing.T) {
 				t.Logf("not read by parquet-go: %d rows for %d, %v", len(second), len(own), secondErr)
 			}
 			for _, p := range picks {
-				if huge && (p.name != "all" || testing.Short()) {
+				if huge && p.name != "all" {
 					continue
+				}
+				if testing.Short() && p.name != "alternating" {
+					continue // one goroutine: the race detector finds nothing in it
 				}
 				if len(own) > 2000 && strings.HasPrefix(p.name, "random") && p.name != "random50" {
 					continue

@@ -264,6 +264,9 @@ func TestRoundTrip(t *testing.T) {
 	for _, version := range []int{1, 2} {
 		for _, pageSize := range []int{300, 5000, 1 << 20} {
 			for _, groupRows := range []int64{700, 1 << 20} {
+				if testing.Short() && (pageSize != 5000 || groupRows != 700) {
+					continue
+				}
 				name := fmt.Sprintf("v%d/page%d/group%d", version, pageSize, groupRows)
 				t.Run(name, func(t *testing.T) {
 					data := wideFile(t, rows, parquet.DataPageVersion(version), parquet.PageBufferSize(pageSize),
