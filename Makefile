@@ -3,7 +3,7 @@ GO      ?= go
 FUZZ    ?= 5s
 # The GCS client without its gRPC extras, which nothing here uses, and Arrow with the JSON of the standard library:
 # two fifths of the time that a first build takes.
-TAGS    := -tags disable_grpc_modules,arrow_json_stdlib
+export GOFLAGS += -tags=disable_grpc_modules,arrow_json_stdlib
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 BUILD   := build
 # What has goroutines, and what they share.
@@ -15,7 +15,7 @@ export CGO_ENABLED := 0
 .PHONY: build demo test check fuzz interop bench clean
 
 build:
-	$(GO) build $(TAGS) -ldflags '-X main.version=$(VERSION)' -o assent .
+	$(GO) build -ldflags '-X main.version=$(VERSION)' -o assent .
 
 # A marketplace, a run over it, and what the run says of itself.
 demo: build
@@ -25,16 +25,16 @@ demo: build
 	./assent runs --table -c $(BUILD)/demo/job.yaml
 
 test:
-	$(GO) test $(TAGS) -timeout 30m ./...
+	$(GO) test -timeout 30m ./...
 
 # What every change must pass. FUZZ=1m make check is the long form.
 check:
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'gofmt: run gofmt -w'; exit 1; }
-	$(GO) vet $(TAGS) ./...
-	$(GO) tool staticcheck $(TAGS) ./...
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
 	scripts/govulncheck
 	$(GO) mod tidy -diff
-	CGO_ENABLED=1 $(GO) test $(TAGS) -race -short -timeout 30m $(RACE)
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 30m $(RACE)
 	$(MAKE) fuzz FUZZ=$(FUZZ)
 
 # Every fuzz target for $(FUZZ).

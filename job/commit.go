@@ -54,8 +54,7 @@ func (p *publication) published(ctx context.Context, dir string) (*manifests.Run
 		return nil, "", err
 	}
 	uri := p.store.URI(path.Join(dir, manifestObject))
-	sum := sha256.Sum256(data)
-	digest := hex.EncodeToString(sum[:])
+	digest := hexDigest(data)
 	if digest != success.ManifestSHA256 {
 		return nil, "", refused("the run was changed after it was published; do not train on it", "%s: its SHA-256 is not the one that _SUCCESS names", uri)
 	}
@@ -256,9 +255,7 @@ func manifest(p *Plan, out *outcome, gates []manifests.Gate, requestsAsOf schema
 			entry.RowsIn += f.RowsIn
 			entry.RowsKept += f.RowsKept
 			entry.RowsExcluded += f.ExcludedByReason.Total()
-			for r, n := range f.ExcludedByReason {
-				entry.ExcludedByReason[r] += n
-			}
+			entry.ExcludedByReason.Add(&f.ExcludedByReason)
 		}
 		run.Datasets[d.Name] = entry
 		run.Use[d.Name] = manifests.Use{Audience: d.Category.Audience()}

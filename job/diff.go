@@ -183,10 +183,8 @@ func (d *DatasetDiff) count(before, after fate) {
 
 func (d *DatasetDiff) add(o *DatasetDiff) {
 	d.InBoth += o.InBoth
-	for r := range d.NowKept {
-		d.NowKept[r] += o.NowKept[r]
-		d.NowExcluded[r] += o.NowExcluded[r]
-	}
+	d.NowKept.Add(&o.NowKept)
+	d.NowExcluded.Add(&o.NowExcluded)
 	d.OtherReason += o.OtherReason
 	d.OnlyBefore.Kept += o.OnlyBefore.Kept
 	d.OnlyBefore.Excluded += o.OnlyBefore.Excluded

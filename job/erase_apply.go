@@ -3,8 +3,6 @@ package job
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -313,8 +311,7 @@ func (x *eraser) finish(ctx context.Context, lease *objstore.Lease, entry *Entry
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(data)
-	receipt.EntrySHA256 = hex.EncodeToString(sum[:])
+	receipt.EntrySHA256 = hexDigest(data)
 	if data, err = marshalDocument(receipt); err != nil {
 		return nil, err
 	}

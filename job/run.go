@@ -202,6 +202,11 @@ func (r *running) identify(ctx context.Context, horizon schema.Instant) (*RunRes
 	if err := r.out.checkOwner(ctx); err != nil {
 		return nil, err
 	}
+	return r.standing(ctx)
+}
+
+// standing ends the matter where the run is published, or was erased.
+func (r *running) standing(ctx context.Context) (*RunResult, error) {
 	run, digest, err := r.out.published(ctx, runDir(r.plan.RunID))
 	if err != nil {
 		return nil, err
@@ -286,14 +291,8 @@ func (r *running) publish(ctx context.Context, index *filter.Index) (_ *RunResul
 	defer func() { err = errors.Join(err, lease.Release()) }()
 	ctx = lease.Context()
 	// Whoever held the lease before may have published this very run.
-	if run, digest, err := r.out.published(ctx, runDir(r.plan.RunID)); err != nil {
-		return nil, err
-	} else if run != nil {
-		current, err := r.out.point(ctx, run, digest)
-		return r.result(run, AlreadyPublished, current), err
-	}
-	if err := r.out.refuseErased(ctx, r.plan.RunID); err != nil {
-		return nil, err
+	if result, err := r.standing(ctx); result != nil || err != nil {
+		return result, err
 	}
 	// With the lease in hand, whatever is staged was left by a run that died.
 	if err := r.out.store.RemoveAll(ctx, stagingDir); err != nil {

@@ -21,9 +21,7 @@ func (r *RunResult) WriteText(w io.Writer) error {
 		total.RowsIn += d.RowsIn
 		total.RowsKept += d.RowsKept
 		total.RowsExcluded += d.RowsExcluded
-		for reason, n := range d.ExcludedByReason {
-			total.ExcludedByReason[reason] += n
-		}
+		total.ExcludedByReason.Add(&d.ExcludedByReason)
 	}
 	for _, reason := range schema.AllReasons() {
 		if total.ExcludedByReason[reason] > 0 {

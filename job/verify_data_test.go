@@ -176,26 +176,11 @@ func TestVerifyResidue(t *testing.T) {
 // value 1000, which only dropped rows had: the first kept row is given it, and then
 // its index is made that of another entry.
 func leftInDictionary(t *testing.T, run string) {
-	name := filepath.Join(run, messagesData)
-	data, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows, err := parquet.Read[message](bytes.NewReader(data), int64(len(data)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	name, rows := readMessages(t, run)
 	least := int64(1000)
 	rows[0].Tokens = &least
-	var out bytes.Buffer
-	w := parquet.NewGenericWriter[message](&out, parquet.Compression(&parquet.Uncompressed), parquet.DataPageVersion(1))
-	if _, err := w.Write(rows); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(name, patchFirstIndex(t, out.Bytes(), 8), 0o644); err != nil {
+	out := messagesFile(t, rows, parquet.Compression(&parquet.Uncompressed), parquet.DataPageVersion(1))
+	if err := os.WriteFile(name, patchFirstIndex(t, out, 8), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	reseal(t, run, nil)
@@ -205,24 +190,8 @@ func leftInDictionary(t *testing.T, run string) {
 // which is then changed.
 func withBloomFilter(change func(bloom.SplitBlockFilter)) func(t *testing.T, run string) {
 	return func(t *testing.T, run string) {
-		name := filepath.Join(run, messagesData)
-		data, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		rows, err := parquet.Read[message](bytes.NewReader(data), int64(len(data)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var out bytes.Buffer
-		w := parquet.NewGenericWriter[message](&out, parquet.BloomFilters(parquet.SplitBlockFilter(10, "kind")))
-		if _, err := w.Write(rows); err != nil {
-			t.Fatal(err)
-		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-		data = out.Bytes()
+		name, rows := readMessages(t, run)
+		data := messagesFile(t, rows, parquet.BloomFilters(parquet.SplitBlockFilter(10, "kind")))
 		f, err := parquet.OpenFile(bytes.NewReader(data), int64(len(data)))
 		if err != nil {
 			t.Fatal(err)
@@ -241,6 +210,35 @@ func withBloomFilter(change func(bloom.SplitBlockFilter)) func(t *testing.T, run
 		}
 		reseal(t, run, nil)
 	}
+}
+
+// readMessages returns where the data file is, and its rows.
+func readMessages(t *testing.T, run string) (name string, rows []message) {
+	t.Helper()
+	name = filepath.Join(run, messagesData)
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err = parquet.Read[message](bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name, rows
+}
+
+// messagesFile returns a file of rows.
+func messagesFile(t *testing.T, rows []message, options ...parquet.WriterOption) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := parquet.NewGenericWriter[message](&out, options...)
+	if _, err := w.Write(rows); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
 }
 
 // message is a row of messages, tokens dictionary-coded.

@@ -99,9 +99,7 @@ func (c *recount) add(d *recount) {
 	for text, n := range d.days {
 		sum := c.day(text)
 		sum.Kept += n.Kept
-		for reason, rows := range n.Excluded {
-			sum.Excluded[reason] += rows
-		}
+		sum.Excluded.Add(&n.Excluded)
 	}
 	for cause, rows := range d.causes {
 		c.causes[cause] += rows

@@ -205,9 +205,7 @@ func CheckDaily(r *Run, daily []DayCounts) error {
 			return fmt.Errorf("%s, %s: not between the programme's start and the horizon", c.Dataset, c.Day)
 		}
 		sum.Kept += c.Kept
-		for reason, n := range c.Excluded {
-			sum.Excluded[reason] += n
-		}
+		sum.Excluded.Add(&c.Excluded)
 		if !counts(sum.Kept) || !counts(sum.Excluded[:]...) {
 			return fmt.Errorf("%s: a sum is too large", c.Dataset)
 		}

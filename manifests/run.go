@@ -90,6 +90,13 @@ func (c *ReasonCounts) Total() int64 {
 	return total
 }
 
+// Add adds other's counts.
+func (c *ReasonCounts) Add(other *ReasonCounts) {
+	for r, n := range other {
+		c[r] += n
+	}
+}
+
 // MarshalJSON writes the object, zero counts included.
 func (c ReasonCounts) MarshalJSON() ([]byte, error) {
 	b := []byte{'{'}

@@ -108,9 +108,7 @@ func (d *Dataset) validate(name string) error {
 		}
 		in += f.RowsIn
 		kept += f.RowsKept
-		for r, n := range f.ExcludedByReason {
-			excluded[r] += n
-		}
+		excluded.Add(&f.ExcludedByReason)
 	}
 	if d.RowsIn != in || d.RowsKept != kept || d.ExcludedByReason != excluded || d.RowsExcluded != excluded.Total() {
 		return errors.New("the counts are not the sums over its files")

@@ -219,9 +219,7 @@ func (u *unit) bars(spans []span) []bar {
 func (b *bar) add(d *manifests.DayCounts) {
 	b.Records += d.Records()
 	b.Kept += d.Kept
-	for r, n := range d.Excluded {
-		b.Excluded[r] += n
-	}
+	b.Excluded.Add(&d.Excluded)
 }
 
 // draw sets the paths of layers, the places of bars, and the ticks of the axis of counts.

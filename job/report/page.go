@@ -13,6 +13,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -114,7 +115,7 @@ type step struct {
 // cause is one line of the most frequent causes.
 type cause struct {
 	Dataset, Text, Code string
-	Rows, Of            int64
+	Rows                int64
 }
 
 func (v *view) add(name string, d manifests.Dataset) {
@@ -123,9 +124,7 @@ func (v *view) add(name string, d manifests.Dataset) {
 	v.use(name, category)
 	v.Total.In += d.RowsIn
 	v.Total.Kept += d.RowsKept
-	for r, n := range d.ExcludedByReason {
-		v.Total.Excluded[r] += n
-	}
+	v.Total.Excluded.Add(&d.ExcludedByReason)
 	for i := range d.Files {
 		if len(v.Outputs) < maxFiles {
 			v.Outputs = append(v.Outputs, &d.Files[i])
@@ -161,13 +160,10 @@ func (v *view) steps() {
 
 // causes leaves the most frequent ones.
 func (v *view) causes() {
-	slices.SortStableFunc(v.Causes, func(a, b cause) int { return int(min(max(b.Rows-a.Rows, -1), 1)) })
+	slices.SortStableFunc(v.Causes, func(a, b cause) int { return cmp.Compare(b.Rows, a.Rows) })
 	if len(v.Causes) > maxCauses {
 		v.More = len(v.Causes) - maxCauses
 		v.Causes = v.Causes[:maxCauses]
-	}
-	for i := range v.Causes {
-		v.Causes[i].Of = v.Total.Excluded.Total()
 	}
 }
 

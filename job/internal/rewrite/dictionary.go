@@ -70,14 +70,18 @@ func (d *pruned) entry(i int) []byte {
 	case Boolean:
 		return d.plain[i : i+1]
 	case ByteArray:
-		lo := uint32(0)
-		if i > 0 {
-			lo = d.ends[i-1]
-		}
-		return d.plain[lo+4 : d.ends[i]]
+		return d.plain[d.begin(i)+4 : d.ends[i]]
 	}
 	w := d.col.width()
 	return d.plain[i*w : i*w+w]
+}
+
+// begin returns where entry i of a ByteArray begins in plain.
+func (d *pruned) begin(i int) uint32 {
+	if i == 0 {
+		return 0
+	}
+	return d.ends[i-1]
 }
 
 // note adds the entries behind the indices to b, and, until the dictionary is settled, to the used ones. page is scratch.
@@ -113,10 +117,7 @@ func (d *pruned) plainSize(indices []int32) int64 {
 	}
 	n := int64(0)
 	for _, i := range indices {
-		n += int64(d.ends[i])
-		if i > 0 {
-			n -= int64(d.ends[i-1])
-		}
+		n += int64(d.ends[i] - d.begin(int(i)))
 	}
 	return n
 }
@@ -153,10 +154,7 @@ func (d *pruned) unfold() bool {
 		entries = 0
 		for i, end := range d.ends {
 			if d.used.Get(i) {
-				entries += int64(end)
-				if i > 0 {
-					entries -= int64(d.ends[i-1])
-				}
+				entries += int64(end - d.begin(i))
 			}
 		}
 	}

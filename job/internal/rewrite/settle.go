@@ -82,8 +82,8 @@ func (s *splice) write(d *draft) error {
 		if err := s.work(4 * s.dict.bytes); err != nil {
 			return err
 		}
-		d.size += int(s.dict.plainSize(d.indices)) // about: the indices are small
 		d.toPlain(s.col, s.dict)
+		d.size += len(d.plain) // about: the indices were small
 		dictCoded = false
 	}
 	dictLen := 0
