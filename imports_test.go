@@ -21,7 +21,7 @@ func TestImportDirections(t *testing.T) {
 
 		"assent/job/report":                {"assent/manifests", "assent/schema", "assent/job/internal/pages"},
 		"assent/job/internal/pages":        {"assent/schema"},
-		"assent/job/internal/rewrite":      {"assent/job/internal/rewrite/"},
+		"assent/job/parquet/rewrite":      {"assent/job/parquet/rewrite/"},
 		"assent/job/internal/objstore":     {"assent/job/internal/objstore/"},
 		"assent/job/internal/sample":       {"assent/schema", "assent/job/internal/arrowparquet"},
 		"assent/job/internal/arrowparquet": {},

@@ -18,7 +18,7 @@ import (
 	"assent/job/access"
 	"assent/job/internal/objstore"
 	"assent/job/internal/pages"
-	"assent/job/internal/rewrite"
+	"assent/job/parquet/rewrite"
 	"assent/manifests"
 	"assent/schema"
 )

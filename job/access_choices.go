@@ -7,7 +7,7 @@ import (
 
 	"assent/filter"
 	"assent/job/access"
-	"assent/job/internal/rewrite"
+	"assent/job/parquet/rewrite"
 	"assent/manifests"
 	"assent/schema"
 )

@@ -11,9 +11,9 @@ import (
 	"slices"
 
 	"assent/job/access"
-	"assent/job/access/pick"
+	"assent/job/parquet/pick"
 	"assent/job/internal/objstore"
-	"assent/job/internal/rewrite"
+	"assent/job/parquet/rewrite"
 	"assent/manifests"
 	"assent/schema"
 )

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"assent/job/access"
-	"assent/job/access/pick"
+	"assent/job/parquet/pick"
 )
 
 // accessFiles is how many input files' records are looked for at a time: with an object

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"assent/job/access"
-	"assent/job/access/pick"
+	"assent/job/parquet/pick"
 	"assent/manifests"
 	"assent/schema"
 )

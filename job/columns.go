@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"assent/filter"
-	"assent/job/internal/rewrite"
+	"assent/job/parquet/rewrite"
 	"assent/manifests"
 	"assent/schema"
 )

@@ -12,7 +12,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"assent/job/internal/objstore"
-	"assent/job/internal/rewrite"
+	"assent/job/parquet/rewrite"
 	"assent/manifests"
 )
 

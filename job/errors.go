@@ -7,7 +7,7 @@ import (
 	"io/fs"
 
 	"assent/job/internal/objstore"
-	"assent/job/internal/rewrite"
+	"assent/job/parquet/rewrite"
 )
 
 // Exit codes of the program.

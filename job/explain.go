@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"assent/filter"
-	"assent/job/internal/rewrite"
+	"assent/job/parquet/rewrite"
 	"assent/manifests"
 	"assent/schema"
 )

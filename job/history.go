@@ -7,7 +7,7 @@ import (
 	"io"
 
 	"assent/filter"
-	"assent/job/internal/rewrite"
+	"assent/job/parquet/rewrite"
 	"assent/schema"
 )
 

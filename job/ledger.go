@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"assent/filter"
-	"assent/job/internal/rewrite"
+	"assent/job/parquet/rewrite"
 	"assent/schema"
 )
 

@@ -15,7 +15,7 @@ import (
 
 	"assent/filter"
 	"assent/job/internal/objstore"
-	"assent/job/internal/rewrite"
+	"assent/job/parquet/rewrite"
 	"assent/manifests"
 	"assent/schema"
 )

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"assent/job/internal/objstore"
-	"assent/job/internal/rewrite"
+	"assent/job/parquet/rewrite"
 	"assent/manifests"
 	"assent/schema"
 )

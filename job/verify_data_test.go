@@ -16,7 +16,7 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 
 	"assent/job"
-	"assent/job/internal/rewrite/thrift"
+	"assent/job/parquet/thrift"
 )
 
 // patchFile changes a file's bytes: those before the footer, and the footer.

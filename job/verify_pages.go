@@ -14,7 +14,7 @@ import (
 	pthrift "github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 
-	"assent/job/internal/rewrite/codec"
+	"assent/job/parquet/codec"
 )
 
 // pageWalk goes through the pages of a column chunk and decompresses them.

@@ -12,7 +12,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 
-	"assent/job/internal/rewrite/thrift"
+	"assent/job/parquet/thrift"
 )
 
 // ordinary is a Parquet file as parquet-go reads it: the audit's reader, which has

@@ -12,7 +12,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
-	"assent/job/internal/rewrite/thrift"
+	"assent/job/parquet/thrift"
 )
 
 // checkData compares the data file with its input: schema and metadata, then every

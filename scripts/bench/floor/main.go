@@ -26,7 +26,7 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 	"golang.org/x/sys/unix"
 
-	"assent/job/internal/rewrite/codec"
+	"assent/job/parquet/codec"
 )
 
 func main() {

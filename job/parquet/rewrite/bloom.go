@@ -1,0 +1,118 @@
+package rewrite
+
+import (
+	"encoding/binary"
+
+	"github.com/cespare/xxhash/v2"
+
+	"assent/job/parquet/thrift"
+)
+
+// A bloomFilter is a split block bloom filter (BloomFilter.md): 256-bit blocks, of which a value's hash picks one and sets a
+// bit in each of its eight words. The nil filter is none: adding to it does nothing.
+type bloomFilter struct {
+	blocks [][8]uint32
+}
+
+var bloomSalt = [8]uint32{0x47b6137b, 0x44974d91, 0x8824ad5b, 0xa2b7289d, 0x705495c7, 0x2df1424b, 0x9efc4947, 0x5c6bfb31}
+
+func (b *bloomFilter) add(v []byte) {
+	hash := xxhash.Sum64(v)
+	block := &b.blocks[(hash>>32)*uint64(len(b.blocks))>>32]
+	x := uint32(hash)
+	for i := range block {
+		block[i] |= 1 << (x * bloomSalt[i] >> 27)
+	}
+}
+
+// addDraft adds the values of a draft that is not dictionary-coded.
+func (b *bloomFilter) addDraft(d *draft, c *Column) {
+	if b == nil {
+		return
+	}
+	for plain := d.plain; len(plain) > 0; {
+		n := c.width()
+		if c.Physical == ByteArray {
+			n, plain = int(binary.LittleEndian.Uint32(plain)), plain[4:]
+		}
+		b.add(plain[:n])
+		plain = plain[n:]
+	}
+	for _, v := range d.ints {
+		b.add(plainBytes(uint64(v), c.width()))
+	}
+	for i := range d.bytes.Len() {
+		b.add(d.bytes.At(i))
+	}
+}
+
+// addDictionary adds the used entries.
+func (b *bloomFilter) addDictionary(d *pruned) {
+	if b == nil {
+		return
+	}
+	for lo, hi := d.used.Run(0); lo < d.n; lo, hi = d.used.Run(hi) {
+		for i := lo; i < hi; i++ {
+			b.add(d.entry(i))
+		}
+	}
+}
+
+// append appends the filter as it stands in a file, header first.
+func (b *bloomFilter) append(dst []byte) []byte {
+	union := func(id int16) thrift.Field { // each of the three has one member so far, an empty struct
+		return thrift.StructField(id, thrift.Struct{thrift.StructField(1, nil)})
+	}
+	s := thrift.Struct{thrift.Int32Field(1, int32(32*len(b.blocks))), union(2), union(3), union(4)}
+	dst = s.Append(dst)
+	for i := range b.blocks {
+		for _, w := range b.blocks[i] {
+			dst = binary.LittleEndian.AppendUint32(dst, w)
+		}
+	}
+	return dst
+}
+
+const (
+	maxBloom       = 128 << 20 // bytes of a filter
+	maxBloomHeader = 64
+)
+
+// bloomRange returns where the chunk's bloom filter stands, its header included, and how many bytes it has without. It is the
+// empty range where there is none or not one of the only kind that the format defines.
+func (f *File) bloomRange(c *chunk) (r byteRange, size int, err error) {
+	offset, err := c.meta.Int(cmBloomFilterOffset, 0)
+	if err != nil || offset < 4 || offset >= f.dataEnd {
+		return byteRange{}, 0, nil
+	}
+	head := make([]byte, min(maxBloomHeader, f.dataEnd-offset))
+	if err := f.readFull(head, offset); err != nil {
+		return byteRange{}, 0, err
+	}
+	s, n, err := thrift.Parse(head)
+	if err != nil {
+		return byteRange{}, 0, nil
+	}
+	for _, id := range []int16{2, 3, 4} {
+		if union, err := s.Struct(id); err != nil || len(union) != 1 || union[0].ID != 1 {
+			return byteRange{}, 0, nil
+		}
+	}
+	bytes, err := s.Int(1, 0)
+	if err != nil || bytes < 32 || bytes%32 != 0 || bytes > maxBloom || offset+int64(n)+bytes > f.dataEnd {
+		return byteRange{}, 0, nil
+	}
+	return byteRange{offset, offset + int64(n) + bytes}, int(bytes), nil
+}
+
+// newBloom returns an empty filter of the size of the chunk's, nil where it has none.
+func (f *File) newBloom(c *chunk) (*bloomFilter, error) {
+	if p := f.columns[c.column].Physical; p == Boolean {
+		return nil, nil
+	}
+	_, size, err := f.bloomRange(c)
+	if err != nil || size == 0 {
+		return nil, err
+	}
+	return &bloomFilter{blocks: make([][8]uint32, size/32)}, nil
+}

@@ -1,0 +1,368 @@
+package rewrite
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"math"
+
+	"assent/job/parquet/encoding"
+)
+
+// bounds are the least and the greatest of some values of a column, in the column's order. NaN is passed over. The zero
+// value has seen nothing; reset keeps the memory.
+type bounds struct {
+	any        bool
+	lo, hi     int64   // orderBool, orderSigned; orderUnsigned, mapped by biased
+	flo, fhi   float64 // orderFloat, orderFloat16
+	min, max   []byte  // orderBytes, orderDecimal; orderFloat16: the two bytes
+	minKey     uint64  // orderBytes: the first 8 bytes of min, big endian
+	maxKey     uint64
+	looseMin   bool // min may be less than the least value: it was truncated
+	looseMax   bool
+	incomplete bool // some values were not seen
+}
+
+func (b *bounds) reset() { *b = bounds{min: b.min[:0], max: b.max[:0]} }
+
+// biased maps unsigned integers to signed ones of the same order.
+func biased(v int64, width int) int64 {
+	if width == 4 {
+		return int64(uint32(v))
+	}
+	return v ^ math.MinInt64
+}
+
+func (b *bounds) addInt(v int64) {
+	if !b.any {
+		b.any, b.lo, b.hi = true, v, v
+		return
+	}
+	b.lo, b.hi = min(b.lo, v), max(b.hi, v)
+}
+
+// addInts adds decoded values of an Int32 or Int64 column.
+func (b *bounds) addInts(c *Column, v []int64) {
+	switch c.order {
+	case orderSigned:
+		if len(v) == 0 {
+			return
+		}
+		lo, hi := v[0], v[0]
+		for _, x := range v {
+			lo, hi = min(lo, x), max(hi, x)
+		}
+		b.addInt(lo)
+		b.addInt(hi)
+	case orderUnsigned:
+		for _, x := range v {
+			b.addInt(biased(x, c.width()))
+		}
+	}
+}
+
+func (b *bounds) addBools(v *encoding.Bitmap) {
+	ones := v.Count()
+	if ones > 0 {
+		b.addInt(1)
+	}
+	if ones < v.Len() {
+		b.addInt(0)
+	}
+}
+
+func (b *bounds) addFloat(v float64) {
+	switch {
+	case v != v:
+	case !b.any:
+		b.any, b.flo, b.fhi = true, v, v
+	case v < b.flo:
+		b.flo = v
+	case v > b.fhi:
+		b.fhi = v
+	}
+}
+
+// addBytes adds a value of a column of orderBytes.
+func (b *bounds) addBytes(v []byte) {
+	key := prefixKey(v)
+	if !b.any {
+		b.any = true
+		b.min, b.minKey = append(b.min[:0], v...), key
+		b.max, b.maxKey = append(b.max[:0], v...), key
+		return
+	}
+	if key <= b.minKey && (key < b.minKey || bytes.Compare(v, b.min) < 0) {
+		b.min, b.minKey = append(b.min[:0], v...), key
+	}
+	if key >= b.maxKey && (key > b.maxKey || bytes.Compare(v, b.max) > 0) {
+		b.max, b.maxKey = append(b.max[:0], v...), key
+	}
+}
+
+// prefixKey returns the first 8 bytes, padded with zeros: where the keys of two values differ, so do the values, and in
+// the same order.
+func prefixKey(v []byte) uint64 {
+	if len(v) >= 8 {
+		return binary.BigEndian.Uint64(v)
+	}
+	var k uint64
+	for i, c := range v {
+		k |= uint64(c) << (56 - 8*i)
+	}
+	return k
+}
+
+// add adds one value, given as PLAIN without a length.
+func (b *bounds) add(c *Column, v []byte) {
+	switch c.order {
+	case orderBool:
+		b.addInt(int64(v[0]))
+	case orderSigned:
+		b.addInt(plainInt(v))
+	case orderUnsigned:
+		b.addInt(biased(plainInt(v), len(v)))
+	case orderFloat:
+		b.addFloat(plainFloat(v))
+	case orderFloat16:
+		b.addFloat16(v)
+	case orderBytes:
+		b.addBytes(v)
+	case orderDecimal:
+		if !b.any {
+			b.any = true
+			b.min, b.max = append(b.min[:0], v...), append(b.max[:0], v...)
+			return
+		}
+		if compareDecimal(v, b.min) < 0 {
+			b.min = append(b.min[:0], v...)
+		}
+		if compareDecimal(v, b.max) > 0 {
+			b.max = append(b.max[:0], v...)
+		}
+	}
+}
+
+// addFixed adds PLAIN values of the column's width.
+func (b *bounds) addFixed(c *Column, plain []byte) {
+	width := c.width()
+	if width == 0 || c.order == orderNone || len(plain) < width {
+		return
+	}
+	switch {
+	case c.order == orderSigned && width == 8:
+		lo, hi := plainInt(plain[:8]), plainInt(plain[:8])
+		for ; len(plain) >= 8; plain = plain[8:] {
+			v := int64(binary.LittleEndian.Uint64(plain))
+			lo, hi = min(lo, v), max(hi, v)
+		}
+		b.addInt(lo)
+		b.addInt(hi)
+	case c.order == orderSigned:
+		lo, hi := int32(plainInt(plain[:4])), int32(plainInt(plain[:4]))
+		for ; len(plain) >= 4; plain = plain[4:] {
+			v := int32(binary.LittleEndian.Uint32(plain))
+			lo, hi = min(lo, v), max(hi, v)
+		}
+		b.addInt(int64(lo))
+		b.addInt(int64(hi))
+	default:
+		for ; len(plain) >= width; plain = plain[width:] {
+			b.add(c, plain[:width])
+		}
+	}
+}
+
+// addByteArrays adds PLAIN byte arrays, each after its length, which are known to be whole.
+func (b *bounds) addByteArrays(c *Column, plain []byte) {
+	if c.order == orderBytes && len(plain) > 0 {
+		if !b.any {
+			b.addBytes(plain[4 : 4+binary.LittleEndian.Uint32(plain)])
+		}
+		minKey, maxKey := b.minKey, b.maxKey
+		for len(plain) > 0 {
+			n := int(binary.LittleEndian.Uint32(plain))
+			v := plain[4 : 4+n]
+			plain = plain[4+n:]
+			var key uint64
+			if len(v) >= 8 {
+				key = binary.BigEndian.Uint64(v)
+			} else {
+				key = prefixKey(v)
+			}
+			if key > minKey && key < maxKey {
+				continue
+			}
+			b.addBytes(v)
+			minKey, maxKey = b.minKey, b.maxKey
+		}
+		return
+	}
+	if c.order == orderNone {
+		return
+	}
+	for len(plain) > 0 {
+		n := int(binary.LittleEndian.Uint32(plain))
+		b.add(c, plain[4:4+n])
+		plain = plain[4+n:]
+	}
+}
+
+// merge adds what o has seen.
+func (b *bounds) merge(c *Column, o *bounds) {
+	b.incomplete = b.incomplete || o.incomplete
+	if !o.any {
+		return
+	}
+	b.looseMin, b.looseMax = b.looseMin || o.looseMin, b.looseMax || o.looseMax
+	switch c.order {
+	case orderBool, orderSigned, orderUnsigned:
+		b.addInt(o.lo)
+		b.addInt(o.hi)
+	case orderFloat:
+		b.addFloat(o.flo)
+		b.addFloat(o.fhi)
+	default:
+		b.add(c, o.min)
+		b.add(c, o.max)
+	}
+}
+
+// compareBytes compares PLAIN values without their length in the column's order. NaN does not occur.
+func compareBytes(c *Column, x, y []byte) int {
+	switch c.order {
+	case orderBool:
+		return cmp.Compare(x[0], y[0])
+	case orderSigned:
+		return cmp.Compare(plainInt(x), plainInt(y))
+	case orderUnsigned:
+		return cmp.Compare(biased(plainInt(x), len(x)), biased(plainInt(y), len(y)))
+	case orderFloat:
+		return cmp.Compare(plainFloat(x), plainFloat(y))
+	case orderFloat16:
+		return cmp.Compare(float16(x), float16(y))
+	case orderDecimal:
+		return compareDecimal(x, y)
+	}
+	return bytes.Compare(x, y)
+}
+
+// plain returns the bounds as PLAIN values without a length. Zeros of floats become -0.0 and +0.0, since readers may take
+// the two for different values (parquet.thrift, ColumnOrder).
+func (b *bounds) plain(c *Column) (lo, hi []byte) {
+	switch c.order {
+	case orderBool:
+		return []byte{byte(b.lo)}, []byte{byte(b.hi)}
+	case orderSigned, orderUnsigned:
+		lo, hi := b.lo, b.hi
+		if c.order == orderUnsigned && c.width() == 8 {
+			lo, hi = lo^math.MinInt64, hi^math.MinInt64
+		}
+		return plainBytes(uint64(lo), c.width()), plainBytes(uint64(hi), c.width())
+	case orderFloat:
+		lo, hi := b.flo, b.fhi
+		if lo == 0 {
+			lo = math.Copysign(0, -1)
+		}
+		if hi == 0 {
+			hi = 0
+		}
+		if c.width() == 4 {
+			return plainBytes(uint64(math.Float32bits(float32(lo))), 4), plainBytes(uint64(math.Float32bits(float32(hi))), 4)
+		}
+		return plainBytes(math.Float64bits(lo), 8), plainBytes(math.Float64bits(hi), 8)
+	case orderFloat16:
+		lo, hi := b.min, b.max
+		if b.flo == 0 {
+			lo = []byte{0, 0x80}
+		}
+		if b.fhi == 0 {
+			hi = []byte{0, 0}
+		}
+		return lo, hi
+	}
+	return b.min, b.max
+}
+
+func plainBytes(v uint64, width int) []byte {
+	return binary.LittleEndian.AppendUint64(nil, v)[:width]
+}
+
+func plainInt(v []byte) int64 {
+	if len(v) == 4 {
+		return int64(int32(binary.LittleEndian.Uint32(v)))
+	}
+	return int64(binary.LittleEndian.Uint64(v))
+}
+
+func plainFloat(v []byte) float64 {
+	if len(v) == 4 {
+		return float64(math.Float32frombits(binary.LittleEndian.Uint32(v)))
+	}
+	return math.Float64frombits(binary.LittleEndian.Uint64(v))
+}
+
+func (b *bounds) addFloat16(v []byte) {
+	f := float16(v)
+	switch {
+	case f != f:
+	case !b.any:
+		b.any, b.flo, b.fhi = true, f, f
+		b.min, b.max = append(b.min[:0], v...), append(b.max[:0], v...)
+	case f < b.flo:
+		b.flo, b.min = f, append(b.min[:0], v...)
+	case f > b.fhi:
+		b.fhi, b.max = f, append(b.max[:0], v...)
+	}
+}
+
+// float16 returns the value of an IEEE 754 half, little endian.
+func float16(v []byte) float64 {
+	h := binary.LittleEndian.Uint16(v)
+	exponent, fraction := int(h>>10&31), float64(h&1023)
+	var f float64
+	switch exponent {
+	case 0:
+		f = math.Ldexp(fraction, -24)
+	case 31:
+		f = math.Inf(1)
+		if fraction != 0 {
+			f = math.NaN()
+		}
+	default:
+		f = math.Ldexp(1024+fraction, exponent-25)
+	}
+	if h>>15 != 0 {
+		f = -f
+	}
+	return f
+}
+
+// compareDecimal compares big-endian two's-complement numbers of any length; none is 0.
+func compareDecimal(x, y []byte) int {
+	negative := func(v []byte) bool { return len(v) > 0 && v[0]&0x80 != 0 }
+	if nx, ny := negative(x), negative(y); nx != ny {
+		if nx {
+			return -1
+		}
+		return 1
+	}
+	fill := byte(0)
+	if negative(x) {
+		fill = 0xff
+	}
+	for len(x) > 0 && x[0] == fill {
+		x = x[1:]
+	}
+	for len(y) > 0 && y[0] == fill {
+		y = y[1:]
+	}
+	if len(x) != len(y) {
+		// Without sign extension, more bytes mean a greater magnitude.
+		if (len(x) < len(y)) == (fill == 0) {
+			return -1
+		}
+		return 1
+	}
+	return bytes.Compare(x, y)
+}

@@ -1,0 +1,230 @@
+package rewrite
+
+import (
+	"io"
+	"unicode/utf8"
+
+	"assent/job/parquet/thrift"
+)
+
+// A chunkOut is a column chunk of the output: its pages go to w, what its metadata will say is gathered. Offsets are
+// relative to the chunk's start, which is not known while chunks before it are still written.
+type chunkOut struct {
+	col     *Column
+	w       io.Writer
+	size    int64
+	rawSize int64 // with page headers
+	dict    bool  // it begins with a dictionary page
+	data    int64 // offset of the first data page, if there is a page
+	values  int64 // slots
+	rows    int64
+	nulls   int64 // -1: not known
+	bounds  bounds
+	pages   []pageOut
+	kinds   []pageCount
+	legacy  bool // some levels are BIT_PACKED
+	bloom   *bloomFilter
+}
+
+// A pageOut is what the page index says of a data page.
+type pageOut struct {
+	offset   int64
+	size     int32 // with its header
+	firstRow int64
+	lo, hi   []byte // bounds, shortened
+	any      bool   // they are set
+	null     bool   // it has no value
+	nulls    int64  // -1: not known
+}
+
+// pageCount counts the pages of a type and encoding.
+type pageCount struct {
+	kind     int
+	encoding encodingID
+	n        int32
+}
+
+func (c *chunkOut) count(kind int, enc encodingID) {
+	for i := range c.kinds {
+		if c.kinds[i].kind == kind && c.kinds[i].encoding == enc {
+			c.kinds[i].n++
+			return
+		}
+	}
+	c.kinds = append(c.kinds, pageCount{kind, enc, 1})
+}
+
+func (c *chunkOut) write(parts ...[]byte) error {
+	for _, p := range parts {
+		if _, err := c.w.Write(p); err != nil {
+			return err
+		}
+		c.size += int64(len(p))
+	}
+	return nil
+}
+
+// dictionaryPage writes the dictionary page.
+func (c *chunkOut) dictionaryPage(e *encodedPage, enc encodingID) error {
+	c.dict = true
+	c.rawSize += int64(len(e.head) + e.rawSize)
+	c.count(pageDictionary, enc)
+	return c.write(e.head, e.body)
+}
+
+// dataPage writes the page of draft d.
+func (c *chunkOut) dataPage(head, body []byte, rawSize int, d *draft) error {
+	if len(c.pages) == 0 {
+		c.data = c.size
+	}
+	p := pageOut{offset: c.size, size: int32(len(head) + len(body)), firstRow: c.rows, nulls: int64(d.slots - d.count)}
+	if d.uncounted {
+		p.nulls = -1
+	}
+	p.null = !d.uncounted && d.count == 0
+	if d.bounds.any && !d.bounds.incomplete {
+		p.any = true
+		lo, hi := d.bounds.plain(c.col)
+		p.lo, _ = shortenMin(c.col, lo)
+		if p.hi, _ = shortenMax(c.col, hi); p.hi == nil {
+			p.hi = append([]byte{}, hi...)
+		}
+	}
+	c.pages = append(c.pages, p)
+	c.bounds.merge(c.col, &d.bounds)
+	if p.nulls < 0 || c.nulls < 0 {
+		c.nulls = -1
+	} else {
+		c.nulls += p.nulls
+	}
+	c.values += int64(d.slots)
+	c.rows += int64(d.rows)
+	c.rawSize += int64(len(head) + rawSize)
+	kind := pageData
+	if d.v2 {
+		kind = pageDataV2
+	}
+	c.count(kind, d.encoding)
+	if d.whole && !d.v2 && (c.col.MaxDef > 0 && d.h.defEncoding == encBitPacked || c.col.MaxRep > 0 && d.h.repEncoding == encBitPacked) {
+		c.legacy = true
+	}
+	return c.write(head, body)
+}
+
+// encodings returns the distinct encodings of pages and levels.
+func (c *chunkOut) encodings() []encodingID {
+	var all []encodingID
+	add := func(e encodingID) {
+		for _, have := range all {
+			if have == e {
+				return
+			}
+		}
+		all = append(all, e)
+	}
+	for _, k := range c.kinds {
+		add(k.encoding)
+	}
+	if c.col.MaxDef > 0 || c.col.MaxRep > 0 {
+		add(encRLE)
+	}
+	if c.legacy {
+		add(encBitPacked)
+	}
+	return all
+}
+
+// Field ids of Statistics.
+const (
+	stMax = iota + 1
+	stMin
+	stNullCount
+	stDistinctCount
+	stMaxValue
+	stMinValue
+	stMaxExact
+	stMinExact
+)
+
+// statistics returns the chunk's Statistics, nil where there is nothing to say.
+func (c *chunkOut) statistics() thrift.Struct {
+	var s thrift.Struct
+	if c.nulls >= 0 {
+		s = append(s, thrift.Int64Field(stNullCount, c.nulls))
+	}
+	if !c.bounds.any || c.bounds.incomplete || c.col.order == orderNone {
+		return s
+	}
+	lo, hi := c.bounds.plain(c.col)
+	lo, shortMin := shortenMin(c.col, lo)
+	hi, shortMax := shortenMax(c.col, hi)
+	if hi != nil {
+		s = append(s, thrift.BytesField(stMaxValue, hi))
+	}
+	s = append(s, thrift.BytesField(stMinValue, lo))
+	if hi != nil {
+		s = append(s, thrift.BoolField(stMaxExact, !shortMax && !c.bounds.looseMax))
+	}
+	return append(s, thrift.BoolField(stMinExact, !shortMin && !c.bounds.looseMin))
+}
+
+// maxBound is the length to which bounds of byte arrays are shortened, as other writers do.
+const maxBound = 64
+
+// shortenMin returns a copy of lo, the least value, or of a prefix of it.
+func shortenMin(c *Column, lo []byte) (short []byte, shortened bool) {
+	if len(lo) <= maxBound || c.Physical != ByteArray || c.order != orderBytes {
+		return append([]byte{}, lo...), false
+	}
+	return append([]byte{}, lo[:cut(c, lo)]...), true
+}
+
+// shortenMax returns a copy of hi, the greatest value, or a short value that is greater; nil where there is none.
+func shortenMax(c *Column, hi []byte) (short []byte, shortened bool) {
+	if len(hi) <= maxBound || c.Physical != ByteArray || c.order != orderBytes {
+		return append([]byte{}, hi...), false
+	}
+	short = append([]byte{}, hi[:cut(c, hi)]...)
+	if c.text() && utf8.Valid(short) {
+		for len(short) > 0 {
+			r, n := utf8.DecodeLastRune(short)
+			short = short[:len(short)-n]
+			if r++; r == 0xd800 {
+				r = 0xe000
+			}
+			if r <= utf8.MaxRune {
+				return utf8.AppendRune(short, r), true
+			}
+		}
+		return nil, true
+	}
+	for len(short) > 0 {
+		last := len(short) - 1
+		if short[last] < 0xff {
+			short[last]++
+			return short, true
+		}
+		short = short[:last]
+	}
+	return nil, true
+}
+
+// text reports whether values are UTF-8.
+func (c *Column) text() bool {
+	return c.Logical.Kind == String || c.Logical.Kind == JSON || c.Logical.Kind == Enum
+}
+
+// cut returns the length of the prefix of v, which is longer than maxBound, to which it is shortened: for text, at the
+// start of a character.
+func cut(c *Column, v []byte) int {
+	n := maxBound
+	if c.text() {
+		for n > maxBound-utf8.UTFMax && !utf8.RuneStart(v[n]) {
+			n--
+		}
+		if !utf8.RuneStart(v[n]) {
+			n = maxBound
+		}
+	}
+	return n
+}

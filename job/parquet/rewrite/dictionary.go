@@ -1,0 +1,203 @@
+package rewrite
+
+import (
+	"encoding/binary"
+	"math/bits"
+
+	"assent/job/parquet/encoding"
+	"assent/job/parquet/thrift"
+)
+
+// pruned is a chunk's dictionary and which of its entries kept rows use. Once settled, table maps the entries to those of
+// the output's dictionary, which has only the used ones, in the same order.
+type pruned struct {
+	col      *Column
+	plain    []byte   // entries as PLAIN
+	ends     []uint32 // ByteArray: where the entries end in plain
+	n        int
+	encoding encodingID
+	sorted   thrift.Type // is_sorted
+	used     encoding.Bitmap
+	values   int // kept ones, and their bytes as PLAIN
+	bytes    int64
+	settled  bool
+	plainly  bool    // it is not worth its room, see unfold
+	identity bool    // all entries are used
+	table    []int32 // nil for the identity
+	kept     int
+}
+
+// newPruned takes the decompressed dictionary of n entries.
+func newPruned(col *Column, plain []byte, h *pageHeader) (*pruned, error) {
+	d := &pruned{col: col, plain: plain, n: h.values, encoding: h.encoding, sorted: h.sorted}
+	switch col.Physical {
+	case Boolean:
+		// one byte for each, as they are written to bounds
+		var b encoding.Bitmap
+		if err := encoding.DecodeBools(&b, plain, d.n); err != nil {
+			return nil, err
+		}
+		d.plain = make([]byte, d.n)
+		for i := range d.plain {
+			if b.Get(i) {
+				d.plain[i] = 1
+			}
+		}
+	case ByteArray:
+		var err error
+		if d.ends, err = encoding.ScanByteArrays(nil, plain, d.n); err != nil {
+			return nil, err
+		}
+	default:
+		if int64(d.n)*int64(col.width()) > int64(len(plain)) {
+			return nil, corruptf("a dictionary of %d entries in %d bytes", d.n, len(plain))
+		}
+	}
+	d.used.AppendRun(false, d.n)
+	return d, nil
+}
+
+func (d *pruned) len() int {
+	if d == nil {
+		return 0
+	}
+	return d.n
+}
+
+// entry returns entry i as PLAIN without a length.
+func (d *pruned) entry(i int) []byte {
+	switch d.col.Physical {
+	case Boolean:
+		return d.plain[i : i+1]
+	case ByteArray:
+		return d.plain[d.begin(i)+4 : d.ends[i]]
+	}
+	w := d.col.width()
+	return d.plain[i*w : i*w+w]
+}
+
+// begin returns where entry i of a ByteArray begins in plain.
+func (d *pruned) begin(i int) uint32 {
+	if i == 0 {
+		return 0
+	}
+	return d.ends[i-1]
+}
+
+// note adds the entries behind the indices to b, and, until the dictionary is settled, to the used ones. page is scratch.
+func (d *pruned) note(b *bounds, page *encoding.Bitmap, indices []int32) {
+	if len(indices) == 0 {
+		return
+	}
+	page.Reset()
+	page.AppendRun(false, d.n)
+	encoding.MarkUsed(page, indices)
+	if !d.settled {
+		d.values += len(indices)
+		d.bytes += d.plainSize(indices)
+	}
+	used := d.used.Words()
+	for i, w := range page.Words() {
+		if !d.settled {
+			used[i] |= w
+		}
+		if d.col.order == orderNone {
+			continue
+		}
+		for ; w != 0; w &= w - 1 {
+			b.add(d.col, d.entry(i<<6+bits.TrailingZeros64(w)))
+		}
+	}
+}
+
+// plainSize returns the bytes of the entries behind the indices as PLAIN.
+func (d *pruned) plainSize(indices []int32) int64 {
+	if d.col.Physical != ByteArray {
+		return int64(len(indices)) * int64(d.col.width())
+	}
+	n := int64(0)
+	for _, i := range indices {
+		n += int64(d.ends[i] - d.begin(int(i)))
+	}
+	return n
+}
+
+// settle fixes which entries are used. A dictionary of none is not written: see splice.write.
+func (d *pruned) settle() {
+	d.settled = true
+	d.kept = d.used.Count()
+	if d.identity = d.kept == d.n && d.n > 0; d.identity {
+		return
+	}
+	if d.plainly = d.kept > 0 && d.unfold(); d.plainly {
+		return
+	}
+	d.table = make([]int32, d.n)
+	next := int32(0)
+	for i := range d.table {
+		d.table[i] = next
+		if d.used.Get(i) {
+			next++
+		}
+	}
+}
+
+// unfold reports whether the values take no more room as PLAIN than the used entries and the indices to them do. A column
+// of next to unique values often has a dictionary up to its writer's limit; without the dropped rows it pays even less, and
+// PLAIN values compress better than indices.
+func (d *pruned) unfold() bool {
+	if d.col.Physical == Boolean || d.bytes == 0 {
+		return false
+	}
+	entries := int64(d.kept) * int64(d.col.width())
+	if d.col.Physical == ByteArray {
+		entries = 0
+		for i, end := range d.ends {
+			if d.used.Get(i) {
+				entries += int64(end - d.begin(i))
+			}
+		}
+	}
+	indices := int64(d.values) * int64(bits.Len(uint(d.kept-1))) / 8
+	return d.bytes <= entries+indices
+}
+
+// remap turns the indices into those of the output.
+func (d *pruned) remap(indices []int32) {
+	if d.table != nil {
+		encoding.Remap(indices, d.table)
+	}
+}
+
+// appendUsed appends the used entries as PLAIN.
+func (d *pruned) appendUsed(dst []byte) ([]byte, error) {
+	switch d.col.Physical {
+	case Boolean:
+		var b encoding.Bitmap
+		for i := range d.n {
+			if d.used.Get(i) {
+				b.AppendRun(d.plain[i] != 0, 1)
+			}
+		}
+		return encoding.AppendBools(dst, &b), nil
+	case ByteArray:
+		return encoding.FilterByteArrays(dst, d.plain, &d.used)
+	}
+	return encoding.FilterFixed(dst, d.plain, d.col.width(), &d.used)
+}
+
+// appendPlain appends the values behind the draft's indices to its plain (its bools).
+func (d *pruned) appendPlain(to *draft) {
+	for _, i := range to.indices {
+		v := d.entry(int(i))
+		switch d.col.Physical {
+		case Boolean:
+			to.bools.AppendRun(v[0] != 0, 1)
+		case ByteArray:
+			to.plain = binary.LittleEndian.AppendUint32(to.plain, uint32(len(v)))
+			to.plain = append(to.plain, v...)
+		default:
+			to.plain = append(to.plain, v...)
+		}
+	}
+}

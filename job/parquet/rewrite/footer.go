@@ -1,0 +1,425 @@
+package rewrite
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"io"
+	"math"
+
+	"assent/job/parquet/codec"
+	"assent/job/parquet/thrift"
+)
+
+// A File is an opened Parquet file: its footer is read and checked. It is safe for concurrent use.
+type File struct {
+	r       io.ReaderAt
+	size    int64
+	name    string
+	meta    thrift.Struct // FileMetaData as it stands
+	dataEnd int64         // where the footer begins
+	rows    int64
+	columns []Column
+	groups  []rowGroup
+	keys    []KeyValue
+	by      string
+	app     application
+	ordered bool // column_orders are given
+}
+
+// rowGroup is a row group's metadata; raw is parsed again by whoever works on the row group, so that a file of many
+// row groups costs no more memory than its footer.
+type rowGroup struct {
+	raw  []byte
+	rows int64
+}
+
+// A KeyValue is an entry of the file's key-value metadata. A nil Value is an absent one.
+type KeyValue struct {
+	Key   string
+	Value *string
+}
+
+const (
+	magic          = "PAR1"
+	magicEncrypted = "PARE"
+	tailRead       = 64 << 10  // first read at the end of a file; most footers fit
+	maxFooter      = 256 << 20 // bytes
+	maxGroupRows   = 1<<31 - 1
+)
+
+// Field ids of FileMetaData.
+const (
+	fmVersion = iota + 1
+	fmSchema
+	fmNumRows
+	fmRowGroups
+	fmKeyValues
+	fmCreatedBy
+	fmColumnOrders
+	fmEncryption
+	fmFooterSigningKey
+)
+
+// Open reads and checks the footer of the size bytes of r. It needs two reads at most, and holds the footer in memory;
+// every count and range that the footer claims is checked against the size. name is used in errors only.
+// Faults of the bytes are *Error; errors of r are passed on, wrapped.
+func Open(ctx context.Context, r io.ReaderAt, size int64, name string) (*File, error) {
+	f := &File{r: r, size: size, name: name}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	footer, err := f.readFooter()
+	if err == nil {
+		err = f.parseFooter(footer)
+	}
+	if err != nil {
+		return nil, f.located(err, -1, -1, -1)
+	}
+	for i := range f.groups {
+		if _, err := f.chunks(i); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+func (f *File) readFooter() ([]byte, error) {
+	if f.size < 12 {
+		return nil, corruptf("%d bytes are too few", f.size)
+	}
+	var head [4]byte
+	if err := f.readFull(head[:], 0); err != nil {
+		return nil, err
+	}
+	tail := make([]byte, min(f.size, tailRead))
+	if err := f.readFull(tail, f.size-int64(len(tail))); err != nil {
+		return nil, err
+	}
+	switch string(tail[len(tail)-4:]) {
+	case magic:
+	case magicEncrypted:
+		return nil, unsupportedf("encrypted")
+	default:
+		return nil, corruptf("no %s at the end", magic)
+	}
+	if string(head[:]) != magic {
+		return nil, corruptf("no %s at the start", magic)
+	}
+	n := int64(binary.LittleEndian.Uint32(tail[len(tail)-8:]))
+	if n > f.size-12 {
+		return nil, corruptf("a footer of %d bytes in a file of %d", n, f.size)
+	}
+	if n > maxFooter {
+		return nil, unsupportedf("a footer of more than %d bytes", maxFooter)
+	}
+	f.dataEnd = f.size - 8 - n
+	if have := int64(len(tail) - 8); n <= have {
+		return bytes.Clone(tail[have-n : have]), nil
+	}
+	footer := make([]byte, n)
+	have := copy(footer[n-int64(len(tail)-8):], tail)
+	return footer, f.readFull(footer[:n-int64(have)], f.dataEnd)
+}
+
+func (f *File) parseFooter(b []byte) error {
+	var err error
+	if f.meta, _, err = thrift.Parse(b); err != nil {
+		return err
+	}
+	if f.meta.Has(fmEncryption) || f.meta.Has(fmFooterSigningKey) {
+		return unsupportedf("encrypted columns")
+	}
+	schema, err := f.meta.List(fmSchema)
+	if err != nil {
+		return err
+	}
+	if f.columns, err = parseSchema(schema); err != nil {
+		return err
+	}
+	by, _, err := f.meta.Bytes(fmCreatedBy)
+	if err != nil {
+		return err
+	}
+	f.by, f.app = string(by), parseApplication(string(by))
+	if err := f.parseOrders(); err != nil {
+		return err
+	}
+	if err := f.parseKeyValues(); err != nil {
+		return err
+	}
+	return f.parseGroups()
+}
+
+// parseOrders reads column_orders. Minima and maxima of a column whose order is not the one its type defines are
+// left out: its order here becomes orderNone.
+func (f *File) parseOrders() error {
+	orders, err := f.meta.List(fmColumnOrders)
+	if err != nil {
+		return err
+	}
+	if err := orders.Of(thrift.StrucT); err != nil {
+		return err
+	}
+	if orders.Len == 0 {
+		return nil
+	}
+	if orders.Len != len(f.columns) {
+		return corruptf("%d column orders for %d columns", orders.Len, len(f.columns))
+	}
+	f.ordered = true
+	for i, raw := range orders.Elements() {
+		o, _, err := thrift.Parse(raw)
+		if err != nil {
+			return err
+		}
+		if len(o) != 1 || o[0].ID != 1 {
+			f.columns[i].order = orderNone
+		}
+	}
+	return nil
+}
+
+func (f *File) parseKeyValues() error {
+	l, err := f.meta.List(fmKeyValues)
+	if err != nil {
+		return err
+	}
+	if err := l.Of(thrift.StrucT); err != nil {
+		return err
+	}
+	for _, raw := range l.Elements() {
+		s, _, err := thrift.Parse(raw)
+		if err != nil {
+			return err
+		}
+		key, _, err := s.Bytes(1)
+		if err != nil {
+			return err
+		}
+		kv := KeyValue{Key: string(key)}
+		value, ok, err := s.Bytes(2)
+		if err != nil {
+			return err
+		}
+		if ok {
+			v := string(value)
+			kv.Value = &v
+		}
+		f.keys = append(f.keys, kv)
+	}
+	return nil
+}
+
+func (f *File) parseGroups() error {
+	rows, err := f.meta.Int(fmNumRows, 0)
+	if err != nil {
+		return err
+	}
+	l, err := f.meta.List(fmRowGroups)
+	if err != nil {
+		return err
+	}
+	if err := l.Of(thrift.StrucT); err != nil {
+		return err
+	}
+	for _, raw := range l.Elements() {
+		g, _, err := thrift.Parse(raw)
+		if err != nil {
+			return err
+		}
+		n, err := g.Int(rgNumRows, 0)
+		if err != nil {
+			return err
+		}
+		if n < 0 {
+			return corruptf("row group %d has %d rows", len(f.groups), n)
+		}
+		if n > maxGroupRows {
+			return unsupportedf("row group %d has %d rows, more than %d", len(f.groups), n, maxGroupRows)
+		}
+		if f.rows > math.MaxInt64-n {
+			return corruptf("too many rows")
+		}
+		f.rows += n
+		f.groups = append(f.groups, rowGroup{raw: raw, rows: n})
+	}
+	if f.rows != rows && rows != 0 { // some writers left it at 0
+		return corruptf("%d rows in the footer, %d in its row groups", rows, f.rows)
+	}
+	return nil
+}
+
+// Field ids of RowGroup.
+const (
+	rgColumns = iota + 1
+	rgTotalByteSize
+	rgNumRows
+	rgSortingColumns
+	rgFileOffset
+	rgTotalCompressedSize
+	rgOrdinal
+)
+
+// Field ids of ColumnChunk.
+const (
+	ccFilePath = iota + 1
+	ccFileOffset
+	ccMetaData
+	ccOffsetIndexOffset
+	ccOffsetIndexLength
+	ccColumnIndexOffset
+	ccColumnIndexLength
+	ccCrypto
+	ccEncryptedMetaData
+)
+
+// Field ids of ColumnMetaData.
+const (
+	cmType = iota + 1
+	cmEncodings
+	cmPath
+	cmCodec
+	cmNumValues
+	cmTotalUncompressedSize
+	cmTotalCompressedSize
+	cmKeyValues
+	cmDataPageOffset
+	cmIndexPageOffset
+	cmDictionaryPageOffset
+	cmStatistics
+	cmEncodingStats
+	cmBloomFilterOffset
+	cmBloomFilterLength
+	cmSizeStatistics
+	cmGeospatialStatistics
+)
+
+// chunk is a column chunk's metadata, checked.
+type chunk struct {
+	raw        thrift.Struct // ColumnChunk
+	meta       thrift.Struct // ColumnMetaData
+	column     int
+	codec      codec.ID
+	values     int64 // slots, nulls and empty lists included
+	start, end int64 // where its pages lie
+	dictOffset int64 // 0: none named
+	dataOffset int64
+}
+
+// chunks parses and checks the column chunks of a row group.
+func (f *File) chunks(rowGroup int) ([]chunk, error) {
+	g, _, err := thrift.Parse(f.groups[rowGroup].raw)
+	if err != nil {
+		return nil, f.located(err, rowGroup, -1, -1)
+	}
+	l, err := g.List(rgColumns)
+	if err == nil {
+		err = l.Of(thrift.StrucT)
+	}
+	if err == nil && l.Len != len(f.columns) {
+		err = corruptf("%d column chunks for %d columns", l.Len, len(f.columns))
+	}
+	if err != nil {
+		return nil, f.located(err, rowGroup, -1, -1)
+	}
+	chunks := make([]chunk, l.Len)
+	for i, raw := range l.Elements() {
+		if chunks[i], err = f.parseChunk(raw, i, f.groups[rowGroup].rows); err != nil {
+			return nil, f.located(err, rowGroup, i, -1)
+		}
+	}
+	return chunks, nil
+}
+
+func (f *File) parseChunk(raw []byte, column int, rows int64) (chunk, error) {
+	c := chunk{column: column}
+	var err error
+	if c.raw, _, err = thrift.Parse(raw); err != nil {
+		return c, err
+	}
+	if c.raw.Has(ccCrypto) || c.raw.Has(ccEncryptedMetaData) {
+		return c, unsupportedf("encrypted")
+	}
+	if path, _, err := c.raw.Bytes(ccFilePath); err != nil {
+		return c, err
+	} else if len(path) > 0 {
+		return c, unsupportedf("data in another file")
+	}
+	if c.meta, err = c.raw.Struct(ccMetaData); err != nil {
+		return c, err
+	}
+	if c.meta == nil {
+		return c, corruptf("no metadata")
+	}
+	var physical, id, compressed int64
+	for _, field := range []struct {
+		id  int16
+		to  *int64
+		def int64
+	}{
+		{cmType, &physical, -1}, {cmCodec, &id, -1}, {cmNumValues, &c.values, -1}, {cmTotalCompressedSize, &compressed, -1},
+		{cmDataPageOffset, &c.dataOffset, -1}, {cmDictionaryPageOffset, &c.dictOffset, 0},
+	} {
+		if *field.to, err = c.meta.Int(field.id, field.def); err != nil {
+			return c, err
+		}
+	}
+	col := &f.columns[column]
+	if Physical(physical) != col.Physical {
+		return c, corruptf("stored as %s, declared %s", Physical(physical), col.Physical)
+	}
+	if c.codec = codec.ID(id); !c.codec.Supported() {
+		return c, unsupportedf("compression %s", c.codec)
+	}
+	if c.values < rows || col.MaxRep == 0 && c.values != rows {
+		return c, corruptf("%d values in %d rows", c.values, rows)
+	}
+	return c, f.locate(&c, compressed)
+}
+
+// locate sets the chunk's range. The chunk begins at its dictionary page where that is before the data pages (writers
+// have left the offset at 0, or behind them).
+func (f *File) locate(c *chunk, compressed int64) error {
+	c.start = c.dataOffset
+	if c.dictOffset > 0 && c.dictOffset < c.dataOffset {
+		c.start = c.dictOffset
+	}
+	if c.values == 0 {
+		c.start, c.end = 4, 4 // nothing in it is read
+		return nil
+	}
+	if c.start < 4 || compressed < 0 || compressed > f.dataEnd-c.start {
+		return corruptf("%d bytes at %d are outside of the data", compressed, c.start)
+	}
+	c.end = c.start + compressed
+	if f.app.omitsDictionaryHeader() {
+		c.end = min(c.end+maxOmittedHeader, f.dataEnd)
+	}
+	return nil
+}
+
+// NumRows returns the number of rows of all row groups.
+func (f *File) NumRows() int64 { return f.rows }
+
+// NumRowGroups returns the number of row groups.
+func (f *File) NumRowGroups() int { return len(f.groups) }
+
+// RowGroupRows returns the number of rows of row group i, at most 2^31-1.
+func (f *File) RowGroupRows(i int) int64 { return f.groups[i].rows }
+
+// Columns returns the leaves in schema order. They belong to f.
+func (f *File) Columns() []Column { return f.columns }
+
+// CreatedBy returns the name of the writing application, empty where the file has none.
+func (f *File) CreatedBy() string { return f.by }
+
+// KeyValue returns the value of the first entry of the key-value metadata with that key that has one.
+func (f *File) KeyValue(key string) (string, bool) {
+	for _, kv := range f.keys {
+		if kv.Key == key && kv.Value != nil {
+			return *kv.Value, true
+		}
+	}
+	return "", false
+}

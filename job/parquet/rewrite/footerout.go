@@ -1,0 +1,71 @@
+package rewrite
+
+import (
+	"math"
+
+	"assent/job/parquet/thrift"
+)
+
+// footer returns the FileMetaData.
+func (w *Writer) footer() thrift.Struct {
+	f := w.f
+	lost := w.result.RowsKept < w.result.RowsIn
+	var meta thrift.Struct
+	for _, field := range f.meta {
+		// What is not known here may hold anything: it is kept only if all rows are.
+		if field.ID <= fmFooterSigningKey || !lost {
+			meta = append(meta, field)
+		}
+	}
+	meta.Set(thrift.Int64Field(fmNumRows, w.result.RowsKept))
+	var groups []byte
+	for i := range w.groups {
+		groups = w.groups[i].metadata(i).Append(groups)
+	}
+	meta.Set(thrift.ListField(fmRowGroups, thrift.StrucT, len(w.groups), groups))
+	if kv, ok := w.keyValues(); ok {
+		meta.Set(kv)
+	}
+	if w.opts.CreatedBy != "" {
+		meta.Set(thrift.BytesField(fmCreatedBy, []byte(w.opts.CreatedBy)))
+	}
+	if !f.ordered {
+		// Minima and maxima mean nothing without.
+		var orders []byte
+		for range f.columns {
+			orders = thrift.Struct{thrift.StructField(1, nil)}.Append(orders)
+		}
+		meta.Set(thrift.ListField(fmColumnOrders, thrift.StrucT, len(f.columns), orders))
+	}
+	return meta
+}
+
+// metadata returns the RowGroup, the i-th of the output.
+func (g *groupOut) metadata(i int) thrift.Struct {
+	var s thrift.Struct
+	for _, field := range g.in {
+		if field.ID <= rgOrdinal || !g.lost {
+			s = append(s, field)
+		}
+	}
+	var chunks []byte
+	for j := range g.chunks {
+		chunks = g.chunks[j].meta.Append(chunks)
+	}
+	s.Set(thrift.ListField(rgColumns, thrift.StrucT, len(g.chunks), chunks))
+	s.Set(thrift.Int64Field(rgTotalByteSize, g.rawSize))
+	s.Set(thrift.Int64Field(rgNumRows, g.rows))
+	if s.Has(rgFileOffset) {
+		s.Set(thrift.Int64Field(rgFileOffset, g.start))
+	}
+	if s.Has(rgTotalCompressedSize) {
+		s.Set(thrift.Int64Field(rgTotalCompressedSize, g.size))
+	}
+	if s.Has(rgOrdinal) {
+		s.Delete(rgOrdinal)
+		if i <= math.MaxInt16 {
+			s.Set(thrift.Int16Field(rgOrdinal, int16(i)))
+		}
+	}
+	return s
+}

@@ -1,0 +1,142 @@
+package rewrite
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/parquet-go/parquet-go"
+
+	"assent/job/parquet/codec"
+)
+
+// smallFiles are seeds: files of a few KB with all kinds of columns and pages.
+func smallFiles(f *testing.F) (all [][]byte) {
+	for _, version := range []int{1, 2} {
+		all = append(all, wideFile(f, wideRows(60), parquet.DataPageVersion(version), parquet.PageBufferSize(300)))
+		all = append(all, secretFile(f, func(i int) bool { return i%7 == 6 }, parquet.DataPageVersion(version),
+			parquet.MaxRowsPerRowGroup(2000)))
+	}
+	names, _ := filepath.Glob(filepath.Join(corpus(f), "*data", "*.parquet"))
+	for _, name := range names {
+		if b, err := os.ReadFile(name); err == nil && len(b) < 8<<10 && filepath.Base(name) != hugeFile {
+			all = append(all, b)
+		}
+	}
+	return all
+}
+
+// allocated returns the bytes allocated so far.
+func allocated() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
+}
+
+// mustPlace says that err, of bytes that may be damaged, is nil or a fault of the bytes.
+func mustPlace(t *testing.T, err error) {
+	t.Helper()
+	var placed *Error
+	if err != nil && !errors.As(err, &placed) {
+		t.Fatalf("an error without a place: %v", err)
+	}
+	if err != nil && !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrUnsupported) {
+		t.Fatalf("neither corrupt nor unsupported: %v", err)
+	}
+}
+
+// FuzzOpen opens files whose footer is the fuzzed bytes.
+func FuzzOpen(f *testing.F) {
+	for _, b := range smallFiles(f) {
+		n := int(binary.LittleEndian.Uint32(b[len(b)-8:]))
+		if n <= len(b)-12 {
+			f.Add(b[len(b)-8-n : len(b)-8])
+		}
+	}
+	f.Fuzz(func(t *testing.T, footer []byte) {
+		data := append(append([]byte(magic), make([]byte, 1000)...), footer...)
+		data = binary.LittleEndian.AppendUint32(data, uint32(len(footer)))
+		data = append(data, magic...)
+		before := allocated()
+		file, err := Open(t.Context(), bytes.NewReader(data), int64(len(data)), "fuzz.parquet")
+		mustPlace(t, err)
+		if n := allocated() - before; n > 64<<20+1000*uint64(len(footer)) {
+			t.Fatalf("%d bytes for a footer of %d", n, len(footer))
+		}
+		if err == nil {
+			for i := range min(len(file.Columns()), 50) {
+				if j, err := file.Lookup(file.Columns()[i].Name()); err == nil && j != i {
+					t.Fatalf("column %d found as %d", i, j)
+				}
+			}
+		}
+	})
+}
+
+func FuzzPageHeader(f *testing.F) {
+	h := headerOut{kind: pageDataV2, rawSize: 100, size: 50, crc: 7, values: 9, encoding: encPlain, nulls: 1, rows: 3, repLen: 2, defLen: 3}
+	f.Add(h.append(nil))
+	h.kind = pageData
+	f.Add(h.append(nil))
+	h.kind = pageDictionary
+	f.Add(h.append(nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var h pageHeader
+		if err := h.parse(b); err != nil {
+			return
+		}
+		if h.length > len(b) || h.size < 0 || h.rawSize < 0 {
+			t.Fatalf("%+v", h)
+		}
+		if h.check(codec.Zstd, 1000) == nil && h.data() && (h.values < 0 || h.values > 1000) {
+			t.Fatalf("%+v", h)
+		}
+	})
+}
+
+// FuzzRewrite rewrites damaged files: either it fails with a place, or what it writes can be read again.
+func FuzzRewrite(f *testing.F) {
+	for _, b := range smallFiles(f) {
+		f.Add(b, uint8(3))
+	}
+	f.Fuzz(func(t *testing.T, data []byte, modulus uint8) {
+		before := allocated()
+		file, err := Open(t.Context(), bytes.NewReader(data), int64(len(data)), "fuzz.parquet")
+		if err != nil || file.NumRows() > 1<<20 || file.NumRowGroups() > 100 {
+			return
+		}
+		keep := func(i, n int64) bool { return i%int64(max(modulus, 1)) != 1 }
+		out, r, err := rewriteFile(t, data, keep, Options{CreatedBy: "fuzz", Memory: NewBudget(32 << 20)})
+		mustPlace(t, err)
+		if n := allocated() - before; n > 2<<30 {
+			t.Fatalf("%d bytes for a file of %d", n, len(data))
+		}
+		for g := range file.NumRowGroups() {
+			for c := range file.Columns() {
+				k, err := file.Keys(t.Context(), g, []int{c})
+				if err != nil {
+					continue
+				}
+				for err == nil {
+					_, err = k.Next()
+				}
+				if err != io.EOF {
+					mustPlace(t, err)
+				}
+				k.Close()
+			}
+		}
+		if err != nil {
+			return
+		}
+		again, err := Open(t.Context(), bytes.NewReader(out), int64(len(out)), "out.parquet")
+		if err != nil || again.NumRows() != r.RowsKept {
+			t.Fatalf("%d rows kept, %v", r.RowsKept, err)
+		}
+	})
+}

@@ -1,0 +1,213 @@
+package rewrite
+
+import (
+	"context"
+	"runtime"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"assent/job/parquet/thrift"
+)
+
+// A groupJob writes one row group: a task for each column chunk, side by side, output in order.
+type groupJob struct {
+	w      *Writer
+	number int
+	sel    *Selection
+	lost   bool
+	chunks []chunk
+	out    []chunkDone
+
+	indexes func() ([]*pageIndexes, error) // read when first asked for
+}
+
+// A chunkDone is what became of a chunk: one of copied and out is set.
+type chunkDone struct {
+	copied *copied
+	out    *chunkOut
+	size   int64
+	pages  Pages
+}
+
+// maxTasks bounds the chunks of a row group that are worked on at a time: more than there are processors, since some wait
+// for input.
+func maxTasks() int { return min(max(4*runtime.GOMAXPROCS(0), 8), 32) }
+
+// run runs the tasks. Each is started when the budget has its working memory, the head's in any case.
+func (j *groupJob) run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	ended := make(chan struct{}, len(j.chunks))
+	running := 0
+	turn := closedChan()
+	for i := range j.chunks {
+		t := &task{gate: gate{ctx: ctx, cpu: j.w.opts.CPU}, budget: j.w.opts.Memory, file: counter{j.w}, turn: turn}
+		base := workingMemory(&j.chunks[i])
+		for running >= maxTasks() || !t.budget.tryAhead(base) {
+			if running == 0 {
+				// All before it have ended, so it is the head.
+				beyond, err := t.budget.acquire(ctx, base, false)
+				if err != nil {
+					return waitFor(group, err)
+				}
+				t.beyond = beyond
+				break
+			}
+			select {
+			case <-ended:
+				running--
+			case <-ctx.Done():
+				return waitFor(group, context.Cause(ctx))
+			}
+		}
+		running++
+		t.base, t.used = base, base
+		next := make(chan struct{})
+		group.Go(func() error {
+			defer func() { ended <- struct{}{} }()
+			err := t.enter()
+			if err != nil {
+				return t.end(err)
+			}
+			defer t.leave()
+			if err = t.end(j.chunk(t, i)); err == nil {
+				close(next)
+			}
+			return err
+		})
+		turn = next
+	}
+	return group.Wait()
+}
+
+// waitFor waits for the tasks and returns their error, or else err.
+func waitFor(g *errgroup.Group, err error) error {
+	if first := g.Wait(); first != nil {
+		return first
+	}
+	return err
+}
+
+func closedChan() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}
+
+// workingMemory estimates what work on a chunk takes at first: blocks of input, and a few pages of common size.
+func workingMemory(c *chunk) int64 {
+	n := c.end - c.start
+	raw, err := c.meta.Int(cmTotalUncompressedSize, n)
+	if err != nil {
+		raw = n
+	}
+	return min(3*blockSize(n), 3*n) + 4*min(max(raw, 0), 1<<20) + 4096
+}
+
+// chunk works on chunk i.
+func (j *groupJob) chunk(t *task, i int) error {
+	w, c, done := j.w, &j.chunks[i], &j.out[i]
+	walk := newWalk(w.f, &t.gate, c)
+	defer walk.close()
+	var err error
+	col := &w.f.columns[c.column]
+	if !j.lost && !w.f.app.badBounds(col) && !w.f.app.carriesDelta() {
+		done.copied, err = copyChunk(walk, t, j.sel.rows, &done.pages)
+		if err == nil {
+			done.size = done.copied.size
+		}
+	} else {
+		s := &splice{f: w.f, col: col, chunk: c, sel: j.sel, walk: walk, task: t, out: &chunkOut{col: col, w: t}}
+		if s.out.bloom, err = w.f.newBloom(c); err == nil {
+			s.indexes = j.indexes
+			err = s.run()
+		}
+		done.out, done.size, done.pages = s.out, s.out.size, s.pages
+		done.out.w = nil // what is left is small and stays to the end of the row group
+	}
+	return w.f.located(err, j.number, c.column, walk.page)
+}
+
+// collect makes the row group's metadata, chunk by chunk, now that it is known where each begins.
+func (j *groupJob) collect(in thrift.Struct, start int64) (groupOut, error) {
+	g := groupOut{in: in, lost: j.lost, rows: j.sel.count, start: start}
+	var indexes []*pageIndexes
+	for i := range j.chunks {
+		c, done := &j.chunks[i], &j.out[i]
+		j.w.result.Pages.add(done.pages)
+		if out := done.out; out != nil {
+			g.rawSize += out.rawSize
+			g.chunks = append(g.chunks, chunkRef{meta: out.metadata(c, start), columnIndex: out.columnIndex(),
+				offsetIndex: out.offsetIndex(start)})
+		} else {
+			if indexes == nil {
+				var err error
+				if indexes, err = j.indexes(); err != nil {
+					return g, err
+				}
+			}
+			g.rawSize += done.copied.rawSize
+			ref := chunkRef{meta: done.copied.metadata(c, start, j.w.f.ordered)}
+			ref.columnIndex, ref.offsetIndex = done.copied.moveIndex(indexes[i], start, j.w.f.ordered)
+			g.chunks = append(g.chunks, ref)
+		}
+		start += done.size
+	}
+	g.size = start - g.start
+	return g, nil
+}
+
+func (p *Pages) add(o Pages) {
+	p.Copied += o.Copied
+	p.Filtered += o.Filtered
+	p.Dropped += o.Dropped
+}
+
+// blooms writes the bloom filters of the row group's chunks, and their places into the metadata.
+func (j *groupJob) blooms(g *groupOut) error {
+	w := j.w
+	for i := range j.chunks {
+		var b []byte
+		if out := j.out[i].out; out != nil {
+			if out.bloom == nil {
+				continue
+			}
+			b = out.bloom.append(nil)
+		} else {
+			r, _, err := w.f.bloomRange(&j.chunks[i])
+			if err != nil {
+				return err
+			}
+			if r.lo == r.hi {
+				continue
+			}
+			b = make([]byte, r.hi-r.lo)
+			if err := w.f.readFull(b, r.lo); err != nil {
+				return err
+			}
+		}
+		outer := &g.chunks[i].meta
+		meta, err := outer.Struct(ccMetaData)
+		if err != nil {
+			return err
+		}
+		meta.Set(thrift.Int64Field(cmBloomFilterOffset, w.size))
+		meta.Set(thrift.Int32Field(cmBloomFilterLength, int32(len(b))))
+		outer.Set(thrift.StructField(ccMetaData, meta))
+		if err := w.write(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newGroupJob prepares the writing of row group i.
+func (w *Writer) newGroupJob(i int, sel *Selection) (*groupJob, error) {
+	chunks, err := w.f.chunks(i)
+	if err != nil {
+		return nil, err
+	}
+	j := &groupJob{w: w, number: i, sel: sel, lost: sel.count < sel.rows, chunks: chunks, out: make([]chunkDone, len(chunks))}
+	j.indexes = sync.OnceValues(func() ([]*pageIndexes, error) { return w.f.indexes(chunks) })
+	return j, nil
+}

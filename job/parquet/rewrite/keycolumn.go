@@ -1,0 +1,272 @@
+package rewrite
+
+import (
+	"io"
+	"slices"
+	"sync"
+
+	"assent/job/parquet/codec"
+	"assent/job/parquet/encoding"
+)
+
+// A keyColumn holds the decoded slots of the rows of one page (of several, where a row of a V1 page goes on).
+type keyColumn struct {
+	f        *File
+	rowGroup int
+	col      *Column
+	walk     *walk
+	dict     *Dictionary
+	page     dataPage // the last page loaded
+	ahead    bool     // it is not decoded yet
+	last     []byte   // last value of the page before, where the writer needs it (carriesDelta)
+
+	rows, next int     // decoded, and handed out
+	n          int     // slots
+	offsets    []int32 // slots before each row, and all slots; empty where not repeated
+	null       []bool  // empty where no slot is null
+	coded      bool    // index holds the slots, else vals
+	index      []int32
+	vals       values
+
+	cutOffsets []int32 // of the batch handed out
+	defs       []uint8
+	present    encoding.Bitmap
+}
+
+// keyColumns holds key columns whose memory has grown to that of pages.
+var keyColumns = sync.Pool{New: func() any { return new(keyColumn) }}
+
+// maxPooledKeys bounds the bytes of a key column that is kept for reuse.
+const maxPooledKeys = 16 << 20
+
+// recycle gives c back, without what belongs to its file.
+func (c *keyColumn) recycle() {
+	memory := cap(c.page.raw) + 4*cap(c.offsets) + cap(c.null) + 4*cap(c.index) + 8*cap(c.vals.ints) + cap(c.vals.bytes.Data) +
+		4*cap(c.vals.bytes.Ends) + cap(c.vals.plain)
+	c.f, c.col, c.walk, c.dict = nil, nil, nil, nil
+	c.ahead, c.last, c.rows, c.next = false, c.last[:0], 0, 0
+	if memory <= maxPooledKeys {
+		keyColumns.Put(c)
+	}
+}
+
+// fill decodes the next page, and the following ones while they go on with its last row.
+func (c *keyColumn) fill(dec *codec.Codec) error {
+	c.rows, c.next, c.n, c.coded = 0, 0, 0, false
+	c.offsets, c.null, c.index = c.offsets[:0], c.null[:0], c.index[:0]
+	c.vals.ints = c.vals.ints[:0]
+	c.vals.bytes.Reset()
+	if !c.ahead {
+		if err := c.load(dec); err != nil {
+			return err
+		}
+	}
+	c.ahead = false
+	if c.col.MaxRep == 0 {
+		return c.decode()
+	}
+	if c.page.reps[0] != 0 {
+		return corruptf("the first row does not begin with the page")
+	}
+	for {
+		if err := c.decode(); err != nil {
+			return err
+		}
+		// A V1 page may end within a row: see how the next one begins.
+		err := c.load(dec)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if c.ahead = c.page.reps[0] == 0; c.ahead {
+			break
+		}
+		if c.page.h.kind == pageDataV2 {
+			return corruptf("a row that begins on an earlier page")
+		}
+	}
+	c.offsets = append(c.offsets, int32(c.n))
+	return nil
+}
+
+// load reads the next data page that is not empty into c.page, and the dictionary on the way.
+func (c *keyColumn) load(dec *codec.Codec) error {
+	for {
+		if err := c.walk.next(); err != nil {
+			return err
+		}
+		h := &c.walk.h
+		if !(h.data() && h.values > 0) && h.kind != pageDictionary {
+			continue
+		}
+		body, err := c.walk.body()
+		if err != nil {
+			return err
+		}
+		if h.kind != pageDictionary {
+			return c.page.load(dec, c.col, c.walk.chunk.codec, h, body)
+		}
+		plain, err := loadDictionary(dec, c.walk.chunk.codec, h, body)
+		if err != nil {
+			return err
+		}
+		if c.dict, err = parseDictionary(c.col, plain, h.values); err != nil {
+			return err
+		}
+	}
+}
+
+// decode appends the slots of c.page.
+func (c *keyColumn) decode() error {
+	p := &c.page
+	first := c.n
+	present := c.place()
+	if present != nil {
+		c.null = append(c.null, make([]bool, first-len(c.null))...)
+		for i := range c.n - first {
+			c.null = append(c.null, !present.Get(i))
+		}
+	} else if len(c.null) > 0 {
+		c.null = append(c.null, make([]bool, c.n-first)...)
+	}
+	if p.h.dictCoded() {
+		return c.decodeIndices(first, present)
+	}
+	if c.coded && first > 0 {
+		// A row goes on from a dictionary-coded page to one that is not.
+		c.expand(0, c.index)
+		c.index = c.index[:0]
+	}
+	c.coded = false
+	if err := c.vals.decode(c.col, p.h.encoding, p.values, p.count, c.last); err != nil {
+		return err
+	}
+	if n := c.vals.bytes.Len(); p.h.encoding == encDeltaBytes && p.count > 0 && c.f.app.carriesDelta() {
+		c.last = append(c.last[:0], c.vals.bytes.At(n-1)...)
+	}
+	if present != nil {
+		if c.col.integer() {
+			c.vals.ints = encoding.Spread(c.vals.ints, present)
+		} else {
+			c.vals.bytes.Ends = encoding.SpreadEnds(c.vals.bytes.Ends, present)
+		}
+	}
+	return nil
+}
+
+func (c *keyColumn) decodeIndices(first int, present *encoding.Bitmap) error {
+	p := &c.page
+	if c.dict == nil {
+		if p.count > 0 {
+			return corruptf("dictionary-coded without a dictionary")
+		}
+		c.dict = &Dictionary{}
+	}
+	c.coded = c.coded || first == 0
+	var err error
+	if c.index, err = encoding.DecodeIndices(c.index, p.values, p.count, c.dict.Len()); err != nil {
+		return err
+	}
+	if present != nil {
+		c.index = encoding.Spread(c.index, present)
+	}
+	if !c.coded {
+		c.expand(first, c.index)
+		c.index = c.index[:0]
+	}
+	return nil
+}
+
+// expand appends the dictionary's values for the slots from first on.
+func (c *keyColumn) expand(first int, index []int32) {
+	for i, at := range index {
+		null := first+i < len(c.null) && c.null[first+i]
+		switch {
+		case c.col.integer() && null:
+			c.vals.ints = append(c.vals.ints, 0)
+		case c.col.integer():
+			c.vals.ints = append(c.vals.ints, c.dict.Int(int(at)))
+		case null:
+			c.vals.appendBytes(nil)
+		default:
+			c.vals.appendBytes(c.dict.Bytes(int(at)))
+		}
+	}
+}
+
+// place counts the rows and slots of c.page, appends the rows' offsets, and returns which of the slots have a value: nil
+// if all have.
+func (c *keyColumn) place() *encoding.Bitmap {
+	p := &c.page
+	if c.col.MaxRep == 0 {
+		c.rows += p.h.values
+		c.n += p.h.values
+		if p.all {
+			return nil
+		}
+		return &p.present
+	}
+	defs := p.defs
+	if len(defs) == 0 { // a MaxDef of 1
+		c.defs = slices.Grow(c.defs[:0], p.h.values)[:p.h.values]
+		for i := range c.defs {
+			c.defs[i] = 0
+			if p.present.Get(i) {
+				c.defs[i] = 1
+			}
+		}
+		defs = c.defs
+	}
+	c.present.Reset()
+	n := c.n
+	for i, rep := range p.reps {
+		if rep == 0 {
+			c.offsets = append(c.offsets, int32(c.n))
+		}
+		if int(defs[i]) >= c.col.slotDef {
+			c.n++
+			c.present.AppendRun(int(defs[i]) == c.col.MaxDef, 1)
+		}
+	}
+	c.rows += p.starts
+	if c.n-n == p.count {
+		return nil
+	}
+	return &c.present
+}
+
+// integer reports whether values are held as integers.
+func (c *Column) integer() bool { return c.Physical <= Int64 }
+
+// cut fills v with the next n rows, which it hands out.
+func (c *keyColumn) cut(v *Vector, n int) {
+	*v = Vector{}
+	lo, hi := c.next, c.next+n
+	c.next = hi
+	if c.col.MaxRep > 0 {
+		first := c.offsets[lo]
+		c.cutOffsets = slices.Grow(c.cutOffsets[:0], n+1)[:n+1]
+		for i := range c.cutOffsets {
+			c.cutOffsets[i] = c.offsets[lo+i] - first
+		}
+		v.Offsets = c.cutOffsets
+		lo, hi = int(first), int(c.offsets[hi])
+	}
+	if len(c.null) > 0 && slices.Contains(c.null[lo:hi], true) {
+		v.Null = c.null[lo:hi]
+	}
+	switch {
+	case c.coded:
+		v.Dict, v.Index = c.dict, c.index[lo:hi]
+	case c.col.integer():
+		v.Ints = c.vals.ints[lo:hi]
+	default:
+		b := &c.vals.bytes
+		v.Bytes = Bytes{Data: b.Data, Ends: b.Ends[lo:hi]}
+		if lo > 0 {
+			v.Bytes.First = b.Ends[lo-1]
+		}
+	}
+}

@@ -1,0 +1,90 @@
+package rewrite
+
+import (
+	"assent/job/parquet/thrift"
+)
+
+// Values of BoundaryOrder.
+const (
+	unordered  = 0
+	ascending  = 1
+	descending = 2
+)
+
+// offsetIndex returns the encoded OffsetIndex of the chunk, which begins at start.
+func (c *chunkOut) offsetIndex(start int64) []byte {
+	var locations []byte
+	for i := range c.pages {
+		p := &c.pages[i]
+		locations = appendLocation(locations, start+p.offset, p.size, p.firstRow)
+	}
+	s := thrift.Struct{thrift.ListField(1, thrift.StrucT, len(c.pages), locations)}
+	return s.Append(nil)
+}
+
+func appendLocation(dst []byte, offset int64, size int32, firstRow int64) []byte {
+	dst = thrift.AppendInt(append(dst, 1<<4|byte(thrift.I64)), offset)
+	dst = thrift.AppendInt(append(dst, 1<<4|byte(thrift.I32)), int64(size))
+	dst = thrift.AppendInt(append(dst, 1<<4|byte(thrift.I64)), firstRow)
+	return append(dst, 0)
+}
+
+// columnIndex returns the encoded ColumnIndex, nil where the chunk cannot have one: its column has no order, some page's
+// bounds are not known, or a page has nothing but NaN.
+func (c *chunkOut) columnIndex() []byte {
+	if c.col.order == orderNone || len(c.pages) == 0 {
+		return nil
+	}
+	var nullPages, mins, maxs, nulls []byte
+	counted := true
+	for i := range c.pages {
+		p := &c.pages[i]
+		if !p.null && !p.any {
+			return nil
+		}
+		if p.null {
+			nullPages = append(nullPages, byte(thrift.True))
+			mins, maxs = append(mins, 0), append(maxs, 0)
+		} else {
+			nullPages = append(nullPages, byte(thrift.False))
+			mins, maxs = thrift.AppendBytes(mins, p.lo), thrift.AppendBytes(maxs, p.hi)
+		}
+		counted = counted && p.nulls >= 0
+		nulls = thrift.AppendInt(nulls, p.nulls)
+	}
+	n := len(c.pages)
+	s := thrift.Struct{
+		thrift.ListField(1, thrift.True, n, nullPages),
+		thrift.ListField(2, thrift.Binary, n, mins),
+		thrift.ListField(3, thrift.Binary, n, maxs),
+		thrift.Int32Field(4, c.boundaryOrder()),
+	}
+	if counted {
+		s = append(s, thrift.ListField(5, thrift.I64, n, nulls))
+	}
+	return s.Append(nil)
+}
+
+func (c *chunkOut) boundaryOrder() int32 {
+	up, down := true, true
+	var last *pageOut
+	for i := range c.pages {
+		p := &c.pages[i]
+		if p.null {
+			continue
+		}
+		if last != nil {
+			lo, hi := compareBytes(c.col, last.lo, p.lo), compareBytes(c.col, last.hi, p.hi)
+			up = up && lo <= 0 && hi <= 0
+			down = down && lo >= 0 && hi >= 0
+		}
+		last = p
+	}
+	switch {
+	case up:
+		return ascending
+	case down:
+		return descending
+	}
+	return unordered
+}

@@ -1,0 +1,296 @@
+package rewrite
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"golang.org/x/sync/semaphore"
+
+	"assent/job/parquet/codec"
+	"assent/job/parquet/encoding"
+	"assent/job/parquet/thrift"
+)
+
+// A slot is an entry of the list column of a ragged file; the value counts where def is 3.
+type slot struct {
+	rep, def uint8
+	value    string
+}
+
+// A raggedPage is a page as no writer at hand makes it: beginning and ending anywhere, of any encoding.
+type raggedPage struct {
+	encoding encodingID
+	v2       bool
+	slots    []slot
+}
+
+// raggedFile writes a file of one row group and one column, l.list.element, an optional list of optional strings.
+func raggedFile(t testing.TB, createdBy string, pages []raggedPage) []byte {
+	t.Helper()
+	element := func(name string, more ...thrift.Field) []byte {
+		s := thrift.Struct{thrift.BytesField(seName, []byte(name))}
+		for _, f := range more {
+			s.Set(f)
+		}
+		return s.Append(nil)
+	}
+	schema := bytes.Join([][]byte{
+		element("root", thrift.Int32Field(seNumChildren, 1)),
+		element("l", thrift.Int32Field(seRepetition, 1), thrift.Int32Field(seNumChildren, 1), thrift.Int32Field(seConverted, convertedList)),
+		element("list", thrift.Int32Field(seRepetition, 2), thrift.Int32Field(seNumChildren, 1)),
+		element("element", thrift.Int32Field(seRepetition, 1), thrift.Int32Field(seType, int32(ByteArray)), thrift.Int32Field(seConverted, 0)),
+	}, nil)
+	col := &Column{Path: []string{"l", "list", "element"}, Physical: ByteArray, MaxRep: 1, MaxDef: 3, slotDef: 2, order: orderBytes}
+
+	data := []byte(magic)
+	var wk worker
+	var page encodedPage
+	dict := map[string]int32{}
+	var entries encoding.Bytes
+	for _, p := range pages {
+		for _, s := range p.slots {
+			if _, ok := dict[s.value]; !ok && s.def == 3 && p.encoding == encRLEDictionary {
+				dict[s.value] = int32(len(dict))
+				entries.Data = append(entries.Data, s.value...)
+				entries.Ends = append(entries.Ends, uint32(len(entries.Data)))
+			}
+		}
+	}
+	if len(dict) > 0 {
+		page.body, _ = wk.codec.Compress(nil, codec.Snappy, encoding.AppendByteArrays(nil, &entries))
+		raw := encoding.AppendByteArrays(nil, &entries)
+		if err := page.finish(&headerOut{kind: pageDictionary, rawSize: len(raw), values: len(dict)}); err != nil {
+			t.Fatal(err)
+		}
+		data = append(append(data, page.head...), page.body...)
+	}
+	first := len(data)
+	var rows, values int64
+	var last string
+	for _, p := range pages {
+		d := &draft{form: form{v2: p.v2, encoding: p.encoding}, slots: len(p.slots)}
+		for _, s := range p.slots {
+			d.reps, d.defs = append(d.reps, s.rep), append(d.defs, s.def)
+			if s.rep == 0 {
+				d.rows++
+			}
+			if s.def != 3 {
+				continue
+			}
+			d.count++
+			d.indices = append(d.indices, dict[s.value])
+			d.plain = binary.LittleEndian.AppendUint32(d.plain, uint32(len(s.value)))
+			d.plain = append(d.plain, s.value...)
+			d.bytes.Data = append(d.bytes.Data, s.value...)
+			d.bytes.Ends = append(d.bytes.Ends, uint32(len(d.bytes.Data)))
+		}
+		rows += int64(d.rows)
+		values += int64(d.slots)
+		if err := page.encode(&wk, d, col, codec.Snappy, len(dict)); err != nil {
+			t.Fatal(err)
+		}
+		if p.encoding == encDeltaBytes && createdBy != "" && len(d.bytes.Ends) > 0 {
+			carryDelta(t, &wk, &page, d, col, last)
+			last = string(d.bytes.At(d.bytes.Len() - 1))
+		}
+		data = append(append(data, page.head...), page.body...)
+	}
+	meta := thrift.Struct{
+		thrift.Int32Field(cmType, int32(ByteArray)), thrift.Int32Field(cmCodec, int32(codec.Snappy)), thrift.Int64Field(cmNumValues, values),
+		thrift.Int64Field(cmTotalCompressedSize, int64(len(data)-4)), thrift.Int64Field(cmDataPageOffset, int64(first)),
+		thrift.Int64Field(cmTotalUncompressedSize, 1),
+	}
+	if len(dict) > 0 {
+		meta = append(meta, thrift.Int64Field(cmDictionaryPageOffset, 4))
+	}
+	chunk := thrift.Struct{thrift.StructField(ccMetaData, meta)}
+	group := thrift.Struct{thrift.ListField(rgColumns, thrift.StrucT, 1, chunk.Append(nil)), thrift.Int64Field(rgNumRows, rows)}
+	footer := thrift.Struct{
+		thrift.Int32Field(fmVersion, 1), thrift.ListField(fmSchema, thrift.StrucT, 4, schema), thrift.Int64Field(fmNumRows, rows),
+		thrift.ListField(fmRowGroups, thrift.StrucT, 1, group.Append(nil)),
+	}
+	if createdBy != "" {
+		footer = append(footer, thrift.BytesField(fmCreatedBy, []byte(createdBy)))
+	}
+	n := len(data)
+	data = footer.Append(data)
+	return append(binary.LittleEndian.AppendUint32(data, uint32(len(data)-n)), magic...)
+}
+
+// carryDelta encodes the values of d once more, the first prefix referring to last, as parquet-mr before 1.8 did.
+func carryDelta(t testing.TB, wk *worker, page *encodedPage, d *draft, col *Column, last string) {
+	t.Helper()
+	v := string(d.bytes.At(0))
+	n := 0
+	for n < len(last) && n < len(v) && last[n] == v[n] {
+		n++
+	}
+	prefixes, suffixes := []int64{int64(n)}, encoding.Bytes{Data: []byte(v[n:]), Ends: []uint32{uint32(len(v) - n)}}
+	for i := 1; i < d.bytes.Len(); i++ {
+		prefixes = append(prefixes, 0)
+		suffixes.Data = append(suffixes.Data, d.bytes.At(i)...)
+		suffixes.Ends = append(suffixes.Ends, uint32(len(suffixes.Data)))
+	}
+	raw := prefixed(nil, func(b []byte) []byte { return appendReps(b, d, col) })
+	raw = prefixed(raw, func(b []byte) []byte { return appendDefs(b, d, col) })
+	raw = encoding.AppendDelta(raw, prefixes, 32)
+	raw = encoding.AppendDeltaLengths(raw, &suffixes)
+	var err error
+	if page.body, err = wk.codec.Compress(page.body[:0], codec.Snappy, raw); err != nil {
+		t.Fatal(err)
+	}
+	out := headerOut{kind: pageData, rawSize: len(raw), values: d.slots, encoding: encDeltaBytes, repEncoding: encRLE, defEncoding: encRLE}
+	if err := page.finish(&out); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// raggedRows returns slots of random rows, and what Keys should say of each row.
+func raggedRows(r *rand.Rand, n int) (slots []slot, rows []string) {
+	for range n {
+		switch r.IntN(8) {
+		case 0:
+			slots, rows = append(slots, slot{0, 0, ""}), append(rows, "")
+			continue
+		case 1:
+			slots, rows = append(slots, slot{0, 1, ""}), append(rows, "")
+			continue
+		}
+		var row strings.Builder
+		for i := range 1 + r.IntN(12) {
+			s := slot{rep: uint8(min(i, 1)), def: 2}
+			if r.IntN(5) > 0 {
+				s.def, s.value = 3, fmt.Sprintf("value-%d", r.IntN(200))
+			}
+			fmt.Fprintf(&row, "%q,", s.value)
+			slots = append(slots, s)
+		}
+		rows = append(rows, row.String())
+	}
+	return slots, rows
+}
+
+func raggedPages(r *rand.Rand, slots []slot, encodings []encodingID, atRows bool, v2 bool) (pages []raggedPage) {
+	enc := encodings[0]
+	for len(slots) > 0 {
+		n := min(1+r.IntN(30), len(slots))
+		for atRows && n < len(slots) && slots[n].rep != 0 {
+			n++
+		}
+		pages = append(pages, raggedPage{enc, v2, slots[:n]})
+		slots = slots[n:]
+		if r.IntN(6) == 0 {
+			enc = encodings[r.IntN(len(encodings))]
+		}
+	}
+	return pages
+}
+
+func raggedKeys(t *testing.T, data []byte) (rows []string) {
+	t.Helper()
+	f, err := Open(t.Context(), bytes.NewReader(data), int64(len(data)), "ragged.parquet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for g := range f.NumRowGroups() {
+		k, err := f.Keys(t.Context(), g, []int{0})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer k.Close()
+		for {
+			b, err := k.Next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			v := &b.Columns[0]
+			for i := range b.Rows {
+				row := ""
+				for s := v.Offsets[i]; s < v.Offsets[i+1]; s++ {
+					value := ""
+					switch {
+					case v.Null != nil && v.Null[s]:
+					case v.Dict != nil:
+						value = string(v.Dict.Bytes(int(v.Index[s])))
+					default:
+						value = string(v.Bytes.At(int(s)))
+					}
+					row += fmt.Sprintf("%q,", value)
+				}
+				rows = append(rows, row)
+			}
+		}
+	}
+	return rows
+}
+
+func TestRagged(t *testing.T) {
+	plain, dict := []encodingID{encPlain}, []encodingID{encRLEDictionary}
+	for _, c := range []struct {
+		name      string
+		encodings []encodingID
+		atRows    bool
+		v2        bool
+		createdBy string
+	}{
+		{"plain", plain, false, false, ""},
+		{"dictionary", dict, false, false, ""},
+		{"fallback", []encodingID{encRLEDictionary, encPlain}, false, false, ""},
+		{"all", []encodingID{encRLEDictionary, encPlain, encDeltaBytes, encDeltaLength}, false, false, ""},
+		{"all v2", []encodingID{encRLEDictionary, encPlain, encDeltaBytes, encDeltaLength}, true, true, ""},
+		{"at rows", []encodingID{encRLEDictionary, encDeltaLength}, true, false, ""},
+		{"carried prefix", []encodingID{encDeltaBytes}, false, false, "parquet-mr version 1.6.0"},
+		{"carried prefix and others", []encodingID{encDeltaBytes, encPlain, encRLEDictionary}, false, false, "parquet-mr version 1.6.0"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for seed := range uint64(12) {
+				r := rand.New(rand.NewPCG(seed, 77))
+				slots, rows := raggedRows(r, 150)
+				data := raggedFile(t, c.createdBy, raggedPages(r, slots, c.encodings, c.atRows, c.v2))
+				if got := raggedKeys(t, data); strings.Join(got, "\n") != strings.Join(rows, "\n") {
+					t.Fatalf("seed %d: keys\n%q, want\n%q", seed, got, rows)
+				}
+				own, err := dump(t, data)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, p := range picks {
+					var first []byte
+					for _, memory := range []int64{1 << 30, 1} {
+						out, _, err := rewriteFile(t, data, p.keep, Options{CreatedBy: "test", CPU: semaphore.NewWeighted(2), Memory: NewBudget(memory)})
+						if err != nil {
+							t.Fatalf("seed %d, %s: %v", seed, p.name, err)
+						}
+						if first == nil {
+							first = out
+						} else if !bytes.Equal(first, out) {
+							t.Fatalf("seed %d, %s: other bytes with a small budget", seed, p.name)
+						}
+					}
+					got, err := dump(t, first)
+					if err != nil {
+						t.Fatalf("seed %d, %s: %v", seed, p.name, err)
+					}
+					var want []string
+					for i, row := range own {
+						if p.keep(int64(i), int64(len(own))) {
+							want = append(want, row)
+						}
+					}
+					if strings.Join(got, "\n") != strings.Join(want, "\n") {
+						t.Fatalf("seed %d, %s:\n%q, want\n%q", seed, p.name, got, want)
+					}
+					checkFile(t, data, first, p.keep, p.name == "alternating" && !c.v2)
+				}
+			}
+		})
+	}
+}

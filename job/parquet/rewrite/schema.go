@@ -1,0 +1,415 @@
+package rewrite
+
+import (
+	"strings"
+
+	"assent/job/parquet/thrift"
+)
+
+// A Physical is a type in which values are stored, by its number in parquet.thrift (Type).
+type Physical int32
+
+// Physical types.
+const (
+	Boolean           Physical = 0
+	Int32             Physical = 1
+	Int64             Physical = 2
+	Int96             Physical = 3
+	Float             Physical = 4
+	Double            Physical = 5
+	ByteArray         Physical = 6
+	FixedLenByteArray Physical = 7
+)
+
+var physicalNames = [...]string{"BOOLEAN", "INT32", "INT64", "INT96", "FLOAT", "DOUBLE", "BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"}
+
+func (p Physical) String() string {
+	if p >= 0 && int(p) < len(physicalNames) {
+		return physicalNames[p]
+	}
+	return "unknown type"
+}
+
+// A LogicalKind says what the values of a column mean.
+type LogicalKind int
+
+// Logical kinds. Unknown is the format's UNKNOWN (a column that is always null); Other is one that this package
+// does not know, so it has no order either.
+const (
+	None LogicalKind = iota
+	String
+	Map
+	List
+	Enum
+	Decimal
+	Date
+	Time
+	Timestamp
+	Int
+	Unknown
+	JSON
+	BSON
+	UUID
+	Float16
+	Variant
+	Geometry
+	Geography
+	Interval
+	Other
+)
+
+var logicalNames = [...]string{"none", "STRING", "MAP", "LIST", "ENUM", "DECIMAL", "DATE", "TIME", "TIMESTAMP", "INTEGER",
+	"UNKNOWN", "JSON", "BSON", "UUID", "FLOAT16", "VARIANT", "GEOMETRY", "GEOGRAPHY", "INTERVAL", "other"}
+
+func (k LogicalKind) String() string { return logicalNames[k] }
+
+// A TimeUnit is the unit of a Timestamp or a Time.
+type TimeUnit int
+
+// Time units.
+const (
+	Millis TimeUnit = 1 + iota
+	Micros
+	Nanos
+)
+
+// Logical is a column's logical type. Unit and UTC are set for Timestamp and Time, BitWidth and Signed for Int,
+// Scale and Precision for Decimal.
+type Logical struct {
+	Kind             LogicalKind
+	Unit             TimeUnit
+	UTC              bool
+	BitWidth         int
+	Signed           bool
+	Scale, Precision int
+}
+
+// A Column is a leaf of the schema.
+type Column struct {
+	Path           []string // field names from the root's child to the leaf
+	Physical       Physical
+	TypeLength     int // bytes of a FixedLenByteArray value
+	MaxRep, MaxDef int // maximum repetition and definition level
+	Optional       bool
+	Logical        Logical
+
+	short   string // path without the groups that only make up a LIST
+	lists   []int  // lengths in short at which a LIST group's name ends
+	slotDef int    // lowest definition level at which an element of the innermost list exists
+	order   order
+}
+
+// Name returns the dotted path.
+func (c *Column) Name() string { return strings.Join(c.Path, ".") }
+
+// Limits of a schema. The levels are the format's own for readers that hold a level in a byte; the sum of all path
+// lengths bounds what a crafted tree can make of its bytes.
+const (
+	maxLevel       = 255
+	maxSchemaDepth = 128
+	maxPathSum     = 1 << 22
+)
+
+// Field ids of SchemaElement.
+const (
+	seType = iota + 1
+	seTypeLength
+	seRepetition
+	seName
+	seNumChildren
+	seConverted
+	seScale
+	sePrecision
+	seFieldID
+	seLogical
+)
+
+// converted types that matter here
+const (
+	convertedList     = 3
+	convertedInterval = 21
+)
+
+type schemaWalk struct {
+	elems   []thrift.Struct
+	next    int
+	leaves  []Column
+	pathSum int
+}
+
+// place is where a schema node stands.
+type place struct {
+	path     []string
+	short    []string
+	lists    []int
+	rep, def int
+	slotDef  int
+	list     int // 1: the parent is a LIST group, 2: the parent is the repeated group of one
+	depth    int
+}
+
+// parseSchema flattens the schema's depth-first list of elements into leaves.
+func parseSchema(l thrift.List) ([]Column, error) {
+	if err := l.Of(thrift.StrucT); err != nil {
+		return nil, err
+	}
+	if l.Len == 0 {
+		return nil, corruptf("schema: no element")
+	}
+	w := schemaWalk{elems: make([]thrift.Struct, 0, min(l.Len, 4096))}
+	for _, raw := range l.Elements() {
+		s, _, err := thrift.Parse(raw)
+		if err != nil {
+			return nil, err
+		}
+		w.elems = append(w.elems, s)
+	}
+	n, err := w.elems[0].Int(seNumChildren, 0)
+	if err != nil {
+		return nil, err
+	}
+	w.next = 1
+	for range n {
+		if err := w.node(place{}); err != nil {
+			return nil, err
+		}
+	}
+	if w.next != len(w.elems) {
+		return nil, corruptf("schema: %d elements outside of the tree", len(w.elems)-w.next)
+	}
+	return w.leaves, nil
+}
+
+func (w *schemaWalk) node(at place) error {
+	if w.next >= len(w.elems) {
+		return corruptf("schema: a group has fewer children than it says")
+	}
+	if at.depth++; at.depth > maxSchemaDepth {
+		return unsupportedf("schema: more than %d levels deep", maxSchemaDepth)
+	}
+	e := w.elems[w.next]
+	w.next++
+	name, _, err := e.Bytes(seName)
+	if err != nil {
+		return err
+	}
+	at.path = append(at.path[:len(at.path):len(at.path)], string(name))
+	repetition, err := e.Int(seRepetition, 0)
+	if err != nil {
+		return err
+	}
+	switch repetition {
+	case 0:
+	case 1:
+		at.def++
+	case 2:
+		at.def++
+		at.rep++
+		at.slotDef = at.def
+	default:
+		return corruptf("schema: repetition type %d", repetition)
+	}
+	if at.rep > maxLevel || at.def > maxLevel {
+		return unsupportedf("schema: more than %d levels", maxLevel)
+	}
+	children, err := e.Int(seNumChildren, 0)
+	if err != nil {
+		return err
+	}
+	if at.list == 0 || repetition != 2 && at.list == 1 {
+		at.list = 0
+		at.short = append(at.short[:len(at.short):len(at.short)], string(name))
+	}
+	if !e.Has(seType) {
+		return w.group(e, at, children, repetition)
+	}
+	if children > 0 {
+		return corruptf("schema: a column with children")
+	}
+	if w.pathSum += len(at.path); w.pathSum > maxPathSum {
+		return unsupportedf("schema: too large")
+	}
+	c, err := newColumn(e, at)
+	if err != nil {
+		return err
+	}
+	c.Optional = repetition == 1
+	w.leaves = append(w.leaves, c)
+	return nil
+}
+
+func (w *schemaWalk) group(e thrift.Struct, at place, children, repetition int64) error {
+	if children < 0 || children > int64(len(w.elems)-w.next) {
+		return corruptf("schema: a group of %d children", children)
+	}
+	list, err := isList(e)
+	if err != nil {
+		return err
+	}
+	name := at.path[len(at.path)-1]
+	switch {
+	case list && children == 1:
+		at.lists = append(at.lists[:len(at.lists):len(at.lists)], len(strings.Join(at.short, ".")))
+		at.list = 1
+	case at.list == 1 && repetition == 2 && children == 1 && name != "array" && !strings.HasSuffix(name, "_tuple"):
+		at.list = 2 // the group between a LIST and its element (LogicalTypes.md, backward compatibility)
+	default:
+		at.list = 0
+	}
+	for range children {
+		if err := w.node(at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func isList(e thrift.Struct) (bool, error) {
+	logical, err := e.Struct(seLogical)
+	if err != nil {
+		return false, err
+	}
+	converted, err := e.Int(seConverted, -1)
+	return logical.Has(int16(logicalListID)) || converted == convertedList, err
+}
+
+func newColumn(e thrift.Struct, at place) (Column, error) {
+	physical, err := e.Int(seType, 0)
+	if err != nil {
+		return Column{}, err
+	}
+	if physical < 0 || physical > int64(FixedLenByteArray) {
+		return Column{}, unsupportedf("schema: physical type %d", physical)
+	}
+	length, err := e.Int(seTypeLength, 0)
+	if err != nil {
+		return Column{}, err
+	}
+	c := Column{Path: at.path, Physical: Physical(physical), MaxRep: at.rep, MaxDef: at.def,
+		short: strings.Join(at.short, "."), lists: at.lists, slotDef: at.slotDef}
+	switch c.Physical {
+	case FixedLenByteArray:
+		if length < 0 || length > 1<<30 {
+			return Column{}, corruptf("schema: %s of %d bytes", c.Physical, length)
+		}
+		c.TypeLength = int(length)
+	case Int96:
+		c.TypeLength = 12
+	}
+	if c.Logical, err = parseLogical(e); err != nil {
+		return Column{}, err
+	}
+	c.order = columnOrder(c.Physical, c.Logical)
+	return c, nil
+}
+
+// width returns the bytes of a PLAIN value, 0 for ByteArray and Boolean.
+func (c *Column) width() int {
+	switch c.Physical {
+	case Int32, Float:
+		return 4
+	case Int64, Double:
+		return 8
+	}
+	return c.TypeLength
+}
+
+// Members of the LogicalType union.
+const logicalListID = 3
+
+var logicalKinds = map[int16]LogicalKind{1: String, 2: Map, 3: List, 4: Enum, 5: Decimal, 6: Date, 7: Time, 8: Timestamp,
+	10: Int, 11: Unknown, 12: JSON, 13: BSON, 14: UUID, 15: Float16, 16: Variant, 17: Geometry, 18: Geography}
+
+func parseLogical(e thrift.Struct) (Logical, error) {
+	union, err := e.Struct(seLogical)
+	if err != nil {
+		return Logical{}, err
+	}
+	if len(union) == 0 {
+		return parseConverted(e)
+	}
+	l := Logical{Kind: Other}
+	if k, ok := logicalKinds[union[0].ID]; ok {
+		l.Kind = k
+	}
+	s, err := union[0].Struct()
+	if err != nil {
+		return l, err
+	}
+	switch l.Kind {
+	case Time, Timestamp:
+		if f, ok := s.Get(1); ok {
+			if l.UTC, err = f.Bool(); err != nil {
+				return l, err
+			}
+		}
+		unit, err := s.Struct(2)
+		if err != nil {
+			return l, err
+		}
+		if len(unit) > 0 && unit[0].ID >= 1 && unit[0].ID <= 3 {
+			l.Unit = TimeUnit(unit[0].ID)
+		}
+	case Int:
+		width, err := s.Int(1, 0)
+		if err != nil {
+			return l, err
+		}
+		l.BitWidth = int(width)
+		if f, ok := s.Get(2); ok {
+			l.Signed, err = f.Bool()
+			return l, err
+		}
+	case Decimal:
+		return decimal(s, 1, 2)
+	}
+	return l, nil
+}
+
+func decimal(s thrift.Struct, scaleID, precisionID int16) (Logical, error) {
+	scale, err := s.Int(scaleID, 0)
+	if err != nil {
+		return Logical{}, err
+	}
+	precision, err := s.Int(precisionID, 0)
+	return Logical{Kind: Decimal, Scale: int(scale), Precision: int(precision)}, err
+}
+
+// parseConverted reads the older ConvertedType.
+func parseConverted(e thrift.Struct) (Logical, error) {
+	c, err := e.Int(seConverted, -1)
+	if err != nil {
+		return Logical{}, err
+	}
+	switch {
+	case c < 0:
+		return Logical{}, nil
+	case c == 0:
+		return Logical{Kind: String}, nil
+	case c == 1 || c == 2:
+		return Logical{Kind: Map}, nil
+	case c == convertedList:
+		return Logical{Kind: List}, nil
+	case c == 4:
+		return Logical{Kind: Enum}, nil
+	case c == 5:
+		return decimal(e, seScale, sePrecision)
+	case c == 6:
+		return Logical{Kind: Date}, nil
+	case c == 7 || c == 8:
+		return Logical{Kind: Time, Unit: TimeUnit(c - 6), UTC: true}, nil
+	case c == 9 || c == 10:
+		return Logical{Kind: Timestamp, Unit: TimeUnit(c - 8), UTC: true}, nil
+	case c >= 11 && c <= 14:
+		return Logical{Kind: Int, BitWidth: 8 << (c - 11)}, nil
+	case c >= 15 && c <= 18:
+		return Logical{Kind: Int, BitWidth: 8 << (c - 15), Signed: true}, nil
+	case c == 19:
+		return Logical{Kind: JSON}, nil
+	case c == 20:
+		return Logical{Kind: BSON}, nil
+	case c == convertedInterval:
+		return Logical{Kind: Interval}, nil
+	}
+	return Logical{Kind: Other}, nil
+}

@@ -1,0 +1,199 @@
+package rewrite
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"golang.org/x/sync/semaphore"
+
+	"assent/job/parquet/thrift"
+)
+
+// Options say how a Writer works and what it adds.
+type Options struct {
+	CreatedBy string              // the writing application, for the footer
+	KeyValues []KeyValue          // appended to the file's own key-value metadata
+	CPU       *semaphore.Weighted // one unit is held while a task computes; nil: no limit. Shared by the files of a run
+	Memory    *Budget             // nil: no limit. Shared by the files of a run
+}
+
+// A Result counts what a Writer did.
+type Result struct {
+	RowsIn, RowsKept int64
+	Pages            Pages
+	Bytes            int64 // written
+}
+
+// Pages counts data pages of the input by what became of them.
+type Pages struct {
+	Copied   int64 // body copied as it was
+	Filtered int64 // decoded and encoded again, without dropped rows or dictionary entries
+	Dropped  int64 // without a kept row
+}
+
+// A Writer writes a file without its dropped rows. It is not safe for concurrent use. After an error nothing more can be
+// written, and what was written is not a file.
+type Writer struct {
+	f      *File
+	w      io.Writer
+	opts   Options
+	err    error
+	next   int
+	size   int64
+	groups []groupOut
+	result Result
+}
+
+// A groupOut is a row group of the output, whose page index is still to be written.
+type groupOut struct {
+	in      thrift.Struct
+	lost    bool
+	rows    int64
+	start   int64
+	rawSize int64
+	size    int64
+	chunks  []chunkRef
+}
+
+// A chunkRef is a chunk's metadata, to which references to its page index are added at the end.
+type chunkRef struct {
+	meta        thrift.Struct // ColumnChunk
+	columnIndex []byte
+	offsetIndex []byte
+}
+
+// NewWriter returns a writer of f without some of its rows to w, which is written in sequence.
+func (f *File) NewWriter(w io.Writer, opts Options) *Writer {
+	return &Writer{f: f, w: w, opts: opts}
+}
+
+func (w *Writer) write(p []byte) error {
+	n, err := w.w.Write(p)
+	w.size += int64(n)
+	return err
+}
+
+// RowGroup writes row group i without the rows that sel drops; a nil selection keeps all rows. Row groups are written in
+// order, from 0, and none may be left out. sel is only read, and not after the return.
+func (w *Writer) RowGroup(ctx context.Context, i int, sel *Selection) error {
+	if w.err != nil {
+		return w.err
+	}
+	rows := w.f.groups[i].rows
+	switch {
+	case i != w.next:
+		w.err = fmt.Errorf("%s: row group %d written where %d is next", w.f.name, i, w.next)
+	case sel != nil && sel.rows != rows:
+		w.err = fmt.Errorf("%s: a selection of %d rows for the %d of row group %d", w.f.name, sel.rows, rows, i)
+	default:
+		w.err = w.rowGroup(ctx, i, sel)
+	}
+	return w.err
+}
+
+func (w *Writer) rowGroup(ctx context.Context, i int, sel *Selection) error {
+	rows := w.f.groups[i].rows
+	w.next++
+	w.result.RowsIn += rows
+	if w.size == 0 {
+		if err := w.write([]byte(magic)); err != nil {
+			return err
+		}
+	}
+	if sel == nil {
+		sel = NewSelection(rows)
+		sel.KeepRange(0, rows)
+	}
+	w.result.RowsKept += sel.count
+	if sel.count == 0 {
+		return ctx.Err()
+	}
+	in, _, err := thrift.Parse(w.f.groups[i].raw)
+	if err != nil {
+		return w.f.located(err, i, -1, -1)
+	}
+	job, err := w.newGroupJob(i, sel)
+	if err != nil {
+		return err
+	}
+	start := w.size
+	if err := job.run(ctx); err != nil {
+		return err
+	}
+	g, err := job.collect(in, start)
+	if err == nil {
+		err = job.blooms(&g)
+	}
+	if err != nil {
+		return w.f.located(err, i, -1, -1)
+	}
+	w.groups = append(w.groups, g)
+	return nil
+}
+
+// A counter writes to the file and counts.
+type counter struct{ w *Writer }
+
+func (c counter) Write(p []byte) (int, error) { return len(p), c.w.write(p) }
+
+// Close writes the page index and the footer. All row groups must have been written.
+func (w *Writer) Close() (Result, error) {
+	if w.err != nil {
+		return Result{}, w.err
+	}
+	if w.next != len(w.f.groups) {
+		w.err = fmt.Errorf("%s: closed after %d of %d row groups", w.f.name, w.next, len(w.f.groups))
+		return Result{}, w.err
+	}
+	if w.err = w.finish(); w.err != nil {
+		return Result{}, w.err
+	}
+	w.err = errClosed
+	w.result.Bytes = w.size
+	return w.result, nil
+}
+
+var errClosed = errors.New("closed")
+
+func (w *Writer) finish() error {
+	if w.size == 0 {
+		if err := w.write([]byte(magic)); err != nil {
+			return err
+		}
+	}
+	if err := w.index(ccColumnIndexOffset, ccColumnIndexLength, func(r *chunkRef) []byte { return r.columnIndex }); err != nil {
+		return err
+	}
+	if err := w.index(ccOffsetIndexOffset, ccOffsetIndexLength, func(r *chunkRef) []byte { return r.offsetIndex }); err != nil {
+		return err
+	}
+	footer := w.footer().Append(nil)
+	if len(footer) > math.MaxUint32-8 {
+		return w.f.located(unsupportedf("a footer of %d bytes", len(footer)), -1, -1, -1)
+	}
+	footer = binary.LittleEndian.AppendUint32(footer, uint32(len(footer)))
+	return w.write(append(footer, magic...))
+}
+
+// index writes one of the two indexes of all chunks that have it, and its places into their metadata.
+func (w *Writer) index(offsetID, lengthID int16, of func(*chunkRef) []byte) error {
+	for i := range w.groups {
+		for j := range w.groups[i].chunks {
+			r := &w.groups[i].chunks[j]
+			b := of(r)
+			if b == nil {
+				continue
+			}
+			r.meta.Set(thrift.Int64Field(offsetID, w.size))
+			r.meta.Set(thrift.Int32Field(lengthID, int32(len(b))))
+			if err := w.write(b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
