@@ -172,7 +172,7 @@ func (a *accessing) openRun(ctx context.Context, key *manifests.Key) error {
 	if a.run.Program.Name != a.cfg.Program.Name {
 		return usageError("", "%s belongs to the programme %q, not to %q", a.store.URI(dir), a.run.Program.Name, a.cfg.Program.Name)
 	}
-	if !madeUnder(a.run, key) {
+	if !a.run.MadeUnder(key) {
 		return usageError("its key is the one that subject_key_file or ASSENT_SUBJECT_KEY named when it was made; try --set subject_key_file=FILE",
 			"%s: the account cannot be looked up: the run was made under another key than the configured one", a.store.URI(dir))
 	}

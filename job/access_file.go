@@ -80,7 +80,7 @@ func (a *accessing) openWhole(ctx context.Context, name string, size int64, dige
 	if err != nil {
 		return nil, err
 	}
-	if int64(len(data)) != size || hexDigest(data) != digest {
+	if int64(len(data)) != size || manifests.SHA256(data) != digest {
 		return nil, a.of(name, errSeal)
 	}
 	return wholeObject{bytes.NewReader(data)}, nil

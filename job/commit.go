@@ -2,8 +2,6 @@ package job
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,7 +12,7 @@ import (
 	"time"
 
 	"assent/job/internal/objstore"
-	"assent/job/report"
+	"assent/job/internal/runpage"
 	"assent/manifests"
 	"assent/schema"
 )
@@ -54,7 +52,7 @@ func (p *publication) published(ctx context.Context, dir string) (*manifests.Run
 		return nil, "", err
 	}
 	uri := p.store.URI(path.Join(dir, manifestObject))
-	digest := hexDigest(data)
+	digest := manifests.SHA256(data)
 	if digest != success.ManifestSHA256 {
 		return nil, "", refused("the run was changed after it was published; do not train on it", "%s: its SHA-256 is not the one that _SUCCESS names", uri)
 	}
@@ -132,7 +130,7 @@ func (p *publication) checkOwner(ctx context.Context) error {
 // commit seals the staged run and publishes it: counts by day, manifest, report,
 // marker, promotion. The stage below prefix holds everything else. It completes the
 // manifest.
-func (p *publication) commit(ctx context.Context, run *manifests.Run, daily []manifests.DayCounts, prefix string) (digest string, err error) {
+func commit(ctx context.Context, p *publication, run *manifests.Run, daily []manifests.DayCounts, prefix string) (digest string, err error) {
 	put := func(name string, data []byte, failed error) (sha256 string) {
 		if err == nil {
 			err = failed
@@ -140,13 +138,13 @@ func (p *publication) commit(ctx context.Context, run *manifests.Run, daily []ma
 		if err == nil {
 			_, err = p.store.Put(ctx, path.Join(prefix, name), data, objstore.Any)
 		}
-		return hexDigest(data)
+		return manifests.SHA256(data)
 	}
 	data, failed := manifests.MarshalDaily(daily)
 	run.Daily = manifests.Object{Path: manifests.DailyPath, Bytes: int64(len(data)), SHA256: put(manifests.DailyPath, data, failed)}
 	data, failed = run.Marshal() // checks conservation
 	digest = put(manifestObject, data, failed)
-	data, failed = report.Page(run, digest, daily) // checks conservation by day
+	data, failed = runpage.Page(run, digest, daily) // checks conservation by day
 	sealed := &manifests.Success{RunID: run.RunID, ManifestSHA256: digest, ReportSHA256: put(reportObject, data, failed)}
 	data, failed = sealed.Marshal()
 	put(successObject, data, failed)
@@ -154,11 +152,6 @@ func (p *publication) commit(ctx context.Context, run *manifests.Run, daily []ma
 		return "", err
 	}
 	return digest, p.store.Promote(ctx, prefix, runDir(run.RunID), successObject)
-}
-
-func hexDigest(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
 }
 
 // point makes current.json name the run, unless it names one with a newer horizon
@@ -231,6 +224,7 @@ func manifest(p *Plan, out *outcome, gates []manifests.Gate, requestsAsOf schema
 		Program:       manifests.Program{Name: cfg.Program.Name, StartsAt: cfg.Program.StartsAt.Time(), Default: cfg.Program.Default.String()},
 		ConsentAsOf:   p.Horizon.Time(),
 		PolicyDigest:  p.Digest,
+		Inputs:        p.inputs(),
 		Datasets:      map[string]manifests.Dataset{},
 		Gates:         gates,
 		Use:           map[string]manifests.Use{},
@@ -240,16 +234,7 @@ func manifest(p *Plan, out *outcome, gates []manifests.Gate, requestsAsOf schema
 		t := requestsAsOf.Time()
 		run.RequestsAsOf = &t
 	}
-	add := func(role, dataset string, in *plannedInput) {
-		for _, f := range in.files {
-			run.Inputs = append(run.Inputs, manifests.Input{Role: role, Dataset: dataset, Path: in.root + f.Rel, Bytes: f.Size, Identity: f.identity, Rows: f.rows})
-		}
-	}
-	for _, in := range []*plannedInput{&p.Consent, &p.Deletion, &p.Restrict, &p.Accounts} {
-		add(in.role, "", in)
-	}
 	for i, d := range out.datasets {
-		add("", d.Name, &d.plannedInput)
 		entry := manifests.Dataset{Category: d.Category.String(), Files: out.files[i], Causes: d.tally.causeCounts(d.roleNames())}
 		for _, f := range entry.Files {
 			entry.RowsIn += f.RowsIn

@@ -407,7 +407,7 @@ type keyEvidence struct{ same, other bool }
 // configured one, where there is one that fits either, else by the references.
 func (d *differ) sameKey() (same, known bool) {
 	if key, err := loadKey(d.cfg); err == nil {
-		a, b := madeUnder(d.runs[0].Run, key), madeUnder(d.runs[1].Run, key)
+		a, b := d.runs[0].Run.MadeUnder(key), d.runs[1].Run.MadeUnder(key)
 		if a || b {
 			return a == b, true
 		}

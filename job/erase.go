@@ -176,7 +176,7 @@ func (x *eraser) look(ctx context.Context, r *EraseResult, id string, current bo
 		return nil
 	}
 	var held *HeldRun
-	if err == nil && !madeUnder(run, x.key) {
+	if err == nil && !run.MadeUnder(x.key) {
 		err = errOtherKey
 	}
 	if err == nil {

@@ -210,7 +210,7 @@ func (x *eraser) entry(ctx context.Context, r *EraseResult) (*Entry, error) {
 		}
 		entry.Incomplete = append(entry.Incomplete, objects)
 	}
-	sum := digest(entry)
+	sum := manifests.Digest(entry)
 	entry.ReceiptID = entry.BegunAt.Format("20060102T150405Z") + "-" + sum[:12]
 	return entry, nil
 }
@@ -311,7 +311,7 @@ func (x *eraser) finish(ctx context.Context, lease *objstore.Lease, entry *Entry
 	if err != nil {
 		return nil, err
 	}
-	receipt.EntrySHA256 = hexDigest(data)
+	receipt.EntrySHA256 = manifests.SHA256(data)
 	if data, err = marshalDocument(receipt); err != nil {
 		return nil, err
 	}

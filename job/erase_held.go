@@ -102,35 +102,6 @@ func (s *requestSink) deletion(id []byte, d filter.Deletion) error {
 	return nil
 }
 
-// madeUnder reports whether a run's references were made under a key. The run's id
-// is a digest over the key's own reference and over what else stands in its manifest,
-// so it can be made again and compared.
-func madeUnder(run *manifests.Run, key *manifests.Key) bool {
-	p := &Plan{Digest: run.PolicyDigest}
-	inputs := map[string]*plannedInput{"consent": &p.Consent, "deletions": &p.Deletion, "restrictions": &p.Restrict, "accounts": &p.Accounts}
-	for _, in := range run.Inputs {
-		f := &plannedFile{identity: in.Identity}
-		f.Rel, f.Size = in.Path, in.Bytes
-		into, n := inputs[in.Role], len(p.Datasets)
-		switch {
-		case into != nil:
-			into.role = in.Role
-		case in.Dataset == "":
-			return false
-		case n > 0 && p.Datasets[n-1].Name == in.Dataset:
-			into = &p.Datasets[n-1].plannedInput
-		default:
-			d := new(plannedDataset)
-			d.Name = in.Dataset
-			p.Datasets = append(p.Datasets, d)
-			into = &d.plannedInput
-		}
-		into.files = append(into.files, f)
-	}
-	p.setHorizon(schema.FromTime(run.ConsentAsOf), key)
-	return p.RunID == run.RunID
-}
-
 // indexReaders is how many subject indexes are looked into at a time: most of that
 // is waiting.
 const indexReaders = 8
@@ -201,7 +172,7 @@ func (e *Env) newHolder(ctx context.Context, cfg *Config, out *publication) (*ho
 
 // holds reports whether a published run holds any of the accounts; nil: not known.
 func (h *holder) holds(ctx context.Context, run *manifests.Run) (*bool, error) {
-	if h.requests == nil || !madeUnder(run, h.key) {
+	if h.requests == nil || !run.MadeUnder(h.key) {
 		return nil, nil
 	}
 	err := h.requests.search(ctx, h.out, run, func(*manifests.File, map[manifests.Ref][]int64) error { return errHeld })

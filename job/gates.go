@@ -8,13 +8,6 @@ import (
 	"assent/schema"
 )
 
-// Names of the gates, as in the configuration.
-const (
-	gateAccountMatch = "min_account_match"
-	gateMaxExcluded  = "max_excluded"
-	gateHorizonAge   = "max_horizon_age"
-)
-
 // checkHorizonAge refuses a run whose consent snapshot is too old. It is the one
 // place where the clock has a say, and all that it can say is no.
 func checkHorizonAge(g Gates, horizon schema.Instant, now time.Time) error {
@@ -23,7 +16,7 @@ func checkHorizonAge(g Gates, horizon schema.Instant, now time.Time) error {
 	}
 	if age := now.Sub(horizon.Time()); age > g.MaxHorizonAge {
 		return refused("export the consent history again, or raise gates.max_horizon_age",
-			"gate %s: the consent horizon %s is %s old, more than %s", gateHorizonAge, horizon, age.Round(time.Minute), g.MaxHorizonAge)
+			"gate %s: the consent horizon %s is %s old, more than %s", manifests.GateHorizonAge, horizon, age.Round(time.Minute), g.MaxHorizonAge)
 	}
 	return nil
 }
@@ -41,15 +34,15 @@ func checkGates(g Gates, out *outcome) ([]manifests.Gate, error) {
 		if total > 0 {
 			share = float64(excluded) / float64(total)
 		}
-		gate := manifests.Gate{Name: gateMaxExcluded, Dataset: d.Name, Limit: g.MaxExcluded, Value: &share, Passed: share <= g.MaxExcluded}
+		gate := manifests.Gate{Name: manifests.GateMaxExcluded, Dataset: d.Name, Limit: g.MaxExcluded, Value: &share, Passed: share <= g.MaxExcluded}
 		if !gate.Passed && err == nil {
 			err = refused("look into why with `assent run --dry-run`; if it is right, raise gates.max_excluded",
-				"gate %s: %s: %d of %d records (%.4f) would be excluded, more than %g", gateMaxExcluded, d.Name, excluded, total, share, g.MaxExcluded)
+				"gate %s: %s: %d of %d records (%.4f) would be excluded, more than %g", manifests.GateMaxExcluded, d.Name, excluded, total, share, g.MaxExcluded)
 		}
 		gates = append(gates, gate)
 	}
 	// The age itself differs between repeats of a run, so the manifest has none.
-	gates = append(gates, manifests.Gate{Name: gateHorizonAge, Limit: g.MaxHorizonAge.Seconds(), Passed: true})
+	gates = append(gates, manifests.Gate{Name: manifests.GateHorizonAge, Limit: g.MaxHorizonAge.Seconds(), Passed: true})
 	return gates, err
 }
 
@@ -95,7 +88,7 @@ func accountGate(g Gates, j *joinCounter, where string) (manifests.Gate, error) 
 	matched, others := j.counts()
 	history := int64(j.index.HistoryAccounts())
 	smaller := min(history, matched+others)
-	gate := manifests.Gate{Name: gateAccountMatch, Limit: g.MinAccountMatch, Passed: true}
+	gate := manifests.Gate{Name: manifests.GateAccountMatch, Limit: g.MinAccountMatch, Passed: true}
 	if smaller == 0 { // one of the sets is empty: nothing to join
 		return gate, nil
 	}
@@ -107,5 +100,5 @@ func accountGate(g Gates, j *joinCounter, where string) (manifests.Gate, error) 
 	gate.Passed = false
 	return gate, refused("check that both sides write ids the same way (prefix, case, number or text); to allow it, lower gates.min_account_match (0 turns the gate off)",
 		"gate %s: %sthe consent history names %d accounts and the data %d, but only %d are the same (%.6f of the smaller set, want %g)",
-		gateAccountMatch, where, history, matched+others, matched, share, g.MinAccountMatch)
+		manifests.GateAccountMatch, where, history, matched+others, matched, share, g.MinAccountMatch)
 }

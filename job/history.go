@@ -30,7 +30,7 @@ func bindConsent(f *rewrite.File, in *ConsentInput) (*historyColumns, error) {
 		sequence: keyColumn{leaf: -1},
 	}
 	c.state, c.boolean = find.state("inputs.consent.columns.state", in.State.path)
-	if in.Sequence.wanted(&find) {
+	if find.wanted(in.Sequence) {
 		c.sequence = find.integer("inputs.consent.columns.sequence", in.Sequence.path)
 	}
 	return c, find.err
@@ -38,7 +38,7 @@ func bindConsent(f *rewrite.File, in *ConsentInput) (*historyColumns, error) {
 
 // wanted reports whether an optional column is to be looked for: it is named by
 // hand, or it is there.
-func (c column) wanted(f *finder) bool {
+func (f *finder) wanted(c column) bool {
 	return c.path != "" && (c.explicit || f.has(c.path))
 }
 
@@ -50,10 +50,10 @@ func bindDeletions(f *rewrite.File, in *DeletionsInput) (*deletionColumns, error
 		account: find.id("inputs.deletions.columns.account", in.Account.path, false),
 		at:      keyColumn{leaf: -1}, request: keyColumn{leaf: -1},
 	}
-	if in.RequestedAt.wanted(&find) {
+	if find.wanted(in.RequestedAt) {
 		c.at = find.instant("inputs.deletions.columns.requested_at", in.RequestedAt.path)
 	}
-	if in.Request.wanted(&find) {
+	if find.wanted(in.Request) {
 		c.request = find.id("inputs.deletions.columns.request", in.Request.path, false)
 	}
 	return c, find.err
@@ -68,7 +68,7 @@ func bindRestrictions(f *rewrite.File, in *RestrictionsInput) (*restrictionColum
 		from:     find.instant("inputs.restrictions.columns.from", in.From.path),
 		until:    keyColumn{leaf: -1},
 	}
-	if in.Until.wanted(&find) {
+	if find.wanted(in.Until) {
 		c.until = find.instant("inputs.restrictions.columns.until", in.Until.path)
 	}
 	return c, find.err
@@ -201,14 +201,14 @@ func (l *historyLoader) load(ctx context.Context, p *Plan) error {
 }
 
 func (l *historyLoader) consent(ctx context.Context, f *plannedFile) error {
-	in := &l.cfg.Consent
+	in := consentCodes{&l.cfg.Consent}
 	var c *historyColumns
 	var ids idCursor
 	var states codes[schema.State]
 	var categories codes[categoryCode]
 	var at []schema.Instant
 	bind := func(file *rewrite.File) (_ []keyColumn, err error) {
-		if c, err = bindConsent(file, in); err != nil {
+		if c, err = bindConsent(file, in.ConsentInput); err != nil {
 			return nil, err
 		}
 		ids.form = c.account.id
@@ -265,13 +265,16 @@ func (l *historyLoader) consent(ctx context.Context, f *plannedFile) error {
 	})
 }
 
+// consentCodes reads the codes of a consent file as the configuration maps them.
+type consentCodes struct{ *ConsentInput }
+
 // categoryCode is a category as a file names it.
 type categoryCode struct {
 	schema.Category
 	ignored bool
 }
 
-func (in *ConsentInput) category(name string) (categoryCode, error) {
+func (in consentCodes) category(name string) (categoryCode, error) {
 	if c, ok := in.Categories[name]; ok {
 		return categoryCode{Category: c}, nil
 	}
@@ -283,7 +286,7 @@ func (in *ConsentInput) category(name string) (categoryCode, error) {
 	return categoryCode{}, fmt.Errorf("unknown category %s (map it under inputs.consent.categories, or list it under ignore_categories)", quote(name))
 }
 
-func (in *ConsentInput) state(name string) (schema.State, error) {
+func (in consentCodes) state(name string) (schema.State, error) {
 	if s, ok := in.States[name]; ok {
 		return s, nil
 	}
@@ -291,7 +294,7 @@ func (in *ConsentInput) state(name string) (schema.State, error) {
 }
 
 // boolState reads a boolean switch through the same mapping as a string would go.
-func (in *ConsentInput) boolState(v *rewrite.Vector, i int) (schema.State, error) {
+func (in consentCodes) boolState(v *rewrite.Vector, i int) (schema.State, error) {
 	if v.Null != nil && v.Null[i] {
 		return 0, errNull
 	}

@@ -83,7 +83,7 @@ func TestAccountGate(t *testing.T) {
 		if c.refused == "" && err != nil || c.refused != "" && (exit != ExitRefused || !strings.Contains(err.Error(), c.refused)) {
 			t.Errorf("%s: %v", c.name, err)
 		}
-		if gates[0].Name != gateAccountMatch || gates[0].Passed != (c.refused == "") {
+		if gates[0].Name != manifests.GateAccountMatch || gates[0].Passed != (c.refused == "") {
 			t.Errorf("%s: %+v", c.name, gates[0])
 		}
 	}

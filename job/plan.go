@@ -2,9 +2,6 @@ package job
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,10 +16,6 @@ import (
 	"assent/manifests"
 	"assent/schema"
 )
-
-// formatVersion counts changes to what a run writes. It is part of a run's id, so
-// a program that writes otherwise does not take an older run for its own.
-const formatVersion = 1
 
 // Plan is what a run is about to do: every input file with its identity, the
 // horizon and, following from these, the run's id. Nothing has been written yet.
@@ -270,48 +263,33 @@ func (c *Config) policyDigest() string {
 	if a := c.Accounts; a != nil {
 		in["accounts"] = columns(a.Account)
 	}
-	return digest(map[string]any{
+	return manifests.Digest(map[string]any{
 		"program": c.Program, "columns": in, "datasets": datasets, "gates": c.Gates,
 		"states": c.Consent.States, "categories": c.Consent.Categories, "ignored": c.Consent.Ignored,
 		"assume_utc": []bool{c.Consent.AssumeUTC, c.Deletions != nil && c.Deletions.AssumeUTC, c.Restrictions != nil && c.Restrictions.AssumeUTC},
 	})
 }
 
-// digest is the SHA-256 of a value's JSON, whose maps are sorted.
-func digest(v any) string {
-	data, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // only types of this file come here
-	}
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
-}
-
-// setHorizon fixes the horizon and with it the run's id, which is a function of the
-// inputs' identities, the policy, the key of the references and the format.
+// setHorizon fixes the horizon and with it the run's id.
 func (p *Plan) setHorizon(h schema.Instant, key *manifests.Key) {
 	p.Horizon = h
-	type input struct {
-		Role, Path, Identity string
-		Size                 int64
-	}
-	var inputs []input
-	add := func(role string, in *plannedInput) {
+	p.RunID = manifests.RunID(p.Digest, h.Time(), p.inputs(), key)
+}
+
+// inputs lists every input file as the run manifest has it.
+func (p *Plan) inputs() (list []manifests.Input) {
+	add := func(dataset string, in *plannedInput) {
 		for _, f := range in.files {
-			inputs = append(inputs, input{role, in.root + f.Rel, f.identity, f.Size})
+			list = append(list, manifests.Input{Role: in.role, Dataset: dataset, Path: in.root + f.Rel, Bytes: f.Size, Identity: f.identity, Rows: f.rows})
 		}
 	}
 	for _, in := range []*plannedInput{&p.Consent, &p.Deletion, &p.Restrict, &p.Accounts} {
-		add(in.role, in)
+		add("", in)
 	}
 	for _, d := range p.Datasets {
-		add("dataset:"+d.Name, &d.plannedInput)
+		add(d.Name, &d.plannedInput)
 	}
-	sum := digest(map[string]any{
-		"format": formatVersion, "inputs": inputs, "policy": p.Digest, "horizon": int64(h),
-		"key": key.NewReferrer().Ref([]byte("assent: which key")).String(),
-	})
-	p.RunID = h.Time().Format("20060102T150405Z") + "-" + sum[:12]
+	return list
 }
 
 // rows returns the number of records in all data sets.

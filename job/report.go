@@ -9,7 +9,7 @@ import (
 
 	"assent/job/internal/objstore"
 	"assent/job/internal/pages"
-	"assent/job/report"
+	"assent/job/internal/runpage"
 	"assent/manifests"
 )
 
@@ -55,7 +55,7 @@ func (e *Env) Report(ctx context.Context, o ReportOptions) (*ReportResult, error
 		return nil, err
 	}
 	out := &publication{store: store, log: e.Log}
-	run, page, err := out.rebuild(ctx, dir)
+	run, page, err := rebuild(ctx, out, dir)
 	if err != nil {
 		return nil, changed(err)
 	}
@@ -69,11 +69,11 @@ func (e *Env) Report(ctx context.Context, o ReportOptions) (*ReportResult, error
 	if _, err := target.Put(ctx, name, page, objstore.Any); err != nil {
 		return nil, fmt.Errorf("--to: %w", err)
 	}
-	return &ReportResult{Report: o.To, RunID: run.RunID, Bytes: int64(len(page)), SHA256: hexDigest(page)}, nil
+	return &ReportResult{Report: o.To, RunID: run.RunID, Bytes: int64(len(page)), SHA256: manifests.SHA256(page)}, nil
 }
 
 // rebuild makes the report of a published run; the run is nil where there is none.
-func (p *publication) rebuild(ctx context.Context, dir string) (*manifests.Run, []byte, error) {
+func rebuild(ctx context.Context, p *publication, dir string) (*manifests.Run, []byte, error) {
 	run, digest, err := p.published(ctx, dir)
 	if err != nil || run == nil {
 		return nil, nil, err
@@ -83,7 +83,7 @@ func (p *publication) rebuild(ctx context.Context, dir string) (*manifests.Run, 
 		return nil, nil, err
 	}
 	uri := p.store.URI(path.Join(dir, manifests.DailyPath))
-	if hexDigest(data) != run.Daily.SHA256 {
+	if manifests.SHA256(data) != run.Daily.SHA256 {
 		return nil, nil, fmt.Errorf("%s: %w", uri, errSeal)
 	}
 	page, err := reportOf(run, digest, data)
@@ -99,7 +99,7 @@ func reportOf(run *manifests.Run, digest string, daily []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return report.Page(run, digest, counts)
+	return runpage.Page(run, digest, counts)
 }
 
 // changed makes errors that say that a run is not as it was published refusals.

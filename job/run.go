@@ -307,7 +307,7 @@ func (r *running) publish(ctx context.Context, index *filter.Index) (_ *RunResul
 	if err := lease.Confirm(ctx); err != nil {
 		return nil, err
 	}
-	digest, err := r.out.commit(ctx, run, out.daily(), path.Join(stagingDir, runDir(r.plan.RunID)))
+	digest, err := commit(ctx, r.out, run, out.daily(), path.Join(stagingDir, runDir(r.plan.RunID)))
 	if err != nil {
 		return nil, cause(ctx, err)
 	}

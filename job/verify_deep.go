@@ -320,11 +320,11 @@ func (a *audit) checkMoments(w *facts, horizon schema.Instant) {
 // by an estimate, so there the audit allows for what that may be off.
 func (a *audit) checkGates(p *Plan, w *facts, whole bool) {
 	limits := map[string]float64{
-		gateAccountMatch: a.cfg.Gates.MinAccountMatch, gateMaxExcluded: a.cfg.Gates.MaxExcluded, gateHorizonAge: a.cfg.Gates.MaxHorizonAge.Seconds(),
+		manifests.GateAccountMatch: a.cfg.Gates.MinAccountMatch, manifests.GateMaxExcluded: a.cfg.Gates.MaxExcluded, manifests.GateHorizonAge: a.cfg.Gates.MaxHorizonAge.Seconds(),
 	}
-	wanted := map[string]bool{gateHorizonAge + "//": true, gateAccountMatch + "//": true}
+	wanted := map[string]bool{manifests.GateHorizonAge + "//": true, manifests.GateAccountMatch + "//": true}
 	for _, d := range p.Datasets {
-		wanted[gateMaxExcluded+"/"+d.Name+"/"] = true
+		wanted[manifests.GateMaxExcluded+"/"+d.Name+"/"] = true
 	}
 	bit := map[string]int{}
 	for _, d := range p.Datasets {
@@ -341,11 +341,11 @@ func (a *audit) checkGates(p *Plan, w *facts, whole bool) {
 		var want *float64
 		tolerance := 0.0
 		switch {
-		case g.Name == gateMaxExcluded:
+		case g.Name == manifests.GateMaxExcluded:
 			d := a.run.Datasets[g.Dataset]
 			share := float64(d.RowsExcluded) / float64(max(d.RowsIn, 1))
 			want = &share
-		case g.Name == gateAccountMatch && whole && len(bit) <= 64:
+		case g.Name == manifests.GateAccountMatch && whole && len(bit) <= 64:
 			roles := ^uint64(0)
 			if g.Role != "" {
 				roles = 1 << bit[g.Dataset+"/"+g.Role]

@@ -192,9 +192,9 @@ func (a *audit) load(ctx context.Context, p *Plan, w *facts, count bool) error {
 }
 
 func (a *audit) loadConsent(ctx context.Context, p *Plan, w *facts, count bool) error {
-	in := &a.cfg.Consent
+	in := consentCodes{&a.cfg.Consent}
 	bind := func(f *rewrite.File) ([]keyColumn, error) {
-		c, err := bindConsent(f, in)
+		c, err := bindConsent(f, in.ConsentInput)
 		if err != nil {
 			return nil, err
 		}

@@ -135,7 +135,7 @@ func (a *audit) readManifest(ctx context.Context) error {
 	if data, err = read(manifestObject); err != nil || data == nil {
 		return err
 	}
-	if a.sealed = hexDigest(data); a.sealed != a.success.ManifestSHA256 {
+	if a.sealed = manifests.SHA256(data); a.sealed != a.success.ManifestSHA256 {
 		a.found.of(manifestObject, "its SHA-256 is not the one that %s names", successObject)
 		return nil
 	}
@@ -241,7 +241,7 @@ func (a *audit) checkCurrent(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if hexDigest(manifest) != current.ManifestSHA256 {
+	if manifests.SHA256(manifest) != current.ManifestSHA256 {
 		a.found.of(currentObject, "the SHA-256 that it names is not that of the manifest of %s", current.Run)
 	}
 	return nil

@@ -18,7 +18,7 @@ import (
 	"assent/job/internal/objstore/faulty"
 	"assent/job/internal/sample"
 	"assent/job/jobtest"
-	"assent/job/report"
+	"assent/job/internal/runpage"
 	"assent/manifests"
 )
 
@@ -177,7 +177,7 @@ func reseal(t testing.TB, run string, change func(manifest map[string]any)) {
 	}
 	if parsed, err := manifests.ParseRun(data); err == nil {
 		if counts, err := manifests.ParseDaily(days); err == nil {
-			if made, err := report.Page(parsed, digestOf(data), counts); err == nil {
+			if made, err := runpage.Page(parsed, digestOf(data), counts); err == nil {
 				page = made
 			}
 		}

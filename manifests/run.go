@@ -155,6 +155,13 @@ type Pages struct {
 	Dropped  int64 `json:"dropped"`
 }
 
+// Names of the gates, as in the configuration.
+const (
+	GateAccountMatch = "min_account_match"
+	GateMaxExcluded  = "max_excluded"
+	GateHorizonAge   = "max_horizon_age"
+)
+
 // Gate is a check that a run passed before it was published.
 type Gate struct {
 	Name    string   `json:"name"` // key under gates in the configuration

@@ -1,4 +1,4 @@
-// Package report makes the page that tells people what a run did: what went in, what
+// Package runpage makes the page that tells people what a run did: what went in, what
 // was kept, and why all else was not. It is told all of it by the run manifest and the
 // counts by day, so that it can be made again from these and be the same, byte for
 // byte. It opens nothing.
@@ -9,7 +9,7 @@
 //     remains after it.
 //   - unit: the stretch of days that one bar of a chart stands for.
 //   - layer: what is of one kind (kept, or one reason) in all bars of a chart.
-package report
+package runpage
 
 import (
 	"bytes"
