@@ -7,7 +7,7 @@ export GOFLAGS += -tags=disable_grpc_modules,arrow_json_stdlib
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 BUILD   := build
 # What has goroutines, and what they share.
-RACE    := . ./filter ./job ./job/access/... ./job/internal/objstore/... ./job/parquet/rewrite
+RACE    := . ./filter ./job/... ./manifests
 
 # One static binary; and builds, tests and checks share what is compiled.
 export CGO_ENABLED := 0

@@ -80,9 +80,9 @@ func (s *size) UnmarshalText(text []byte) error {
 	return nil
 }
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() { os.Exit(execute(os.Args[1:])) }
 
-func run(args []string) int {
+func execute(args []string) int {
 	var c cli
 	exited := -1
 	parser, err := kong.New(&c, kong.Name("assent"),

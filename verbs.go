@@ -11,6 +11,14 @@ import (
 	"golang.org/x/term"
 
 	"assent/job"
+	"assent/job/access"
+	"assent/job/diff"
+	"assent/job/erase"
+	"assent/job/explain"
+	"assent/job/report"
+	"assent/job/run"
+	"assent/job/runs"
+	"assent/job/verify"
 )
 
 // The verbs: what each takes on the command line, and how it answers.
@@ -44,7 +52,7 @@ type runCmd struct {
 }
 
 func (c *runCmd) Run(ctx context.Context, env *job.Env) error {
-	r, err := env.Run(ctx, job.RunOptions{Config: c.Config, Set: c.Set, DryRun: c.DryRun, Workers: c.Workers, Memory: int64(c.Memory)})
+	r, err := run.Run(ctx, env, run.Options{Config: c.Config, Set: c.Set, DryRun: c.DryRun, Workers: c.Workers, Memory: int64(c.Memory)})
 	if err != nil {
 		return err
 	}
@@ -62,7 +70,7 @@ type verifyCmd struct {
 
 // Run answers also where the audit finds differences: the answer says which.
 func (c *verifyCmd) Run(ctx context.Context, env *job.Env) error {
-	r, err := env.Verify(ctx, job.VerifyOptions{Config: c.Config, Set: c.Set, Run: c.Dir, Quick: c.Quick, Workers: c.Workers})
+	r, err := verify.Run(ctx, env, verify.Options{Config: c.Config, Set: c.Set, Run: c.Dir, Quick: c.Quick, Workers: c.Workers})
 	if r == nil {
 		return err
 	}
@@ -76,7 +84,7 @@ type explainCmd struct {
 }
 
 func (c *explainCmd) Run(ctx context.Context, env *job.Env) error {
-	r, err := env.Explain(ctx, job.ExplainOptions{Config: c.Config, Set: c.Set, Dataset: c.Dataset, Record: c.Record})
+	r, err := explain.Run(ctx, env, explain.Options{Config: c.Config, Set: c.Set, Dataset: c.Dataset, Record: c.Record})
 	if err != nil {
 		return err
 	}
@@ -89,20 +97,20 @@ type runsCmd struct {
 }
 
 func (c *runsCmd) Run(ctx context.Context, env *job.Env) error {
-	o := job.RunsOptions{Config: c.Config, Set: c.Set}
+	o := runs.Options{Config: c.Config, Set: c.Set}
 	if c.Current {
-		uri, err := env.CurrentRun(ctx, o)
+		uri, err := runs.Current(ctx, env, o)
 		if err != nil {
 			return err
 		}
 		_, err = fmt.Println(uri)
 		return err
 	}
-	runs, err := env.Runs(ctx, o)
+	list, err := runs.List(ctx, env, o)
 	if err != nil {
 		return err
 	}
-	return c.answer(runs, func(w io.Writer) error { return job.WriteRuns(w, runs) })
+	return c.answer(list, func(w io.Writer) error { return runs.WriteText(w, list) })
 }
 
 type sampleCmd struct {
@@ -130,7 +138,7 @@ type accessCmd struct {
 }
 
 func (c *accessCmd) Run(ctx context.Context, env *job.Env) error {
-	r, err := env.Access(ctx, job.AccessOptions{Config: c.Config, Set: c.Set, Run: c.Dir, Subject: c.Subject, Dir: c.To,
+	r, err := access.Run(ctx, env, access.Options{Config: c.Config, Set: c.Set, Run: c.Dir, Subject: c.Subject, Dir: c.To,
 		Format: c.Format, IncludeReceived: c.IncludeReceived})
 	if err != nil {
 		return err
@@ -145,7 +153,7 @@ type reportCmd struct {
 }
 
 func (c *reportCmd) Run(ctx context.Context, env *job.Env) error {
-	r, err := env.Report(ctx, job.ReportOptions{Run: c.Dir, To: c.To})
+	r, err := report.Run(ctx, env, report.Options{Run: c.Dir, To: c.To})
 	if err != nil {
 		return err
 	}
@@ -158,7 +166,7 @@ type eraseCmd struct {
 }
 
 func (c *eraseCmd) Run(ctx context.Context, env *job.Env) error {
-	r, err := env.Erase(ctx, job.EraseOptions{Config: c.Config, Set: c.Set, Apply: c.Apply})
+	r, err := erase.Run(ctx, env, erase.Options{Config: c.Config, Set: c.Set, Apply: c.Apply})
 	if err != nil {
 		return err
 	}
@@ -175,7 +183,7 @@ type diffCmd struct {
 }
 
 func (c *diffCmd) Run(ctx context.Context, env *job.Env) error {
-	r, err := env.Diff(ctx, job.DiffOptions{Config: c.Config, Set: c.Set, Before: c.Before, After: c.After, To: c.To, Show: c.Show, Memory: int64(c.Memory)})
+	r, err := diff.Run(ctx, env, diff.Options{Config: c.Config, Set: c.Set, Before: c.Before, After: c.After, To: c.To, Show: c.Show, Memory: int64(c.Memory)})
 	if err != nil {
 		return err
 	}

@@ -28,17 +28,18 @@ type Error struct {
 }
 
 func (e *Error) Error() string { return e.Err.Error() }
+
 func (e *Error) Unwrap() error { return e.Err }
 
-func usageError(hint, format string, args ...any) error {
+func UsageError(hint, format string, args ...any) error {
 	return &Error{ExitUsage, hint, fmt.Errorf(format, args...)}
 }
 
-func refused(hint, format string, args ...any) error {
+func Refused(hint, format string, args ...any) error {
 	return &Error{ExitRefused, hint, fmt.Errorf(format, args...)}
 }
 
-func badInput(hint, format string, args ...any) error {
+func BadInput(hint, format string, args ...any) error {
 	return &Error{ExitBadInput, hint, fmt.Errorf(format, args...)}
 }
 
@@ -70,4 +71,22 @@ func Explain(err error) (exit int, hint string) {
 		return ExitFailed, "check the permissions of the path and of the account that runs the job"
 	}
 	return ExitFailed, ""
+}
+
+// quote shows a value of an enumerated column, cut short: what stands there should
+// be a code, but a wrong column may hold anything.
+func Quote(s string) string {
+	const most = 32
+	if len(s) > most {
+		return fmt.Sprintf("%q…", s[:most])
+	}
+	return fmt.Sprintf("%q", s)
+}
+
+// cause prefers why a context ended over that it did.
+func Cause(ctx context.Context, err error) error {
+	if c := context.Cause(ctx); c != nil && errors.Is(err, context.Canceled) {
+		return c
+	}
+	return err
 }

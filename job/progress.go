@@ -31,7 +31,8 @@ func (NoProgress) Start(int64) Bar { return noBar{} }
 type noBar struct{}
 
 func (noBar) Add(int64) {}
-func (noBar) Stop()     {}
+
+func (noBar) Stop() {}
 
 // TerminalProgress draws a bar with rate and time left, and wipes it at the end.
 type TerminalProgress struct{ W io.Writer }
@@ -53,7 +54,8 @@ func (t TerminalProgress) Start(total int64) Bar {
 type terminalBar struct{ bar *progressbar.ProgressBar }
 
 func (b terminalBar) Add(n int64) { _ = b.bar.Add64(n) } // a bar that cannot be drawn stops nothing
-func (b terminalBar) Stop()       { _ = b.bar.Finish() }
+
+func (b terminalBar) Stop() { _ = b.bar.Finish() }
 
 // LogProgress logs a line now and then, for those who read logs.
 type LogProgress struct {

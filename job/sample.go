@@ -20,7 +20,7 @@ type SampleOptions struct {
 // Validate complains of what cannot be.
 func (o *SampleOptions) Validate() error {
 	if o.Dir == "" {
-		return usageError("", "sample needs --to DIR")
+		return UsageError("", "sample needs --to DIR")
 	}
 	return nil
 }
@@ -37,7 +37,7 @@ func (e *Env) Sample(ctx context.Context, o SampleOptions) (*SampleResult, error
 	}
 	opts := sample.Options{Dir: o.Dir, Rows: o.Rows, Seed: o.Seed}
 	if err := opts.Validate(); err != nil {
-		return nil, usageError("", "%w", err)
+		return nil, UsageError("", "%w", err)
 	}
 	bar := e.Progress.Start(opts.DatasetRows())
 	defer bar.Stop()
@@ -45,7 +45,7 @@ func (e *Env) Sample(ctx context.Context, o SampleOptions) (*SampleResult, error
 	opts.Progress = func(rows int64) { bar.Add(rows - done); done = rows }
 	s, err := sample.Generate(ctx, opts)
 	if errors.Is(err, sample.ErrNotEmpty) {
-		return nil, usageError("name a directory that is new or empty", "%w", err)
+		return nil, UsageError("name a directory that is new or empty", "%w", err)
 	}
 	if err != nil {
 		return nil, err

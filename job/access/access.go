@@ -1,0 +1,351 @@
+package access
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"assent/job"
+	"assent/job/internal/config"
+	"assent/job/internal/holdings"
+	"assent/job/internal/objstore"
+	"assent/job/internal/pages"
+	"assent/job/internal/publish"
+	"assent/job/parquet/rewrite"
+	"assent/manifests"
+	"assent/schema"
+)
+
+// The verb access: the copy of what a run holds about one account.
+//
+//	subject index → rows that name the account, kept or not, of each input file
+//	  kept     → their place in the output is their row less the excluded rows before
+//	             it (exclusion manifest) → those rows of the published data file
+//	  excluded → their entry in the exclusion manifest; the input may be gone
+//	consent inputs → the account's own timeline
+//
+// Package access writes the copy and says what an account may know.
+
+// AccessOptions configure the verb access.
+type Options struct {
+	Config          string
+	Set             []string
+	Run             string // URI of a published run
+	Subject         string // the account's id, as in the data
+	Dir             string // local; new or empty
+	Format          string // parquet (also ""), csv or jsonl
+	IncludeReceived bool   // give the content of records that others authored, too
+}
+
+// Validate complains of what is missing.
+func (o *Options) Validate() error {
+	if o.Config == "" || o.Run == "" || o.Subject == "" || o.Dir == "" {
+		return job.UsageError("", "access needs -c, --run, --subject and --to")
+	}
+	if loc, err := objstore.Parse(o.Dir); err != nil || !loc.IsLocal() {
+		return job.UsageError("write it to a directory of this machine, and hand it on from there", "--to must be a local directory")
+	}
+	if _, err := ParseFormat(o.Format); err != nil {
+		return job.UsageError("", "--%w", err)
+	}
+	return nil
+}
+
+// AccessResult is the answer of access.
+type Result struct {
+	Dir      string                   `json:"dir"`
+	RunID    string                   `json:"run_id"`
+	Found    bool                     `json:"found"` // a record names the account
+	Datasets map[string]DatasetCounts `json:"datasets"`
+	Files    int                      `json:"files"`
+}
+
+// Access writes the copy for one account. An account that nothing is known of gets a
+// copy that says so. After an error there is nothing at o.Dir.
+func Run(ctx context.Context, e *job.Env, o Options) (*Result, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	cfg, err := config.Load(o.Config, o.Set)
+	if err != nil {
+		return nil, err
+	}
+	key, err := config.SubjectKey(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := placeError(CheckPlace(o.Dir)); err != nil {
+		return nil, err
+	}
+	a := &accessing{Env: e, o: o, cfg: cfg, subject: []byte(o.Subject), ref: key.NewReferrer().Ref([]byte(o.Subject))}
+	a.format, _ = ParseFormat(o.Format)
+	if err := a.openRun(ctx, key); err != nil {
+		return nil, err
+	}
+	if err := a.gather(ctx); err != nil {
+		return nil, job.Cause(ctx, err)
+	}
+	dir, err := NewDir(o.Dir)
+	if err != nil {
+		return nil, placeError(err)
+	}
+	result, err := a.write(ctx, dir)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		err = dir.Commit()
+	}
+	if err != nil {
+		return nil, errors.Join(job.Cause(ctx, err), dir.Abort())
+	}
+	return result, nil
+}
+
+func placeError(err error) error {
+	if errors.Is(err, ErrNotEmpty) {
+		return job.UsageError("name a directory that is new or empty", "--to: %w", err)
+	}
+	if err != nil {
+		return fmt.Errorf("--to: %w", err)
+	}
+	return nil
+}
+
+// accessing is one copy under way.
+type accessing struct {
+	*job.Env
+	o       Options
+	cfg     *config.Config
+	format  Format
+	subject []byte
+	ref     manifests.Ref
+
+	store    objstore.Store // the output
+	dir      string         // the run's directory there
+	run      *manifests.Run
+	digest   string // of its manifest
+	same     bool   // the configuration is, as far as it matters, the run's
+	datasets []*dataset
+	choices  Choices
+}
+
+// accessDataset is a data set of the run.
+type dataset struct {
+	config.DatasetConfig               // roles are those of the run
+	allRoles             []schema.Role // of the configuration; the run left out those that its first file lacks
+	tellTime             bool          // of records that are not used; see accessFile.notUsed
+	files                []*file       // those with rows that name the account
+}
+
+// accessFile is an input file of the run that names the account.
+type file struct {
+	*manifests.File
+	roles []string // of the data set
+	rows  []manifests.SubjectRow
+}
+
+// openRun finds the run and holds the configuration against it.
+func (a *accessing) openRun(ctx context.Context, key *manifests.Key) error {
+	parent, dir, err := publish.SplitRun(a.o.Run)
+	if err != nil {
+		return err
+	}
+	a.dir = dir
+	if a.store, err = a.Opener.OpenLocation(ctx, parent); err != nil {
+		return err
+	}
+	out := &publish.Output{Store: a.store, Program: a.cfg.Program.Name, Log: a.Log}
+	if a.run, a.digest, err = out.Published(ctx, dir); err != nil {
+		return a.located(err)
+	}
+	if a.run == nil {
+		return out.NoRun(ctx, dir)
+	}
+	if a.run.Program.Name != a.cfg.Program.Name {
+		return job.UsageError("", "%s belongs to the programme %q, not to %q", a.store.URI(dir), a.run.Program.Name, a.cfg.Program.Name)
+	}
+	if !a.run.MadeUnder(key) {
+		return job.UsageError("its key is the one that subject_key_file or ASSENT_SUBJECT_KEY named when it was made; try --set subject_key_file=FILE",
+			"%s: the account cannot be looked up: the run was made under another key than the configured one", a.store.URI(dir))
+	}
+	return a.matchConfig()
+}
+
+// matchConfig finds the configuration of each of the run's data sets, in its order.
+func (a *accessing) matchConfig() error {
+	a.same = a.cfg.Digest() == a.run.PolicyDigest
+	if !a.same {
+		a.Log.Warn("the configuration has changed since the run; the copy follows the configuration as it is now", "run", a.run.RunID)
+	}
+	for _, c := range a.cfg.Datasets {
+		d, ok := a.run.Datasets[c.Name]
+		if !ok {
+			continue
+		}
+		if d.Category != c.Category.String() {
+			return c.Errorf(a.cfg, "category", "it was %s in the run", d.Category)
+		}
+		a.datasets = append(a.datasets, &dataset{DatasetConfig: c, allRoles: c.Roles(), tellTime: a.same && len(c.Moments) == 1})
+	}
+	for name := range a.run.Datasets {
+		if _, err := a.cfg.Dataset(name); err != nil {
+			return job.UsageError(hintThatConfig, "%s: the run has a data set %q, which is not configured", a.cfg.File, name)
+		}
+	}
+	return nil
+}
+
+// gather looks the account up: in the run's subject indexes and in the consent inputs.
+func (a *accessing) gather(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(holdings.IndexReaders)
+	g.Go(func() error { return a.loadChoices(ctx) })
+	for _, d := range a.datasets {
+		files := a.run.Datasets[d.Name].Files
+		d.files = make([]*file, len(files))
+		for i := range files {
+			g.Go(func() (err error) {
+				d.files[i], err = a.lookup(ctx, d.Name, &files[i])
+				return a.located(err)
+			})
+		}
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for _, d := range a.datasets {
+		if err := a.settle(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle leaves of a data set the roles that the run had, which are the same in all
+// its files, and the files that name the account.
+func (a *accessing) settle(d *dataset) error {
+	if len(d.files) == 0 {
+		return nil
+	}
+	inRun := d.files[0].roles
+	for _, name := range inRun {
+		if !slices.Contains(d.RoleNames(), name) {
+			return job.UsageError(hintThatConfig, "%s: datasets.%s: the run has a role %q, which is not configured", a.cfg.File, d.Name, name)
+		}
+	}
+	other := func(r schema.Role) bool { return !slices.Contains(inRun, r.Name) }
+	d.Parties = slices.DeleteFunc(slices.Clone(d.Parties), other)
+	d.Subjects = slices.DeleteFunc(slices.Clone(d.Subjects), other)
+	d.files = slices.DeleteFunc(d.files, func(f *file) bool { return len(f.rows) == 0 })
+	return nil
+}
+
+const hintThatConfig = "take the configuration that the run was made with"
+
+// lookup finds the rows of one input file that name the account.
+func (a *accessing) lookup(ctx context.Context, dataset string, f *manifests.File) (*file, error) {
+	r, err := a.openSealed(ctx, f.Subjects, f.SubjectsBytes, f.SubjectsSHA256)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	index, err := manifests.OpenSubjectIndex(r, f.SubjectsBytes)
+	if err != nil {
+		return nil, a.of(f.Subjects, err)
+	}
+	rows, err := index.Lookup(a.ref)
+	if err != nil {
+		return nil, a.of(f.Subjects, err)
+	}
+	meta := index.Meta()
+	if meta.RunID != a.run.RunID || meta.Dataset != dataset || meta.Source != f.Source {
+		return nil, a.of(f.Subjects, fmt.Errorf("%w: it speaks of another file", manifests.ErrManifest))
+	}
+	return &file{f, meta.Roles, rows}, nil
+}
+
+// write writes all of the copy.
+func (a *accessing) write(ctx context.Context, dir *Dir) (*Result, error) {
+	page := &Page{
+		Program: a.run.Program.Name, Starts: a.run.Program.StartsAt, AsOf: a.run.ConsentAsOf,
+		OptedInAtFirst: a.run.Program.Default == schema.OptedIn.String(),
+		Format:         a.format, IncludeReceived: a.o.IncludeReceived,
+		Choices: a.choices, NotUsedBy: map[Reason]int64{},
+	}
+	counts, err := a.writeRecords(ctx, dir, page)
+	if err != nil {
+		return nil, err
+	}
+	if err := putJSON(dir, "consent.json", &a.choices); err != nil {
+		return nil, err
+	}
+	html, err := page.HTML()
+	if err != nil {
+		return nil, err
+	}
+	if err := dir.Put("index.html", html); err != nil {
+		return nil, err
+	}
+	err = putJSON(dir, "receipt.json", &Receipt{
+		Program: a.run.Program.Name, RunID: a.run.RunID, ManifestSHA256: a.digest, AsOf: a.run.ConsentAsOf,
+		Subject: a.ref.String(), MadeAt: a.Now().UTC().Truncate(time.Second), Tool: "assent " + a.Version,
+		Format: a.format, IncludeReceived: a.o.IncludeReceived, Datasets: counts, Files: dir.Files(),
+	})
+	return &Result{Dir: a.o.Dir, RunID: a.run.RunID, Found: page.Found(), Datasets: counts, Files: len(dir.Files())}, err
+}
+
+func putJSON(dir *Dir, name string, v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return dir.Put(name, append(data, '\n'))
+}
+
+// uri is that of an object of the run.
+func (a *accessing) uri(name string) string { return a.store.URI(path.Join(a.dir, name)) }
+
+// of names the object of the run that an error is about.
+func (a *accessing) of(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", a.uri(name), err)
+}
+
+// located makes errors that say that the run is not as it was published refusals.
+func (a *accessing) located(err error) error {
+	var e *job.Error
+	if errors.As(err, &e) || !publish.Damaged(err) && !errors.Is(err, rewrite.ErrCorrupt) && !errors.Is(err, rewrite.ErrUnsupported) {
+		return err
+	}
+	return job.Refused("the run is not as it was published: see `assent verify`, and publish again", "%w", err)
+}
+
+// WriteText writes the answer as a table.
+func (r *Result) WriteText(w io.Writer) error {
+	t := job.NewTable(w)
+	t.Row("data set", "used", "content", "not used")
+	for _, name := range slices.Sorted(maps.Keys(r.Datasets)) {
+		d := r.Datasets[name]
+		t.Row(name, pages.Count(d.Used), pages.Count(d.Content), pages.Count(d.NotUsed))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if !r.Found {
+		fmt.Fprintf(w, "\nno record names the account (ids are compared byte for byte)\n")
+	}
+	_, err := fmt.Fprintf(w, "\nthe copy is in %s: open %s\n", r.Dir, filepath.Join(r.Dir, "index.html"))
+	return err
+}

@@ -1,0 +1,148 @@
+package access
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+
+	"assent/job"
+	"assent/job/internal/source"
+	"assent/job/parquet/pick"
+	"assent/manifests"
+	"assent/schema"
+)
+
+// outputFile is an open data file of the run, with its key columns.
+type outputFile struct {
+	runObject
+	*source.Binding
+	file  *pick.File
+	roles []accessRole // all that are configured, also those that the run left out
+}
+
+// accessRole is a column of account ids.
+type accessRole struct {
+	name  string
+	inRun bool
+	source.KeyColumn
+}
+
+// openOutput opens what the run published of an input file.
+func (a *accessing) openOutput(ctx context.Context, d *dataset, f *file) (*outputFile, error) {
+	r, err := a.open(ctx, f.Output, f.Bytes, f.SHA256)
+	if err != nil {
+		return nil, err
+	}
+	out := &outputFile{runObject: r}
+	if out.file, err = pick.Open(ctx, r, f.Bytes, a.uri(f.Output)); err == nil {
+		err = a.of(f.Output, out.bind(d))
+	}
+	if err == nil && out.file.NumRows() != f.RowsKept {
+		err = a.of(f.Output, contradiction("%d rows, the run manifest says %d", out.file.NumRows(), f.RowsKept))
+	}
+	if err != nil {
+		r.Close()
+		return nil, err
+	}
+	return out, nil
+}
+
+// bind finds the data set's columns.
+func (o *outputFile) bind(d *dataset) (err error) {
+	find := source.Finder{File: o.file.File}
+	if o.Binding, err = source.Bind(o.file.File, &d.Dataset); err == nil {
+		inRun := d.Roles()
+		for _, r := range d.allRoles {
+			used := slices.Contains(inRun, r)
+			if used || find.Has(r.Column) {
+				o.roles = append(o.roles, accessRole{r.Name, used, find.ID("role "+r.Name, r.Column, true)})
+			}
+		}
+		err = find.Err
+	}
+	var c *source.ColumnError
+	if errors.As(err, &c) {
+		return job.UsageError(hintThatConfig, "%w", err)
+	}
+	return err
+}
+
+// ids appends the accounts under a role in row i of a batch to dst.
+func (r *accessRole) ids(dst []Named, b *pick.Batch, i int) []Named {
+	s := b.Slots(r.Leaf)
+	for slot := s.Rows[i]; slot < s.Rows[i+1]; slot++ {
+		if id := r.ID.Append(nil, &s.Vector, int(slot)); len(id) > 0 {
+			dst = append(dst, Named{Role: r.name, ID: string(id)})
+		}
+	}
+	return dst
+}
+
+// used reads the keys of kept records. Each row has to name the account under the very
+// roles that the subject index has: so nothing of another's is given away where files
+// do not fit together.
+func (a *accessing) used(ctx context.Context, d *dataset, f *outputFile, rows []manifests.SubjectRow, places []int64, found *fileRecords) error {
+	leaves := []int{f.Record.Leaf, f.Moments[0].Leaf}
+	for _, r := range f.roles {
+		leaves = append(leaves, r.Leaf)
+	}
+	slices.Sort(leaves)
+	leaves = slices.Compact(leaves)
+	var named []Named
+	for b, err := range f.file.Batches(ctx, leaves, places) {
+		if err != nil {
+			return err
+		}
+		for i, place := range b.Rows {
+			row := rows[b.First+i]
+			var mine []string
+			for _, role := range f.roles {
+				named = role.ids(named[:0], b, i)
+				if role.inRun && slices.ContainsFunc(named, func(n Named) bool { return n.ID == string(a.subject) }) {
+					mine = append(mine, role.name)
+				}
+			}
+			if !sameRoles(mine, row.Roles) {
+				if !a.same {
+					return job.UsageError(hintThatConfig, "%s: its columns do not name accounts as in the run", d.Name)
+				}
+				return contradiction("row %d does not name the account as the subject index says", place)
+			}
+			r := Used{
+				Record: a.tellID(d, f.recordID(b, i)), Dataset: d.Name, Time: momentOf(&f.Moments[0], b, i),
+				Content: a.o.IncludeReceived || d.Author != "" && slices.Contains(row.Roles, d.Author),
+			}
+			if r.Content {
+				found.content = append(found.content, place)
+			}
+			found.used = append(found.used, r)
+		}
+	}
+	return nil
+}
+
+func (o *outputFile) recordID(b *pick.Batch, i int) []byte {
+	s := b.Slots(o.Record.Leaf)
+	return o.Record.ID.Append(nil, &s.Vector, int(s.Rows[i]))
+}
+
+// tellID returns a record's id as the account gets it. Where a data set takes an
+// account's id for that of the record, only the account's own is told.
+func (a *accessing) tellID(d *dataset, id []byte) string {
+	switch {
+	case !slices.ContainsFunc(d.allRoles, func(r schema.Role) bool { return r.Column == d.Record }):
+		return string(id)
+	case bytes.Equal(id, a.subject):
+		return You
+	}
+	return ""
+}
+
+func momentOf(c *source.BoundColumn, b *pick.Batch, i int) schema.Instant {
+	var at [1]schema.Instant
+	s := b.Slots(c.Leaf)
+	one := source.OneSlot(&s.Vector, int(s.Rows[i]))
+	c.Time.Instants(&one, at[:])
+	return at[0]
+}

@@ -1,0 +1,425 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"assent/filter"
+	"assent/job"
+	"assent/job/internal/config"
+	"assent/job/parquet/rewrite"
+	"assent/schema"
+)
+
+// The small inputs are read through the same bounded decoders as the data sets.
+// Each has a struct of its columns in one file (found by bind…) and a function
+// that takes its rows batch by batch.
+
+// historyColumns are the columns of a consent file.
+type historyColumns struct {
+	Account, Category, State, At, Sequence KeyColumn
+	boolean                                bool // state is a boolean
+}
+
+func BindConsent(f *rewrite.File, in *config.ConsentInput) (*historyColumns, error) {
+	find := Finder{File: f, assumeUTC: in.AssumeUTC}
+	c := &historyColumns{
+		Account:  find.ID("inputs.consent.columns.account", in.Account.Path, false),
+		Category: find.text("inputs.consent.columns.category", in.Category.Path),
+		At:       find.instant("inputs.consent.columns.effective_at", in.EffectiveAt.Path),
+		Sequence: KeyColumn{Leaf: -1},
+	}
+	c.State, c.boolean = find.state("inputs.consent.columns.state", in.State.Path)
+	if find.wanted(in.Sequence) {
+		c.Sequence = find.integer("inputs.consent.columns.sequence", in.Sequence.Path)
+	}
+	return c, find.Err
+}
+
+// wanted reports whether an optional column is to be looked for: it is named by
+// hand, or it is there.
+func (f *Finder) wanted(c config.Column) bool {
+	return c.Path != "" && (c.Explicit || f.Has(c.Path))
+}
+
+type deletionColumns struct{ Account, At, Request KeyColumn }
+
+func BindDeletions(f *rewrite.File, in *config.DeletionsInput) (*deletionColumns, error) {
+	find := Finder{File: f, assumeUTC: in.AssumeUTC}
+	c := &deletionColumns{
+		Account: find.ID("inputs.deletions.columns.account", in.Account.Path, false),
+		At:      KeyColumn{Leaf: -1}, Request: KeyColumn{Leaf: -1},
+	}
+	if find.wanted(in.RequestedAt) {
+		c.At = find.instant("inputs.deletions.columns.requested_at", in.RequestedAt.Path)
+	}
+	if find.wanted(in.Request) {
+		c.Request = find.ID("inputs.deletions.columns.request", in.Request.Path, false)
+	}
+	return c, find.Err
+}
+
+type restrictionColumns struct{ Contract, From, Until KeyColumn }
+
+func BindRestrictions(f *rewrite.File, in *config.RestrictionsInput) (*restrictionColumns, error) {
+	find := Finder{File: f, assumeUTC: in.AssumeUTC}
+	c := &restrictionColumns{
+		Contract: find.ID("inputs.restrictions.columns.contract", in.Contract.Path, false),
+		From:     find.instant("inputs.restrictions.columns.from", in.From.Path),
+		Until:    KeyColumn{Leaf: -1},
+	}
+	if find.wanted(in.Until) {
+		c.Until = find.instant("inputs.restrictions.columns.until", in.Until.Path)
+	}
+	return c, find.Err
+}
+
+func BindAccounts(f *rewrite.File, in *config.AccountsInput) (KeyColumn, error) {
+	find := Finder{File: f}
+	return find.ID("inputs.accounts.columns.account", in.Account.Path, false), find.Err
+}
+
+// rowError says which row of an input is at fault. Rows count from 0 in the file.
+type rowError struct {
+	uri    string
+	row    int64
+	column string
+	err    error
+}
+
+func (e *rowError) Error() string {
+	return fmt.Sprintf("%s: row %d: %s: %v", e.uri, e.row, e.column, e.err)
+}
+
+func (e *rowError) Unwrap() error { return e.err }
+
+// scan goes through some columns of a file. Columns that the file lacks give a nil vector.
+func Scan(ctx context.Context, f *File, columns func(*rewrite.File) ([]KeyColumn, error), take func(first int64, rows int, v []*rewrite.Vector) error) error {
+	r, file, err := f.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	cols, err := columns(file)
+	if err != nil {
+		return err
+	}
+	var leaves []int
+	at := make([]int, len(cols))
+	for i, c := range cols {
+		at[i] = -1
+		if c.Leaf >= 0 {
+			at[i] = len(leaves)
+			leaves = append(leaves, c.Leaf)
+		}
+	}
+	vectors := make([]*rewrite.Vector, len(cols))
+	base := int64(0)
+	for g := range file.NumRowGroups() {
+		err := ScanRowGroup(ctx, file, g, leaves, func(b *rewrite.Batch) error {
+			for i, a := range at {
+				if a >= 0 {
+					vectors[i] = &b.Columns[a]
+				}
+			}
+			return take(base+b.FirstRow, b.Rows, vectors)
+		})
+		if err != nil {
+			return err
+		}
+		base += file.RowGroupRows(g)
+	}
+	return r.Unchanged(ctx)
+}
+
+func ScanRowGroup(ctx context.Context, file *rewrite.File, g int, leaves []int, take func(*rewrite.Batch) error) error {
+	keys, err := file.Keys(ctx, g, leaves)
+	if err != nil {
+		return err
+	}
+	defer keys.Close()
+	for {
+		b, err := keys.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := take(b); err != nil {
+			return err
+		}
+	}
+}
+
+// historyLoader builds the index. Its sink is told each fact, so that explain and
+// the audit can gather them in another form.
+type Loader struct {
+	Cfg           *config.Config
+	Sink          Sink
+	Newest        schema.Instant // consent event
+	NewestRequest schema.Instant // deletion request
+}
+
+// sink takes the facts that decisions rest on. Faults it returns are bad input.
+type Sink interface {
+	// ids announces the ids of the events that follow, which name one by its place.
+	IDs(all rewrite.Bytes) error
+	Event(place int, id []byte, e filter.Event) error
+	Deletion(id []byte, d filter.Deletion) error
+	Restriction(contract []byte, s schema.Span) error
+	Registry()
+	Registered(id []byte) error
+}
+
+// load reads all inputs but the data sets.
+func (l *Loader) Load(ctx context.Context, p *Plan) error {
+	l.Newest, l.NewestRequest = schema.Unknown, schema.Unknown
+	for _, f := range p.Consent.Files {
+		if err := l.Consent(ctx, f); err != nil {
+			return err
+		}
+	}
+	for _, f := range p.Deletion.Files {
+		if err := l.Deletions(ctx, f); err != nil {
+			return err
+		}
+	}
+	for _, f := range p.Restrict.Files {
+		if err := l.restrictions(ctx, f); err != nil {
+			return err
+		}
+	}
+	if l.Cfg.Accounts != nil {
+		l.Sink.Registry()
+	}
+	for _, f := range p.Accounts.Files {
+		if err := l.accounts(ctx, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Loader) Consent(ctx context.Context, f *File) error {
+	in := ConsentCodes{&l.Cfg.Consent}
+	var c *historyColumns
+	var ids idCursor
+	var states codes[schema.State]
+	var categories codes[categoryCode]
+	var at []schema.Instant
+	bind := func(file *rewrite.File) (_ []KeyColumn, err error) {
+		if c, err = BindConsent(file, in.ConsentInput); err != nil {
+			return nil, err
+		}
+		ids.form = c.Account.ID
+		return []KeyColumn{c.Account, c.Category, c.State, c.At, c.Sequence}, nil
+	}
+	return Scan(ctx, f, bind, func(first int64, rows int, v []*rewrite.Vector) error {
+		fail := func(i int, column string, err error) error {
+			return job.BadInput("mend the export and run again; nothing was published", "%w", &rowError{f.URI(), first + int64(i), column, err})
+		}
+		if ids.read(v[0]) {
+			if err := l.Sink.IDs(ids.ids); err != nil {
+				return job.BadInput("", "%s: rows from %d on: %s: %w", f.URI(), first, in.Account.Path, err)
+			}
+		}
+		at = Grow(at, rows)
+		c.At.Time.Instants(v[3], at)
+		for i := range rows {
+			category, err := categories.at(v[1], i, in.CategoryNamed)
+			if err != nil {
+				return fail(i, in.Category.Path, err)
+			}
+			var e filter.Event
+			if c.boolean {
+				e.State, err = in.boolState(v[2], i)
+			} else {
+				e.State, err = states.at(v[2], i, in.StateNamed)
+			}
+			if err != nil {
+				return fail(i, in.State.Path, err)
+			}
+			e.At = at[i]
+			if e.At == schema.Unknown {
+				return fail(i, in.EffectiveAt.Path, filter.ErrNoInstant)
+			}
+			id := ids.at(v[0], i)
+			if len(id) == 0 {
+				return fail(i, in.Account.Path, filter.ErrNoID)
+			}
+			if c.Sequence.Leaf >= 0 {
+				if e.Sequence, err = sequence(v[4], i, c.Sequence.ID); err != nil {
+					return fail(i, in.Sequence.Path, err)
+				}
+			}
+			l.Newest = max(l.Newest, e.At)
+			if category.Ignored {
+				continue
+			}
+			e.Category = category.Category
+			if err := l.Sink.Event(ids.place(v[0], i), id, e); err != nil {
+				return fail(i, in.Account.Path, err)
+			}
+		}
+		return nil
+	})
+}
+
+// consentCodes reads the codes of a consent file as the configuration maps them.
+type ConsentCodes struct{ *config.ConsentInput }
+
+// categoryCode is a category as a file names it.
+type categoryCode struct {
+	schema.Category
+	Ignored bool
+}
+
+func (in ConsentCodes) CategoryNamed(name string) (categoryCode, error) {
+	if c, ok := in.Categories[name]; ok {
+		return categoryCode{Category: c}, nil
+	}
+	for _, ignored := range in.Ignored {
+		if name == ignored {
+			return categoryCode{Ignored: true}, nil
+		}
+	}
+	return categoryCode{}, fmt.Errorf("unknown category %s (map it under inputs.consent.categories, or list it under ignore_categories)", job.Quote(name))
+}
+
+func (in ConsentCodes) StateNamed(name string) (schema.State, error) {
+	if s, ok := in.States[name]; ok {
+		return s, nil
+	}
+	return 0, fmt.Errorf("unknown state %s (map it under inputs.consent.states)", job.Quote(name))
+}
+
+// boolState reads a boolean switch through the same mapping as a string would go.
+func (in ConsentCodes) boolState(v *rewrite.Vector, i int) (schema.State, error) {
+	if v.Null != nil && v.Null[i] {
+		return 0, errNull
+	}
+	value := int64(0)
+	if v.Dict != nil {
+		value = v.Dict.Int(int(v.Index[i]))
+	} else {
+		value = v.Ints[i]
+	}
+	if value != 0 {
+		return in.StateNamed("true")
+	}
+	return in.StateNamed("false")
+}
+
+var errNull = errors.New("the value is null")
+
+func sequence(v *rewrite.Vector, i int, form IDForm) (filter.Sequence, error) {
+	if v.Null != nil && v.Null[i] {
+		return filter.Sequence{}, nil
+	}
+	var n int64
+	if v.Dict != nil {
+		n = v.Dict.Int(int(v.Index[i]))
+	} else {
+		n = v.Ints[i]
+	}
+	switch {
+	case form == idUint32:
+		n = int64(uint32(n))
+	case form == idUint64 && n < 0:
+		return filter.Sequence{}, errors.New("the sequence is larger than 2^63-1")
+	}
+	return filter.Sequence{N: n, Valid: true}, nil
+}
+
+// codes reads a column of few distinct strings: each entry of a dictionary, or each
+// distinct value, is parsed once.
+type codes[T any] struct {
+	dict  *rewrite.Dictionary
+	entry []parsed[T]
+	plain map[string]T
+}
+
+type parsed[T any] struct {
+	value T
+	err   error
+}
+
+func (c *codes[T]) at(v *rewrite.Vector, i int, parse func(string) (T, error)) (T, error) {
+	var zero T
+	if v.Null != nil && v.Null[i] {
+		return zero, errNull
+	}
+	if v.Dict == nil {
+		text := v.Bytes.At(i)
+		if value, ok := c.plain[string(text)]; ok {
+			return value, nil
+		}
+		value, err := parse(string(text))
+		if err == nil {
+			if c.plain == nil {
+				c.plain = map[string]T{}
+			}
+			c.plain[string(text)] = value
+		}
+		return value, err
+	}
+	if c.dict != v.Dict {
+		c.dict, c.entry = v.Dict, c.entry[:0]
+		for e := range v.Dict.Len() {
+			value, err := parse(string(v.Dict.Bytes(e)))
+			c.entry = append(c.entry, parsed[T]{value, err})
+		}
+	}
+	e := c.entry[v.Index[i]]
+	return e.value, e.err
+}
+
+// idCursor reads a column of ids one after the other.
+type idCursor struct {
+	form    IDForm
+	scratch rewrite.Bytes
+	dict    *rewrite.Dictionary
+	ids     rewrite.Bytes
+}
+
+// read takes the next batch. It reports whether the ids are others than before: of
+// a dictionary they are read once.
+func (c *idCursor) read(v *rewrite.Vector) (fresh bool) {
+	switch {
+	case v.Dict == nil:
+		c.dict, c.ids = nil, c.form.IDs(v, &c.scratch)
+	case v.Dict != c.dict:
+		c.dict, c.ids = v.Dict, c.form.Entries(v.Dict, &c.scratch)
+	default:
+		return false
+	}
+	return true
+}
+
+// place is where in the ids that of a slot is. The slot is not null.
+func (c *idCursor) place(v *rewrite.Vector, slot int) int {
+	if v.Dict != nil {
+		return int(v.Index[slot])
+	}
+	return slot
+}
+
+// at returns the canonical id in a slot, empty where it is null.
+func (c *idCursor) at(v *rewrite.Vector, slot int) []byte {
+	switch {
+	case v.Null != nil && v.Null[slot]:
+		return nil
+	default:
+		return c.ids.At(c.place(v, slot))
+	}
+}
+
+func Grow[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
+}

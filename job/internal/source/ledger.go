@@ -1,0 +1,99 @@
+package source
+
+import (
+	"context"
+
+	"assent/filter"
+	"assent/job"
+	"assent/job/parquet/rewrite"
+	"assent/schema"
+)
+
+func (l *Loader) Deletions(ctx context.Context, f *File) error {
+	in := l.Cfg.Deletions
+	var c *deletionColumns
+	var ids idCursor
+	var at []schema.Instant
+	bind := func(file *rewrite.File) (_ []KeyColumn, err error) {
+		if c, err = BindDeletions(file, in); err != nil {
+			return nil, err
+		}
+		ids.form = c.Account.ID
+		return []KeyColumn{c.Account, c.At, c.Request}, nil
+	}
+	return Scan(ctx, f, bind, func(first int64, rows int, v []*rewrite.Vector) error {
+		ids.read(v[0])
+		at = Grow(at, rows)
+		if v[1] != nil {
+			c.At.Time.Instants(v[1], at)
+		}
+		for i := range rows {
+			d := filter.Deletion{RequestedAt: schema.Unknown}
+			if v[1] != nil {
+				d.RequestedAt = at[i]
+				l.NewestRequest = max(l.NewestRequest, at[i])
+			}
+			if v[2] != nil {
+				d.Request = string(c.Request.ID.Append(nil, v[2], i))
+			}
+			if err := l.Sink.Deletion(ids.at(v[0], i), d); err != nil {
+				return job.BadInput("a deletion request names an account; mend the ledger and run again", "%w", &rowError{f.URI(), first + int64(i), in.Account.Path, err})
+			}
+		}
+		return nil
+	})
+}
+
+func (l *Loader) restrictions(ctx context.Context, f *File) error {
+	in := l.Cfg.Restrictions
+	var c *restrictionColumns
+	var ids idCursor
+	var from, until []schema.Instant
+	bind := func(file *rewrite.File) (_ []KeyColumn, err error) {
+		if c, err = BindRestrictions(file, in); err != nil {
+			return nil, err
+		}
+		ids.form = c.Contract.ID
+		return []KeyColumn{c.Contract, c.From, c.Until}, nil
+	}
+	return Scan(ctx, f, bind, func(first int64, rows int, v []*rewrite.Vector) error {
+		ids.read(v[0])
+		from, until = Grow(from, rows), Grow(until, rows)
+		c.From.Time.Instants(v[1], from)
+		if v[2] != nil {
+			c.Until.Time.Instants(v[2], until)
+		}
+		for i := range rows {
+			span := schema.Span{From: from[i], Until: schema.Forever}
+			if v[2] != nil && until[i] != schema.Unknown {
+				span.Until = until[i]
+			}
+			if err := l.Sink.Restriction(ids.at(v[0], i), span); err != nil {
+				return job.BadInput("a restriction needs a contract and a start that is not after its end; mend the list and run again",
+					"%w", &rowError{f.URI(), first + int64(i), in.Contract.Path + ", " + in.From.Path + ", " + in.Until.Path, err})
+			}
+		}
+		return nil
+	})
+}
+
+func (l *Loader) accounts(ctx context.Context, f *File) error {
+	var column KeyColumn
+	var ids idCursor
+	bind := func(file *rewrite.File) (_ []KeyColumn, err error) {
+		if column, err = BindAccounts(file, l.Cfg.Accounts); err != nil {
+			return nil, err
+		}
+		ids.form = column.ID
+		return []KeyColumn{column}, nil
+	}
+	return Scan(ctx, f, bind, func(first int64, rows int, v []*rewrite.Vector) error {
+		ids.read(v[0])
+		for i := range rows {
+			if err := l.Sink.Registered(ids.at(v[0], i)); err != nil {
+				return job.BadInput("the registry lists accounts; mend it and run again", "%w", &rowError{f.URI(), first + int64(i), l.Cfg.Accounts.Account.Path, err})
+			}
+		}
+		return nil
+	})
+}

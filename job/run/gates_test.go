@@ -1,0 +1,78 @@
+package run
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"assent/filter"
+	"assent/job"
+	"assent/job/internal/config"
+	"assent/job/internal/source"
+	"assent/manifests"
+	"assent/schema"
+)
+
+// joined is an outcome whose one party role names the accounts from lo to hi, of a
+// history that names those from 0 to history.
+func joined(t *testing.T, history, lo, hi int) *outcome {
+	t.Helper()
+	id := func(i int) []byte { return fmt.Appendf(nil, "id-%d", i) }
+	b := filter.NewBuilder()
+	for i := range history {
+		a, err := b.Account(id(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Event(a, schema.Platform, schema.OptedOut, 1, filter.Sequence{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	x := b.Freeze(filter.Policy{})
+	j := source.NewJoinCounter(x)
+	for i := lo; i < hi; i++ {
+		j.Add(x.Account(id(i)), id(i))
+		j.Add(x.Account(id(i)), id(i))
+	}
+	d := &source.DatasetInput{DatasetConfig: config.DatasetConfig{Dataset: schema.Dataset{Name: "d", Parties: []schema.Role{{Name: "actor"}}}}}
+	return &outcome{datasets: []*dataset{{DatasetInput: d, joins: []*source.JoinCounter{j}}}, files: make([][]manifests.File, 1)}
+}
+
+func TestAccountGate(t *testing.T) {
+	for _, c := range []struct {
+		name            string
+		history, lo, hi int
+		limit           float64
+		refused         string
+	}{
+		{"nothing joins", 10, 10, 20, 0.001, "only 0 are the same"},
+		{"nothing joins, gate off", 10, 10, 20, 0, ""},
+		{"one joins", 10, 9, 20, 0.001, ""},
+		{"one of ten is too few", 10, 9, 20, 0.2, "only 1 are the same"},
+		{"no history", 0, 0, 20, 0.001, ""},
+		{"no parties", 10, 0, 0, 0.001, ""},
+		{"share of the smaller set", 5000, 4990, 5000, 0.9, ""},
+	} {
+		gates, err := checkGates(config.Gates{MinAccountMatch: c.limit, MaxExcluded: 1}, joined(t, c.history, c.lo, c.hi))
+		exit, _ := job.Explain(err)
+		if c.refused == "" && err != nil || c.refused != "" && (exit != job.ExitRefused || !strings.Contains(err.Error(), c.refused)) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if gates[0].Name != manifests.GateAccountMatch || gates[0].Passed != (c.refused == "") {
+			t.Errorf("%s: %+v", c.name, gates[0])
+		}
+	}
+}
+
+// TestAccountGateByRole has two roles, of which one joins and one does not: the first
+// does not vouch for the second.
+func TestAccountGateByRole(t *testing.T) {
+	good, bad := joined(t, 5000, 0, 5000), joined(t, 5000, 5000, 10000)
+	d := good.datasets[0]
+	d.Parties = append(d.Parties, schema.Role{Name: "client"})
+	d.joins = append(d.joins, bad.datasets[0].joins[0])
+	_, err := checkGates(config.Gates{MinAccountMatch: 0.001, MaxExcluded: 1}, good)
+	if exit, _ := job.Explain(err); exit != job.ExitRefused || !strings.Contains(err.Error(), "d, client: ") {
+		t.Error(err)
+	}
+}

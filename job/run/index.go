@@ -1,0 +1,46 @@
+package run
+
+import (
+	"assent/filter"
+	"assent/job/parquet/rewrite"
+	"assent/schema"
+)
+
+// indexSink builds the index.
+type indexSink struct {
+	b        *filter.Builder
+	accounts []filter.Account // beside the ids announced last
+}
+
+func (s *indexSink) IDs(all rewrite.Bytes) (err error) {
+	s.accounts, err = s.b.AppendAccounts(s.accounts[:0], all.Data, all.First, all.Ends)
+	return err
+}
+
+func (s *indexSink) Event(place int, _ []byte, e filter.Event) error {
+	return s.b.Event(s.accounts[place], e.Category, e.State, e.At, e.Sequence)
+}
+
+func (s *indexSink) Deletion(id []byte, d filter.Deletion) error {
+	a, err := s.b.Account(id)
+	if err != nil {
+		return err
+	}
+	s.b.Delete(a, d)
+	return nil
+}
+
+func (s *indexSink) Restriction(contract []byte, span schema.Span) error {
+	return s.b.Restrict(contract, span)
+}
+
+func (s *indexSink) Registry() { s.b.UseRegistry() }
+
+func (s *indexSink) Registered(id []byte) error {
+	a, err := s.b.Account(id)
+	if err != nil {
+		return err
+	}
+	s.b.Register(a)
+	return nil
+}

@@ -1,0 +1,155 @@
+package runs
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"assent/job"
+	"assent/job/internal/holdings"
+	"assent/job/internal/pages"
+	"assent/job/internal/publish"
+	"assent/manifests"
+)
+
+func errNoRun(p *publish.Output) error {
+	return fmt.Errorf("%s: no run is published there", p.Store.URI(""))
+}
+
+// RunsOptions configure the verb runs.
+type Options struct {
+	Config string
+	Set    []string
+}
+
+// RunInfo is a published run as runs lists it.
+type Info struct {
+	RunID        string    `json:"run_id"`
+	URI          string    `json:"uri"`
+	Horizon      time.Time `json:"consent_as_of"`
+	FinishedAt   time.Time `json:"finished_at"`
+	RowsIn       int64     `json:"rows_in"`
+	RowsKept     int64     `json:"rows_kept"`
+	RowsExcluded int64     `json:"rows_excluded"`
+	Current      bool      `json:"current"`
+	HoldsErased  *bool     `json:"holds_erased"`      // accounts with a deletion request; null where not known, as without a ledger
+	Problem      string    `json:"problem,omitempty"` // why it must not be used
+}
+
+// Runs lists the published runs, the newest horizon first. A run that is damaged is
+// listed with its problem.
+func List(ctx context.Context, e *job.Env, o Options) ([]Info, error) {
+	cfg, out, err := publish.Open(ctx, e, o.Config, o.Set)
+	if err != nil {
+		return nil, err
+	}
+	current, err := out.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	dirs, err := out.Store.Dirs(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	holder, err := holdings.NewHolder(ctx, e, cfg, out)
+	if err != nil {
+		return nil, err
+	}
+	runs := []Info{}
+	for _, dir := range dirs {
+		id, ok := strings.CutPrefix(dir, "run=")
+		if !ok {
+			continue
+		}
+		info := Info{RunID: id, URI: out.Store.URI(dir), Current: current != nil && current.Run == dir}
+		run, digest, err := out.Published(ctx, dir)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return nil, err
+		case err != nil:
+			info.Problem = err.Error()
+		case run == nil:
+			continue // not complete: nobody's
+		default:
+			info.count(run)
+			if info.HoldsErased, err = holder.Holds(ctx, run); err != nil && !publish.Damaged(err) {
+				return nil, err
+			} else if err != nil {
+				info.Problem = err.Error()
+			}
+			if info.Current && current.ManifestSHA256 != digest {
+				info.Problem = "current.json names another manifest of this run"
+			}
+			if run.Program.Name != cfg.Program.Name {
+				info.Problem = "belongs to the programme " + run.Program.Name
+			}
+		}
+		runs = append(runs, info)
+	}
+	slices.SortStableFunc(runs, func(a, b Info) int {
+		if c := b.Horizon.Compare(a.Horizon); c != 0 {
+			return c
+		}
+		return b.FinishedAt.Compare(a.FinishedAt)
+	})
+	return runs, nil
+}
+
+func (i *Info) count(run *manifests.Run) {
+	i.Horizon, i.FinishedAt = run.ConsentAsOf, run.Invocation.FinishedAt
+	for _, d := range run.Datasets {
+		i.RowsIn += d.RowsIn
+		i.RowsKept += d.RowsKept
+		i.RowsExcluded += d.RowsExcluded
+	}
+}
+
+// CurrentRun returns the URI of the run that current.json names.
+func Current(ctx context.Context, e *job.Env, o Options) (string, error) {
+	_, out, err := publish.Open(ctx, e, o.Config, o.Set)
+	if err != nil {
+		return "", err
+	}
+	current, err := out.Current(ctx)
+	if err != nil {
+		return "", err
+	}
+	if current == nil {
+		return "", &job.Error{Exit: job.ExitFailed, Hint: "publish one with `assent run`", Err: errNoRun(out)}
+	}
+	run, digest, err := out.Published(ctx, current.Run)
+	if err != nil {
+		return "", err
+	}
+	if run == nil || digest != current.ManifestSHA256 {
+		return "", job.Refused("run `assent runs` to see what there is, and publish again", "%s names %s, which is not there as it was published", out.Store.URI(publish.CurrentObject), current.Run)
+	}
+	return out.Store.URI(current.Run), nil
+}
+
+// WriteRuns writes a list of runs as a table.
+func WriteText(w io.Writer, runs []Info) error {
+	if len(runs) == 0 {
+		_, err := fmt.Fprintln(w, "no runs are published there")
+		return err
+	}
+	t := job.NewTable(w)
+	t.Row("run", "horizon", "kept", "excluded", "erased accounts", "current", "state")
+	for _, r := range runs {
+		current, state, erased := "", "ok", "?"
+		if r.HoldsErased != nil {
+			erased = map[bool]string{true: "held", false: "none"}[*r.HoldsErased]
+		}
+		if r.Current {
+			current = "current"
+		}
+		if r.Problem != "" {
+			state = "DO NOT USE: " + r.Problem
+		}
+		t.Row(r.RunID, r.Horizon.Format("2006-01-02T15:04:05Z"), pages.Count(r.RowsKept), pages.Count(r.RowsExcluded), erased, current, state)
+	}
+	return t.Flush()
+}

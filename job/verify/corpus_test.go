@@ -1,0 +1,124 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"assent/job/internal/config"
+	"assent/job/internal/objstore"
+	"assent/job/internal/source"
+	"assent/job/parquet/rewrite"
+	"assent/manifests"
+	"assent/schema"
+)
+
+// memory is an object in memory.
+type memory struct{ *bytes.Reader }
+
+func (memory) Close() error { return nil }
+
+func (memory) Unchanged(context.Context) error { return nil }
+
+// auditOf rewrites a file and returns what an audit finds of the result.
+func auditOf(t *testing.T, data []byte, keep func(row int64) bool) (*fileAudit, error) {
+	t.Helper()
+	f, err := rewrite.Open(t.Context(), bytes.NewReader(data), int64(len(data)), "in.parquet")
+	if err != nil {
+		t.Skip(err)
+	}
+	id, name := "run", "data/in.parquet"
+	var out bytes.Buffer
+	w := f.NewWriter(&out, rewrite.Options{CreatedBy: "assent version test",
+		KeyValues: []rewrite.KeyValue{{Key: "assent.run_id", Value: &id}, {Key: "assent.source", Value: &name}}})
+	a := &fileAudit{
+		audit: &audit{run: &manifests.Run{RunID: id, Tool: manifests.Tool{Name: "assent", Version: "test"}}},
+		d:     &source.DatasetInput{DatasetConfig: config.DatasetConfig{Dataset: schema.Dataset{Name: "data"}}},
+		f:     &source.File{Input: objstore.Input{Rel: "in.parquet"}},
+		m:     &manifests.File{Source: "in.parquet", Output: "data/in.parquet"},
+		kept:  newBitmap(f.NumRows()),
+	}
+	row := int64(0)
+	for g := range f.NumRowGroups() {
+		sel := rewrite.NewSelection(f.RowGroupRows(g))
+		for i := range f.RowGroupRows(g) {
+			if keep(row) {
+				sel.Keep(i)
+				a.kept.set(row)
+				a.total++
+			}
+			row++
+		}
+		if err := w.RowGroup(t.Context(), g, sel); err != nil {
+			t.Skip(err)
+		}
+	}
+	if _, err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a.in = &inputFile{bytes: &watched{Reader: memory{bytes.NewReader(data)}}, bind: f}
+	if a.in.ordinary, err = openOrdinary(t.Context(), a.in.bytes); err != nil {
+		return a, err
+	}
+	result := &watched{Reader: memory{bytes.NewReader(out.Bytes())}}
+	return a, a.compareData(t.Context(), result)
+}
+
+// TestVerifyCorpus audits rewritten files of the public corpora: every column of each
+// is read by the ordinary reader, and nothing is found.
+func TestVerifyCorpus(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads the conformance files one after the other")
+	}
+	root := os.Getenv("ASSENT_CORPORA")
+	if root == "" {
+		root = "../../../shared/corpora" // as for package rewrite's tests
+	}
+	names, err := filepath.Glob(filepath.Join(root, "parquet-testing/*/*.parquet"))
+	if err != nil || len(names) == 0 {
+		t.Skip("no corpora")
+	}
+	byHand := map[string]int{}
+	for _, name := range names {
+		short := filepath.Base(name)
+		if strings.Contains(name, "bad_data") || strings.Contains(name, "corrupt") || short == "large_string_map.brotli.parquet" {
+			continue // the last takes long
+		}
+		t.Run(short, func(t *testing.T) {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for what, keep := range map[string]func(int64) bool{
+				"even": func(row int64) bool { return row%2 == 0 },
+				"all":  func(int64) bool { return true },
+				"none": func(int64) bool { return false },
+				"some": func(row int64) bool { return row%97 > 40 },
+			} {
+				a, err := auditOf(t, data, keep)
+				if err != nil {
+					t.Errorf("%s: %v", what, err)
+				}
+				for _, d := range a.found.first {
+					t.Errorf("%s: %s", what, d)
+				}
+				if what == "all" && a.checked.Values == 0 && a.total > 0 {
+					t.Error("no value was compared")
+				}
+				if what == "all" {
+					for _, r := range a.readings.list {
+						byHand[r.Why]++
+					}
+				}
+			}
+		})
+	}
+	for _, why := range []string{"RLE booleans", "codec LZ4", "codec LZ4_RAW", "the ordinary reader fails"} {
+		if byHand[why] == 0 {
+			t.Errorf("no column was taken apart by hand for %q", why)
+		}
+	}
+}

@@ -1,0 +1,234 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/parquet-go/parquet-go"
+)
+
+// cursor goes through the values of a column, row by row, over all row groups.
+type cursor struct {
+	f      *ordinary
+	column int
+	group  int // the current row group
+	last   int // the row group before which it ends
+	onPage func(group int, p parquet.Page)
+
+	why    map[string]bool // reasons for which pages were taken apart by hand
+	hand   bool            // in the current row group
+	open   bool
+	rows   int64 // begun in the current row group
+	taken  int64 // values of it
+	pages  parquet.Pages
+	page   parquet.Page
+	values parquet.ValueReader
+	buf    []parquet.Value
+	at, n  int
+	eof    bool            // of the page
+	held   []parquet.Value // values of the row in hand, to be cloned before their page goes
+}
+
+// cursor returns a cursor over all row groups.
+func (f *ordinary) cursor(column int) *cursor {
+	return &cursor{f: f, column: column, last: len(f.groups()), buf: make([]parquet.Value, 1024), why: map[string]bool{}}
+}
+
+// cursorAt returns a cursor over one row group.
+func (f *ordinary) cursorAt(group, column int) *cursor {
+	c := f.cursor(column)
+	c.group, c.last = group, group+1
+	return c
+}
+
+func (c *cursor) close() {
+	c.drop()
+	if c.pages != nil {
+		c.pages.Close()
+		c.pages = nil
+	}
+}
+
+// drop releases the page.
+func (c *cursor) drop() {
+	if c.page == nil {
+		return
+	}
+	for i := range c.held {
+		c.held[i] = c.held[i].Clone()
+	}
+	parquet.Release(c.page)
+	c.page, c.values = nil, nil
+}
+
+// fill makes at least one value available; io.EOF at the end of the column.
+func (c *cursor) fill() error {
+	for c.at == c.n {
+		if err := c.fillOnce(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *cursor) fillOnce() (err error) {
+	if c.group == c.last {
+		return io.EOF
+	}
+	if !c.open {
+		if err := c.begin(); err != nil {
+			return err
+		}
+	}
+	more, err := c.read()
+	if err != nil {
+		if failed := c.f.r.failed(c.f.ctx); failed != nil {
+			return failed
+		}
+		if !c.hand { // another try, from the start of the row group
+			return c.retry(err)
+		}
+		return c.wrap(err)
+	}
+	if !more {
+		return c.end()
+	}
+	return nil
+}
+
+func (c *cursor) wrap(err error) error { return fmt.Errorf("row group %d: %w", c.group, err) }
+
+func (c *cursor) begin() (err error) {
+	why := c.f.byHand(c.group, c.column)
+	if c.hand = why != ""; c.hand {
+		c.why[why] = true
+	}
+	c.rows, c.taken, c.open = 0, 0, true
+	c.pages, err = c.f.pages(c.group, c.column, c.hand)
+	return err
+}
+
+func (c *cursor) end() error {
+	c.close()
+	c.open = false
+	if want := c.f.groups()[c.group].NumRows; c.rows != want {
+		return c.wrap(fmt.Errorf("%d rows, its metadata has %d", c.rows, want))
+	}
+	c.group++
+	return nil
+}
+
+// retry reads the row group again by hand, up to where the ordinary reader failed.
+func (c *cursor) retry(cause error) (err error) {
+	done := c.taken
+	c.close()
+	c.hand, c.rows, c.taken, c.at, c.n = true, 0, 0, 0, 0
+	if c.pages, err = c.f.pages(c.group, c.column, true); err != nil {
+		return c.wrap(cause)
+	}
+	c.why["the ordinary reader fails"] = true
+	for c.taken < done {
+		if _, err := c.take(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read reads values into the buffer; false at the end of the chunk.
+func (c *cursor) read() (more bool, err error) {
+	defer recovered(&err)
+	if err := c.f.ctx.Err(); err != nil {
+		return false, err
+	}
+	if c.values == nil {
+		c.drop()
+		page, err := c.pages.ReadPage()
+		if errors.Is(err, io.EOF) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		c.page, c.values, c.eof = page, page.Values(), false
+		if c.onPage != nil {
+			c.onPage(c.group, page)
+		}
+	}
+	c.at, c.n = 0, 0
+	if c.eof {
+		c.values = nil
+		return true, nil
+	}
+	n, err := c.values.ReadValues(c.buf)
+	if errors.Is(err, io.EOF) {
+		c.eof, err = true, nil
+	} else if n == 0 && err == nil {
+		err = io.ErrNoProgress
+	}
+	c.n = n
+	return true, err
+}
+
+// take returns the next value, which is valid until the next call of any method.
+// io.EOF at the end.
+func (c *cursor) take() (parquet.Value, error) {
+	if c.at == c.n {
+		if err := c.fill(); err != nil {
+			return parquet.Value{}, err
+		}
+	}
+	v := c.buf[c.at]
+	c.at++
+	c.taken++
+	if v.RepetitionLevel() == 0 {
+		c.rows++
+	}
+	return v, nil
+}
+
+// more reports whether the next value belongs to the same row as the last one.
+func (c *cursor) more() (bool, error) {
+	if c.f.leaves[c.column].maxRep == 0 {
+		return false, nil
+	}
+	if c.at == c.n {
+		if err := c.fill(); err != nil {
+			if errors.Is(err, io.EOF) {
+				err = nil
+			}
+			return false, err
+		}
+	}
+	return c.buf[c.at].RepetitionLevel() > 0, nil
+}
+
+// skip passes over a row.
+func (c *cursor) skip() error {
+	for {
+		if _, err := c.take(); err != nil {
+			return err
+		}
+		if more, err := c.more(); !more {
+			return err
+		}
+	}
+}
+
+// row returns the values of the next row, valid until the next call; io.EOF at the end.
+func (c *cursor) row() ([]parquet.Value, error) {
+	c.held = c.held[:0]
+	for {
+		v, err := c.take()
+		if err != nil {
+			return nil, err
+		}
+		c.held = append(c.held, v)
+		if more, err := c.more(); err != nil {
+			return nil, err
+		} else if !more {
+			return c.held, nil
+		}
+	}
+}

@@ -1,0 +1,262 @@
+package verify
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/parquet-go/parquet-go"
+
+	"assent/manifests"
+	"assent/schema"
+)
+
+// The subject index has to hold every triple of an account, a row that names it and a
+// role, with the row's outcome, and nothing more. It is sorted by account and the
+// input is not, so both sides are summed up in hashes, block of rows by block; only
+// where a block's sums differ are its triples compared one by one.
+
+// blockOfRows is how many rows share a sum.
+const blockOfRows = 4096
+
+// lookedBlocks is how many differing blocks are looked at closely.
+const lookedBlocks = 4
+
+// triple is a fact of the subject index.
+type triple struct {
+	row  int64
+	ref  manifests.Ref
+	role int // of the data set
+	kept bool
+}
+
+// pairSums are the sums of two sets of triples. The seed is drawn anew for every
+// file, so that nobody can make a false index with a true sum.
+type pairSums struct {
+	seed maphash.Seed
+	want []uint64 // by block
+	got  []uint64
+	seen []triple // of the row in hand
+}
+
+func newPairSums(rows int64) *pairSums {
+	n := (rows + blockOfRows - 1) / blockOfRows
+	return &pairSums{seed: maphash.MakeSeed(), want: make([]uint64, n), got: make([]uint64, n)}
+}
+
+func (s *pairSums) hash(t triple) uint64 {
+	var b [16 + 8 + 2]byte
+	copy(b[:], t.ref[:])
+	binary.LittleEndian.PutUint64(b[16:], uint64(t.row))
+	b[24] = byte(t.role)
+	if t.kept {
+		b[25] = 1
+	}
+	return maphash.Bytes(s.seed, b[:])
+}
+
+// triplesOf returns the triples of a row, each once.
+func triplesOf(dst []triple, row int64, kept bool, named []namedAccount) []triple {
+	for _, x := range named {
+		if x.account == nil {
+			continue
+		}
+		if t := (triple{row, x.account.ref, x.role, kept}); !slices.Contains(dst, t) {
+			dst = append(dst, t)
+		}
+	}
+	return dst
+}
+
+func (s *pairSums) expect(row int64, kept bool, named []namedAccount) {
+	s.seen = triplesOf(s.seen[:0], row, kept, named)
+	for _, t := range s.seen {
+		s.want[row/blockOfRows] += s.hash(t)
+	}
+}
+
+// differing returns the blocks whose sums differ.
+func (s *pairSums) differing() []int64 {
+	var blocks []int64
+	for b := range s.want {
+		if s.want[b] != s.got[b] {
+			blocks = append(blocks, int64(b))
+		}
+	}
+	return blocks
+}
+
+// compareSubjects compares the subject index with what was expected.
+func (a *fileAudit) compareSubjects(ctx context.Context, sums *pairSums) error {
+	if !a.ok(a.m.Subjects) {
+		return nil
+	}
+	read, err := a.eachTriple(ctx, func(t triple) {
+		a.checked.Pairs++
+		sums.got[t.row/blockOfRows] += sums.hash(t)
+	})
+	if err != nil || !read {
+		return err
+	}
+	blocks := sums.differing()
+	if len(blocks) == 0 {
+		return nil
+	}
+	if more := len(blocks) - lookedBlocks; more > 0 {
+		blocks = blocks[:lookedBlocks]
+		defer func() { a.found.of(a.m.Subjects, "%d more stretches of %d rows differ", more, blockOfRows) }()
+	}
+	return a.lookClosely(ctx, blocks)
+}
+
+// lookClosely compares the triples of some blocks one by one.
+func (a *fileAudit) lookClosely(ctx context.Context, blocks []int64) error {
+	const missing, surplus = 1, 2
+	state := map[triple]int{}
+	chosen := map[int64]bool{}
+	for _, b := range blocks {
+		chosen[b] = true
+	}
+	k := a.openKeys()
+	defer a.closeKeys(k)
+	var r auditRecord
+	for row := range a.in.rows() {
+		if err := a.next(k, &r); err != nil {
+			return a.fail(ctx, row, err)
+		}
+		if chosen[row/blockOfRows] {
+			for _, t := range triplesOf(nil, row, a.kept.has(row), r.named) {
+				state[t] = missing
+			}
+		}
+	}
+	_, err := a.eachTriple(ctx, func(t triple) {
+		switch {
+		case !chosen[t.row/blockOfRows]:
+		case state[t] == missing:
+			state[t] = 0
+		case state[t] == 0:
+			if _, there := state[t]; !there {
+				state[t] = surplus
+			}
+		}
+	})
+	maps.DeleteFunc(state, func(_ triple, n int) bool { return n == 0 })
+	roles := a.d.Roles()
+	for _, t := range slices.SortedFunc(maps.Keys(state), func(x, y triple) int {
+		return cmp.Or(cmp.Compare(x.row, y.row), cmp.Compare(x.role, y.role), cmp.Compare(x.ref.String(), y.ref.String()))
+	}) {
+		opposite := t
+		opposite.kept = !t.kept
+		switch {
+		case state[t] == missing && state[opposite] == surplus:
+			a.found.at(a.m.Subjects, t.row, "the subject index has the wrong outcome for the %s: the row is kept: %t", roles[t.role].Name, t.kept)
+		case state[t] == missing:
+			a.found.at(a.m.Subjects, t.row, "the subject index lacks the %s", roles[t.role].Name)
+		case state[opposite] != missing:
+			a.found.at(a.m.Subjects, t.row, "the subject index has an account as %s that the row does not name so", roles[t.role].Name)
+		}
+	}
+	return err
+}
+
+// eachTriple reads the index by the ordinary reader. It reports whether all of it
+// could be read.
+func (a *fileAudit) eachTriple(ctx context.Context, f func(triple)) (read bool, err error) {
+	r, err := a.store.Open(ctx, a.objects[a.m.Subjects])
+	if err != nil {
+		return false, err
+	}
+	bytes := &watched{Reader: r}
+	defer bytes.Close()
+	err = a.readTriples(ctx, bytes, f)
+	if err == nil {
+		return true, nil
+	}
+	if failed := bytes.failed(ctx); failed != nil {
+		return false, failed
+	}
+	a.found.of(a.m.Subjects, "cannot be read: %v", err)
+	return false, nil
+}
+
+func (a *fileAudit) readTriples(ctx context.Context, r *watched, f func(triple)) error {
+	file, err := openOrdinary(ctx, r)
+	if err != nil {
+		return err
+	}
+	var keys [4]*keyReader
+	for i, path := range []string{"ref", "roles.list.element", "kept", "rows.list.element"} {
+		n := file.find(path)
+		want := []parquet.Kind{parquet.ByteArray, parquet.ByteArray, parquet.Boolean, parquet.Int64}[i]
+		if n < 0 || parquet.Kind(file.leaves[n].element.Type.V) != want {
+			return fmt.Errorf("column %s is missing or of another type", path)
+		}
+		keys[i] = &keyReader{file.cursor(n), &file.leaves[n]}
+		defer keys[i].close()
+		defer a.readings.note("subjects of "+a.d.Name, keys[i].cursor)
+	}
+	refs, roles, kept, rows := keys[0], keys[1], keys[2], keys[3]
+	for range file.rows() {
+		if err := a.readEntry(refs, roles, kept, rows, f); err != nil {
+			return err
+		}
+	}
+	for _, k := range keys {
+		if _, err := k.take(); !errors.Is(err, io.EOF) {
+			return cmp.Or(err, errors.New("more entries than the footer says"))
+		}
+	}
+	return nil
+}
+
+func (a *fileAudit) readEntry(refs, roles, kept, rows *keyReader, f func(triple)) error {
+	v, err := refs.one()
+	if err != nil {
+		return err
+	}
+	t := triple{}
+	if t.ref, err = manifests.ParseRef(string(v.ByteArray())); err != nil {
+		return errors.New("a ref is malformed")
+	}
+	if v, err = kept.one(); err != nil {
+		return err
+	}
+	t.kept = v.Boolean()
+	names, err := roles.elements()
+	if err != nil {
+		return err
+	}
+	var under []int
+	for _, v := range names {
+		role := slices.IndexFunc(a.d.Roles(), func(r schema.Role) bool { return r.Name == string(v.ByteArray()) })
+		if role < 0 {
+			return errors.New("a role is not of the data set")
+		}
+		under = append(under, role)
+	}
+	for more := true; more; { // an account may be named by very many rows
+		v, err := rows.one()
+		if err != nil {
+			return err
+		}
+		if v.DefinitionLevel() >= rows.leaf.slotDef {
+			if t.row = v.Int64(); t.row < 0 || t.row >= a.in.rows() {
+				return errors.New("a row is out of range")
+			}
+			for _, t.role = range under {
+				f(t)
+			}
+		}
+		if more, err = rows.more(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,265 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"assent/job"
+	"assent/job/internal/pages"
+	"assent/job/internal/publish"
+)
+
+// The verb verify. It shares the planner with run, which finds the inputs, and the
+// types of package schema. Everything else is told a second time, in the plainest
+// way: files are read by an ordinary Parquet library (verify_parquet.go), decisions
+// are filter.World's, and counts, references, exclusions and subjects are worked out
+// anew (verify_file.go), so that a fault of the fast path does not excuse itself.
+//
+// Memory: the facts about at most VerifyOptions.Accounts accounts, or about those of
+// one input file where it alone names more (some 300 bytes an account and 40 an
+// event of it); for each file being worked on, a bit a row, a page of each key
+// column, and a page of one column of the input and of the output.
+
+// VerifyOptions configure the verb verify.
+type Options struct {
+	Config  string // with Quick it may be empty: then no ledger is asked
+	Set     []string
+	Run     string // URI of the run's directory
+	Quick   bool   // the published run alone, without its inputs
+	Workers int    // files at a time; 0: one a core
+	// Accounts bounds how many accounts' facts are in memory at a time. The consent
+	// history is read once for so many. 0: 2^20.
+	Accounts int
+}
+
+// Validate completes the options and complains of what cannot be.
+func (o *Options) Validate() error {
+	if o.Workers == 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.Accounts == 0 {
+		o.Accounts = 1 << 20
+	}
+	switch {
+	case o.Run == "":
+		return job.UsageError("`assent runs -c job.yaml` lists them", "no run: name its directory with --run")
+	case o.Config == "" && !o.Quick:
+		return job.UsageError("--quick checks a published run without its inputs", "no configuration: name it with -c")
+	case o.Workers < 1 || o.Workers > 1024:
+		return job.UsageError("", "--workers %d is not between 1 and 1024", o.Workers)
+	}
+	return nil
+}
+
+// Verdict says how an audit ended.
+type Verdict string
+
+// The verdicts.
+const (
+	Verified Verdict = "verified"
+	Differs  Verdict = "differs"
+)
+
+// VerifyResult is the answer of verify.
+type Result struct {
+	Status      Verdict      `json:"status"`
+	RunID       string       `json:"run_id"`
+	URI         string       `json:"uri"`
+	Quick       bool         `json:"quick"`
+	Current     bool         `json:"current"`
+	Horizon     *time.Time   `json:"consent_as_of"` // null where run.json cannot be read
+	Checked     Checked      `json:"checked"`
+	CheckedBy   []Reading    `json:"checked_by"`
+	Differences []Difference `json:"differences"` // the first ones
+	Count       int64        `json:"difference_count"`
+}
+
+// Checked counts what was looked at.
+type Checked struct {
+	Objects    int64 `json:"objects"` // of the run, digests compared
+	Bytes      int64 `json:"bytes"`   // of these
+	Inputs     int64 `json:"inputs"`  // input files, identities compared
+	Files      int64 `json:"files"`   // data files compared with their inputs
+	Decisions  int64 `json:"decisions"`
+	Rows       int64 `json:"rows"`   // kept rows compared
+	Values     int64 `json:"values"` // of these
+	Exclusions int64 `json:"exclusions"`
+	Pairs      int64 `json:"index_pairs"` // of account, row and role
+	Probes     int64 `json:"residue_probes"`
+	Deleted    int64 `json:"deleted_accounts"` // looked for among the kept rows, with Quick
+	Reports    int64 `json:"reports_rebuilt"`  // 1 where this is the version that made the report
+}
+
+func (c *Checked) add(d *Checked) {
+	c.Objects += d.Objects
+	c.Bytes += d.Bytes
+	c.Inputs += d.Inputs
+	c.Files += d.Files
+	c.Decisions += d.Decisions
+	c.Rows += d.Rows
+	c.Values += d.Values
+	c.Exclusions += d.Exclusions
+	c.Pairs += d.Pairs
+	c.Probes += d.Probes
+	c.Deleted += d.Deleted
+	c.Reports += d.Reports
+}
+
+// Reading says of which columns the pages were taken apart by this program, because
+// the ordinary reader does not read them, and why. Their values were still decoded
+// by it, but for RLE booleans.
+type Reading struct {
+	Dataset string `json:"dataset"` // or inputs.consent and the like
+	Column  string `json:"column"`
+	Why     string `json:"why"`
+	Files   int64  `json:"files"`
+}
+
+// Difference is something that is not as the inputs and the rules have it. It never
+// tells an account id or content.
+type Difference struct {
+	File   string `json:"file"`          // below the run's directory; or an input
+	Row    *int64 `json:"row,omitempty"` // of the input file, from 0
+	Column string `json:"column,omitempty"`
+	What   string `json:"what"`
+}
+
+func (d Difference) String() string {
+	s := d.File
+	if d.Row != nil {
+		s += fmt.Sprintf(": row %d", *d.Row)
+	}
+	if d.Column != "" {
+		s += fmt.Sprintf(": column %s", d.Column)
+	}
+	return strings.TrimPrefix(s+": "+d.What, ": ")
+}
+
+// maxDifferences is how many differences are told. All are counted.
+const maxDifferences = 20
+
+// differences gathers differences in the order in which they are found.
+type differences struct {
+	first []Difference
+	count int64
+}
+
+func (d *differences) add(x Difference) {
+	if d.count++; len(d.first) < maxDifferences {
+		d.first = append(d.first, x)
+	}
+}
+
+// of adds a difference of a whole file.
+func (d *differences) of(file, format string, args ...any) {
+	d.add(Difference{File: file, What: fmt.Sprintf(format, args...)})
+}
+
+// at adds a difference in a row of an input file.
+func (d *differences) at(file string, row int64, format string, args ...any) {
+	d.add(Difference{File: file, Row: &row, What: fmt.Sprintf(format, args...)})
+}
+
+func (d *differences) merge(e *differences) {
+	d.count += e.count
+	d.first = append(d.first, e.first[:min(len(e.first), maxDifferences-len(d.first))]...)
+}
+
+// Verify audits a published run. Where it finds differences it returns both the
+// result and an error with exit code 3.
+func Run(ctx context.Context, e *job.Env, o Options) (*Result, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	a, err := openAudit(ctx, e, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.do(ctx); err != nil {
+		return nil, err
+	}
+	r := a.result()
+	if r.Count == 0 {
+		return r, nil
+	}
+	first := r.Differences[0].String()
+	if r.Count == 1 {
+		return r, job.Refused(a.hint, "audit of %s: 1 difference: %s", r.RunID, first)
+	}
+	return r, job.Refused(a.hint, "audit of %s: %d differences, the first: %s", r.RunID, r.Count, first)
+}
+
+func (a *audit) result() *Result {
+	r := &Result{
+		Status: Verified, RunID: strings.TrimPrefix(a.dir, publish.RunPrefix), URI: a.store.URI(a.dir), Quick: a.o.Quick, Current: a.current,
+		Checked: a.checked, CheckedBy: []Reading{}, Differences: []Difference{}, Count: a.found.count,
+	}
+	if a.run != nil {
+		r.Horizon = &a.run.ConsentAsOf
+	}
+	if a.found.count > 0 {
+		r.Status, r.Differences = Differs, a.found.first
+	}
+	r.CheckedBy = append(r.CheckedBy, a.readings.list...)
+	slices.SortFunc(r.CheckedBy, func(x, y Reading) int {
+		return strings.Compare(x.Dataset+"\x00"+x.Column+"\x00"+x.Why, y.Dataset+"\x00"+y.Column+"\x00"+y.Why)
+	})
+	return r
+}
+
+// WriteText writes the audit's outcome as a page.
+func (r *Result) WriteText(w io.Writer) error {
+	t := job.NewTable(w)
+	row := func(what string, n int64) { t.Row(what, pages.Count(n)) }
+	c := &r.Checked
+	t.Row("checked", "number")
+	row("objects of the run, by digest", c.Objects)
+	row("bytes of these", c.Bytes)
+	row("reports made again", c.Reports)
+	if r.Quick {
+		row("accounts to be erased", c.Deleted)
+	} else {
+		row("inputs, by identity", c.Inputs)
+		row("files, against their inputs", c.Files)
+		row("decisions", c.Decisions)
+		row("kept rows", c.Rows)
+		row("values of these", c.Values)
+		row("exclusions", c.Exclusions)
+		row("pairs of the subject index", c.Pairs)
+		row("values looked for as residue", c.Probes)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	b := new(strings.Builder)
+	for _, by := range r.CheckedBy {
+		fmt.Fprintf(b, "\n%s, column %s (%d files): pages taken apart by assent: %s\n", by.Dataset, by.Column, by.Files, by.Why)
+	}
+	if len(r.Differences) > 0 {
+		b.WriteString("\ndifferences\n")
+	}
+	for _, d := range r.Differences {
+		fmt.Fprintf(b, "  %s\n", d)
+	}
+	if more := r.Count - int64(len(r.Differences)); more > 0 {
+		fmt.Fprintf(b, "  and %s more\n", pages.Count(more))
+	}
+	fmt.Fprintf(b, "\n%s\n", r.sentence())
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (r *Result) sentence() string {
+	switch {
+	case r.Status == Differs:
+		return fmt.Sprintf("DO NOT USE: %s", r.URI)
+	case r.Quick:
+		return fmt.Sprintf("complete and unchanged since it was published: %s", r.URI)
+	}
+	return fmt.Sprintf("verified: %s", r.URI)
+}
