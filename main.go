@@ -128,6 +128,9 @@ func newEnv(format string) *job.Env {
 		handler = slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})
 	}
 	env := job.NewEnv(slog.New(handler), buildVersion())
+	if os.Getenv("GOMEMLIMIT") == "" { // a limit from the environment stands
+		env.LimitMemory = func(bytes int64) { debug.SetMemoryLimit(bytes) }
+	}
 	env.Progress = job.LogProgress{Log: env.Log, Every: 10 * time.Second}
 	if terminal {
 		env.Progress = job.TerminalProgress{W: os.Stderr}

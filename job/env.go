@@ -15,6 +15,8 @@ type Env struct {
 	Version  string
 	Now      func() time.Time
 	Lease    objstore.LeaseOptions // zero: the defaults
+	// LimitMemory is told how much memory the process may use, in bytes; nil: no limit is set.
+	LimitMemory func(bytes int64)
 }
 
 // NewEnv returns an environment that logs to log and shows no progress. Close it.

@@ -29,3 +29,12 @@ type Moment struct {
 
 // Roles returns the parties, then the other subjects.
 func (d *Dataset) Roles() []Role { return slices.Concat(d.Parties, d.Subjects) }
+
+// RoleNames returns the data set's roles, parties first.
+func (d *Dataset) RoleNames() []string {
+	var names []string
+	for _, r := range d.Roles() {
+		names = append(names, r.Name)
+	}
+	return names
+}

@@ -104,12 +104,12 @@ func Run(ctx context.Context, e *job.Env, o Options) (*Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan, err := (&source.Planner{Cfg: cfg, Opener: e.Opener, Log: e.Log, Limit: 4, Quick: true}).Plan(ctx)
+	inputs, err := (&source.Planner{Cfg: cfg, Opener: e.Opener, Log: e.Log, Limit: 4, Quick: true}).Inputs(ctx)
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(plan.Datasets, func(d *source.DatasetInput) bool { return d.Name == o.Dataset })
-	d := plan.Datasets[i]
+	i := slices.IndexFunc(inputs.Datasets, func(d *source.DatasetInput) bool { return d.Name == o.Dataset })
+	d := inputs.Datasets[i]
 	found, err := findRecord(ctx, d, o.Record)
 	if err != nil {
 		return nil, err
@@ -117,7 +117,7 @@ func Run(ctx context.Context, e *job.Env, o Options) (*Explanation, error) {
 	if len(found) == 0 {
 		return nil, &job.Error{Exit: job.ExitFailed, Hint: "ids are compared byte for byte; look for blanks or another case", Err: errors.New(o.Dataset + ": no record has this id")}
 	}
-	world, err := loadWorld(ctx, plan, found)
+	world, err := loadWorld(ctx, inputs, found)
 	if err != nil {
 		return nil, err
 	}
@@ -250,7 +250,7 @@ func (s *worldSink) Registered(id []byte) error {
 }
 
 // loadWorld reads what the inputs say about the subjects of some records.
-func loadWorld(ctx context.Context, plan *source.Plan, records []*foundRecord) (*filter.World, error) {
+func loadWorld(ctx context.Context, in *source.Inputs, records []*foundRecord) (*filter.World, error) {
 	s := &worldSink{world: filter.NewWorld(), accounts: map[schema.AccountID]bool{}, contracts: map[string]bool{}}
 	for _, r := range records {
 		for _, subject := range slices.Concat(r.Parties, r.Subjects) {
@@ -258,12 +258,12 @@ func loadWorld(ctx context.Context, plan *source.Plan, records []*foundRecord) (
 		}
 		s.contracts[r.Contract] = true
 	}
-	l := source.Loader{Cfg: plan.Config, Sink: s}
-	if err := l.Load(ctx, plan); err != nil {
+	l := source.Loader{Cfg: in.Config, Sink: s}
+	if err := l.Load(ctx, in); err != nil {
 		return nil, err
 	}
-	horizon, err := plan.HorizonOr(l.Newest)
-	s.world.Policy = plan.Policy(horizon)
+	horizon, err := in.Horizon(l.Newest)
+	s.world.Policy = in.Policy(horizon)
 	return s.world, err
 }
 

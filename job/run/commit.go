@@ -1,30 +1,53 @@
 package run
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"path"
 	"slices"
-	"strings"
-	"time"
 
 	"assent/job/internal/objstore"
 	"assent/job/internal/publish"
 	"assent/job/internal/runpage"
-	"assent/job/internal/source"
 	"assent/manifests"
 	"assent/schema"
 )
 
-// commit seals the staged run and publishes it: counts by day, manifest, report,
-// marker, promotion. The stage below prefix holds everything else. It completes the
-// manifest.
-func commit(ctx context.Context, p *publish.Output, run *manifests.Run, daily []manifests.DayCounts, prefix string) (digest string, err error) {
+// commit adds up what the shards did, checks the gates, completes the staged run and
+// publishes it. Nothing is published where it fails before its last step, which makes
+// the run the current one.
+func (r *runner) commit(ctx context.Context, lease *objstore.Lease, plan *Plan, results []*ShardResult) (run *manifests.Run, current bool, err error) {
+	run, daily, err := r.manifest(plan, results)
+	if err != nil {
+		return nil, false, err
+	}
+	if err := lease.Confirm(ctx); err != nil {
+		return nil, false, err
+	}
+	digest, err := r.seal(ctx, run, daily)
+	if err != nil {
+		return nil, false, err
+	}
+	if err := r.out.Store.Promote(ctx, stageOf(run.RunID), publish.RunDir(run.RunID), publish.SuccessObject); err != nil {
+		return nil, false, err
+	}
+	if current, err = r.out.Point(ctx, run, digest); err != nil {
+		return nil, false, fmt.Errorf("the run is published, but %s does not name it yet: %w", r.out.Store.URI(publish.CurrentObject), err)
+	}
+	r.Log.Info("published", "run", run.RunID, "current", current)
+	return run, current, nil
+}
+
+// seal stages what speaks of the run as a whole: counts by day, manifest, report and
+// marker. It completes the manifest and returns its digest.
+func (r *runner) seal(ctx context.Context, run *manifests.Run, daily []manifests.DayCounts) (digest string, err error) {
 	put := func(name string, data []byte, failed error) (sha256 string) {
 		if err == nil {
 			err = failed
 		}
 		if err == nil {
-			_, err = p.Store.Put(ctx, path.Join(prefix, name), data, objstore.Any)
+			_, err = r.out.Store.Put(ctx, path.Join(stageOf(run.RunID), name), data, objstore.Any)
 		}
 		return manifests.SHA256(data)
 	}
@@ -33,37 +56,44 @@ func commit(ctx context.Context, p *publish.Output, run *manifests.Run, daily []
 	data, failed = run.Marshal() // checks conservation
 	digest = put(publish.ManifestObject, data, failed)
 	data, failed = runpage.Page(run, digest, daily) // checks conservation by day
-	sealed := &manifests.Success{RunID: run.RunID, ManifestSHA256: digest, ReportSHA256: put(publish.ReportObject, data, failed)}
-	data, failed = sealed.Marshal()
+	success := &manifests.Success{RunID: run.RunID, ManifestSHA256: digest, ReportSHA256: put(publish.ReportObject, data, failed)}
+	data, failed = success.Marshal()
 	put(publish.SuccessObject, data, failed)
-	if err != nil {
-		return "", err
-	}
-	return digest, p.Store.Promote(ctx, prefix, publish.RunDir(run.RunID), publish.SuccessObject)
+	return digest, err
 }
 
-// manifest puts the run manifest together.
-func manifest(p *source.Plan, out *outcome, gates []manifests.Gate, requestsAsOf schema.Instant, version string, started time.Time, workers int) *manifests.Run {
-	cfg := p.Config
+// manifest adds up the shards' results and checks the gates. Every file of the plan must
+// be in exactly one of them.
+func (r *runner) manifest(plan *Plan, results []*ShardResult) (*manifests.Run, []manifests.DayCounts, error) {
+	total, err := addUp(plan, results)
+	if err != nil {
+		return nil, nil, err
+	}
+	gates, err := checkGates(plan, total)
+	if err != nil {
+		return nil, nil, err
+	}
 	run := &manifests.Run{
 		SchemaVersion: manifests.SchemaVersion,
-		RunID:         p.RunID,
-		Tool:          manifests.Tool{Name: "assent", Version: version},
-		Program:       manifests.Program{Name: cfg.Program.Name, StartsAt: cfg.Program.StartsAt.Time(), Default: cfg.Program.Default.String()},
-		ConsentAsOf:   p.Horizon.Time(),
-		PolicyDigest:  p.Digest,
-		Inputs:        p.Inputs(),
+		RunID:         plan.RunID,
+		Tool:          manifests.Tool{Name: "assent", Version: r.Version},
+		Program:       manifests.Program{Name: plan.Program.Name, StartsAt: plan.Program.StartsAt.Time(), Default: plan.Program.Default.String()},
+		ConsentAsOf:   plan.Horizon.Time(),
+		PolicyDigest:  plan.PolicyDigest,
+		Inputs:        plan.Inputs,
 		Datasets:      map[string]manifests.Dataset{},
 		Gates:         gates,
 		Use:           map[string]manifests.Use{},
-		Invocation:    manifests.Invocation{StartedAt: started.UTC(), FinishedAt: time.Now().UTC(), Workers: workers},
+		Invocation:    manifests.Invocation{StartedAt: r.started.UTC(), FinishedAt: r.Now().UTC(), Workers: r.options.Workers},
 	}
-	if requestsAsOf != schema.Unknown {
-		t := requestsAsOf.Time()
+	if plan.RequestsAsOf != schema.Unknown {
+		t := plan.RequestsAsOf.Time()
 		run.RequestsAsOf = &t
 	}
-	for i, d := range out.datasets {
-		entry := manifests.Dataset{Category: d.Category.String(), Files: out.files[i], Causes: d.tally.causeCounts(d.RoleNames())}
+	var daily []manifests.DayCounts
+	for i := range total {
+		d, t := &plan.Datasets[i], &total[i]
+		entry := manifests.Dataset{Category: d.Category.String(), Files: t.Files, Causes: t.Tally.causeCounts(d.RoleNames())}
 		for _, f := range entry.Files {
 			entry.RowsIn += f.RowsIn
 			entry.RowsKept += f.RowsKept
@@ -72,15 +102,41 @@ func manifest(p *source.Plan, out *outcome, gates []manifests.Gate, requestsAsOf
 		}
 		run.Datasets[d.Name] = entry
 		run.Use[d.Name] = manifests.Use{Audience: d.Category.Audience()}
+		daily = append(daily, t.Tally.daily(d.Name)...)
 	}
-	return run
+	slices.SortStableFunc(daily, func(a, b manifests.DayCounts) int { return cmp.Compare(a.Dataset, b.Dataset) })
+	return run, daily, nil
 }
 
-// daily returns the counts by day of all data sets.
-func (o *outcome) daily() []manifests.DayCounts {
-	var daily []manifests.DayCounts
-	for _, d := range slices.SortedFunc(slices.Values(o.datasets), func(a, b *dataset) int { return strings.Compare(a.Name, b.Name) }) {
-		daily = append(daily, d.tally.daily(d.Name)...)
+// addUp returns the sum of the shards' results, with the files in the plan's order.
+func addUp(plan *Plan, results []*ShardResult) ([]DatasetResult, error) {
+	total := make([]DatasetResult, len(plan.Datasets))
+	for i := range plan.Datasets {
+		d, t := &plan.Datasets[i], &total[i]
+		files := map[string]manifests.File{}
+		for _, r := range results {
+			if len(r.Datasets) != len(plan.Datasets) {
+				return nil, fmt.Errorf("a shard's result has %d data sets, the plan %d", len(r.Datasets), len(plan.Datasets))
+			}
+			part := &r.Datasets[i]
+			for _, f := range part.Files {
+				if _, twice := files[f.Source]; twice {
+					return nil, fmt.Errorf("%s: two shards worked on %s", d.Name, f.Source)
+				}
+				files[f.Source] = f
+			}
+			t.add(part)
+		}
+		for _, f := range d.Files {
+			done, ok := files[f.Rel]
+			if !ok || done.RowsIn != f.Rows {
+				return nil, fmt.Errorf("%s: %s: %d of %d rows were worked on", d.Name, f.Rel, done.RowsIn, f.Rows)
+			}
+			t.Files = append(t.Files, done)
+		}
+		if len(files) != len(d.Files) {
+			return nil, fmt.Errorf("%s: the shards worked on %d files, the plan has %d", d.Name, len(files), len(d.Files))
+		}
 	}
-	return daily
+	return total, nil
 }

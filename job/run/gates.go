@@ -25,27 +25,29 @@ func checkHorizonAge(g config.Gates, horizon schema.Instant, now time.Time) erro
 }
 
 // checkGates evaluates the gates over what was decided. The first that fails is the error.
-func checkGates(g config.Gates, out *outcome) ([]manifests.Gate, error) {
-	gates, err := accountGates(g, out)
-	for i, d := range out.datasets {
-		var total, excluded int64
-		for _, f := range out.files[i] {
-			total += f.RowsIn
+func checkGates(plan *Plan, total []DatasetResult) ([]manifests.Gate, error) {
+	gates, err := accountGates(plan, total)
+	limit := plan.Gates.MaxExcluded
+	for i := range total {
+		name := plan.Datasets[i].Name
+		var rows, excluded int64
+		for _, f := range total[i].Files {
+			rows += f.RowsIn
 			excluded += f.ExcludedByReason.Total()
 		}
 		share := 0.0
-		if total > 0 {
-			share = float64(excluded) / float64(total)
+		if rows > 0 {
+			share = float64(excluded) / float64(rows)
 		}
-		gate := manifests.Gate{Name: manifests.GateMaxExcluded, Dataset: d.Name, Limit: g.MaxExcluded, Value: &share, Passed: share <= g.MaxExcluded}
+		gate := manifests.Gate{Name: manifests.GateMaxExcluded, Dataset: name, Limit: limit, Value: &share, Passed: share <= limit}
 		if !gate.Passed && err == nil {
 			err = job.Refused("look into why with `assent run --dry-run`; if it is right, raise gates.max_excluded",
-				"gate %s: %s: %d of %d records (%.4f) would be excluded, more than %g", manifests.GateMaxExcluded, d.Name, excluded, total, share, g.MaxExcluded)
+				"gate %s: %s: %d of %d records (%.4f) would be excluded, more than %g", manifests.GateMaxExcluded, name, excluded, rows, share, limit)
 		}
 		gates = append(gates, gate)
 	}
 	// The age itself differs between repeats of a run, so the manifest has none.
-	gates = append(gates, manifests.Gate{Name: manifests.GateHorizonAge, Limit: g.MaxHorizonAge.Seconds(), Passed: true})
+	gates = append(gates, manifests.Gate{Name: manifests.GateHorizonAge, Limit: plan.Gates.MaxHorizonAge.Seconds(), Passed: true})
 	return gates, err
 }
 
@@ -54,22 +56,21 @@ func checkGates(g config.Gates, out *outcome) ([]manifests.Gate, error) {
 // party role of each data set by itself where it names so many accounts that even
 // the smallest share allowed would be one of them. Without the latter, one data
 // set whose ids join would vouch for another whose ids do not.
-func accountGates(g config.Gates, out *outcome) ([]manifests.Gate, error) {
+func accountGates(plan *Plan, total []DatasetResult) ([]manifests.Gate, error) {
 	var gates []manifests.Gate
 	var err error
-	var all *source.JoinCounter
-	for _, d := range out.datasets {
-		for r, j := range d.joins {
-			if all == nil {
-				all = source.NewJoinCounter(j.Index)
-			}
-			all.Merge(j)
+	var all source.Join
+	for i := range total {
+		d := &plan.Datasets[i]
+		for r := range total[i].Joins {
+			j := &total[i].Joins[r]
+			all.Add(j)
 			matched, others := j.Counts()
-			enough := float64(min(matched+others, int64(j.Index.HistoryAccounts())))*g.MinAccountMatch >= 1
+			enough := float64(min(matched+others, int64(plan.HistoryAccounts)))*plan.Gates.MinAccountMatch >= 1
 			if !enough {
 				continue
 			}
-			gate, gateErr := accountGate(g, j, fmt.Sprintf("%s, %s: ", d.Name, d.Parties[r].Name))
+			gate, gateErr := accountGate(plan, j, fmt.Sprintf("%s, %s: ", d.Name, d.Parties[r].Name))
 			gate.Dataset, gate.Role = d.Name, d.Parties[r].Name
 			gates = append(gates, gate)
 			if err == nil {
@@ -77,31 +78,29 @@ func accountGates(g config.Gates, out *outcome) ([]manifests.Gate, error) {
 			}
 		}
 	}
-	if all == nil {
-		return nil, nil
-	}
-	gate, gateErr := accountGate(g, all, "")
+	gate, gateErr := accountGate(plan, &all, "")
 	if gateErr != nil {
 		err = gateErr
 	}
 	return append([]manifests.Gate{gate}, gates...), err
 }
 
-func accountGate(g config.Gates, j *source.JoinCounter, where string) (manifests.Gate, error) {
+func accountGate(plan *Plan, j *source.Join, where string) (manifests.Gate, error) {
+	limit := plan.Gates.MinAccountMatch
 	matched, others := j.Counts()
-	history := int64(j.Index.HistoryAccounts())
+	history := int64(plan.HistoryAccounts)
 	smaller := min(history, matched+others)
-	gate := manifests.Gate{Name: manifests.GateAccountMatch, Limit: g.MinAccountMatch, Passed: true}
+	gate := manifests.Gate{Name: manifests.GateAccountMatch, Limit: limit, Passed: true}
 	if smaller == 0 { // one of the sets is empty: nothing to join
 		return gate, nil
 	}
 	share := float64(matched) / float64(smaller)
 	gate.Value = &share
-	if g.MinAccountMatch == 0 || matched > 0 && share >= g.MinAccountMatch {
+	if limit == 0 || matched > 0 && share >= limit {
 		return gate, nil
 	}
 	gate.Passed = false
 	return gate, job.Refused("check that both sides write ids the same way (prefix, case, number or text); to allow it, lower gates.min_account_match (0 turns the gate off)",
 		"gate %s: %sthe consent history names %d accounts and the data %d, but only %d are the same (%.6f of the smaller set, want %g)",
-		manifests.GateAccountMatch, where, history, matched+others, matched, share, g.MinAccountMatch)
+		manifests.GateAccountMatch, where, history, matched+others, matched, share, limit)
 }

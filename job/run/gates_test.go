@@ -13,9 +13,9 @@ import (
 	"assent/schema"
 )
 
-// joined is an outcome whose one party role names the accounts from lo to hi, of a
+// joined is a plan and a result whose one party role names the accounts from lo to hi, of a
 // history that names those from 0 to history.
-func joined(t *testing.T, history, lo, hi int) *outcome {
+func joined(t *testing.T, history, lo, hi int) (*Plan, []DatasetResult) {
 	t.Helper()
 	id := func(i int) []byte { return fmt.Appendf(nil, "id-%d", i) }
 	b := filter.NewBuilder()
@@ -34,8 +34,8 @@ func joined(t *testing.T, history, lo, hi int) *outcome {
 		j.Add(x.Account(id(i)), id(i))
 		j.Add(x.Account(id(i)), id(i))
 	}
-	d := &source.DatasetInput{DatasetConfig: config.DatasetConfig{Dataset: schema.Dataset{Name: "d", Parties: []schema.Role{{Name: "actor"}}}}}
-	return &outcome{datasets: []*dataset{{DatasetInput: d, joins: []*source.JoinCounter{j}}}, files: make([][]manifests.File, 1)}
+	plan := &Plan{HistoryAccounts: x.HistoryAccounts(), Datasets: []Dataset{{Dataset: schema.Dataset{Name: "d", Parties: []schema.Role{{Name: "actor"}}}}}}
+	return plan, []DatasetResult{{Joins: []source.Join{j.Join()}}}
 }
 
 func TestAccountGate(t *testing.T) {
@@ -53,7 +53,9 @@ func TestAccountGate(t *testing.T) {
 		{"no parties", 10, 0, 0, 0.001, ""},
 		{"share of the smaller set", 5000, 4990, 5000, 0.9, ""},
 	} {
-		gates, err := checkGates(config.Gates{MinAccountMatch: c.limit, MaxExcluded: 1}, joined(t, c.history, c.lo, c.hi))
+		plan, total := joined(t, c.history, c.lo, c.hi)
+		plan.Gates = config.Gates{MinAccountMatch: c.limit, MaxExcluded: 1}
+		gates, err := checkGates(plan, total)
 		exit, _ := job.Explain(err)
 		if c.refused == "" && err != nil || c.refused != "" && (exit != job.ExitRefused || !strings.Contains(err.Error(), c.refused)) {
 			t.Errorf("%s: %v", c.name, err)
@@ -67,11 +69,12 @@ func TestAccountGate(t *testing.T) {
 // TestAccountGateByRole has two roles, of which one joins and one does not: the first
 // does not vouch for the second.
 func TestAccountGateByRole(t *testing.T) {
-	good, bad := joined(t, 5000, 0, 5000), joined(t, 5000, 5000, 10000)
-	d := good.datasets[0]
-	d.Parties = append(d.Parties, schema.Role{Name: "client"})
-	d.joins = append(d.joins, bad.datasets[0].joins[0])
-	_, err := checkGates(config.Gates{MinAccountMatch: 0.001, MaxExcluded: 1}, good)
+	plan, good := joined(t, 5000, 0, 5000)
+	_, bad := joined(t, 5000, 5000, 10000)
+	plan.Gates = config.Gates{MinAccountMatch: 0.001, MaxExcluded: 1}
+	plan.Datasets[0].Parties = append(plan.Datasets[0].Parties, schema.Role{Name: "client"})
+	good[0].Joins = append(good[0].Joins, bad[0].Joins...)
+	_, err := checkGates(plan, good)
 	if exit, _ := job.Explain(err); exit != job.ExitRefused || !strings.Contains(err.Error(), "d, client: ") {
 		t.Error(err)
 	}

@@ -8,58 +8,58 @@ import (
 	"assent/schema"
 )
 
-// tally counts records by the day of their required moment, and excluded ones by what
+// Tally counts records by the day of their required moment, and excluded ones by what
 // caused it. Each file has its own while it is worked on; a data set's is their sum,
 // so that it is the same in whatever order they end.
-type tally struct {
-	first schema.Day // of slot 1
-	days  []daySlot  // slot 0: before; then the days; then after, unknown
-	// causes counts by primary reason and then by the set of roles, as bits, of the
+type Tally struct {
+	First schema.Day // of slot 1
+	Days  []DaySlot  // slot 0: before; then the days; then after, unknown
+	// Causes counts by primary reason and then by the set of roles, as bits, of the
 	// accounts that are its cause. Sets are few: manifests.MaxRoles bounds the bits.
-	causes [schema.NumReasons][]int64
+	Causes [schema.NumReasons][]int64
 }
 
-// daySlot counts records by primary reason, kept ones at keptSlot.
-type daySlot [schema.NumReasons + 1]int64
+// DaySlot counts records by primary reason, kept ones at keptSlot.
+type DaySlot [schema.NumReasons + 1]int64
 
 const keptSlot = schema.NumReasons
 
 // newTally counts the days from that of the programme's start to that of the horizon,
 // for a data set with so many roles.
-func newTally(p filter.Policy, roles int) *tally {
+func newTally(p filter.Policy, roles int) *Tally {
 	first, last := p.Start.Day(), p.Horizon.Day()
-	t := &tally{first: first, days: make([]daySlot, 3+max(0, int(last)-int(first)+1))}
-	for r := range t.causes {
-		t.causes[r] = make([]int64, 1)
+	t := &Tally{First: first, Days: make([]DaySlot, 3+max(0, int(last)-int(first)+1))}
+	for r := range t.Causes {
+		t.Causes[r] = make([]int64, 1)
 		if manifests.CausedByAccounts(schema.Reason(r)) {
-			t.causes[r] = make([]int64, 1<<roles)
+			t.Causes[r] = make([]int64, 1<<roles)
 		}
 	}
 	return t
 }
 
-// slot is the place of an instant in t.days.
-func (t *tally) slot(at schema.Instant) int {
+// slot is the place of an instant in t.Days.
+func (t *Tally) slot(at schema.Instant) int {
 	if at == schema.Unknown {
-		return len(t.days) - 1
+		return len(t.Days) - 1
 	}
-	return min(max(int(at.Day())-int(t.first)+1, 0), len(t.days)-2)
+	return min(max(int(at.Day())-int(t.First)+1, 0), len(t.Days)-2)
 }
 
 // decided counts records by their required moments.
-func (t *tally) decided(moments []schema.Instant, reasons []schema.Reasons) {
+func (t *Tally) decided(moments []schema.Instant, reasons []schema.Reasons) {
 	for i, why := range reasons {
 		n := keptSlot
 		if !why.Kept() {
 			n = int(why.Primary())
 		}
-		t.days[t.slot(moments[i])][n]++
+		t.Days[t.slot(moments[i])][n]++
 	}
 }
 
 // excluded counts a record that is excluded, by the roles of the accounts that are the
 // cause of the primary reason.
-func (t *tally) excluded(reason schema.Reason, findings []filter.Finding) {
+func (t *Tally) excluded(reason schema.Reason, findings []filter.Finding) {
 	roles := 0
 	if manifests.CausedByAccounts(reason) {
 		for i := range findings {
@@ -68,44 +68,58 @@ func (t *tally) excluded(reason schema.Reason, findings []filter.Finding) {
 			}
 		}
 	}
-	t.causes[reason][roles]++
+	t.Causes[reason][roles]++
+}
+
+// empty returns a tally for the same days and roles that has counted nothing.
+func (t *Tally) empty() *Tally {
+	e := &Tally{First: t.First, Days: make([]DaySlot, len(t.Days))}
+	for r := range t.Causes {
+		e.Causes[r] = make([]int64, len(t.Causes[r]))
+	}
+	return e
+}
+
+// add adds another tally for the same days and roles.
+func (t *Tally) add(other *Tally) {
+	for i := range other.Days {
+		for n, count := range other.Days[i] {
+			t.Days[i][n] += count
+		}
+	}
+	for reason := range other.Causes {
+		for roles, count := range other.Causes[reason] {
+			t.Causes[reason][roles] += count
+		}
+	}
 }
 
 // sharedTally is a data set's, to which files add theirs.
 type sharedTally struct {
 	mu sync.Mutex
-	*tally
+	*Tally
 }
 
-func (s *sharedTally) add(t *tally) {
+func (s *sharedTally) add(t *Tally) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i := range t.days {
-		for n, count := range t.days[i] {
-			s.days[i][n] += count
-		}
-	}
-	for reason := range t.causes {
-		for roles, count := range t.causes[reason] {
-			s.causes[reason][roles] += count
-		}
-	}
+	s.Tally.add(t)
 }
 
 // daily returns the counts of the days that have any.
-func (t *tally) daily(dataset string) []manifests.DayCounts {
+func (t *Tally) daily(dataset string) []manifests.DayCounts {
 	var daily []manifests.DayCounts
-	for i := range t.days {
-		c := manifests.DayCounts{Dataset: dataset, Day: t.first + schema.Day(i-1), Kept: t.days[i][keptSlot]}
+	for i := range t.Days {
+		c := manifests.DayCounts{Dataset: dataset, Day: t.First + schema.Day(i-1), Kept: t.Days[i][keptSlot]}
 		switch i {
 		case 0:
 			c.Day = manifests.DaysBefore
-		case len(t.days) - 2:
+		case len(t.Days) - 2:
 			c.Day = manifests.DaysAfter
-		case len(t.days) - 1:
+		case len(t.Days) - 1:
 			c.Day = manifests.DayUnknown
 		}
-		copy(c.Excluded[:], t.days[i][:])
+		copy(c.Excluded[:], t.Days[i][:])
 		if c.Records() > 0 {
 			daily = append(daily, c)
 		}
@@ -114,10 +128,10 @@ func (t *tally) daily(dataset string) []manifests.DayCounts {
 }
 
 // causeCounts returns the causes by reason and roles.
-func (t *tally) causeCounts(roles []string) []manifests.CauseCount {
+func (t *Tally) causeCounts(roles []string) []manifests.CauseCount {
 	causes := []manifests.CauseCount{}
-	for reason := range t.causes {
-		for set, count := range t.causes[reason] {
+	for reason := range t.Causes {
+		for set, count := range t.Causes[reason] {
 			if count == 0 {
 				continue
 			}

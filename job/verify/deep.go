@@ -33,7 +33,7 @@ func (a *audit) deep(ctx context.Context) error {
 		return err
 	}
 	p := &source.Planner{Cfg: a.cfg, Opener: a.Opener, Log: a.Log, Limit: max(4, a.o.Workers), Quick: true}
-	plan, err := p.Plan(ctx)
+	plan, err := p.Inputs(ctx)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (a *audit) deep(ctx context.Context) error {
 }
 
 // each calls f for every input of a plan.
-func each(p *source.Plan, f func(k inputKey, file *source.File)) {
+func each(p *source.Inputs, f func(k inputKey, file *source.File)) {
 	for _, in := range []*source.Input{&p.Consent, &p.Deletion, &p.Restrict, &p.Accounts} {
 		for _, file := range in.Files {
 			f(inputKey{role: in.Role, path: in.Root + file.Rel}, file)
@@ -155,7 +155,7 @@ func (a *audit) findInputs(ctx context.Context) (map[inputKey]*source.File, erro
 // checkRules checks that the configuration is the run's, as far as decisions depend
 // on it, and works out the run's id anew. Where all else is the same, an id that
 // differs tells that the key of the references does, as it is the one thing left.
-func (a *audit) checkRules(p *source.Plan) {
+func (a *audit) checkRules(p *source.Inputs) {
 	before := a.found.count
 	differ := func(what string, got, want any) {
 		if got != want {
@@ -166,10 +166,10 @@ func (a *audit) checkRules(p *source.Plan) {
 	differ("program.starts_at", a.cfg.Program.StartsAt, schema.FromTime(run.Program.StartsAt))
 	differ("program.default", a.cfg.Program.Default.String(), run.Program.Default)
 	horizon := schema.FromTime(run.ConsentAsOf)
-	if p.Horizon != schema.Unknown { // else it is the newest event's; see checkFiles
-		differ("the consent horizon", p.Horizon, horizon)
+	if p.AsOf != schema.Unknown { // else it is the newest event's; see checkFiles
+		differ("the consent horizon", p.AsOf, horizon)
 	}
-	if p.Digest != run.PolicyDigest {
+	if a.cfg.Digest() != run.PolicyDigest {
 		a.found.of(publish.ManifestObject, "policy_digest: the configuration's rules are not those of the run")
 	}
 	for _, d := range p.Datasets {
@@ -181,16 +181,12 @@ func (a *audit) checkRules(p *source.Plan) {
 	if a.found.count > before {
 		return
 	}
-	known := p.Horizon != schema.Unknown
-	if p.SetHorizon(horizon, a.key); p.RunID != run.RunID {
-		a.found.of(publish.ManifestObject, "run_id: the same inputs, rules and horizon give %s: the subject key is not the run's", p.RunID)
-	}
-	if !known {
-		p.Horizon = schema.Unknown
+	if id := manifests.RunID(a.cfg.Digest(), run.ConsentAsOf, p.List(), a.key); id != run.RunID {
+		a.found.of(publish.ManifestObject, "run_id: the same inputs, rules and horizon give %s: the subject key is not the run's", id)
 	}
 }
 
-func (a *audit) checkRowsIn(p *source.Plan) {
+func (a *audit) checkRowsIn(p *source.Inputs) {
 	rows := map[inputKey]int64{}
 	for _, in := range a.run.Inputs {
 		rows[inputKey{in.Role, in.Dataset, in.Path}] = in.Rows
@@ -203,7 +199,7 @@ func (a *audit) checkRowsIn(p *source.Plan) {
 }
 
 // tasks pairs each file of the data sets with its entry in the run manifest.
-func (a *audit) tasks(p *source.Plan) []*fileAudit {
+func (a *audit) tasks(p *source.Inputs) []*fileAudit {
 	var tasks []*fileAudit
 	bit := 0
 	for _, d := range p.Datasets {
@@ -231,8 +227,8 @@ func (a *audit) tasks(p *source.Plan) []*fileAudit {
 
 // checkFiles works through the files batch by batch: as many as name so many accounts
 // that their facts may be in memory together.
-func (a *audit) checkFiles(ctx context.Context, p *source.Plan, tasks []*fileAudit) error {
-	bar := a.Progress.Start(p.Rows())
+func (a *audit) checkFiles(ctx context.Context, p *source.Inputs, tasks []*fileAudit) error {
+	bar := a.Progress.Start(p.Records())
 	defer bar.Stop()
 	recounts := map[string]*recount{}
 	for _, d := range p.Datasets {
@@ -259,7 +255,7 @@ func (a *audit) checkFiles(ctx context.Context, p *source.Plan, tasks []*fileAud
 		if first > 0 {
 			a.found = told // the first reading has told what is wrong with the history
 		}
-		horizon, err := p.HorizonOr(w.newest)
+		horizon, err := p.Horizon(w.newest)
 		if err != nil {
 			return err
 		}
@@ -321,7 +317,7 @@ func (a *audit) checkMoments(w *facts, horizon schema.Instant) {
 // checkGates checks the gates' figures. Those of accounts can be counted again where
 // all accounts were in memory at once (whole); the run counts beyond distinctExact
 // by an estimate, so there the audit allows for what that may be off.
-func (a *audit) checkGates(p *source.Plan, w *facts, whole bool) {
+func (a *audit) checkGates(p *source.Inputs, w *facts, whole bool) {
 	limits := map[string]float64{
 		manifests.GateAccountMatch: a.cfg.Gates.MinAccountMatch, manifests.GateMaxExcluded: a.cfg.Gates.MaxExcluded, manifests.GateHorizonAge: a.cfg.Gates.MaxHorizonAge.Seconds(),
 	}

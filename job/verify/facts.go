@@ -158,7 +158,7 @@ func (a *audit) scanInputFile(ctx context.Context, in *source.Input, f *source.F
 
 // load reads all inputs but the data sets. It keeps what concerns the accounts and
 // contracts named; count says to count the others of the history.
-func (a *audit) load(ctx context.Context, p *source.Plan, w *facts, count bool) error {
+func (a *audit) load(ctx context.Context, p *source.Inputs, w *facts, count bool) error {
 	if err := a.loadConsent(ctx, p, w, count); err != nil {
 		return err
 	}
@@ -193,7 +193,7 @@ func (a *audit) load(ctx context.Context, p *source.Plan, w *facts, count bool) 
 	})
 }
 
-func (a *audit) loadConsent(ctx context.Context, p *source.Plan, w *facts, count bool) error {
+func (a *audit) loadConsent(ctx context.Context, p *source.Inputs, w *facts, count bool) error {
 	in := source.ConsentCodes{ConsentInput: &a.cfg.Consent}
 	bind := func(f *rewrite.File) ([]source.KeyColumn, error) {
 		c, err := source.BindConsent(f, in.ConsentInput)
@@ -267,7 +267,7 @@ func (a *audit) scanDeletions(ctx context.Context, in *source.Input, take func(i
 	})
 }
 
-func (a *audit) loadRestrictions(ctx context.Context, p *source.Plan, w *facts) error {
+func (a *audit) loadRestrictions(ctx context.Context, p *source.Inputs, w *facts) error {
 	if a.cfg.Restrictions == nil {
 		return nil
 	}

@@ -435,15 +435,6 @@ func (c *configReader) absolute(path string) string {
 	return filepath.Join(c.dir, path)
 }
 
-// roleNames returns the data set's roles, parties first.
-func (d *DatasetConfig) RoleNames() []string {
-	var names []string
-	for _, r := range d.Roles() {
-		names = append(names, r.Name)
-	}
-	return names
-}
-
 func (d *DatasetConfig) Errorf(cfg *Config, key, format string, args ...any) error {
 	return job.UsageError("", "%s: line %d: datasets.%s.%s: %s", cfg.File, d.line, d.Name, key, fmt.Sprintf(format, args...))
 }

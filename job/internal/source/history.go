@@ -175,19 +175,19 @@ type Sink interface {
 }
 
 // load reads all inputs but the data sets.
-func (l *Loader) Load(ctx context.Context, p *Plan) error {
+func (l *Loader) Load(ctx context.Context, in *Inputs) error {
 	l.Newest, l.NewestRequest = schema.Unknown, schema.Unknown
-	for _, f := range p.Consent.Files {
+	for _, f := range in.Consent.Files {
 		if err := l.Consent(ctx, f); err != nil {
 			return err
 		}
 	}
-	for _, f := range p.Deletion.Files {
+	for _, f := range in.Deletion.Files {
 		if err := l.Deletions(ctx, f); err != nil {
 			return err
 		}
 	}
-	for _, f := range p.Restrict.Files {
+	for _, f := range in.Restrict.Files {
 		if err := l.restrictions(ctx, f); err != nil {
 			return err
 		}
@@ -195,7 +195,7 @@ func (l *Loader) Load(ctx context.Context, p *Plan) error {
 	if l.Cfg.Accounts != nil {
 		l.Sink.Registry()
 	}
-	for _, f := range p.Accounts.Files {
+	for _, f := range in.Accounts.Files {
 		if err := l.accounts(ctx, f); err != nil {
 			return err
 		}

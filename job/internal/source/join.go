@@ -11,22 +11,52 @@ import (
 	"assent/filter"
 )
 
-// joinCounter counts, for one party role of one data set, how many distinct
-// accounts of the data the consent history names and how many it does not: the
-// figures behind the gate min_account_match. The result does not depend on the
+// Join is how the accounts of one party role join the consent history: which accounts
+// of the index the data names and the history too, and the hashes of the others. It is
+// plain data: joins of parts of the data add up to that of the whole.
+type Join struct {
+	Matched []uint64 // bitmap over the index's accounts
+	Others  []uint64 // the smallest hashes, sorted; see distinct
+}
+
+// Counts returns how many accounts of the data are in the history, and how many not.
+func (j *Join) Counts() (matched, others int64) {
+	for _, word := range j.Matched {
+		matched += int64(bits.OnesCount64(word))
+	}
+	return matched, countLeast(j.Others)
+}
+
+// Add adds what another join over the same index has.
+func (j *Join) Add(k *Join) {
+	if len(j.Matched) < len(k.Matched) {
+		j.Matched = append(j.Matched, make([]uint64, len(k.Matched)-len(j.Matched))...)
+	}
+	for i, word := range k.Matched {
+		j.Matched[i] |= word
+	}
+	j.Others = slices.Concat(j.Others, k.Others)
+	slices.Sort(j.Others)
+	j.Others = slices.Compact(j.Others)
+	j.Others = j.Others[:min(len(j.Others), DistinctExact)]
+}
+
+// JoinCounter makes a Join, account by account. The result does not depend on the
 // order of rows. Safe for concurrent use.
 type JoinCounter struct {
-	Index   *filter.Index
-	matched []atomic.Uint64 // bitmap over the index's accounts: seen, and in the history
+	index   *filter.Index
+	matched []atomic.Uint64
 	others  *distinct
 }
 
+// NewJoinCounter returns a counter that has seen nothing.
 func NewJoinCounter(x *filter.Index) *JoinCounter {
-	return &JoinCounter{Index: x, matched: make([]atomic.Uint64, (x.Accounts()+63)/64), others: newDistinct()}
+	return &JoinCounter{index: x, matched: make([]atomic.Uint64, (x.Accounts()+63)/64), others: newDistinct()}
 }
 
+// Add takes an account of the data and its canonical id, which is not kept.
 func (j *JoinCounter) Add(a filter.Account, id []byte) {
-	if !j.Index.InHistory(a) {
+	if !j.index.InHistory(a) {
 		j.others.add(xxhash.Sum64(id))
 		return
 	}
@@ -36,22 +66,13 @@ func (j *JoinCounter) Add(a filter.Account, id []byte) {
 	}
 }
 
-// counts returns the accounts of the data that are in the history, and the others.
-func (j *JoinCounter) Counts() (matched, others int64) {
+// Join returns what was seen.
+func (j *JoinCounter) Join() Join {
+	out := Join{Matched: make([]uint64, len(j.matched)), Others: j.others.hashes()}
 	for i := range j.matched {
-		matched += int64(bits.OnesCount64(j.matched[i].Load()))
+		out.Matched[i] = j.matched[i].Load()
 	}
-	return matched, j.others.count()
-}
-
-// merge adds what another counter over the same index has seen.
-func (j *JoinCounter) Merge(k *JoinCounter) {
-	for i := range k.matched {
-		j.matched[i].Or(k.matched[i].Load())
-	}
-	for _, h := range k.others.least {
-		j.others.add(h)
-	}
+	return out
 }
 
 // distinct counts distinct hashes: exactly up to distinctExact, beyond that by the
@@ -91,12 +112,17 @@ func (d *distinct) add(h uint64) {
 	}
 }
 
-func (d *distinct) count() int64 {
+func (d *distinct) hashes() []uint64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.least) < DistinctExact {
-		return int64(len(d.least))
+	return slices.Clone(d.least)
+}
+
+// countLeast estimates how many distinct hashes there were, by the smallest of them.
+func countLeast(least []uint64) int64 {
+	if len(least) < DistinctExact {
+		return int64(len(least))
 	}
-	share := float64(d.least[DistinctExact-1]) / (1 << 64)
+	share := float64(least[DistinctExact-1]) / (1 << 64)
 	return int64((DistinctExact - 1) / share)
 }

@@ -21,9 +21,9 @@ func TestDistinct(t *testing.T) {
 			b.add(h)
 			b.add(h)
 		}
-		got := a.count()
-		if got != b.count() {
-			t.Errorf("%d: the order matters: %d, %d", n, got, b.count())
+		got := countLeast(a.hashes())
+		if got != countLeast(b.hashes()) {
+			t.Errorf("%d: the order matters: %d, %d", n, got, countLeast(b.hashes()))
 		}
 		off := float64(got-int64(n)) / float64(max(n, 1))
 		if n < DistinctExact && off != 0 || off > 0.05 || off < -0.05 {

@@ -19,13 +19,10 @@ import (
 	"assent/schema"
 )
 
-// Plan is what a run is about to do: every input file with its identity, the
-// horizon and, following from these, the run's id. Nothing has been written yet.
-type Plan struct {
+// Inputs are all files that a job reads, found and looked at. Nothing has been written yet.
+type Inputs struct {
 	Config   *config.Config
-	Horizon  schema.Instant
-	RunID    string
-	Digest   string // of the policy: the configuration as far as decisions depend on it
+	AsOf     schema.Instant // the horizon, configured or as the consent files have it; schema.Unknown leaves it to the newest event
 	Consent  Input
 	Deletion Input // without files where not configured, as are the next two
 	Restrict Input
@@ -33,7 +30,7 @@ type Plan struct {
 	Datasets []*DatasetInput
 }
 
-// plannedInput are the files of one input, in their order.
+// Input are the files of one input, in their order.
 type Input struct {
 	Role  string // consent, deletions, restrictions, accounts; empty for a data set
 	Root  string // directory of its files as configured, "" or with a slash at its end
@@ -41,7 +38,7 @@ type Input struct {
 	Files []*File
 }
 
-// plannedFile is one input file, found and looked at.
+// File is one input file, found and looked at.
 type File struct {
 	objstore.Input
 	Store    objstore.Store
@@ -50,7 +47,7 @@ type File struct {
 	asOf     string // file metadata assent.as_of; consent only
 }
 
-// plannedDataset is a data set with its roles settled against its files.
+// DatasetInput is a data set with its roles settled against its files.
 type DatasetInput struct {
 	Input
 	config.DatasetConfig
@@ -58,13 +55,19 @@ type DatasetInput struct {
 
 func (f *File) URI() string { return f.Store.URI(f.Name) }
 
-// open opens the file as it was planned.
+// Open opens the file as it was found.
 func (f *File) Open(ctx context.Context) (objstore.Reader, *rewrite.File, error) {
-	r, err := f.Store.Open(ctx, f.Object)
+	return Open(ctx, f.Store, f.Object)
+}
+
+// Open opens an object that is a Parquet file. The caller closes the Reader; the File
+// reads from it.
+func Open(ctx context.Context, store objstore.Store, o objstore.Object) (objstore.Reader, *rewrite.File, error) {
+	r, err := store.Open(ctx, o)
 	if err != nil {
 		return nil, nil, err
 	}
-	file, err := rewrite.Open(ctx, r, r.Size(), f.URI())
+	file, err := rewrite.Open(ctx, r, r.Size(), store.URI(o.Name))
 	if err != nil {
 		r.Close()
 		return nil, nil, err
@@ -72,7 +75,7 @@ func (f *File) Open(ctx context.Context) (objstore.Reader, *rewrite.File, error)
 	return r, file, nil
 }
 
-// planner finds out what there is.
+// Planner finds out what there is.
 type Planner struct {
 	Cfg    *config.Config
 	Opener *objstore.Opener
@@ -81,12 +84,10 @@ type Planner struct {
 	Quick  bool // leave identities out: nothing is to be published
 }
 
-// plan resolves, opens and identifies every input file and checks that it serves.
-// The horizon and the run's id are still open where the configuration leaves the
-// horizon to the newest event.
-func (p *Planner) Plan(ctx context.Context) (*Plan, error) {
+// Inputs resolves, opens and identifies every input file and checks that it serves.
+func (p *Planner) Inputs(ctx context.Context) (*Inputs, error) {
 	cfg := p.Cfg
-	plan := &Plan{Config: cfg, Horizon: cfg.Consent.AsOf}
+	in := &Inputs{Config: cfg, AsOf: cfg.Consent.AsOf}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(p.Limit)
 	var err error
@@ -96,28 +97,28 @@ func (p *Planner) Plan(ctx context.Context) (*Plan, error) {
 		}
 		return err == nil
 	}
-	find := func(in *Input, check func(*rewrite.File) error) {
-		for _, f := range in.Files {
-			g.Go(func() error { return p.Look(gctx, in, f, check) })
+	find := func(of *Input, check func(*rewrite.File) error) {
+		for _, f := range of.Files {
+			g.Go(func() error { return p.Look(gctx, of, f, check) })
 		}
 	}
-	if resolve("consent", cfg.Consent.Path, &plan.Consent) {
-		find(&plan.Consent, func(f *rewrite.File) error { _, err := BindConsent(f, &cfg.Consent); return err })
+	if resolve("consent", cfg.Consent.Path, &in.Consent) {
+		find(&in.Consent, func(f *rewrite.File) error { _, err := BindConsent(f, &cfg.Consent); return err })
 	}
-	if cfg.Deletions != nil && resolve("deletions", cfg.Deletions.Path, &plan.Deletion) {
-		find(&plan.Deletion, func(f *rewrite.File) error { _, err := BindDeletions(f, cfg.Deletions); return err })
+	if cfg.Deletions != nil && resolve("deletions", cfg.Deletions.Path, &in.Deletion) {
+		find(&in.Deletion, func(f *rewrite.File) error { _, err := BindDeletions(f, cfg.Deletions); return err })
 	}
-	if cfg.Restrictions != nil && resolve("restrictions", cfg.Restrictions.Path, &plan.Restrict) {
-		find(&plan.Restrict, func(f *rewrite.File) error { _, err := BindRestrictions(f, cfg.Restrictions); return err })
+	if cfg.Restrictions != nil && resolve("restrictions", cfg.Restrictions.Path, &in.Restrict) {
+		find(&in.Restrict, func(f *rewrite.File) error { _, err := BindRestrictions(f, cfg.Restrictions); return err })
 	}
-	if cfg.Accounts != nil && resolve("accounts", cfg.Accounts.Path, &plan.Accounts) {
-		find(&plan.Accounts, func(f *rewrite.File) error { _, err := BindAccounts(f, cfg.Accounts); return err })
+	if cfg.Accounts != nil && resolve("accounts", cfg.Accounts.Path, &in.Accounts) {
+		find(&in.Accounts, func(f *rewrite.File) error { _, err := BindAccounts(f, cfg.Accounts); return err })
 	}
 	for i := range cfg.Datasets {
 		d := &DatasetInput{DatasetConfig: cfg.Datasets[i]}
 		if resolve("", d.Path, &d.Input) {
 			if err = p.settle(gctx, cfg, d); err == nil {
-				plan.Datasets = append(plan.Datasets, d)
+				in.Datasets = append(in.Datasets, d)
 				find(&d.Input, func(f *rewrite.File) error { _, err := Bind(f, &d.Dataset); return err })
 			}
 		}
@@ -128,11 +129,10 @@ func (p *Planner) Plan(ctx context.Context) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if plan.Horizon, err = p.horizonOf(plan); err != nil {
+	if in.AsOf, err = p.horizonOf(in); err != nil {
 		return nil, err
 	}
-	plan.Digest = cfg.Digest()
-	return plan, nil
+	return in, nil
 }
 
 func (p *Planner) Resolve(ctx context.Context, role, path string) (Input, error) {
@@ -213,11 +213,11 @@ func (p *Planner) settle(ctx context.Context, cfg *config.Config, d *DatasetInpu
 
 // horizonOf is the configured horizon, else the earliest one that the consent
 // files name; schema.Unknown leaves it to the newest event.
-func (p *Planner) horizonOf(plan *Plan) (schema.Instant, error) {
+func (p *Planner) horizonOf(in *Inputs) (schema.Instant, error) {
 	least := schema.Unknown
-	for _, f := range plan.Consent.Files {
+	for _, f := range in.Consent.Files {
 		if f.asOf == "" {
-			return plan.Horizon, nil
+			return in.AsOf, nil
 		}
 		t, err := config.ParseInstant(f.asOf)
 		if err != nil {
@@ -227,40 +227,34 @@ func (p *Planner) horizonOf(plan *Plan) (schema.Instant, error) {
 			least = t
 		}
 	}
-	if plan.Horizon == schema.Unknown {
+	if in.AsOf == schema.Unknown {
 		return least, nil
 	}
-	if plan.Horizon > least {
-		p.Log.Warn("inputs.consent.as_of is later than the consent snapshot says it is complete", "as_of", plan.Horizon.String(), "snapshot", least.String())
+	if in.AsOf > least {
+		p.Log.Warn("inputs.consent.as_of is later than the consent snapshot says it is complete", "as_of", in.AsOf.String(), "snapshot", least.String())
 	}
-	return plan.Horizon, nil
+	return in.AsOf, nil
 }
 
-// setHorizon fixes the horizon and with it the run's id.
-func (p *Plan) SetHorizon(h schema.Instant, key *manifests.Key) {
-	p.Horizon = h
-	p.RunID = manifests.RunID(p.Digest, h.Time(), p.Inputs(), key)
-}
-
-// inputs lists every input file as the run manifest has it.
-func (p *Plan) Inputs() (list []manifests.Input) {
-	add := func(dataset string, in *Input) {
-		for _, f := range in.Files {
-			list = append(list, manifests.Input{Role: in.Role, Dataset: dataset, Path: in.Root + f.Rel, Bytes: f.Size, Identity: f.Identity, Rows: f.Rows})
+// List returns every input file as the run manifest has it.
+func (in *Inputs) List() (list []manifests.Input) {
+	add := func(dataset string, of *Input) {
+		for _, f := range of.Files {
+			list = append(list, manifests.Input{Role: of.Role, Dataset: dataset, Path: of.Root + f.Rel, Bytes: f.Size, Identity: f.Identity, Rows: f.Rows})
 		}
 	}
-	for _, in := range []*Input{&p.Consent, &p.Deletion, &p.Restrict, &p.Accounts} {
-		add("", in)
+	for _, of := range []*Input{&in.Consent, &in.Deletion, &in.Restrict, &in.Accounts} {
+		add("", of)
 	}
-	for _, d := range p.Datasets {
+	for _, d := range in.Datasets {
 		add(d.Name, &d.Input)
 	}
 	return list
 }
 
-// rows returns the number of records in all data sets.
-func (p *Plan) Rows() (n int64) {
-	for _, d := range p.Datasets {
+// Records returns the number of rows in all data sets.
+func (in *Inputs) Records() (n int64) {
+	for _, d := range in.Datasets {
 		for _, f := range d.Files {
 			n += f.Rows
 		}
@@ -268,19 +262,19 @@ func (p *Plan) Rows() (n int64) {
 	return n
 }
 
-// horizon is the plan's, or that of the newest event where the plan leaves it open.
-func (p *Plan) HorizonOr(newest schema.Instant) (schema.Instant, error) {
-	if p.Horizon != schema.Unknown {
-		return p.Horizon, nil
+// Horizon is AsOf, or the newest event where that leaves it open.
+func (in *Inputs) Horizon(newest schema.Instant) (schema.Instant, error) {
+	if in.AsOf != schema.Unknown {
+		return in.AsOf, nil
 	}
 	if newest == schema.Unknown || newest == schema.Forever {
 		return 0, job.UsageError("say inputs.consent.as_of: up to when the consent history is complete",
-			"%s: the consent horizon is not known: neither the configuration nor the files name it, and there is no newest event to take for it", p.Config.File)
+			"%s: the consent horizon is not known: neither the configuration nor the files name it, and there is no newest event to take for it", in.Config.File)
 	}
 	return newest, nil
 }
 
-// policy returns the programme's rules for a horizon.
-func (p *Plan) Policy(horizon schema.Instant) filter.Policy {
-	return filter.Policy{Start: p.Config.Program.StartsAt, Horizon: horizon, Default: p.Config.Program.Default}
+// Policy returns the programme's rules for a horizon.
+func (in *Inputs) Policy(horizon schema.Instant) filter.Policy {
+	return filter.Policy{Start: in.Config.Program.StartsAt, Horizon: horizon, Default: in.Config.Program.Default}
 }

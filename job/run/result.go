@@ -1,15 +1,59 @@
 package run
 
 import (
-	"fmt"
-	"io"
-
 	"assent/job"
 	"assent/job/internal/pages"
+	"assent/job/internal/publish"
+	"assent/manifests"
 	"assent/schema"
+	"fmt"
+	"io"
+	"time"
 )
 
-// Answers as people read them on a terminal. Elsewhere they are one line of JSON.
+// Status says how a run ended.
+type Status string
+
+// The ways in which run ends without an error.
+const (
+	Published        Status = "published"
+	AlreadyPublished Status = "already_published"
+	DryRun           Status = "dry_run"
+)
+
+// Result is the answer of run.
+type Result struct {
+	Status   Status                   `json:"status"`
+	RunID    string                   `json:"run_id"`
+	URI      string                   `json:"uri"` // of the run's directory
+	Current  bool                     `json:"current"`
+	Horizon  time.Time                `json:"consent_as_of"`
+	Datasets map[string]DatasetCounts `json:"datasets"`
+	order    []string
+}
+
+// DatasetCounts are a data set's figures.
+type DatasetCounts struct {
+	RowsIn           int64                  `json:"rows_in"`
+	RowsKept         int64                  `json:"rows_kept"`
+	RowsExcluded     int64                  `json:"rows_excluded"`
+	ExcludedByReason manifests.ReasonCounts `json:"excluded_by_reason"`
+}
+
+// result is the answer for a run.
+func (r *runner) result(run *manifests.Run, status Status, current bool) *Result {
+	out := &Result{
+		Status: status, RunID: run.RunID, URI: r.out.Store.URI(publish.RunDir(run.RunID)), Current: current,
+		Horizon: run.ConsentAsOf, Datasets: map[string]DatasetCounts{},
+	}
+	for _, d := range r.cfg.Datasets {
+		out.order = append(out.order, d.Name)
+	}
+	for name, d := range run.Datasets {
+		out.Datasets[name] = DatasetCounts{d.RowsIn, d.RowsKept, d.RowsExcluded, d.ExcludedByReason}
+	}
+	return out
+}
 
 // WriteText writes the outcome of a run as a table: a row a data set, a column a reason.
 func (r *Result) WriteText(w io.Writer) error {

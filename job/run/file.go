@@ -1,0 +1,372 @@
+package run
+
+import (
+	"assent/filter"
+	"assent/job/internal/objstore"
+	"assent/job/internal/source"
+	"assent/job/parquet/rewrite"
+	"assent/manifests"
+	"assent/schema"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"path"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// fileWork is the work on one input file. Two goroutines share it: one decides row
+// group after row group, one rewrites those that are decided.
+type fileWork struct {
+	*shard
+	d      *dataset
+	in     *File
+	file   *rewrite.File
+	bound  *source.Binding
+	result manifests.File
+
+	accounts   *manifests.Accounts
+	roles      []*roleAccounts
+	rows       filter.Rows
+	reasons    []schema.Reasons
+	exclusions *manifests.ExclusionWriter
+	subjects   *manifests.SubjectIndexWriter
+	tally      *Tally
+	findings   []filter.Finding
+	named      []manifests.Subject
+	recordID   []byte
+}
+
+func (w *fileWork) do(ctx context.Context) (err error) {
+	r, file, err := source.Open(ctx, w.d.store, w.in.Object)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	w.file = file
+	if w.bound, err = source.Bind(file, &w.d.Dataset.Dataset); err != nil {
+		return err
+	}
+	w.prepare()
+	if w.stage == nil {
+		err = w.decideAll(ctx, func(int, *rewrite.Selection) error { return nil })
+	} else {
+		err = w.writeAll(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	return r.Unchanged(ctx)
+}
+
+// uri names the input file in errors.
+func (w *fileWork) uri() string { return w.d.store.URI(w.in.Object.Name) }
+
+func (w *fileWork) prepare() {
+	w.accounts = manifests.NewAccounts(w.key.NewReferrer())
+	for i, c := range w.bound.Roles {
+		role := &roleAccounts{form: c.ID, index: w.index, table: w.accounts}
+		if i < w.bound.Parties {
+			role.join = w.d.joins[i]
+		}
+		w.roles = append(w.roles, role)
+	}
+	w.rows.Moments = make([][]schema.Instant, len(w.bound.Moments))
+	w.rows.Parties = make([]filter.Accounts, w.bound.Parties)
+	w.rows.Subjects = make([]filter.Accounts, len(w.bound.Roles)-w.bound.Parties)
+}
+
+// staged is an object on its way to the stage, with the digest of its bytes. Once a
+// write has failed it cannot be finished, whatever became of the error.
+type staged struct {
+	objstore.Writer
+	hash  hash.Hash
+	bytes int64
+	err   error
+}
+
+func (w *fileWork) create(ctx context.Context, name string) (*staged, error) {
+	o, err := w.stage.Create(ctx, path.Join(w.prefix, name))
+	if err != nil {
+		return nil, err
+	}
+	return &staged{Writer: o, hash: sha256.New()}, nil
+}
+
+func (s *staged) Write(p []byte) (int, error) {
+	n, err := s.Writer.Write(p)
+	s.hash.Write(p[:n])
+	s.bytes += int64(n)
+	if err != nil && s.err == nil {
+		s.err = err
+	}
+	return n, err
+}
+
+func (s *staged) Finish(ctx context.Context) error {
+	if s.err != nil {
+		return s.err
+	}
+	return s.Writer.Finish(ctx)
+}
+
+func (s *staged) digest() string { return hex.EncodeToString(s.hash.Sum(nil)) }
+
+// writeAll decides and rewrites all row groups and stages the three objects.
+func (w *fileWork) writeAll(ctx context.Context) error {
+	var objects [3]*staged
+	for i, name := range []string{w.result.Output, w.result.Exclusions, w.result.Subjects} {
+		o, err := w.create(ctx, name)
+		if err != nil {
+			return err
+		}
+		defer o.Abort()
+		objects[i] = o
+	}
+	data, exclusions, subjects := objects[0], objects[1], objects[2]
+	meta := manifests.Meta{RunID: w.plan.RunID, Dataset: w.d.Name, Source: w.in.Rel, Roles: w.d.RoleNames()}
+	w.exclusions = manifests.NewExclusionWriter(exclusions, w.accounts, meta)
+	w.subjects = manifests.NewSubjectIndexWriter(subjects, w.accounts, meta)
+
+	source := path.Join(w.d.Name, w.in.Rel)
+	out := w.file.NewWriter(data, rewrite.Options{
+		CreatedBy: "assent version " + w.Version,
+		KeyValues: []rewrite.KeyValue{{Key: "assent.run_id", Value: &w.plan.RunID}, {Key: "assent.source", Value: &source}},
+		CPU:       w.cpu, Memory: w.memory,
+	})
+	w.tally = newTally(w.index.Policy(), len(w.roles))
+	if err := w.pipeline(ctx, out); err != nil {
+		return err
+	}
+	w.d.tally.add(w.tally)
+	if err := w.closeManifests(); err != nil {
+		return err
+	}
+	written, err := out.Close()
+	if err != nil {
+		return err
+	}
+	for _, o := range objects {
+		if err := o.Finish(ctx); err != nil {
+			return err
+		}
+	}
+	w.result.Bytes, w.result.SHA256 = data.bytes, data.digest()
+	w.result.ExclusionsBytes, w.result.ExclusionsSHA256 = exclusions.bytes, exclusions.digest()
+	w.result.SubjectsBytes, w.result.SubjectsSHA256 = subjects.bytes, subjects.digest()
+	w.result.Pages = manifests.Pages(written.Pages)
+	return w.conserve(written)
+}
+
+func (w *fileWork) closeManifests() error {
+	excluded, err := w.exclusions.Close()
+	if err != nil {
+		return err
+	}
+	if excluded.Rows != w.result.ExcludedByReason.Total() {
+		return fmt.Errorf("%s: %d exclusions written for %d records excluded", w.uri(), excluded.Rows, w.result.ExcludedByReason.Total())
+	}
+	_, err = w.subjects.Close()
+	return err
+}
+
+// conserve checks the file's counts from three sides: the footer that was planned
+// by, the decisions, and what the rewriter says that it wrote.
+func (w *fileWork) conserve(written rewrite.Result) error {
+	r := &w.result
+	excluded := r.ExcludedByReason.Total()
+	if r.RowsIn != w.in.Rows || r.RowsIn != r.RowsKept+excluded || written.RowsIn != r.RowsIn || written.RowsKept != r.RowsKept {
+		return fmt.Errorf("%s: rows do not add up: planned %d, decided %d, kept %d, excluded %d, written %d of %d",
+			w.uri(), w.in.Rows, r.RowsIn, r.RowsKept, excluded, written.RowsKept, written.RowsIn)
+	}
+	return nil
+}
+
+// pipeline rewrites one row group while the next is decided.
+func (w *fileWork) pipeline(ctx context.Context, out *rewrite.Writer) error {
+	type decided struct {
+		group int
+		sel   *rewrite.Selection
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	ready := make(chan decided)
+	g.Go(func() error {
+		defer close(ready)
+		return w.decideAll(ctx, func(group int, sel *rewrite.Selection) error {
+			select {
+			case ready <- decided{group, sel}:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	})
+	g.Go(func() error {
+		for d := range ready {
+			if err := out.RowGroup(ctx, d.group, d.sel); err != nil {
+				return err
+			}
+			w.progress(w.file.RowGroupRows(d.group))
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+// decideAll decides all row groups in order and hands on each one's selection.
+func (w *fileWork) decideAll(ctx context.Context, then func(group int, sel *rewrite.Selection) error) error {
+	base := int64(0)
+	for group := range w.file.NumRowGroups() {
+		rows := w.file.RowGroupRows(group)
+		sel := rewrite.NewSelection(rows)
+		if err := w.decideGroup(ctx, group, base, sel); err != nil {
+			return err
+		}
+		if err := then(group, sel); err != nil {
+			return err
+		}
+		if w.stage == nil {
+			w.progress(rows)
+		}
+		base += rows
+	}
+	return nil
+}
+
+func (w *fileWork) decideGroup(ctx context.Context, group int, base int64, sel *rewrite.Selection) error {
+	if err := w.cpu.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer w.cpu.Release(1)
+	return source.ScanRowGroup(ctx, w.file, group, w.bound.Leaves, func(b *rewrite.Batch) error {
+		if w.accounts.Trim() {
+			for _, r := range w.roles {
+				r.forget()
+			}
+		}
+		w.readKeys(b)
+		w.d.decider.Decide(&w.rows, w.reasons)
+		w.sel(b, sel)
+		if w.stage == nil {
+			return nil
+		}
+		w.tally.decided(w.rows.Moments[0], w.reasons)
+		if err := w.exclude(b, base+b.FirstRow); err != nil {
+			return err
+		}
+		return w.indexSubjects(base + b.FirstRow)
+	})
+}
+
+// readKeys turns the batch's columns into what the decider takes.
+func (w *fileWork) readKeys(b *rewrite.Batch) {
+	w.rows.Len = b.Rows
+	w.reasons = source.Grow(w.reasons, b.Rows)
+	for i, c := range w.bound.Roles {
+		w.roles[i].read(&b.Columns[c.At])
+		if i < w.bound.Parties {
+			w.rows.Parties[i] = w.roles[i].accounts
+		} else {
+			w.rows.Subjects[i-w.bound.Parties] = w.roles[i].accounts
+		}
+	}
+	for i, c := range w.bound.Moments {
+		w.rows.Moments[i] = source.Grow(w.rows.Moments[i], b.Rows)
+		c.Time.Instants(&b.Columns[c.At], w.rows.Moments[i])
+	}
+	if c := w.bound.Contract; c.At >= 0 && w.index.Restricted() > 0 {
+		w.readContracts(&b.Columns[c.At], c.ID, b.Rows)
+	}
+}
+
+func (w *fileWork) readContracts(v *rewrite.Vector, form source.IDForm, rows int) {
+	w.rows.Contract = source.Grow(w.rows.Contract, rows)
+	for i := range rows {
+		w.recordID = form.Append(w.recordID[:0], v, i)
+		w.rows.Contract[i] = w.index.Contract(w.recordID)
+	}
+}
+
+// sel records the batch's decisions in the selection and counts them.
+func (w *fileWork) sel(b *rewrite.Batch, sel *rewrite.Selection) {
+	r := &w.result
+	r.RowsIn += int64(b.Rows)
+	for i := 0; i < b.Rows; i += 64 {
+		n := min(64, b.Rows-i)
+		word := uint64(0)
+		for j, reasons := range w.reasons[i : i+n] {
+			if reasons.Kept() {
+				word |= 1 << j
+				r.RowsKept++
+			} else {
+				r.ExcludedByReason[reasons.Primary()]++
+			}
+		}
+		sel.SetBits(b.FirstRow+int64(i), word, n)
+	}
+}
+
+// exclude writes the batch's excluded records to the exclusion manifest.
+func (w *fileWork) exclude(b *rewrite.Batch, first int64) error {
+	record := w.bound.Record
+	for i, reasons := range w.reasons {
+		if reasons.Kept() {
+			continue
+		}
+		w.findings = w.d.decider.Findings(&w.rows, i, w.findings[:0])
+		w.tally.excluded(reasons.Primary(), w.findings)
+		w.named = w.named[:0]
+		request := ""
+		for _, f := range w.findings {
+			s := manifests.Subject{Account: manifests.NoAccount, Role: uint8(f.Role), Cause: causeOf(&f), Since: f.Since}
+			if f.Slot >= 0 {
+				s.Account = w.roles[f.Role].handles[f.Slot]
+			}
+			w.named = append(w.named, s)
+			if request == "" && f.Cause == schema.DeletionRequested.Set() {
+				d, _ := w.index.Deletion(f.Account)
+				request = d.Request
+			}
+		}
+		w.recordID = record.ID.Append(w.recordID[:0], &b.Columns[record.At], i)
+		when := w.d.decider.When(&w.rows, i, reasons.Primary())
+		if err := w.exclusions.Append(w.recordID, first+int64(i), reasons, when, w.named, request); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// causeOf is a finding's cause as manifests have it.
+func causeOf(f *filter.Finding) manifests.Cause {
+	switch f.Cause {
+	case schema.PartyOptedOut.Set():
+		return manifests.CauseOptedOut
+	case schema.DeletionRequested.Set():
+		return manifests.CauseDeletionRequested
+	case schema.PartyUnknown.Set():
+		return manifests.CausePartyUnknown
+	}
+	return manifests.NoCause
+}
+
+// indexSubjects tells the subject index of every account that the batch names.
+func (w *fileWork) indexSubjects(first int64) error {
+	for i, reasons := range w.reasons {
+		kept := reasons.Kept()
+		for n, r := range w.roles {
+			lo, hi := i, i+1
+			if o := r.accounts.Offsets; o != nil {
+				lo, hi = int(o[i]), int(o[i+1])
+			}
+			for _, account := range r.handles[lo:hi] {
+				if err := w.subjects.Add(account, first+int64(i), uint8(n), kept); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
