@@ -65,47 +65,41 @@ func (c *chunkOut) write(parts ...[]byte) error {
 }
 
 // dictionaryPage writes the dictionary page.
-func (c *chunkOut) dictionaryPage(e *encodedPage, enc encodingID) error {
+func (c *chunkOut) dictionaryPage(e *encodedPage) error {
 	c.dict = true
-	c.rawSize += int64(len(e.head) + e.rawSize)
-	c.count(pageDictionary, enc)
+	c.rawSize += int64(len(e.head) + e.h.rawSize)
+	c.count(pageDictionary, e.h.encoding)
 	return c.write(e.head, e.body)
 }
 
-// dataPage writes the page of draft d.
-func (c *chunkOut) dataPage(head, body []byte, rawSize int, d *draft) error {
+// dataPage writes a data page on which so many rows begin, nulls of its slots without a value (-1: not known), and b the
+// bounds of its values.
+func (c *chunkOut) dataPage(h *pageHeader, head, body []byte, rows int, nulls int64, b *bounds) error {
 	if len(c.pages) == 0 {
 		c.data = c.size
 	}
-	p := pageOut{offset: c.size, size: int32(len(head) + len(body)), firstRow: c.rows, nulls: int64(d.slots - d.count)}
-	if d.uncounted {
-		p.nulls = -1
-	}
-	p.null = !d.uncounted && d.count == 0
-	if d.bounds.any && !d.bounds.incomplete {
+	p := pageOut{offset: c.size, size: int32(len(head) + len(body)), firstRow: c.rows, nulls: nulls}
+	p.null = nulls == int64(h.values)
+	if b.any && !b.incomplete {
 		p.any = true
-		lo, hi := d.bounds.plain(c.col)
+		lo, hi := b.plain(c.col)
 		p.lo, _ = shortenMin(c.col, lo)
 		if p.hi, _ = shortenMax(c.col, hi); p.hi == nil {
 			p.hi = append([]byte{}, hi...)
 		}
 	}
 	c.pages = append(c.pages, p)
-	c.bounds.merge(c.col, &d.bounds)
+	c.bounds.merge(c.col, b)
 	if p.nulls < 0 || c.nulls < 0 {
 		c.nulls = -1
 	} else {
 		c.nulls += p.nulls
 	}
-	c.values += int64(d.slots)
-	c.rows += int64(d.rows)
-	c.rawSize += int64(len(head) + rawSize)
-	kind := pageData
-	if d.v2 {
-		kind = pageDataV2
-	}
-	c.count(kind, d.encoding)
-	if d.whole && !d.v2 && (c.col.MaxDef > 0 && d.h.defEncoding == encBitPacked || c.col.MaxRep > 0 && d.h.repEncoding == encBitPacked) {
+	c.values += int64(h.values)
+	c.rows += int64(rows)
+	c.rawSize += int64(len(head) + h.rawSize)
+	c.count(h.kind, h.encoding)
+	if h.kind == pageData && (c.col.MaxDef > 0 && h.defEncoding == encBitPacked || c.col.MaxRep > 0 && h.repEncoding == encBitPacked) {
 		c.legacy = true
 	}
 	return c.write(head, body)
@@ -207,11 +201,6 @@ func shortenMax(c *Column, hi []byte) (short []byte, shortened bool) {
 		short = short[:last]
 	}
 	return nil, true
-}
-
-// text reports whether values are UTF-8.
-func (c *Column) text() bool {
-	return c.Logical.Kind == String || c.Logical.Kind == JSON || c.Logical.Kind == Enum
 }
 
 // cut returns the length of the prefix of v, which is longer than maxBound, to which it is shortened: for text, at the

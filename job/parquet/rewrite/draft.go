@@ -18,13 +18,11 @@ type form struct {
 // far decoded as their encoding asks for: plain for PLAIN and BYTE_STREAM_SPLIT, the others for what their names say.
 type draft struct {
 	form
+	levels
 	rows, slots int
 	size        int // raw bytes, about
 	packed      int // the same, compressed
-	reps        []uint8
-	defs        []uint8         // where MaxDef > 1
-	present     encoding.Bitmap // definition levels where MaxDef is 1
-	count       int             // values
+	count       int // values
 	plain       []byte
 	bools       encoding.Bitmap
 	indices     []int32 // of the input's dictionary

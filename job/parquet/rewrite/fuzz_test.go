@@ -10,7 +10,7 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/parquet-go/parquet-go"
+	parquetgo "github.com/parquet-go/parquet-go"
 
 	"assent/job/parquet/codec"
 )
@@ -18,9 +18,9 @@ import (
 // smallFiles are seeds: files of a few KB with all kinds of columns and pages.
 func smallFiles(f *testing.F) (all [][]byte) {
 	for _, version := range []int{1, 2} {
-		all = append(all, wideFile(f, wideRows(60), parquet.DataPageVersion(version), parquet.PageBufferSize(300)))
-		all = append(all, secretFile(f, func(i int) bool { return i%7 == 6 }, parquet.DataPageVersion(version),
-			parquet.MaxRowsPerRowGroup(2000)))
+		all = append(all, wideFile(f, wideRows(60), parquetgo.DataPageVersion(version), parquetgo.PageBufferSize(300)))
+		all = append(all, secretFile(f, func(i int) bool { return i%7 == 6 }, parquetgo.DataPageVersion(version),
+			parquetgo.MaxRowsPerRowGroup(2000)))
 	}
 	names, _ := filepath.Glob(filepath.Join(corpus(f), "*data", "*.parquet"))
 	for _, name := range names {
@@ -79,7 +79,7 @@ func FuzzOpen(f *testing.F) {
 }
 
 func FuzzPageHeader(f *testing.F) {
-	h := headerOut{kind: pageDataV2, rawSize: 100, size: 50, crc: 7, values: 9, encoding: encPlain, nulls: 1, rows: 3, repLen: 2, defLen: 3}
+	h := pageHeader{kind: pageDataV2, rawSize: 100, size: 50, crc: 7, values: 9, encoding: encPlain, nulls: 1, rows: 3, repLen: 2, defLen: 3}
 	f.Add(h.append(nil))
 	h.kind = pageData
 	f.Add(h.append(nil))

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/parquet-go/parquet-go"
+	parquetgo "github.com/parquet-go/parquet-go"
 )
 
 func TestNextKept(t *testing.T) {
@@ -43,7 +43,7 @@ func TestJump(t *testing.T) {
 	}
 	r := rand.New(rand.NewPCG(9, 9))
 	var b bytes.Buffer
-	w := parquet.NewGenericWriter[row](&b, parquet.PageBufferSize(50_000))
+	w := parquetgo.NewGenericWriter[row](&b, parquetgo.PageBufferSize(50_000))
 	const n = 20_000
 	noise := make([]byte, 1500)
 	for i := range n {
@@ -103,8 +103,8 @@ func TestJump(t *testing.T) {
 func TestKeysAgree(t *testing.T) {
 	for _, version := range []int{1, 2} {
 		for _, pageSize := range []int{300, 20000} {
-			data := wideFile(t, wideRows(2000), parquet.DataPageVersion(version), parquet.PageBufferSize(pageSize),
-				parquet.MaxRowsPerRowGroup(1200))
+			data := wideFile(t, wideRows(2000), parquetgo.DataPageVersion(version), parquetgo.PageBufferSize(pageSize),
+				parquetgo.MaxRowsPerRowGroup(1200))
 			rows := readRows(t, data)
 			f, err := Open(t.Context(), bytes.NewReader(data), int64(len(data)), "in.parquet")
 			if err != nil {
@@ -154,7 +154,7 @@ func TestKeysAgree(t *testing.T) {
 	}
 }
 
-func compareKeys(t *testing.T, f *File, columns []int, b *Batch, i int, row parquet.Row) {
+func compareKeys(t *testing.T, f *File, columns []int, b *Batch, i int, row parquetgo.Row) {
 	t.Helper()
 	for j, c := range columns {
 		col, v := &f.Columns()[c], &b.Columns[j]

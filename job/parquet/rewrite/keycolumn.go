@@ -237,9 +237,6 @@ func (c *keyColumn) place() *encoding.Bitmap {
 	return &c.present
 }
 
-// integer reports whether values are held as integers.
-func (c *Column) integer() bool { return c.Physical <= Int64 }
-
 // cut fills v with the next n rows, which it hands out.
 func (c *keyColumn) cut(v *Vector, n int) {
 	*v = Vector{}

@@ -16,24 +16,6 @@ type Batch struct {
 	Columns  []Vector // as asked for
 }
 
-// A Vector holds one column's values in the rows of a batch. Values are in slots: one for each row, or, where the column
-// is repeated, one for each element of the innermost list.
-type Vector struct {
-	// Offsets is nil where the column is not repeated: slot i is row i. Otherwise row i has the slots Offsets[i] up to
-	// Offsets[i+1]; null and empty lists have none.
-	Offsets []int32
-	// Null says which slots are null; nil where none is.
-	Null []bool
-	// Dict is not nil where the values are dictionary-coded: Index[i] is the entry of slot i, below Dict.Len(); 0 where
-	// it is null. The pointer is the same in all batches of a row group.
-	Dict  *Dictionary
-	Index []int32
-	// Ints holds Boolean (0, 1), Int32 (sign-extended) and Int64 values; null slots are 0.
-	Ints []int64
-	// Bytes holds ByteArray, FixedLenByteArray and Int96 (12 bytes) values; null slots are empty.
-	Bytes Bytes
-}
-
 // A KeyReader streams some columns of a row group. It must be closed, and is not safe for concurrent use.
 type KeyReader struct {
 	ctx   context.Context

@@ -10,15 +10,13 @@ import (
 // A dataPage is a data page taken apart: levels decoded, values decompressed and still encoded. Its memory is reused from
 // one load to the next.
 type dataPage struct {
-	h       pageHeader
-	reps    []uint8         // repetition levels; nil where MaxRep is 0
-	defs    []uint8         // definition levels where MaxDef > 1
-	present encoding.Bitmap // which slots have a value; where MaxDef is 1, the definition levels themselves
-	all     bool            // every slot has a value: present is not filled
-	count   int             // values
-	starts  int             // rows that begin on this page
-	values  []byte          // encoded values section
-	raw     []byte          // decompressed body
+	levels
+	h      pageHeader
+	all    bool   // every slot has a value: present is not filled
+	count  int    // values
+	starts int    // rows that begin on this page
+	values []byte // encoded values section
+	raw    []byte // decompressed body
 }
 
 // load decompresses body and decodes the levels of a page of column col. Nothing of p lies in body afterwards.

@@ -245,24 +245,8 @@ func maxExpansion(id codec.ID, n int64) int64 {
 	return n << 24
 }
 
-// A headerOut is what a page header is written from.
-type headerOut struct {
-	kind          int
-	rawSize, size int
-	crc           uint32
-	values        int
-	encoding      encodingID
-	repEncoding   encodingID // V1
-	defEncoding   encodingID // V1
-	nulls, rows   int        // V2
-	repLen        int        // V2
-	defLen        int        // V2
-	uncompressed  bool
-	sorted        thrift.Type // dictionary
-}
-
-// append appends the encoded header.
-func (h *headerOut) append(dst []byte) []byte {
+// append appends the encoded header, without statistics.
+func (h *pageHeader) append(dst []byte) []byte {
 	last := int16(0)
 	i32 := func(id int16, v int32) {
 		dst = append(dst, byte(id-last)<<4|byte(thrift.I32))
@@ -297,10 +281,10 @@ func (h *headerOut) append(dst []byte) []byte {
 		i32(4, int32(h.encoding))
 		i32(5, int32(h.defLen))
 		i32(6, int32(h.repLen))
-		if h.uncompressed {
-			boolean(7, thrift.False)
-		} else {
+		if h.compressed {
 			boolean(7, thrift.True)
+		} else {
+			boolean(7, thrift.False)
 		}
 	}
 	return append(dst, 0, 0)

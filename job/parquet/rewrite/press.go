@@ -38,7 +38,7 @@ func (p *press) add(d *draft, dictLen int) error {
 			p.queue = append(p.queue, job)
 			go func() {
 				err := withWorker(func(w *worker) error {
-					return job.page.encode(w, d, s.col, s.chunk.codec, dictLen)
+					return w.encode(&job.page, d, s.col, s.chunk.codec, dictLen)
 				})
 				s.task.leave()
 				job.done <- err
@@ -47,15 +47,24 @@ func (p *press) add(d *draft, dictLen int) error {
 		}
 		s.task.unhold(memory)
 	}
-	err := withWorker(func(w *worker) error { return p.page.encode(w, d, s.col, s.chunk.codec, dictLen) })
+	err := withWorker(func(w *worker) error { return w.encode(&p.page, d, s.col, s.chunk.codec, dictLen) })
 	if err == nil {
 		err = p.flush()
 	}
 	if err == nil {
-		err = s.out.dataPage(p.page.head, p.page.body, p.page.rawSize, d)
+		err = s.dataPage(&p.page.h, p.page.head, p.page.body, d)
 	}
 	p.recycle(d)
 	return err
+}
+
+// dataPage writes the page that draft d has become.
+func (s *splice) dataPage(h *pageHeader, head, body []byte, d *draft) error {
+	nulls := int64(d.slots - d.count)
+	if d.uncounted {
+		nulls = -1
+	}
+	return s.out.dataPage(h, head, body, d.rows, nulls, &d.bounds)
 }
 
 // flush writes the pages that were encoded aside.
@@ -65,7 +74,7 @@ func (p *press) flush() error {
 		p.queue = p.queue[1:]
 		err := p.wait(job)
 		if err == nil {
-			err = p.splice.out.dataPage(job.page.head, job.page.body, job.page.rawSize, job.d)
+			err = p.splice.dataPage(&job.page.h, job.page.head, job.page.body, job.d)
 		}
 		p.splice.task.unhold(job.memory)
 		if err != nil {

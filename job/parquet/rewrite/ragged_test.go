@@ -62,9 +62,8 @@ func raggedFile(t testing.TB, createdBy string, pages []raggedPage) []byte {
 		}
 	}
 	if len(dict) > 0 {
-		page.body, _ = wk.codec.Compress(nil, codec.Snappy, encoding.AppendByteArrays(nil, &entries))
 		raw := encoding.AppendByteArrays(nil, &entries)
-		if err := page.finish(&headerOut{kind: pageDictionary, rawSize: len(raw), values: len(dict)}); err != nil {
+		if err := page.encode(&wk.codec, codec.Snappy, &pageHeader{kind: pageDictionary, values: len(dict)}, raw); err != nil {
 			t.Fatal(err)
 		}
 		data = append(append(data, page.head...), page.body...)
@@ -91,7 +90,7 @@ func raggedFile(t testing.TB, createdBy string, pages []raggedPage) []byte {
 		}
 		rows += int64(d.rows)
 		values += int64(d.slots)
-		if err := page.encode(&wk, d, col, codec.Snappy, len(dict)); err != nil {
+		if err := wk.encode(&page, d, col, codec.Snappy, len(dict)); err != nil {
 			t.Fatal(err)
 		}
 		if p.encoding == encDeltaBytes && createdBy != "" && len(d.bytes.Ends) > 0 {
@@ -136,16 +135,11 @@ func carryDelta(t testing.TB, wk *worker, page *encodedPage, d *draft, col *Colu
 		suffixes.Data = append(suffixes.Data, d.bytes.At(i)...)
 		suffixes.Ends = append(suffixes.Ends, uint32(len(suffixes.Data)))
 	}
-	raw := prefixed(nil, func(b []byte) []byte { return appendReps(b, d, col) })
-	raw = prefixed(raw, func(b []byte) []byte { return appendDefs(b, d, col) })
+	raw := d.appendV1(nil, col)
 	raw = encoding.AppendDelta(raw, prefixes, 32)
 	raw = encoding.AppendDeltaLengths(raw, &suffixes)
-	var err error
-	if page.body, err = wk.codec.Compress(page.body[:0], codec.Snappy, raw); err != nil {
-		t.Fatal(err)
-	}
-	out := headerOut{kind: pageData, rawSize: len(raw), values: d.slots, encoding: encDeltaBytes, repEncoding: encRLE, defEncoding: encRLE}
-	if err := page.finish(&out); err != nil {
+	h := pageHeader{kind: pageData, values: d.slots, encoding: encDeltaBytes, repEncoding: encRLE, defEncoding: encRLE}
+	if err := page.encode(&wk.codec, codec.Snappy, &h, raw); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"io"
 	"testing"
 
-	"github.com/parquet-go/parquet-go"
+	parquetgo "github.com/parquet-go/parquet-go"
 
 	"assent/job/parquet/codec"
 )
@@ -27,12 +27,12 @@ const canary = "CANARY-yellow-bird"
 
 const canaryNumber = 0x0123456789abcdef
 
-func secretFile(t testing.TB, canaries func(i int) bool, options ...parquet.WriterOption) []byte {
+func secretFile(t testing.TB, canaries func(i int) bool, options ...parquetgo.WriterOption) []byte {
 	t.Helper()
-	options = append(options, parquet.BloomFilters(parquet.SplitBlockFilter(10, "plain"), parquet.SplitBlockFilter(10, "dict")),
-		parquet.DataPageStatistics(true))
+	options = append(options, parquetgo.BloomFilters(parquetgo.SplitBlockFilter(10, "plain"), parquetgo.SplitBlockFilter(10, "dict")),
+		parquetgo.DataPageStatistics(true))
 	var b bytes.Buffer
-	w := parquet.NewGenericWriter[secret](&b, options...)
+	w := parquetgo.NewGenericWriter[secret](&b, options...)
 	for i := range 4000 {
 		v := fmt.Sprintf("value-%d", i%300)
 		s := secret{Plain: fmt.Sprintf("plain-%d", i), Dict: v, Delta: v, Num: int64(i % 100), Deltas: int64(i), List: []string{v, "x"}}
@@ -121,7 +121,7 @@ func TestNoResidue(t *testing.T) {
 			for _, every := range []int{2, 7, 1500} {
 				t.Run(fmt.Sprintf("v%d/group%d/every%d", version, group, every), func(t *testing.T) {
 					is := func(i int) bool { return i%every == every-1 }
-					data := secretFile(t, is, parquet.DataPageVersion(version), parquet.PageBufferSize(3000), parquet.MaxRowsPerRowGroup(group))
+					data := secretFile(t, is, parquetgo.DataPageVersion(version), parquetgo.PageBufferSize(3000), parquetgo.MaxRowsPerRowGroup(group))
 					found := 0
 					for _, b := range sections(t, data) {
 						if bytes.Contains(b, needles["text"]) {
@@ -152,7 +152,7 @@ func TestNoResidue(t *testing.T) {
 // checkBlooms asks the bloom filters for kept values and for the canary.
 func checkBlooms(t *testing.T, out []byte, is func(int) bool, group int64) {
 	t.Helper()
-	f, err := parquet.OpenFile(bytes.NewReader(out), int64(len(out)))
+	f, err := parquetgo.OpenFile(bytes.NewReader(out), int64(len(out)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,11 +169,11 @@ func checkBlooms(t *testing.T, out []byte, is func(int) bool, group int64) {
 				lost = true
 				continue
 			}
-			if ok, err := bloom.Check(parquet.ValueOf(fmt.Sprintf("plain-%d", i))); err != nil || !ok {
+			if ok, err := bloom.Check(parquetgo.ValueOf(fmt.Sprintf("plain-%d", i))); err != nil || !ok {
 				t.Fatalf("row group %d: bloom filter lacks a kept value: %v", g, err)
 			}
 		}
-		if ok, err := bloom.Check(parquet.ValueOf(canary)); err != nil || ok && lost {
+		if ok, err := bloom.Check(parquetgo.ValueOf(canary)); err != nil || ok && lost {
 			t.Errorf("row group %d: bloom filter has the canary: %v", g, err)
 		}
 	}

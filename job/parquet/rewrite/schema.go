@@ -314,6 +314,14 @@ func (c *Column) width() int {
 	return c.TypeLength
 }
 
+// integer reports whether values are held as integers.
+func (c *Column) integer() bool { return c.Physical <= Int64 }
+
+// text reports whether values are UTF-8.
+func (c *Column) text() bool {
+	return c.Logical.Kind == String || c.Logical.Kind == JSON || c.Logical.Kind == Enum
+}
+
 // Members of the LogicalType union.
 const logicalListID = 3
 

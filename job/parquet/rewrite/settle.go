@@ -49,23 +49,18 @@ func (s *splice) writeDictionary() error {
 		return nil
 	}
 	page := &s.press.page
-	header := headerOut{kind: pageDictionary, values: d.kept, encoding: d.encoding, sorted: d.sorted}
+	h := pageHeader{kind: pageDictionary, values: d.kept, encoding: d.encoding, sorted: d.sorted}
 	err := withWorker(func(w *worker) (err error) {
 		if w.raw, err = d.appendUsed(w.raw[:0]); err != nil {
 			return err
 		}
-		header.rawSize = len(w.raw)
-		page.body, err = w.codec.Compress(page.body[:0], s.chunk.codec, w.raw)
-		return err
+		return page.encode(&w.codec, s.chunk.codec, &h, w.raw)
 	})
 	if err != nil {
 		return err
 	}
-	if err := page.finish(&header); err != nil {
-		return err
-	}
 	s.out.bloom.addDictionary(d)
-	return s.out.dictionaryPage(page, header.encoding)
+	return s.out.dictionaryPage(page)
 }
 
 // write writes a page and takes the draft over.
@@ -117,15 +112,13 @@ func (s *splice) recode(d *draft) error {
 
 // copyPage writes a page whose body stays as it is. Its header is made anew, without statistics.
 func (s *splice) copyPage(d *draft) error {
-	h := &d.h
-	out := headerOut{kind: h.kind, rawSize: h.rawSize, size: len(d.body), values: h.values, encoding: h.encoding,
-		repEncoding: h.repEncoding, defEncoding: h.defEncoding, nulls: h.nulls, rows: h.rows, repLen: h.repLen, defLen: h.defLen,
-		uncompressed: !h.compressed, crc: checksum(d.body)}
-	head := out.append(s.press.page.head[:0])
+	h := d.h
+	h.crc = checksum(d.body)
+	head := h.append(s.press.page.head[:0])
 	s.press.page.head = head
 	err := s.press.flush()
 	if err == nil {
-		err = s.out.dataPage(head, d.body, h.rawSize, d)
+		err = s.dataPage(&h, head, d.body, d)
 	}
 	s.press.recycle(d)
 	return err

@@ -64,7 +64,7 @@ type input struct {
 	mark      mark // state not set
 	body      []byte
 	loaded    bool
-	levels    bool // the levels of p are decoded, or all of it if loaded; body is set
+	leveled   bool // the levels of p are decoded, or all of it if loaded; body is set
 	p         dataPage
 	starts    int  // rows that begin on it
 	continues bool // it begins within a row
@@ -172,7 +172,7 @@ func (s *splice) read(in *input) error {
 				return err
 			}
 		case w.h.data() && w.h.values > 0:
-			in.h, in.loaded, in.levels, in.continues = w.h, false, false, false
+			in.h, in.loaded, in.leveled, in.continues = w.h, false, false, false
 			in.mark = mark{at: w.at, page: w.page, seen: seen}
 			if err := s.land(in); err != nil {
 				return err
@@ -197,7 +197,7 @@ func (s *splice) prepare(in *input) error {
 		return err
 	}
 	in.body = append(in.body[:0], body...)
-	in.levels = true
+	in.leveled = true
 	if in.h.kind == pageDataV2 {
 		err = in.p.levelsV2(s.col, &in.h, in.body)
 	} else {
@@ -216,7 +216,7 @@ func (s *splice) load(in *input, body []byte) error {
 	var err error
 	switch {
 	case in.loaded:
-	case in.levels:
+	case in.leveled:
 		err = withWorker(func(w *worker) error { return in.p.valuesV2(&w.codec, s.chunk.codec, in.body) })
 	case body != nil:
 		err = s.open(&in.p, &in.h, body)
@@ -320,7 +320,7 @@ func (s *splice) whole(in *input, lo int64) error {
 	d.form = form{v2: in.h.kind == pageDataV2, encoding: in.h.encoding}
 	d.rows, d.slots = in.starts, in.h.values
 	body := in.body
-	if !in.levels {
+	if !in.leveled {
 		err := s.work(2 * int64(in.h.size))
 		if err == nil {
 			body, err = s.walk.body()
@@ -352,7 +352,7 @@ func (s *splice) survey(in *input, d *draft, lo int64) error {
 		}
 		if s.col.Physical == ByteArray && s.col.order != orderNone && !in.loaded {
 			d.bounds.incomplete = true
-			if in.levels {
+			if in.leveled {
 				d.count, d.uncounted = in.p.count, false
 			}
 			return nil

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/parquet-go/parquet-go"
+	parquetgo "github.com/parquet-go/parquet-go"
 
 	"assent/job/parquet/codec"
 )
@@ -92,7 +92,7 @@ func TestLookup(t *testing.T) {
 		Dot string         `parquet:"a.b"`
 	}
 	var b bytes.Buffer
-	w := parquet.NewGenericWriter[row](&b)
+	w := parquetgo.NewGenericWriter[row](&b)
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -339,7 +339,7 @@ func TestErrors(t *testing.T) {
 
 // Key-value metadata: kept in order, duplicates and absent values too; ours after it.
 func TestKeyValues(t *testing.T) {
-	data := secretFile(t, func(int) bool { return false }, parquet.KeyValueMetadata("b", "2"), parquet.KeyValueMetadata("a", "1"))
+	data := secretFile(t, func(int) bool { return false }, parquetgo.KeyValueMetadata("b", "2"), parquetgo.KeyValueMetadata("a", "1"))
 	f, err := Open(t.Context(), bytes.NewReader(data), int64(len(data)), "in.parquet")
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,123 @@
+package rewrite
+
+import (
+	"slices"
+
+	"assent/job/parquet/thrift"
+)
+
+// A pageIndexes is what the input's page index says of a chunk, checked for shape.
+type pageIndexes struct {
+	rawColumn []byte        // ColumnIndex, nil: none
+	offset    thrift.Struct // OffsetIndex
+	locations []location
+}
+
+type location struct {
+	offset   int64
+	size     int32
+	firstRow int64
+}
+
+// maxIndex bounds an index that is read at once.
+const maxIndex = 64 << 20
+
+// indexes reads the page indexes of a row group's chunks. The element of a chunk without a usable one is nil: a page index only
+// serves to skip pages, so a damaged one is left out of the output rather than refused.
+func (f *File) indexes(chunks []chunk) ([]*pageIndexes, error) {
+	ranges := make([]byteRange, 2*len(chunks))
+	for i := range chunks {
+		ranges[2*i] = f.indexRange(chunks[i].raw, ccColumnIndexOffset, ccColumnIndexLength)
+		ranges[2*i+1] = f.indexRange(chunks[i].raw, ccOffsetIndexOffset, ccOffsetIndexLength)
+	}
+	parts, err := f.readRanges(ranges)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]*pageIndexes, len(chunks))
+	for i := range chunks {
+		all[i] = parseIndexes(parts[2*i], parts[2*i+1])
+	}
+	return all, nil
+}
+
+func (f *File) indexRange(s thrift.Struct, offsetID, lengthID int16) byteRange {
+	offset, err := s.Int(offsetID, 0)
+	if err != nil {
+		return byteRange{}
+	}
+	n, err := s.Int(lengthID, 0)
+	if err != nil || offset < 4 || n <= 0 || n > maxIndex || offset > f.dataEnd-n {
+		return byteRange{}
+	}
+	return byteRange{offset, offset + n}
+}
+
+type byteRange struct{ lo, hi int64 }
+
+// readRanges reads the ranges, those that lie close to each other at once. The empty range gives nil.
+func (f *File) readRanges(ranges []byteRange) ([][]byte, error) {
+	const gap = 64 << 10
+	order := make([]int, 0, len(ranges))
+	for i, r := range ranges {
+		if r.lo < r.hi {
+			order = append(order, i)
+		}
+	}
+	slices.SortFunc(order, func(a, b int) int { return int(ranges[a].lo - ranges[b].lo) })
+	parts := make([][]byte, len(ranges))
+	for len(order) > 0 {
+		lo, hi, n := ranges[order[0]].lo, ranges[order[0]].hi, 1
+		for n < len(order) && ranges[order[n]].lo <= hi+gap && ranges[order[n]].hi <= lo+maxIndex {
+			hi = max(hi, ranges[order[n]].hi)
+			n++
+		}
+		b := make([]byte, hi-lo)
+		if err := f.readFull(b, lo); err != nil {
+			return nil, err
+		}
+		for _, i := range order[:n] {
+			parts[i] = b[ranges[i].lo-lo : ranges[i].hi-lo : ranges[i].hi-lo]
+		}
+		order = order[n:]
+	}
+	return parts, nil
+}
+
+// parseIndexes returns nil where there is no sound offset index.
+func parseIndexes(column, offset []byte) *pageIndexes {
+	if offset == nil {
+		return nil
+	}
+	p := &pageIndexes{}
+	var err error
+	if p.offset, _, err = thrift.Parse(offset); err != nil {
+		return nil
+	}
+	l, err := p.offset.List(1)
+	if err != nil || l.Of(thrift.StrucT) != nil {
+		return nil
+	}
+	for _, raw := range l.Elements() {
+		s, _, err := thrift.Parse(raw)
+		if err != nil {
+			return nil
+		}
+		at, err1 := s.Int(1, -1)
+		size, err2 := s.Int(2, -1)
+		row, err3 := s.Int(3, -1)
+		if err1 != nil || err2 != nil || err3 != nil || at < 0 || size < 0 || size > maxPageBytes || row < 0 {
+			return nil
+		}
+		if n := len(p.locations); n > 0 && (at <= p.locations[n-1].offset || row < p.locations[n-1].firstRow) {
+			return nil
+		}
+		p.locations = append(p.locations, location{at, int32(size), row})
+	}
+	if column != nil {
+		if _, n, err := thrift.Parse(column); err == nil && n == len(column) {
+			p.rawColumn = column
+		}
+	}
+	return p
+}
