@@ -78,39 +78,39 @@ const (
 	maxBloomHeader = 64
 )
 
-// bloomRange returns where the chunk's bloom filter stands, its header included, and how many bytes it has without. It is the
-// empty range where there is none or not one of the only kind that the format defines.
-func (f *File) bloomRange(c *chunk) (r byteRange, size int, err error) {
+// bloomRange returns where the chunk's bloom filter stands, its length, its header included, and its size without. It has no
+// length where there is none or not one of the only kind that the format defines.
+func (f *File) bloomRange(c *chunk) (at, length int64, size int, err error) {
 	offset, err := c.meta.Int(cmBloomFilterOffset, 0)
-	if err != nil || offset < 4 || offset >= f.dataEnd {
-		return byteRange{}, 0, nil
+	if err != nil || offset < 4 || offset >= f.DataEnd() {
+		return 0, 0, 0, nil
 	}
-	head := make([]byte, min(maxBloomHeader, f.dataEnd-offset))
+	head := make([]byte, min(maxBloomHeader, f.DataEnd()-offset))
 	if err := f.readFull(head, offset); err != nil {
-		return byteRange{}, 0, err
+		return 0, 0, 0, err
 	}
 	s, n, err := thrift.Parse(head)
 	if err != nil {
-		return byteRange{}, 0, nil
+		return 0, 0, 0, nil
 	}
 	for _, id := range []int16{2, 3, 4} {
 		if union, err := s.Struct(id); err != nil || len(union) != 1 || union[0].ID != 1 {
-			return byteRange{}, 0, nil
+			return 0, 0, 0, nil
 		}
 	}
 	bytes, err := s.Int(1, 0)
-	if err != nil || bytes < 32 || bytes%32 != 0 || bytes > maxBloom || offset+int64(n)+bytes > f.dataEnd {
-		return byteRange{}, 0, nil
+	if err != nil || bytes < 32 || bytes%32 != 0 || bytes > maxBloom || offset+int64(n)+bytes > f.DataEnd() {
+		return 0, 0, 0, nil
 	}
-	return byteRange{offset, offset + int64(n) + bytes}, int(bytes), nil
+	return offset, int64(n) + bytes, int(bytes), nil
 }
 
 // newBloom returns an empty filter of the size of the chunk's, nil where it has none.
 func (f *File) newBloom(c *chunk) (*bloomFilter, error) {
-	if p := f.columns[c.column].Physical; p == Boolean {
+	if p := f.Columns()[c.column].Physical; p == Boolean {
 		return nil, nil
 	}
-	_, size, err := f.bloomRange(c)
+	_, _, size, err := f.bloomRange(c)
 	if err != nil || size == 0 {
 		return nil, err
 	}

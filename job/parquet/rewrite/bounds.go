@@ -366,3 +366,19 @@ func compareDecimal(x, y []byte) int {
 	}
 	return bytes.Compare(x, y)
 }
+
+// soundBound reports whether v can be a value of the column (a prefix, of byte arrays) that compares.
+func soundBound(c *Column, v []byte) bool {
+	switch c.order {
+	case orderBool:
+		return len(v) == 1 && v[0] <= 1
+	case orderFloat:
+		return len(v) == c.width() && plainFloat(v) == plainFloat(v)
+	case orderFloat16:
+		return len(v) == 2 && float16(v) == float16(v)
+	}
+	if c.Physical == ByteArray {
+		return v != nil
+	}
+	return len(v) == c.width()
+}

@@ -23,7 +23,6 @@ type chunkOut struct {
 	pages   []pageOut
 	kinds   []pageCount
 	legacy  bool // some levels are BIT_PACKED
-	bloom   *bloomFilter
 }
 
 // A pageOut is what the page index says of a data page.
@@ -36,6 +35,12 @@ type pageOut struct {
 	null     bool   // it has no value
 	nulls    int64  // -1: not known
 }
+
+// newChunkOut returns a writer of a chunk of column col to w.
+func newChunkOut(col *Column, w io.Writer) *chunkOut { return &chunkOut{col: col, w: w} }
+
+// end ends the writing of pages. What is left of c is small.
+func (c *chunkOut) end() { c.w = nil }
 
 // pageCount counts the pages of a type and encoding.
 type pageCount struct {
@@ -126,6 +131,32 @@ func (c *chunkOut) encodings() []encodingID {
 		add(encBitPacked)
 	}
 	return all
+}
+
+// metaData completes meta, the ColumnMetaData of a chunk that begins at start: it holds type, path and codec.
+func (c *chunkOut) metaData(meta thrift.Struct, start int64) thrift.Struct {
+	var encodings, stats []byte
+	all := c.encodings()
+	for _, e := range all {
+		encodings = thrift.AppendInt(encodings, int64(e))
+	}
+	for _, k := range c.kinds {
+		s := thrift.Struct{thrift.Int32Field(1, int32(k.kind)), thrift.Int32Field(2, int32(k.encoding)), thrift.Int32Field(3, k.n)}
+		stats = s.Append(stats)
+	}
+	meta.Set(thrift.ListField(cmEncodings, thrift.I32, len(all), encodings))
+	meta.Set(thrift.Int64Field(cmNumValues, c.values))
+	meta.Set(thrift.Int64Field(cmTotalUncompressedSize, c.rawSize))
+	meta.Set(thrift.Int64Field(cmTotalCompressedSize, c.size))
+	meta.Set(thrift.Int64Field(cmDataPageOffset, start+c.data))
+	if c.dict {
+		meta.Set(thrift.Int64Field(cmDictionaryPageOffset, start))
+	}
+	if st := c.statistics(); len(st) > 0 {
+		meta.Set(thrift.StructField(cmStatistics, st))
+	}
+	meta.Set(thrift.ListField(cmEncodingStats, thrift.StrucT, len(c.kinds), stats))
+	return meta
 }
 
 // Field ids of Statistics.

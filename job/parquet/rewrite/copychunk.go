@@ -46,7 +46,7 @@ func copyChunk(w *walk, t *task, rows int64, pages *Pages) (*copied, error) {
 func (c *copied) copy(w *walk, t *task) error {
 	h := &w.h
 	need := 3*w.src.block + int64(h.size)
-	repeated := h.data() && h.values > 0 && w.f.columns[w.chunk.column].MaxRep > 0
+	repeated := h.data() && h.values > 0 && w.f.Columns()[w.chunk.column].MaxRep > 0
 	if repeated {
 		need += int64(h.rawSize) + 3*int64(h.values)
 	}
@@ -85,7 +85,7 @@ func (c *copied) copy(w *walk, t *task) error {
 
 // count counts the rows that begin on a page of a repeated column.
 func (c *copied) count(w *walk, body []byte) (err error) {
-	col := &w.f.columns[w.chunk.column]
+	col := &w.f.Columns()[w.chunk.column]
 	if w.h.kind == pageDataV2 {
 		err = c.page.levelsV2(col, &w.h, body)
 	} else {
@@ -126,7 +126,7 @@ func (c *copied) moveIndex(in *pageIndexes, start int64, ordered bool) (column, 
 		if at.offset != c.first+c.pages[i] || at.size != c.sizes[i] {
 			return nil, nil
 		}
-		locations = appendLocation(locations, start+c.pages[i], at.size, at.firstRow)
+		locations = location{start + c.pages[i], at.size, at.firstRow}.append(locations)
 	}
 	s := append(thrift.Struct{}, in.offset...)
 	s.Set(thrift.ListField(1, thrift.StrucT, len(c.pages), locations))
@@ -149,40 +149,19 @@ func chunkStruct(in *chunk, meta thrift.Struct, start int64) thrift.Struct {
 	return s
 }
 
-// metadata returns the ColumnChunk of a chunk that lost rows and begins at start. Nothing of the input's is kept but what
-// names no row: type, path, codec.
-func (c *chunkOut) metadata(in *chunk, start int64) thrift.Struct {
+// splicedMetadata returns the ColumnChunk of a chunk that lost rows and begins at start. Nothing of the input's is kept but
+// what names no row: type, path, codec.
+func splicedMetadata(out *chunkOut, in *chunk, start int64) thrift.Struct {
 	var meta thrift.Struct
 	for _, id := range []int16{cmType, cmPath, cmCodec} {
 		if f, ok := in.meta.Get(id); ok {
 			meta = append(meta, f)
 		}
 	}
-	var encodings, stats []byte
-	all := c.encodings()
-	for _, e := range all {
-		encodings = thrift.AppendInt(encodings, int64(e))
-	}
-	for _, k := range c.kinds {
-		s := thrift.Struct{thrift.Int32Field(1, int32(k.kind)), thrift.Int32Field(2, int32(k.encoding)), thrift.Int32Field(3, k.n)}
-		stats = s.Append(stats)
-	}
-	meta.Set(thrift.ListField(cmEncodings, thrift.I32, len(all), encodings))
-	meta.Set(thrift.Int64Field(cmNumValues, c.values))
-	meta.Set(thrift.Int64Field(cmTotalUncompressedSize, c.rawSize))
-	meta.Set(thrift.Int64Field(cmTotalCompressedSize, c.size))
-	meta.Set(thrift.Int64Field(cmDataPageOffset, start+c.data))
-	if c.dict {
-		meta.Set(thrift.Int64Field(cmDictionaryPageOffset, start))
-	}
-	if st := c.statistics(); len(st) > 0 {
-		meta.Set(thrift.StructField(cmStatistics, st))
-	}
-	meta.Set(thrift.ListField(cmEncodingStats, thrift.StrucT, len(c.kinds), stats))
 	outer := *in
 	outer.raw = nil
 	if f, ok := in.raw.Get(ccFileOffset); ok {
 		outer.raw = thrift.Struct{f}
 	}
-	return chunkStruct(&outer, meta, start)
+	return chunkStruct(&outer, out.metaData(meta, start), start)
 }

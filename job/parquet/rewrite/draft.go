@@ -72,6 +72,7 @@ type filter struct {
 	slots    encoding.Bitmap
 	vals     encoding.Bitmap
 	scratch  values
+	split    []byte // decoded BYTE_STREAM_SPLIT
 	bits     encoding.Bitmap
 	dict     *pruned
 	carries  bool   // see application.carriesDelta
@@ -154,8 +155,8 @@ func (t *filter) values(d *draft, p *dataPage, vals *encoding.Bitmap) error {
 		}
 	case enc == encSplit && col.width() > 0 && col.Physical != Int96:
 		from := len(d.plain)
-		if t.scratch.plain, err = encoding.DecodeSplit(t.scratch.plain[:0], p.values, col.width(), p.count); err == nil {
-			d.plain, err = encoding.FilterFixed(d.plain, t.scratch.plain, col.width(), vals)
+		if t.split, err = encoding.DecodeSplit(t.split[:0], p.values, col.width(), p.count); err == nil {
+			d.plain, err = encoding.FilterFixed(d.plain, t.split, col.width(), vals)
 		}
 		if err == nil {
 			d.bounds.addFixed(col, d.plain[from:])

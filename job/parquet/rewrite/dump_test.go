@@ -41,7 +41,7 @@ func dumpChunk(f *File, c *chunk, rows []string) error {
 	var dec codec.Codec
 	var dict *Dictionary
 	var last []byte
-	col := &f.columns[c.column]
+	col := &f.Columns()[c.column]
 	w := newWalk(f, nil, c)
 	defer w.close()
 	row := -1
@@ -124,7 +124,7 @@ func renderValues(f *File, col *Column, p *dataPage, dict *Dictionary, last *[]b
 		return out, err
 	}
 	var v values
-	if !f.app.carriesDelta() {
+	if !f.Application().carriesDelta() {
 		*last = nil
 	}
 	if err := v.decode(col, p.h.encoding, p.values, p.count, *last); err != nil {

@@ -309,7 +309,7 @@ type chunk struct {
 
 // chunks parses and checks the column chunks of a row group.
 func (f *File) chunks(rowGroup int) ([]chunk, error) {
-	g, _, err := thrift.Parse(f.groups[rowGroup].raw)
+	g, err := f.RowGroup(rowGroup)
 	if err != nil {
 		return nil, f.located(err, rowGroup, -1, -1)
 	}
@@ -410,6 +410,30 @@ func (f *File) RowGroupRows(i int) int64 { return f.groups[i].rows }
 
 // Columns returns the leaves in schema order. They belong to f.
 func (f *File) Columns() []Column { return f.columns }
+
+// Name returns the name given to Open.
+func (f *File) Name() string { return f.name }
+
+// Metadata returns the file's FileMetaData as it stands. It must not be changed.
+func (f *File) Metadata() thrift.Struct { return f.meta }
+
+// RowGroup returns the RowGroup i as it stands.
+func (f *File) RowGroup(i int) (thrift.Struct, error) {
+	g, _, err := thrift.Parse(f.groups[i].raw)
+	return g, err
+}
+
+// DataEnd returns the offset at which the footer begins: pages, indexes and filters lie before it.
+func (f *File) DataEnd() int64 { return f.dataEnd }
+
+// KeyValues returns the key-value metadata in its order. It belongs to f.
+func (f *File) KeyValues() []KeyValue { return f.keys }
+
+// Application returns the writing application, by CreatedBy.
+func (f *File) Application() application { return f.app }
+
+// Ordered reports whether the footer gives column_orders, without which min_value and max_value mean nothing.
+func (f *File) Ordered() bool { return f.ordered }
 
 // CreatedBy returns the name of the writing application, empty where the file has none.
 func (f *File) CreatedBy() string { return f.by }

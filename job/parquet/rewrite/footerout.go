@@ -11,7 +11,7 @@ func (w *Writer) footer() thrift.Struct {
 	f := w.f
 	lost := w.result.RowsKept < w.result.RowsIn
 	var meta thrift.Struct
-	for _, field := range f.meta {
+	for _, field := range f.Metadata() {
 		// What is not known here may hold anything: it is kept only if all rows are.
 		if field.ID <= fmFooterSigningKey || !lost {
 			meta = append(meta, field)
@@ -29,13 +29,13 @@ func (w *Writer) footer() thrift.Struct {
 	if w.opts.CreatedBy != "" {
 		meta.Set(thrift.BytesField(fmCreatedBy, []byte(w.opts.CreatedBy)))
 	}
-	if !f.ordered {
+	if !f.Ordered() {
 		// Minima and maxima mean nothing without.
 		var orders []byte
-		for range f.columns {
+		for range f.Columns() {
 			orders = thrift.Struct{thrift.StructField(1, nil)}.Append(orders)
 		}
-		meta.Set(thrift.ListField(fmColumnOrders, thrift.StrucT, len(f.columns), orders))
+		meta.Set(thrift.ListField(fmColumnOrders, thrift.StrucT, len(f.Columns()), orders))
 	}
 	return meta
 }

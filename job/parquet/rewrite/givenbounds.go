@@ -20,25 +20,19 @@ type givenPage struct {
 }
 
 func newGivenBounds(f *File, col *Column, index *pageIndexes) *givenBounds {
-	g := &givenBounds{col: col, trusted: col.order != orderNone && !f.app.badBounds(col), ordered: f.ordered}
-	if index == nil || index.rawColumn == nil || !g.trusted || !f.ordered {
+	g := &givenBounds{col: col, trusted: col.order != orderNone && !f.Application().badBounds(col), ordered: f.Ordered()}
+	if index == nil || index.rawColumn == nil || !g.trusted || !f.Ordered() {
 		return g
 	}
-	s, _, err := thrift.Parse(index.rawColumn)
-	if err != nil {
+	x, ok := index.columnIndex()
+	if !ok {
 		return g
 	}
-	n := len(index.locations)
-	null, lo, hi := boolList(s, 1, n), bytesList(s, 2, n), bytesList(s, 3, n)
-	if null == nil || lo == nil || hi == nil {
-		return g
-	}
-	nulls := intList(s, 5, n)
-	g.pages = make(map[int64]givenPage, n)
+	g.pages = make(map[int64]givenPage, len(index.locations))
 	for i, at := range index.locations {
-		p := givenPage{null: null[i], lo: lo[i], hi: hi[i], nulls: -1}
-		if nulls != nil {
-			p.nulls = nulls[i]
+		p := givenPage{null: x.null[i], lo: x.lo[i], hi: x.hi[i], nulls: -1}
+		if x.nulls != nil {
+			p.nulls = x.nulls[i]
 		}
 		g.pages[at.offset] = p
 	}
@@ -106,69 +100,4 @@ func (g *givenBounds) header(h *pageHeader) givenPage {
 	p.lo, _, _ = s.Bytes(minID)
 	p.hi, _, _ = s.Bytes(maxID)
 	return p
-}
-
-// soundBound reports whether v can be a value of the column (a prefix, of byte arrays) that compares.
-func soundBound(c *Column, v []byte) bool {
-	switch c.order {
-	case orderBool:
-		return len(v) == 1 && v[0] <= 1
-	case orderFloat:
-		return len(v) == c.width() && plainFloat(v) == plainFloat(v)
-	case orderFloat16:
-		return len(v) == 2 && float16(v) == float16(v)
-	}
-	if c.Physical == ByteArray {
-		return v != nil
-	}
-	return len(v) == c.width()
-}
-
-// list returns the list field id if it has n elements of type t.
-func list(s thrift.Struct, id int16, t thrift.Type, n int) (thrift.List, bool) {
-	l, err := s.List(id)
-	if err != nil || l.Len != n || n == 0 || l.Elem != t {
-		return l, false
-	}
-	return l, true
-}
-
-func boolList(s thrift.Struct, id int16, n int) []bool {
-	l, ok := list(s, id, thrift.True, n)
-	if !ok {
-		if l, ok = list(s, id, thrift.False, n); !ok {
-			return nil
-		}
-	}
-	all := make([]bool, 0, n)
-	for _, raw := range l.Elements() {
-		all = append(all, raw[0] == byte(thrift.True))
-	}
-	return all
-}
-
-func bytesList(s thrift.Struct, id int16, n int) [][]byte {
-	l, ok := list(s, id, thrift.Binary, n)
-	if !ok {
-		return nil
-	}
-	all := make([][]byte, 0, n)
-	for _, raw := range l.Elements() {
-		r := thrift.NewReader(raw)
-		all = append(all, r.Bytes())
-	}
-	return all
-}
-
-func intList(s thrift.Struct, id int16, n int) []int64 {
-	l, ok := list(s, id, thrift.I64, n)
-	if !ok {
-		return nil
-	}
-	all := make([]int64, 0, n)
-	for _, raw := range l.Elements() {
-		r := thrift.NewReader(raw)
-		all = append(all, r.Int())
-	}
-	return all
 }

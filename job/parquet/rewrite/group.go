@@ -26,6 +26,7 @@ type groupJob struct {
 type chunkDone struct {
 	copied *copied
 	out    *chunkOut
+	bloom  *bloomFilter // of out
 	size   int64
 	pages  Pages
 }
@@ -110,20 +111,20 @@ func (j *groupJob) chunk(t *task, i int) error {
 	walk := newWalk(w.f, &t.gate, c)
 	defer walk.close()
 	var err error
-	col := &w.f.columns[c.column]
-	if !j.lost && !w.f.app.badBounds(col) && !w.f.app.carriesDelta() {
+	col := &w.f.Columns()[c.column]
+	if !j.lost && !w.f.Application().badBounds(col) && !w.f.Application().carriesDelta() {
 		done.copied, err = copyChunk(walk, t, j.sel.rows, &done.pages)
 		if err == nil {
 			done.size = done.copied.size
 		}
 	} else {
-		s := &splice{f: w.f, col: col, chunk: c, sel: j.sel, walk: walk, task: t, out: &chunkOut{col: col, w: t}}
-		if s.out.bloom, err = w.f.newBloom(c); err == nil {
+		s := &splice{f: w.f, col: col, chunk: c, sel: j.sel, walk: walk, task: t, out: newChunkOut(col, t)}
+		if s.bloom, err = w.f.newBloom(c); err == nil {
 			s.indexes = j.indexes
 			err = s.run()
 		}
-		done.out, done.size, done.pages = s.out, s.out.size, s.pages
-		done.out.w = nil // what is left is small and stays to the end of the row group
+		done.out, done.size, done.pages, done.bloom = s.out, s.out.size, s.pages, s.bloom
+		done.out.end()
 	}
 	return w.f.located(err, j.number, c.column, walk.page)
 }
@@ -137,7 +138,7 @@ func (j *groupJob) collect(in thrift.Struct, start int64) (groupOut, error) {
 		j.w.result.Pages.add(done.pages)
 		if out := done.out; out != nil {
 			g.rawSize += out.rawSize
-			g.chunks = append(g.chunks, chunkRef{meta: out.metadata(c, start), columnIndex: out.columnIndex(),
+			g.chunks = append(g.chunks, chunkRef{meta: splicedMetadata(out, c, start), columnIndex: out.columnIndex(),
 				offsetIndex: out.offsetIndex(start)})
 		} else {
 			if indexes == nil {
@@ -147,8 +148,8 @@ func (j *groupJob) collect(in thrift.Struct, start int64) (groupOut, error) {
 				}
 			}
 			g.rawSize += done.copied.rawSize
-			ref := chunkRef{meta: done.copied.metadata(c, start, j.w.f.ordered)}
-			ref.columnIndex, ref.offsetIndex = done.copied.moveIndex(indexes[i], start, j.w.f.ordered)
+			ref := chunkRef{meta: done.copied.metadata(c, start, j.w.f.Ordered())}
+			ref.columnIndex, ref.offsetIndex = done.copied.moveIndex(indexes[i], start, j.w.f.Ordered())
 			g.chunks = append(g.chunks, ref)
 		}
 		start += done.size
@@ -168,21 +169,21 @@ func (j *groupJob) blooms(g *groupOut) error {
 	w := j.w
 	for i := range j.chunks {
 		var b []byte
-		if out := j.out[i].out; out != nil {
-			if out.bloom == nil {
+		if j.out[i].out != nil {
+			if j.out[i].bloom == nil {
 				continue
 			}
-			b = out.bloom.append(nil)
+			b = j.out[i].bloom.append(nil)
 		} else {
-			r, _, err := w.f.bloomRange(&j.chunks[i])
+			at, n, _, err := w.f.bloomRange(&j.chunks[i])
 			if err != nil {
 				return err
 			}
-			if r.lo == r.hi {
+			if n == 0 {
 				continue
 			}
-			b = make([]byte, r.hi-r.lo)
-			if err := w.f.readFull(b, r.lo); err != nil {
+			b = make([]byte, n)
+			if err := w.f.readFull(b, at); err != nil {
 				return err
 			}
 		}

@@ -121,3 +121,70 @@ func parseIndexes(column, offset []byte) *pageIndexes {
 	}
 	return p
 }
+
+// A columnIndex is what a ColumnIndex says of a chunk's data pages, in their order.
+type columnIndex struct {
+	null   []bool   // the page has no value
+	lo, hi [][]byte // bounds, as PLAIN without a length
+	nulls  []int64  // counts of slots without a value; nil where they are not said
+}
+
+// columnIndex parses rawColumn. It is not ok where there is none or it is not one of all pages.
+func (p *pageIndexes) columnIndex() (x columnIndex, ok bool) {
+	s, _, err := thrift.Parse(p.rawColumn)
+	if err != nil {
+		return x, false
+	}
+	n := len(p.locations)
+	x = columnIndex{null: boolList(s, 1, n), lo: bytesList(s, 2, n), hi: bytesList(s, 3, n), nulls: intList(s, 5, n)}
+	return x, x.null != nil && x.lo != nil && x.hi != nil
+}
+
+// list returns the list field id if it has n elements of type t.
+func list(s thrift.Struct, id int16, t thrift.Type, n int) (thrift.List, bool) {
+	l, err := s.List(id)
+	if err != nil || l.Len != n || n == 0 || l.Elem != t {
+		return l, false
+	}
+	return l, true
+}
+
+func boolList(s thrift.Struct, id int16, n int) []bool {
+	l, ok := list(s, id, thrift.True, n)
+	if !ok {
+		if l, ok = list(s, id, thrift.False, n); !ok {
+			return nil
+		}
+	}
+	all := make([]bool, 0, n)
+	for _, raw := range l.Elements() {
+		all = append(all, raw[0] == byte(thrift.True))
+	}
+	return all
+}
+
+func bytesList(s thrift.Struct, id int16, n int) [][]byte {
+	l, ok := list(s, id, thrift.Binary, n)
+	if !ok {
+		return nil
+	}
+	all := make([][]byte, 0, n)
+	for _, raw := range l.Elements() {
+		r := thrift.NewReader(raw)
+		all = append(all, r.Bytes())
+	}
+	return all
+}
+
+func intList(s thrift.Struct, id int16, n int) []int64 {
+	l, ok := list(s, id, thrift.I64, n)
+	if !ok {
+		return nil
+	}
+	all := make([]int64, 0, n)
+	for _, raw := range l.Elements() {
+		r := thrift.NewReader(raw)
+		all = append(all, r.Int())
+	}
+	return all
+}

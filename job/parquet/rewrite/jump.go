@@ -40,11 +40,11 @@ func (s *splice) newJumps() (*jumps, error) {
 // jump passes over dropped pages if that saves reading. The walk stands before a page that begins with row s.rows.
 func (s *splice) jump() {
 	j := s.jumps
-	if j == nil || s.walk.rest > 0 {
+	if j == nil {
 		return
 	}
 	at := sort.Search(len(j.locations), func(i int) bool { return j.locations[i].firstRow >= s.rows })
-	if at == len(j.locations) || j.locations[at].firstRow != s.rows || j.locations[at].offset != s.walk.src.offset() {
+	if at == len(j.locations) || j.locations[at].firstRow != s.rows || j.locations[at].offset != s.walk.nextOffset() {
 		return
 	}
 	next := s.sel.nextKept(s.rows)

@@ -41,8 +41,7 @@ const maxPooledKeys = 16 << 20
 
 // recycle gives c back, without what belongs to its file.
 func (c *keyColumn) recycle() {
-	memory := cap(c.page.raw) + 4*cap(c.offsets) + cap(c.null) + 4*cap(c.index) + 8*cap(c.vals.ints) + cap(c.vals.bytes.Data) +
-		4*cap(c.vals.bytes.Ends) + cap(c.vals.plain)
+	memory := c.page.Memory() + c.vals.Memory() + 4*cap(c.offsets) + cap(c.null) + 4*cap(c.index)
 	c.f, c.col, c.walk, c.dict = nil, nil, nil, nil
 	c.ahead, c.last, c.rows, c.next = false, c.last[:0], 0, 0
 	if memory <= maxPooledKeys {
@@ -143,7 +142,7 @@ func (c *keyColumn) decode() error {
 	if err := c.vals.decode(c.col, p.h.encoding, p.values, p.count, c.last); err != nil {
 		return err
 	}
-	if n := c.vals.bytes.Len(); p.h.encoding == encDeltaBytes && p.count > 0 && c.f.app.carriesDelta() {
+	if n := c.vals.bytes.Len(); p.h.encoding == encDeltaBytes && p.count > 0 && c.f.Application().carriesDelta() {
 		c.last = append(c.last[:0], c.vals.bytes.At(n-1)...)
 	}
 	if present != nil {

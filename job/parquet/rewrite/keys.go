@@ -33,14 +33,14 @@ func (f *File) Keys(ctx context.Context, rowGroup int, columns []int) (*KeyReade
 	if err != nil {
 		return nil, err
 	}
-	k := &KeyReader{ctx: ctx, rows: f.groups[rowGroup].rows}
+	k := &KeyReader{ctx: ctx, rows: f.RowGroupRows(rowGroup)}
 	for _, c := range columns {
-		if p := f.columns[c].Physical; p == Float || p == Double {
+		if p := f.Columns()[c].Physical; p == Float || p == Double {
 			_ = k.Close()
-			return nil, fmt.Errorf("%s: column %s: %s values cannot be keys", f.name, f.columns[c].Name(), p)
+			return nil, fmt.Errorf("%s: column %s: %s values cannot be keys", f.Name(), f.Columns()[c].Name(), p)
 		}
 		col := keyColumns.Get().(*keyColumn)
-		col.f, col.rowGroup, col.col, col.walk = f, rowGroup, &f.columns[c], newWalk(f, nil, &chunks[c])
+		col.f, col.rowGroup, col.col, col.walk = f, rowGroup, &f.Columns()[c], newWalk(f, nil, &chunks[c])
 		col.walk.src.fetch() // all at once: each first answer may take its time
 		k.cols = append(k.cols, col)
 	}

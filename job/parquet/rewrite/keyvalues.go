@@ -20,18 +20,18 @@ func (w *Writer) keyValues() (thrift.Field, bool) {
 	superseded := func(key string) bool {
 		return slices.ContainsFunc(w.opts.KeyValues, func(kv KeyValue) bool { return kv.Key == key })
 	}
-	if own, err := w.f.meta.List(fmKeyValues); err == nil {
+	if own, err := w.f.Metadata().List(fmKeyValues); err == nil {
 		for i, raw := range own.Elements() {
-			if superseded(w.f.keys[i].Key) {
+			if superseded(w.f.KeyValues()[i].Key) {
 				continue
 			}
-			entries = append(entries, w.patch(&w.f.keys[i], raw)...)
+			entries = append(entries, w.patch(&w.f.KeyValues()[i], raw)...)
 			n++
 		}
 	}
-	add := w.opts.KeyValues
-	if _, known := w.f.KeyValue(originalCreatedBy); w.f.by != "" && w.opts.CreatedBy != "" && !known {
-		add = append(add[:len(add):len(add)], KeyValue{Key: originalCreatedBy, Value: &w.f.by})
+	add, by := w.opts.KeyValues, w.f.CreatedBy()
+	if _, known := w.f.KeyValue(originalCreatedBy); by != "" && w.opts.CreatedBy != "" && !known {
+		add = append(add[:len(add):len(add)], KeyValue{Key: originalCreatedBy, Value: &by})
 	}
 	for _, kv := range add {
 		s := thrift.Struct{thrift.BytesField(1, []byte(kv.Key))}

@@ -19,6 +19,9 @@ type dataPage struct {
 	raw    []byte // decompressed body
 }
 
+// Memory returns the bytes that p keeps for the next page body.
+func (p *dataPage) Memory() int { return cap(p.raw) }
+
 // load decompresses body and decodes the levels of a page of column col. Nothing of p lies in body afterwards.
 func (p *dataPage) load(c *codec.Codec, col *Column, id codec.ID, h *pageHeader, body []byte) error {
 	if h.kind == pageDataV2 {

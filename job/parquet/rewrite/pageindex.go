@@ -16,16 +16,17 @@ func (c *chunkOut) offsetIndex(start int64) []byte {
 	var locations []byte
 	for i := range c.pages {
 		p := &c.pages[i]
-		locations = appendLocation(locations, start+p.offset, p.size, p.firstRow)
+		locations = location{start + p.offset, p.size, p.firstRow}.append(locations)
 	}
 	s := thrift.Struct{thrift.ListField(1, thrift.StrucT, len(c.pages), locations)}
 	return s.Append(nil)
 }
 
-func appendLocation(dst []byte, offset int64, size int32, firstRow int64) []byte {
-	dst = thrift.AppendInt(append(dst, 1<<4|byte(thrift.I64)), offset)
-	dst = thrift.AppendInt(append(dst, 1<<4|byte(thrift.I32)), int64(size))
-	dst = thrift.AppendInt(append(dst, 1<<4|byte(thrift.I64)), firstRow)
+// append appends the encoded PageLocation.
+func (l location) append(dst []byte) []byte {
+	dst = thrift.AppendInt(append(dst, 1<<4|byte(thrift.I64)), l.offset)
+	dst = thrift.AppendInt(append(dst, 1<<4|byte(thrift.I32)), int64(l.size))
+	dst = thrift.AppendInt(append(dst, 1<<4|byte(thrift.I64)), l.firstRow)
 	return append(dst, 0)
 }
 

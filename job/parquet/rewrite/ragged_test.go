@@ -41,7 +41,7 @@ func raggedFile(t testing.TB, createdBy string, pages []raggedPage) []byte {
 	}
 	schema := bytes.Join([][]byte{
 		element("root", thrift.Int32Field(seNumChildren, 1)),
-		element("l", thrift.Int32Field(seRepetition, 1), thrift.Int32Field(seNumChildren, 1), thrift.Int32Field(seConverted, convertedList)),
+		element("l", thrift.Int32Field(seRepetition, 1), thrift.Int32Field(seNumChildren, 1), thrift.Int32Field(seConverted, 3)),
 		element("list", thrift.Int32Field(seRepetition, 2), thrift.Int32Field(seNumChildren, 1)),
 		element("element", thrift.Int32Field(seRepetition, 1), thrift.Int32Field(seType, int32(ByteArray)), thrift.Int32Field(seConverted, 0)),
 	}, nil)

@@ -81,7 +81,7 @@ func sections(t testing.TB, data []byte) map[string][]byte {
 				if err != nil {
 					t.Fatal(err)
 				}
-				name := fmt.Sprintf("row group %d, %s, page %d", g, f.columns[c.column].Name(), w.page)
+				name := fmt.Sprintf("row group %d, %s, page %d", g, f.Columns()[c.column].Name(), w.page)
 				if w.h.kind == pageDictionary {
 					plain, err := loadDictionary(&dec, c.codec, &w.h, body)
 					if err != nil {
@@ -91,14 +91,14 @@ func sections(t testing.TB, data []byte) map[string][]byte {
 					continue
 				}
 				var p dataPage
-				if err := p.load(&dec, &f.columns[c.column], c.codec, &w.h, body); err != nil {
+				if err := p.load(&dec, &f.Columns()[c.column], c.codec, &w.h, body); err != nil {
 					t.Fatal(err)
 				}
 				all[name] = p.raw
 				if p.h.encoding == encDeltaBinary {
 					// Deltas hide values: look at the values themselves.
 					var v values
-					if err := v.decode(&f.columns[c.column], encDeltaBinary, p.values, p.count, nil); err != nil {
+					if err := v.decode(&f.Columns()[c.column], encDeltaBinary, p.values, p.count, nil); err != nil {
 						t.Fatal(err)
 					}
 					for _, x := range v.ints {

@@ -59,7 +59,7 @@ func (s *splice) writeDictionary() error {
 	if err != nil {
 		return err
 	}
-	s.out.bloom.addDictionary(d)
+	s.bloom.addDictionary(d)
 	return s.out.dictionaryPage(page)
 }
 
@@ -89,7 +89,7 @@ func (s *splice) write(d *draft) error {
 		s.dict.remap(d.indices)
 		dictLen = s.dict.kept
 	default:
-		s.out.bloom.addDraft(d, s.col)
+		s.bloom.addDraft(d, s.col)
 	}
 	return s.press.add(d, dictLen)
 }

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"context"
 	"slices"
 	"sync"
 )
@@ -140,4 +141,33 @@ func (s *source) close() {
 		blockPool.Put(&b)
 	}
 	s.buf, s.pos, s.read = nil, 0, s.end
+}
+
+// A walk goes through the pages of a column chunk, as a pageWalk does, read ahead by a source.
+type walk struct {
+	pageWalk
+	f   *File
+	src *source
+}
+
+func newWalk(f *File, g *gate, c *chunk) *walk {
+	src := newSource(f, g, c.start, c.end)
+	return &walk{pageWalk: *newPageWalk(&f.Columns()[c.column], c, src), f: f, src: src}
+}
+
+// resumeAt makes the page at the given offset and number, before which seen values lie, the next one.
+func (w *walk) resumeAt(offset int64, page int, seen int64) {
+	w.src.close()
+	w.src = newSource(w.f, w.src.gate, offset, w.chunk.end)
+	w.pageWalk.resumeAt(w.src, page, seen)
+}
+
+func (w *walk) close() { w.src.close() }
+
+// next is pageWalk.next, unless the work was cancelled.
+func (w *walk) next() error {
+	if g := w.src.gate; g != nil && g.ctx.Err() != nil {
+		return context.Cause(g.ctx)
+	}
+	return w.pageWalk.next()
 }

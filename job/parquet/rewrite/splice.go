@@ -21,6 +21,7 @@ type splice struct {
 	sel   *Selection
 	task  *task
 	out   *chunkOut
+	bloom *bloomFilter // nil: the chunk has none
 	walk  *walk
 	given *givenBounds // of the pages, once asked for
 
@@ -74,7 +75,7 @@ var inputs = sync.Pool{New: func() any { return new(input) }}
 
 func recycleInputs(all ...*input) {
 	for _, in := range all {
-		if cap(in.body)+cap(in.p.raw) <= maxPooled {
+		if cap(in.body)+in.p.Memory() <= maxPooled {
 			inputs.Put(in)
 		}
 	}
@@ -88,7 +89,7 @@ func (s *splice) run() error {
 }
 
 func (s *splice) all() error {
-	s.filter = filter{col: s.col, carries: s.f.app.carriesDelta()}
+	s.filter = filter{col: s.col, carries: s.f.Application().carriesDelta()}
 	s.draft = s.press.blank()
 	s.plainAt = -1
 	var err error
@@ -339,7 +340,7 @@ func (s *splice) whole(in *input, lo int64) error {
 // survey finds out the bounds and the count of values of a page that is copied: as the input states them, or from its values.
 // Byte arrays are not looked at for the sake of bounds alone; they stay without.
 func (s *splice) survey(in *input, d *draft, lo int64) error {
-	if !in.h.dictCoded() && s.out.bloom == nil {
+	if !in.h.dictCoded() && s.bloom == nil {
 		if s.given == nil {
 			all, err := s.indexes()
 			if err != nil {
@@ -373,7 +374,7 @@ func (s *splice) survey(in *input, d *draft, lo int64) error {
 	d.count, d.uncounted = look.count, false
 	d.bounds, look.bounds = look.bounds, d.bounds
 	if !in.h.dictCoded() {
-		s.out.bloom.addDraft(look, s.col)
+		s.bloom.addDraft(look, s.col)
 	}
 	return nil
 }

@@ -344,7 +344,7 @@ func TestKeyValues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := f.keys
+	before := f.KeyValues()
 	v := "run 7"
 	for _, keep := range []int64{0, 2, 1000} {
 		out, _, err := rewriteFile(t, data, func(i, n int64) bool { return i%1000 < keep },
@@ -356,12 +356,12 @@ func TestKeyValues(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if g.CreatedBy() != "assent" || len(g.keys) != len(before)+3 {
-			t.Fatalf("%q, %+v", g.CreatedBy(), g.keys)
+		if g.CreatedBy() != "assent" || len(g.KeyValues()) != len(before)+3 {
+			t.Fatalf("%q, %+v", g.CreatedBy(), g.KeyValues())
 		}
 		for i, kv := range before {
-			if g.keys[i].Key != kv.Key || *g.keys[i].Value != *kv.Value {
-				t.Errorf("entry %d: %+v, want %+v", i, g.keys[i], kv)
+			if g.KeyValues()[i].Key != kv.Key || *g.KeyValues()[i].Value != *kv.Value {
+				t.Errorf("entry %d: %+v, want %+v", i, g.KeyValues()[i], kv)
 			}
 		}
 		if got, ok := g.KeyValue("original.created_by"); !ok || got != f.CreatedBy() {

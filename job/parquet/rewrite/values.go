@@ -90,6 +90,11 @@ type values struct {
 	plain []byte
 }
 
+// Memory returns the bytes that v keeps for the next values.
+func (v *values) Memory() int {
+	return 8*cap(v.ints) + cap(v.bytes.Data) + 4*cap(v.bytes.Ends) + cap(v.plain)
+}
+
 // decode appends the n values of a section of any encoding but a dictionary's. last is the value before the first, for
 // writers that let a page's first DELTA_BYTE_ARRAY prefix refer to the page before.
 func (v *values) decode(col *Column, enc encodingID, src []byte, n int, last []byte) error {

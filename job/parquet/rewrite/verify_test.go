@@ -25,7 +25,7 @@ func checkFile(t testing.TB, in, data []byte, keep func(i, n int64) bool, exact 
 		t.Fatalf("%d row groups, not %d", f.NumRowGroups(), len(lost))
 	}
 	for g := range f.NumRowGroups() {
-		rg, _, err := thrift.Parse(f.groups[g].raw)
+		rg, err := f.RowGroup(g)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,8 +41,8 @@ func checkFile(t testing.TB, in, data []byte, keep func(i, n int64) bool, exact 
 		withOffset := 0
 		for i := range chunks {
 			c := &chunks[i]
-			v := &verifier{t: t, f: f, c: c, col: &f.columns[i], index: indexes[i], exact: exact, lost: lost[g],
-				where: fmt.Sprintf("row group %d, %s", g, f.columns[i].Name())}
+			v := &verifier{t: t, f: f, c: c, col: &f.Columns()[i], index: indexes[i], exact: exact, lost: lost[g],
+				where: fmt.Sprintf("row group %d, %s", g, f.Columns()[i].Name())}
 			v.run()
 			compressed += c.end - c.start
 			raw += v.raw

@@ -83,12 +83,12 @@ func (w *Writer) RowGroup(ctx context.Context, i int, sel *Selection) error {
 	if w.err != nil {
 		return w.err
 	}
-	rows := w.f.groups[i].rows
+	rows := w.f.RowGroupRows(i)
 	switch {
 	case i != w.next:
-		w.err = fmt.Errorf("%s: row group %d written where %d is next", w.f.name, i, w.next)
+		w.err = fmt.Errorf("%s: row group %d written where %d is next", w.f.Name(), i, w.next)
 	case sel != nil && sel.rows != rows:
-		w.err = fmt.Errorf("%s: a selection of %d rows for the %d of row group %d", w.f.name, sel.rows, rows, i)
+		w.err = fmt.Errorf("%s: a selection of %d rows for the %d of row group %d", w.f.Name(), sel.rows, rows, i)
 	default:
 		w.err = w.rowGroup(ctx, i, sel)
 	}
@@ -96,7 +96,7 @@ func (w *Writer) RowGroup(ctx context.Context, i int, sel *Selection) error {
 }
 
 func (w *Writer) rowGroup(ctx context.Context, i int, sel *Selection) error {
-	rows := w.f.groups[i].rows
+	rows := w.f.RowGroupRows(i)
 	w.next++
 	w.result.RowsIn += rows
 	if w.size == 0 {
@@ -112,7 +112,7 @@ func (w *Writer) rowGroup(ctx context.Context, i int, sel *Selection) error {
 	if sel.count == 0 {
 		return ctx.Err()
 	}
-	in, _, err := thrift.Parse(w.f.groups[i].raw)
+	in, err := w.f.RowGroup(i)
 	if err != nil {
 		return w.f.located(err, i, -1, -1)
 	}
@@ -145,8 +145,8 @@ func (w *Writer) Close() (Result, error) {
 	if w.err != nil {
 		return Result{}, w.err
 	}
-	if w.next != len(w.f.groups) {
-		w.err = fmt.Errorf("%s: closed after %d of %d row groups", w.f.name, w.next, len(w.f.groups))
+	if w.next != w.f.NumRowGroups() {
+		w.err = fmt.Errorf("%s: closed after %d of %d row groups", w.f.Name(), w.next, w.f.NumRowGroups())
 		return Result{}, w.err
 	}
 	if w.err = w.finish(); w.err != nil {
