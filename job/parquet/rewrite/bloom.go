@@ -31,7 +31,7 @@ func (b *bloomFilter) addDraft(d *draft, c *Column) {
 		return
 	}
 	for plain := d.plain; len(plain) > 0; {
-		n := c.width()
+		n := c.Width()
 		if c.Physical == ByteArray {
 			n, plain = int(binary.LittleEndian.Uint32(plain)), plain[4:]
 		}
@@ -39,7 +39,7 @@ func (b *bloomFilter) addDraft(d *draft, c *Column) {
 		plain = plain[n:]
 	}
 	for _, v := range d.ints {
-		b.add(plainBytes(uint64(v), c.width()))
+		b.add(PlainBytes(uint64(v), c.Width()))
 	}
 	for i := range d.bytes.Len() {
 		b.add(d.bytes.At(i))
@@ -80,13 +80,13 @@ const (
 
 // bloomRange returns where the chunk's bloom filter stands, its length, its header included, and its size without. It has no
 // length where there is none or not one of the only kind that the format defines.
-func (f *File) bloomRange(c *chunk) (at, length int64, size int, err error) {
-	offset, err := c.meta.Int(cmBloomFilterOffset, 0)
+func (f *File) bloomRange(c *Chunk) (at, length int64, size int, err error) {
+	offset, err := c.Metadata.Int(MetaBloomFilterOffset, 0)
 	if err != nil || offset < 4 || offset >= f.DataEnd() {
 		return 0, 0, 0, nil
 	}
 	head := make([]byte, min(maxBloomHeader, f.DataEnd()-offset))
-	if err := f.readFull(head, offset); err != nil {
+	if err := f.ReadFull(head, offset); err != nil {
 		return 0, 0, 0, err
 	}
 	s, n, err := thrift.Parse(head)
@@ -106,8 +106,8 @@ func (f *File) bloomRange(c *chunk) (at, length int64, size int, err error) {
 }
 
 // newBloom returns an empty filter of the size of the chunk's, nil where it has none.
-func (f *File) newBloom(c *chunk) (*bloomFilter, error) {
-	if p := f.Columns()[c.column].Physical; p == Boolean {
+func (f *File) newBloom(c *Chunk) (*bloomFilter, error) {
+	if p := f.Columns()[c.Column].Physical; p == Boolean {
 		return nil, nil
 	}
 	_, _, size, err := f.bloomRange(c)

@@ -7,19 +7,19 @@ import (
 	"assent/job/parquet/thrift"
 )
 
-// A chunkOut is a column chunk of the output: its pages go to w, what its metadata will say is gathered. Offsets are
+// A ChunkWriter is a column chunk of the output: its pages go to w, what its metadata will say is gathered. Offsets are
 // relative to the chunk's start, which is not known while chunks before it are still written.
-type chunkOut struct {
+type ChunkWriter struct {
 	col     *Column
 	w       io.Writer
-	size    int64
-	rawSize int64 // with page headers
+	Size    int64
+	RawSize int64 // with page headers
 	dict    bool  // it begins with a dictionary page
 	data    int64 // offset of the first data page, if there is a page
 	values  int64 // slots
 	rows    int64
 	nulls   int64 // -1: not known
-	bounds  bounds
+	bounds  Bounds
 	pages   []pageOut
 	kinds   []pageCount
 	legacy  bool // some levels are BIT_PACKED
@@ -36,20 +36,20 @@ type pageOut struct {
 	nulls    int64  // -1: not known
 }
 
-// newChunkOut returns a writer of a chunk of column col to w.
-func newChunkOut(col *Column, w io.Writer) *chunkOut { return &chunkOut{col: col, w: w} }
+// NewChunkWriter returns a writer of a chunk of column col to w.
+func NewChunkWriter(col *Column, w io.Writer) *ChunkWriter { return &ChunkWriter{col: col, w: w} }
 
-// end ends the writing of pages. What is left of c is small.
-func (c *chunkOut) end() { c.w = nil }
+// End ends the writing of pages. What is left of c is small.
+func (c *ChunkWriter) End() { c.w = nil }
 
 // pageCount counts the pages of a type and encoding.
 type pageCount struct {
 	kind     int
-	encoding encodingID
+	encoding Encoding
 	n        int32
 }
 
-func (c *chunkOut) count(kind int, enc encodingID) {
+func (c *ChunkWriter) count(kind int, enc Encoding) {
 	for i := range c.kinds {
 		if c.kinds[i].kind == kind && c.kinds[i].encoding == enc {
 			c.kinds[i].n++
@@ -59,61 +59,61 @@ func (c *chunkOut) count(kind int, enc encodingID) {
 	c.kinds = append(c.kinds, pageCount{kind, enc, 1})
 }
 
-func (c *chunkOut) write(parts ...[]byte) error {
+func (c *ChunkWriter) write(parts ...[]byte) error {
 	for _, p := range parts {
 		if _, err := c.w.Write(p); err != nil {
 			return err
 		}
-		c.size += int64(len(p))
+		c.Size += int64(len(p))
 	}
 	return nil
 }
 
-// dictionaryPage writes the dictionary page.
-func (c *chunkOut) dictionaryPage(e *encodedPage) error {
+// DictionaryPage writes the dictionary page.
+func (c *ChunkWriter) DictionaryPage(e *EncodedPage) error {
 	c.dict = true
-	c.rawSize += int64(len(e.head) + e.h.rawSize)
-	c.count(pageDictionary, e.h.encoding)
-	return c.write(e.head, e.body)
+	c.RawSize += int64(len(e.Head) + e.Header.RawSize)
+	c.count(DictionaryPage, e.Header.Encoding)
+	return c.write(e.Head, e.Body)
 }
 
-// dataPage writes a data page on which so many rows begin, nulls of its slots without a value (-1: not known), and b the
+// DataPage writes a data page on which so many rows begin, nulls of its slots without a value (-1: not known), and b the
 // bounds of its values.
-func (c *chunkOut) dataPage(h *pageHeader, head, body []byte, rows int, nulls int64, b *bounds) error {
+func (c *ChunkWriter) DataPage(h *PageHeader, head, body []byte, rows int, nulls int64, b *Bounds) error {
 	if len(c.pages) == 0 {
-		c.data = c.size
+		c.data = c.Size
 	}
-	p := pageOut{offset: c.size, size: int32(len(head) + len(body)), firstRow: c.rows, nulls: nulls}
-	p.null = nulls == int64(h.values)
-	if b.any && !b.incomplete {
+	p := pageOut{offset: c.Size, size: int32(len(head) + len(body)), firstRow: c.rows, nulls: nulls}
+	p.null = nulls == int64(h.Values)
+	if b.Any && !b.Incomplete {
 		p.any = true
-		lo, hi := b.plain(c.col)
+		lo, hi := b.Plain(c.col)
 		p.lo, _ = shortenMin(c.col, lo)
 		if p.hi, _ = shortenMax(c.col, hi); p.hi == nil {
 			p.hi = append([]byte{}, hi...)
 		}
 	}
 	c.pages = append(c.pages, p)
-	c.bounds.merge(c.col, b)
+	c.bounds.Merge(c.col, b)
 	if p.nulls < 0 || c.nulls < 0 {
 		c.nulls = -1
 	} else {
 		c.nulls += p.nulls
 	}
-	c.values += int64(h.values)
+	c.values += int64(h.Values)
 	c.rows += int64(rows)
-	c.rawSize += int64(len(head) + h.rawSize)
-	c.count(h.kind, h.encoding)
-	if h.kind == pageData && (c.col.MaxDef > 0 && h.defEncoding == encBitPacked || c.col.MaxRep > 0 && h.repEncoding == encBitPacked) {
+	c.RawSize += int64(len(head) + h.RawSize)
+	c.count(h.Kind, h.Encoding)
+	if h.Kind == DataPage && (c.col.MaxDef > 0 && h.DefEncoding == BitPacked || c.col.MaxRep > 0 && h.RepEncoding == BitPacked) {
 		c.legacy = true
 	}
 	return c.write(head, body)
 }
 
 // encodings returns the distinct encodings of pages and levels.
-func (c *chunkOut) encodings() []encodingID {
-	var all []encodingID
-	add := func(e encodingID) {
+func (c *ChunkWriter) encodings() []Encoding {
+	var all []Encoding
+	add := func(e Encoding) {
 		for _, have := range all {
 			if have == e {
 				return
@@ -125,16 +125,16 @@ func (c *chunkOut) encodings() []encodingID {
 		add(k.encoding)
 	}
 	if c.col.MaxDef > 0 || c.col.MaxRep > 0 {
-		add(encRLE)
+		add(RLE)
 	}
 	if c.legacy {
-		add(encBitPacked)
+		add(BitPacked)
 	}
 	return all
 }
 
-// metaData completes meta, the ColumnMetaData of a chunk that begins at start: it holds type, path and codec.
-func (c *chunkOut) metaData(meta thrift.Struct, start int64) thrift.Struct {
+// Metadata completes meta, the ColumnMetaData of a chunk that begins at start: it holds type, path and codec.
+func (c *ChunkWriter) Metadata(meta thrift.Struct, start int64) thrift.Struct {
 	var encodings, stats []byte
 	all := c.encodings()
 	for _, e := range all {
@@ -144,53 +144,53 @@ func (c *chunkOut) metaData(meta thrift.Struct, start int64) thrift.Struct {
 		s := thrift.Struct{thrift.Int32Field(1, int32(k.kind)), thrift.Int32Field(2, int32(k.encoding)), thrift.Int32Field(3, k.n)}
 		stats = s.Append(stats)
 	}
-	meta.Set(thrift.ListField(cmEncodings, thrift.I32, len(all), encodings))
-	meta.Set(thrift.Int64Field(cmNumValues, c.values))
-	meta.Set(thrift.Int64Field(cmTotalUncompressedSize, c.rawSize))
-	meta.Set(thrift.Int64Field(cmTotalCompressedSize, c.size))
-	meta.Set(thrift.Int64Field(cmDataPageOffset, start+c.data))
+	meta.Set(thrift.ListField(MetaEncodings, thrift.I32, len(all), encodings))
+	meta.Set(thrift.Int64Field(MetaNumValues, c.values))
+	meta.Set(thrift.Int64Field(MetaTotalUncompressedSize, c.RawSize))
+	meta.Set(thrift.Int64Field(MetaTotalCompressedSize, c.Size))
+	meta.Set(thrift.Int64Field(MetaDataPageOffset, start+c.data))
 	if c.dict {
-		meta.Set(thrift.Int64Field(cmDictionaryPageOffset, start))
+		meta.Set(thrift.Int64Field(MetaDictionaryPageOffset, start))
 	}
 	if st := c.statistics(); len(st) > 0 {
-		meta.Set(thrift.StructField(cmStatistics, st))
+		meta.Set(thrift.StructField(MetaStatistics, st))
 	}
-	meta.Set(thrift.ListField(cmEncodingStats, thrift.StrucT, len(c.kinds), stats))
+	meta.Set(thrift.ListField(MetaEncodingStats, thrift.StrucT, len(c.kinds), stats))
 	return meta
 }
 
 // Field ids of Statistics.
 const (
-	stMax = iota + 1
-	stMin
-	stNullCount
-	stDistinctCount
-	stMaxValue
-	stMinValue
-	stMaxExact
-	stMinExact
+	StatsMax = iota + 1
+	StatsMin
+	StatsNullCount
+	StatsDistinctCount
+	StatsMaxValue
+	StatsMinValue
+	StatsMaxExact
+	StatsMinExact
 )
 
 // statistics returns the chunk's Statistics, nil where there is nothing to say.
-func (c *chunkOut) statistics() thrift.Struct {
+func (c *ChunkWriter) statistics() thrift.Struct {
 	var s thrift.Struct
 	if c.nulls >= 0 {
-		s = append(s, thrift.Int64Field(stNullCount, c.nulls))
+		s = append(s, thrift.Int64Field(StatsNullCount, c.nulls))
 	}
-	if !c.bounds.any || c.bounds.incomplete || c.col.order == orderNone {
+	if !c.bounds.Any || c.bounds.Incomplete || c.col.Order == OrderNone {
 		return s
 	}
-	lo, hi := c.bounds.plain(c.col)
+	lo, hi := c.bounds.Plain(c.col)
 	lo, shortMin := shortenMin(c.col, lo)
 	hi, shortMax := shortenMax(c.col, hi)
 	if hi != nil {
-		s = append(s, thrift.BytesField(stMaxValue, hi))
+		s = append(s, thrift.BytesField(StatsMaxValue, hi))
 	}
-	s = append(s, thrift.BytesField(stMinValue, lo))
+	s = append(s, thrift.BytesField(StatsMinValue, lo))
 	if hi != nil {
-		s = append(s, thrift.BoolField(stMaxExact, !shortMax && !c.bounds.looseMax))
+		s = append(s, thrift.BoolField(StatsMaxExact, !shortMax && !c.bounds.LooseMax))
 	}
-	return append(s, thrift.BoolField(stMinExact, !shortMin && !c.bounds.looseMin))
+	return append(s, thrift.BoolField(StatsMinExact, !shortMin && !c.bounds.LooseMin))
 }
 
 // maxBound is the length to which bounds of byte arrays are shortened, as other writers do.
@@ -198,7 +198,7 @@ const maxBound = 64
 
 // shortenMin returns a copy of lo, the least value, or of a prefix of it.
 func shortenMin(c *Column, lo []byte) (short []byte, shortened bool) {
-	if len(lo) <= maxBound || c.Physical != ByteArray || c.order != orderBytes {
+	if len(lo) <= maxBound || c.Physical != ByteArray || c.Order != OrderBytes {
 		return append([]byte{}, lo...), false
 	}
 	return append([]byte{}, lo[:cut(c, lo)]...), true
@@ -206,11 +206,11 @@ func shortenMin(c *Column, lo []byte) (short []byte, shortened bool) {
 
 // shortenMax returns a copy of hi, the greatest value, or a short value that is greater; nil where there is none.
 func shortenMax(c *Column, hi []byte) (short []byte, shortened bool) {
-	if len(hi) <= maxBound || c.Physical != ByteArray || c.order != orderBytes {
+	if len(hi) <= maxBound || c.Physical != ByteArray || c.Order != OrderBytes {
 		return append([]byte{}, hi...), false
 	}
 	short = append([]byte{}, hi[:cut(c, hi)]...)
-	if c.text() && utf8.Valid(short) {
+	if c.Text() && utf8.Valid(short) {
 		for len(short) > 0 {
 			r, n := utf8.DecodeLastRune(short)
 			short = short[:len(short)-n]
@@ -238,7 +238,7 @@ func shortenMax(c *Column, hi []byte) (short []byte, shortened bool) {
 // start of a character.
 func cut(c *Column, v []byte) int {
 	n := maxBound
-	if c.text() {
+	if c.Text() {
 		for n > maxBound-utf8.UTFMax && !utf8.RuneStart(v[n]) {
 			n--
 		}

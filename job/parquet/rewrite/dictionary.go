@@ -15,7 +15,7 @@ type pruned struct {
 	plain    []byte   // entries as PLAIN
 	ends     []uint32 // ByteArray: where the entries end in plain
 	n        int
-	encoding encodingID
+	encoding Encoding
 	sorted   thrift.Type // is_sorted
 	used     encoding.Bitmap
 	values   int // kept ones, and their bytes as PLAIN
@@ -28,8 +28,8 @@ type pruned struct {
 }
 
 // newPruned takes the decompressed dictionary of n entries.
-func newPruned(col *Column, plain []byte, h *pageHeader) (*pruned, error) {
-	d := &pruned{col: col, plain: plain, n: h.values, encoding: h.encoding, sorted: h.sorted}
+func newPruned(col *Column, plain []byte, h *PageHeader) (*pruned, error) {
+	d := &pruned{col: col, plain: plain, n: h.Values, encoding: h.Encoding, sorted: h.Sorted}
 	switch col.Physical {
 	case Boolean:
 		// one byte for each, as they are written to bounds
@@ -49,8 +49,8 @@ func newPruned(col *Column, plain []byte, h *pageHeader) (*pruned, error) {
 			return nil, err
 		}
 	default:
-		if int64(d.n)*int64(col.width()) > int64(len(plain)) {
-			return nil, corruptf("a dictionary of %d entries in %d bytes", d.n, len(plain))
+		if int64(d.n)*int64(col.Width()) > int64(len(plain)) {
+			return nil, Corruptf("a dictionary of %d entries in %d bytes", d.n, len(plain))
 		}
 	}
 	d.used.AppendRun(false, d.n)
@@ -72,7 +72,7 @@ func (d *pruned) entry(i int) []byte {
 	case ByteArray:
 		return d.plain[d.begin(i)+4 : d.ends[i]]
 	}
-	w := d.col.width()
+	w := d.col.Width()
 	return d.plain[i*w : i*w+w]
 }
 
@@ -85,7 +85,7 @@ func (d *pruned) begin(i int) uint32 {
 }
 
 // note adds the entries behind the indices to b, and, until the dictionary is settled, to the used ones. page is scratch.
-func (d *pruned) note(b *bounds, page *encoding.Bitmap, indices []int32) {
+func (d *pruned) note(b *Bounds, page *encoding.Bitmap, indices []int32) {
 	if len(indices) == 0 {
 		return
 	}
@@ -101,11 +101,11 @@ func (d *pruned) note(b *bounds, page *encoding.Bitmap, indices []int32) {
 		if !d.settled {
 			used[i] |= w
 		}
-		if d.col.order == orderNone {
+		if d.col.Order == OrderNone {
 			continue
 		}
 		for ; w != 0; w &= w - 1 {
-			b.add(d.col, d.entry(i<<6+bits.TrailingZeros64(w)))
+			b.Add(d.col, d.entry(i<<6+bits.TrailingZeros64(w)))
 		}
 	}
 }
@@ -113,7 +113,7 @@ func (d *pruned) note(b *bounds, page *encoding.Bitmap, indices []int32) {
 // plainSize returns the bytes of the entries behind the indices as PLAIN.
 func (d *pruned) plainSize(indices []int32) int64 {
 	if d.col.Physical != ByteArray {
-		return int64(len(indices)) * int64(d.col.width())
+		return int64(len(indices)) * int64(d.col.Width())
 	}
 	n := int64(0)
 	for _, i := range indices {
@@ -149,7 +149,7 @@ func (d *pruned) unfold() bool {
 	if d.col.Physical == Boolean || d.bytes == 0 {
 		return false
 	}
-	entries := int64(d.kept) * int64(d.col.width())
+	entries := int64(d.kept) * int64(d.col.Width())
 	if d.col.Physical == ByteArray {
 		entries = 0
 		for i, end := range d.ends {
@@ -183,7 +183,7 @@ func (d *pruned) appendUsed(dst []byte) ([]byte, error) {
 	case ByteArray:
 		return encoding.FilterByteArrays(dst, d.plain, &d.used)
 	}
-	return encoding.FilterFixed(dst, d.plain, d.col.width(), &d.used)
+	return encoding.FilterFixed(dst, d.plain, d.col.Width(), &d.used)
 }
 
 // appendPlain appends the values behind the draft's indices to its plain (its bools).

@@ -52,12 +52,12 @@ func TestDictionaryUnfolds(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			chunks, err := f.chunks(0)
+			chunks, err := f.Chunks(0)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for i, want := range []bool{false, false, true, false, true} {
-				if got := chunks[i].dictOffset > 0; got != want {
+				if got := chunks[i].DictionaryOffset > 0; got != want {
 					t.Errorf("version %d, bloom filters %v: column %d has a dictionary: %v", version, bloom, i, got)
 				}
 			}

@@ -29,39 +29,39 @@ func withWorker(do func(*worker) error) error {
 }
 
 // encode encodes the draft, whose indices are those of the output's dictionary of dictLen entries.
-func (w *worker) encode(e *encodedPage, d *draft, col *Column, id codec.ID, dictLen int) error {
-	h := pageHeader{kind: pageData, values: d.slots, encoding: d.encoding, repEncoding: encRLE, defEncoding: encRLE}
+func (w *worker) encode(e *EncodedPage, d *draft, col *Column, id codec.ID, dictLen int) error {
+	h := PageHeader{Kind: DataPage, Values: d.slots, Encoding: d.encoding, RepEncoding: RLE, DefEncoding: RLE}
 	raw := w.raw[:0]
 	if d.v2 {
-		h.kind, h.rows, h.nulls = pageDataV2, d.rows, d.slots-d.count
-		raw = d.appendReps(raw, col)
-		h.repLen = len(raw)
-		raw = d.appendDefs(raw, col)
-		h.defLen = len(raw) - h.repLen
+		h.Kind, h.Rows, h.Nulls = DataPageV2, d.rows, d.slots-d.count
+		raw = d.AppendReps(raw, col)
+		h.RepLen = len(raw)
+		raw = d.AppendDefs(raw, col)
+		h.DefLen = len(raw) - h.RepLen
 	} else {
-		raw = d.appendV1(raw, col)
+		raw = d.AppendV1(raw, col)
 	}
 	raw = d.appendValues(raw, col, dictLen)
 	w.raw = raw
-	e.body = slices.Grow(e.body[:0], d.packed+d.packed/8+512)
-	return e.encode(&w.codec, id, &h, raw)
+	e.Body = slices.Grow(e.Body[:0], d.packed+d.packed/8+512)
+	return e.Encode(&w.codec, id, &h, raw)
 }
 
 // appendValues appends the encoded values section.
 func (d *draft) appendValues(b []byte, col *Column, dictLen int) []byte {
 	switch d.encoding {
-	case encRLEDictionary, encPlainDictionary:
+	case RLEDictionary, PlainDictionary:
 		return encoding.AppendIndices(b, d.indices, dictLen)
-	case encRLE:
-		return prefixed(b, func(b []byte) []byte { return encoding.AppendLevelBits(b, &d.bools) })
-	case encDeltaBinary:
-		return encoding.AppendDelta(b, d.ints, 8*col.width())
-	case encDeltaLength:
+	case RLE:
+		return AppendPrefixed(b, func(b []byte) []byte { return encoding.AppendLevelBits(b, &d.bools) })
+	case DeltaBinaryPacked:
+		return encoding.AppendDelta(b, d.ints, 8*col.Width())
+	case DeltaLengthByteArray:
 		return encoding.AppendDeltaLengths(b, &d.bytes)
-	case encDeltaBytes:
+	case DeltaByteArray:
 		return encoding.AppendDeltaStrings(b, &d.bytes)
-	case encSplit:
-		return encoding.AppendSplit(b, d.plain, col.width())
+	case ByteStreamSplit:
+		return encoding.AppendSplit(b, d.plain, col.Width())
 	}
 	if col.Physical == Boolean {
 		return encoding.AppendBools(b, &d.bools)

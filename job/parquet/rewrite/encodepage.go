@@ -7,65 +7,65 @@ import (
 	"assent/job/parquet/encoding"
 )
 
-// levels are the levels of some slots of a column.
-type levels struct {
-	reps    []uint8         // repetition levels; empty where MaxRep is 0
-	defs    []uint8         // definition levels where MaxDef > 1
-	present encoding.Bitmap // which slots have a value; where MaxDef is 1, the definition levels themselves
+// Levels are the levels of some slots of a column.
+type Levels struct {
+	Reps    []uint8         // repetition levels; empty where MaxRep is 0
+	Defs    []uint8         // definition levels where MaxDef > 1
+	Present encoding.Bitmap // which slots have a value; where MaxDef is 1, the definition levels themselves
 }
 
-// appendReps appends the encoded repetition levels, without a length.
-func (l *levels) appendReps(b []byte, col *Column) []byte {
+// AppendReps appends the encoded repetition levels, without a length.
+func (l *Levels) AppendReps(b []byte, col *Column) []byte {
 	if col.MaxRep == 0 {
 		return b
 	}
-	return encoding.AppendLevels(b, l.reps, uint8(col.MaxRep))
+	return encoding.AppendLevels(b, l.Reps, uint8(col.MaxRep))
 }
 
-// appendDefs appends the encoded definition levels, without a length.
-func (l *levels) appendDefs(b []byte, col *Column) []byte {
+// AppendDefs appends the encoded definition levels, without a length.
+func (l *Levels) AppendDefs(b []byte, col *Column) []byte {
 	switch {
 	case col.MaxDef == 0:
 		return b
 	case col.MaxDef == 1:
-		return encoding.AppendLevelBits(b, &l.present)
+		return encoding.AppendLevelBits(b, &l.Present)
 	}
-	return encoding.AppendLevels(b, l.defs, uint8(col.MaxDef))
+	return encoding.AppendLevels(b, l.Defs, uint8(col.MaxDef))
 }
 
-// appendV1 appends the encoded levels as a V1 page has them, each kind after its length.
-func (l *levels) appendV1(b []byte, col *Column) []byte {
+// AppendV1 appends the encoded levels as a V1 page has them, each kind after its length.
+func (l *Levels) AppendV1(b []byte, col *Column) []byte {
 	if col.MaxRep > 0 {
-		b = prefixed(b, func(b []byte) []byte { return l.appendReps(b, col) })
+		b = AppendPrefixed(b, func(b []byte) []byte { return l.AppendReps(b, col) })
 	}
 	if col.MaxDef > 0 {
-		b = prefixed(b, func(b []byte) []byte { return l.appendDefs(b, col) })
+		b = AppendPrefixed(b, func(b []byte) []byte { return l.AppendDefs(b, col) })
 	}
 	return b
 }
 
-// prefixed appends what fill appends, after its length in 4 bytes.
-func prefixed(b []byte, fill func([]byte) []byte) []byte {
+// AppendPrefixed appends what fill appends, after its length in 4 bytes.
+func AppendPrefixed(b []byte, fill func([]byte) []byte) []byte {
 	at := len(b)
 	b = fill(append(b, 0, 0, 0, 0))
 	binary.LittleEndian.PutUint32(b[at:], uint32(len(b)-at-4))
 	return b
 }
 
-// An encodedPage is a page as it will stand in the file. Its memory is reused from one page to the next.
-type encodedPage struct {
-	h          pageHeader
-	head, body []byte // encoded header; body as it stands
+// An EncodedPage is a page as it will stand in the file. Its memory is reused from one page to the next.
+type EncodedPage struct {
+	Header     PageHeader
+	Head, Body []byte // encoded header; body as it stands
 }
 
-// encode compresses raw, the levels and values of a page, and makes its header: the sizes, the checksum and, of a V2 page,
+// Encode compresses raw, the levels and values of a page, and makes its header: the sizes, the checksum and, of a V2 page,
 // whether the values are compressed are filled in. raw is not kept.
-func (e *encodedPage) encode(c *codec.Codec, id codec.ID, h *pageHeader, raw []byte) (err error) {
-	h.rawSize = len(raw)
-	levels := h.repLen + h.defLen // of a V2 page; they stay as they are
-	e.body = append(e.body[:0], raw[:levels]...)
-	if h.compressed = h.kind != pageDataV2 || len(raw) > levels; h.compressed {
-		if e.body, err = c.Compress(e.body, id, raw[levels:]); err != nil {
+func (e *EncodedPage) Encode(c *codec.Codec, id codec.ID, h *PageHeader, raw []byte) (err error) {
+	h.RawSize = len(raw)
+	levels := h.RepLen + h.DefLen // of a V2 page; they stay as they are
+	e.Body = append(e.Body[:0], raw[:levels]...)
+	if h.Compressed = h.Kind != DataPageV2 || len(raw) > levels; h.Compressed {
+		if e.Body, err = c.Compress(e.Body, id, raw[levels:]); err != nil {
 			return err
 		}
 	}
@@ -73,12 +73,12 @@ func (e *encodedPage) encode(c *codec.Codec, id codec.ID, h *pageHeader, raw []b
 }
 
 // finish makes the header of the page whose body is in e.body.
-func (e *encodedPage) finish(h *pageHeader) error {
-	if h.rawSize > maxPageBytes || len(e.body) > maxPageBytes {
-		return unsupportedf("a page of %d bytes", max(h.rawSize, len(e.body)))
+func (e *EncodedPage) finish(h *PageHeader) error {
+	if h.RawSize > MaxPageBytes || len(e.Body) > MaxPageBytes {
+		return Unsupportedf("a page of %d bytes", max(h.RawSize, len(e.Body)))
 	}
-	e.h = *h
-	e.h.size, e.h.crc = len(e.body), checksum(e.body)
-	e.head = e.h.append(e.head[:0])
+	e.Header = *h
+	e.Header.Size, e.Header.CRC = len(e.Body), Checksum(e.Body)
+	e.Head = e.Header.Append(e.Head[:0])
 	return nil
 }

@@ -13,21 +13,21 @@ func (w *Writer) footer() thrift.Struct {
 	var meta thrift.Struct
 	for _, field := range f.Metadata() {
 		// What is not known here may hold anything: it is kept only if all rows are.
-		if field.ID <= fmFooterSigningKey || !lost {
+		if field.ID <= FileFooterSigningKey || !lost {
 			meta = append(meta, field)
 		}
 	}
-	meta.Set(thrift.Int64Field(fmNumRows, w.result.RowsKept))
+	meta.Set(thrift.Int64Field(FileNumRows, w.result.RowsKept))
 	var groups []byte
 	for i := range w.groups {
 		groups = w.groups[i].metadata(i).Append(groups)
 	}
-	meta.Set(thrift.ListField(fmRowGroups, thrift.StrucT, len(w.groups), groups))
+	meta.Set(thrift.ListField(FileRowGroups, thrift.StrucT, len(w.groups), groups))
 	if kv, ok := w.keyValues(); ok {
 		meta.Set(kv)
 	}
 	if w.opts.CreatedBy != "" {
-		meta.Set(thrift.BytesField(fmCreatedBy, []byte(w.opts.CreatedBy)))
+		meta.Set(thrift.BytesField(FileCreatedBy, []byte(w.opts.CreatedBy)))
 	}
 	if !f.Ordered() {
 		// Minima and maxima mean nothing without.
@@ -35,7 +35,7 @@ func (w *Writer) footer() thrift.Struct {
 		for range f.Columns() {
 			orders = thrift.Struct{thrift.StructField(1, nil)}.Append(orders)
 		}
-		meta.Set(thrift.ListField(fmColumnOrders, thrift.StrucT, len(f.Columns()), orders))
+		meta.Set(thrift.ListField(FileColumnOrders, thrift.StrucT, len(f.Columns()), orders))
 	}
 	return meta
 }
@@ -44,7 +44,7 @@ func (w *Writer) footer() thrift.Struct {
 func (g *groupOut) metadata(i int) thrift.Struct {
 	var s thrift.Struct
 	for _, field := range g.in {
-		if field.ID <= rgOrdinal || !g.lost {
+		if field.ID <= GroupOrdinal || !g.lost {
 			s = append(s, field)
 		}
 	}
@@ -52,19 +52,19 @@ func (g *groupOut) metadata(i int) thrift.Struct {
 	for j := range g.chunks {
 		chunks = g.chunks[j].meta.Append(chunks)
 	}
-	s.Set(thrift.ListField(rgColumns, thrift.StrucT, len(g.chunks), chunks))
-	s.Set(thrift.Int64Field(rgTotalByteSize, g.rawSize))
-	s.Set(thrift.Int64Field(rgNumRows, g.rows))
-	if s.Has(rgFileOffset) {
-		s.Set(thrift.Int64Field(rgFileOffset, g.start))
+	s.Set(thrift.ListField(GroupColumns, thrift.StrucT, len(g.chunks), chunks))
+	s.Set(thrift.Int64Field(GroupTotalByteSize, g.rawSize))
+	s.Set(thrift.Int64Field(GroupNumRows, g.rows))
+	if s.Has(GroupFileOffset) {
+		s.Set(thrift.Int64Field(GroupFileOffset, g.start))
 	}
-	if s.Has(rgTotalCompressedSize) {
-		s.Set(thrift.Int64Field(rgTotalCompressedSize, g.size))
+	if s.Has(GroupTotalCompressedSize) {
+		s.Set(thrift.Int64Field(GroupTotalCompressedSize, g.size))
 	}
-	if s.Has(rgOrdinal) {
-		s.Delete(rgOrdinal)
+	if s.Has(GroupOrdinal) {
+		s.Delete(GroupOrdinal)
 		if i <= math.MaxInt16 {
-			s.Set(thrift.Int16Field(rgOrdinal, int16(i)))
+			s.Set(thrift.Int16Field(GroupOrdinal, int16(i)))
 		}
 	}
 	return s

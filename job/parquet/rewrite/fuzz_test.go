@@ -11,8 +11,6 @@ import (
 	"testing"
 
 	parquetgo "github.com/parquet-go/parquet-go"
-
-	"assent/job/parquet/codec"
 )
 
 // smallFiles are seeds: files of a few KB with all kinds of columns and pages.
@@ -59,9 +57,9 @@ func FuzzOpen(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, footer []byte) {
-		data := append(append([]byte(magic), make([]byte, 1000)...), footer...)
+		data := append(append([]byte(Magic), make([]byte, 1000)...), footer...)
 		data = binary.LittleEndian.AppendUint32(data, uint32(len(footer)))
-		data = append(data, magic...)
+		data = append(data, Magic...)
 		before := allocated()
 		file, err := Open(t.Context(), bytes.NewReader(data), int64(len(data)), "fuzz.parquet")
 		mustPlace(t, err)
@@ -74,27 +72,6 @@ func FuzzOpen(f *testing.F) {
 					t.Fatalf("column %d found as %d", i, j)
 				}
 			}
-		}
-	})
-}
-
-func FuzzPageHeader(f *testing.F) {
-	h := pageHeader{kind: pageDataV2, rawSize: 100, size: 50, crc: 7, values: 9, encoding: encPlain, nulls: 1, rows: 3, repLen: 2, defLen: 3}
-	f.Add(h.append(nil))
-	h.kind = pageData
-	f.Add(h.append(nil))
-	h.kind = pageDictionary
-	f.Add(h.append(nil))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		var h pageHeader
-		if err := h.parse(b); err != nil {
-			return
-		}
-		if h.length > len(b) || h.size < 0 || h.rawSize < 0 {
-			t.Fatalf("%+v", h)
-		}
-		if h.check(codec.Zstd, 1000) == nil && h.data() && (h.values < 0 || h.values > 1000) {
-			t.Fatalf("%+v", h)
 		}
 	})
 }

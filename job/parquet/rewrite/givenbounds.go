@@ -19,22 +19,22 @@ type givenPage struct {
 	nulls  int64 // -1: not said
 }
 
-func newGivenBounds(f *File, col *Column, index *pageIndexes) *givenBounds {
-	g := &givenBounds{col: col, trusted: col.order != orderNone && !f.Application().badBounds(col), ordered: f.Ordered()}
-	if index == nil || index.rawColumn == nil || !g.trusted || !f.Ordered() {
+func newGivenBounds(f *File, col *Column, index *PageIndex) *givenBounds {
+	g := &givenBounds{col: col, trusted: col.Order != OrderNone && !f.Application().BadBounds(col), ordered: f.Ordered()}
+	if index == nil || index.RawColumn == nil || !g.trusted || !f.Ordered() {
 		return g
 	}
-	x, ok := index.columnIndex()
+	x, ok := index.Columns()
 	if !ok {
 		return g
 	}
-	g.pages = make(map[int64]givenPage, len(index.locations))
-	for i, at := range index.locations {
-		p := givenPage{null: x.null[i], lo: x.lo[i], hi: x.hi[i], nulls: -1}
-		if x.nulls != nil {
-			p.nulls = x.nulls[i]
+	g.pages = make(map[int64]givenPage, len(index.Locations))
+	for i, at := range index.Locations {
+		p := givenPage{null: x.Null[i], lo: x.Min[i], hi: x.Max[i], nulls: -1}
+		if x.Nulls != nil {
+			p.nulls = x.Nulls[i]
 		}
-		g.pages[at.offset] = p
+		g.pages[at.Offset] = p
 	}
 	return g
 }
@@ -46,12 +46,12 @@ func (g *givenBounds) page(d *draft, in *input) bool {
 	if !ok {
 		p = g.header(&in.h)
 	}
-	n := int64(in.h.values)
+	n := int64(in.h.Values)
 	switch {
 	case g.col.MaxDef == 0:
 		p.nulls = 0
 	case d.v2:
-		p.nulls = int64(in.h.nulls)
+		p.nulls = int64(in.h.Nulls)
 	case p.null:
 		p.nulls = n
 	}
@@ -59,40 +59,40 @@ func (g *givenBounds) page(d *draft, in *input) bool {
 		return false
 	}
 	d.uncounted = p.nulls < 0
-	d.count = in.h.values - int(max(p.nulls, 0))
-	if g.col.order == orderNone {
+	d.count = in.h.Values - int(max(p.nulls, 0))
+	if g.col.Order == OrderNone {
 		return !d.uncounted
 	}
 	if p.nulls == n {
 		return true
 	}
-	if !g.trusted || !soundBound(g.col, p.lo) || !soundBound(g.col, p.hi) || compareBytes(g.col, p.lo, p.hi) > 0 {
+	if !g.trusted || !SoundBound(g.col, p.lo) || !SoundBound(g.col, p.hi) || Compare(g.col, p.lo, p.hi) > 0 {
 		return false
 	}
-	d.bounds.add(g.col, p.lo)
-	d.bounds.add(g.col, p.hi)
-	d.bounds.looseMin, d.bounds.looseMax = true, true
-	return d.bounds.any
+	d.bounds.Add(g.col, p.lo)
+	d.bounds.Add(g.col, p.hi)
+	d.bounds.LooseMin, d.bounds.LooseMax = true, true
+	return d.bounds.Any
 }
 
 // header returns what the page header's Statistics say.
-func (g *givenBounds) header(h *pageHeader) givenPage {
+func (g *givenBounds) header(h *PageHeader) givenPage {
 	p := givenPage{nulls: -1}
-	if h.stats == nil {
+	if h.Statistics == nil {
 		return p
 	}
-	s, _, err := thrift.Parse(h.stats)
+	s, _, err := thrift.Parse(h.Statistics)
 	if err != nil {
 		return p
 	}
-	if n, err := s.Int(stNullCount, -1); err == nil {
+	if n, err := s.Int(StatsNullCount, -1); err == nil {
 		p.nulls = n
 	}
-	minID, maxID := int16(stMinValue), int16(stMaxValue)
+	minID, maxID := int16(StatsMinValue), int16(StatsMaxValue)
 	if !g.ordered || !s.Has(minID) || !s.Has(maxID) {
-		switch g.col.order {
-		case orderSigned, orderBool, orderFloat: // the deprecated bounds compare these well
-			minID, maxID = stMin, stMax
+		switch g.col.Order {
+		case OrderSigned, OrderBool, OrderFloat: // the deprecated bounds compare these well
+			minID, maxID = StatsMin, StatsMax
 		default:
 			return p
 		}

@@ -16,16 +16,16 @@ type groupJob struct {
 	number int
 	sel    *Selection
 	lost   bool
-	chunks []chunk
+	chunks []Chunk
 	out    []chunkDone
 
-	indexes func() ([]*pageIndexes, error) // read when first asked for
+	indexes func() ([]*PageIndex, error) // read when first asked for
 }
 
 // A chunkDone is what became of a chunk: one of copied and out is set.
 type chunkDone struct {
 	copied *copied
-	out    *chunkOut
+	out    *ChunkWriter
 	bloom  *bloomFilter // of out
 	size   int64
 	pages  Pages
@@ -96,9 +96,9 @@ func closedChan() chan struct{} {
 }
 
 // workingMemory estimates what work on a chunk takes at first: blocks of input, and a few pages of common size.
-func workingMemory(c *chunk) int64 {
-	n := c.end - c.start
-	raw, err := c.meta.Int(cmTotalUncompressedSize, n)
+func workingMemory(c *Chunk) int64 {
+	n := c.End - c.Start
+	raw, err := c.Metadata.Int(MetaTotalUncompressedSize, n)
 	if err != nil {
 		raw = n
 	}
@@ -111,35 +111,35 @@ func (j *groupJob) chunk(t *task, i int) error {
 	walk := newWalk(w.f, &t.gate, c)
 	defer walk.close()
 	var err error
-	col := &w.f.Columns()[c.column]
-	if !j.lost && !w.f.Application().badBounds(col) && !w.f.Application().carriesDelta() {
+	col := &w.f.Columns()[c.Column]
+	if !j.lost && !w.f.Application().BadBounds(col) && !w.f.Application().CarriesDelta() {
 		done.copied, err = copyChunk(walk, t, j.sel.rows, &done.pages)
 		if err == nil {
 			done.size = done.copied.size
 		}
 	} else {
-		s := &splice{f: w.f, col: col, chunk: c, sel: j.sel, walk: walk, task: t, out: newChunkOut(col, t)}
+		s := &splice{f: w.f, col: col, chunk: c, sel: j.sel, walk: walk, task: t, out: NewChunkWriter(col, t)}
 		if s.bloom, err = w.f.newBloom(c); err == nil {
 			s.indexes = j.indexes
 			err = s.run()
 		}
-		done.out, done.size, done.pages, done.bloom = s.out, s.out.size, s.pages, s.bloom
-		done.out.end()
+		done.out, done.size, done.pages, done.bloom = s.out, s.out.Size, s.pages, s.bloom
+		done.out.End()
 	}
-	return w.f.located(err, j.number, c.column, walk.page)
+	return w.f.Fault(err, j.number, c.Column, walk.Number)
 }
 
 // collect makes the row group's metadata, chunk by chunk, now that it is known where each begins.
 func (j *groupJob) collect(in thrift.Struct, start int64) (groupOut, error) {
 	g := groupOut{in: in, lost: j.lost, rows: j.sel.count, start: start}
-	var indexes []*pageIndexes
+	var indexes []*PageIndex
 	for i := range j.chunks {
 		c, done := &j.chunks[i], &j.out[i]
 		j.w.result.Pages.add(done.pages)
 		if out := done.out; out != nil {
-			g.rawSize += out.rawSize
-			g.chunks = append(g.chunks, chunkRef{meta: splicedMetadata(out, c, start), columnIndex: out.columnIndex(),
-				offsetIndex: out.offsetIndex(start)})
+			g.rawSize += out.RawSize
+			g.chunks = append(g.chunks, chunkRef{meta: splicedMetadata(out, c, start), columnIndex: out.ColumnIndex(),
+				offsetIndex: out.OffsetIndex(start)})
 		} else {
 			if indexes == nil {
 				var err error
@@ -183,18 +183,18 @@ func (j *groupJob) blooms(g *groupOut) error {
 				continue
 			}
 			b = make([]byte, n)
-			if err := w.f.readFull(b, at); err != nil {
+			if err := w.f.ReadFull(b, at); err != nil {
 				return err
 			}
 		}
 		outer := &g.chunks[i].meta
-		meta, err := outer.Struct(ccMetaData)
+		meta, err := outer.Struct(ChunkMetaData)
 		if err != nil {
 			return err
 		}
-		meta.Set(thrift.Int64Field(cmBloomFilterOffset, w.size))
-		meta.Set(thrift.Int32Field(cmBloomFilterLength, int32(len(b))))
-		outer.Set(thrift.StructField(ccMetaData, meta))
+		meta.Set(thrift.Int64Field(MetaBloomFilterOffset, w.size))
+		meta.Set(thrift.Int32Field(MetaBloomFilterLength, int32(len(b))))
+		outer.Set(thrift.StructField(ChunkMetaData, meta))
 		if err := w.write(b); err != nil {
 			return err
 		}
@@ -204,11 +204,11 @@ func (j *groupJob) blooms(g *groupOut) error {
 
 // newGroupJob prepares the writing of row group i.
 func (w *Writer) newGroupJob(i int, sel *Selection) (*groupJob, error) {
-	chunks, err := w.f.chunks(i)
+	chunks, err := w.f.Chunks(i)
 	if err != nil {
 		return nil, err
 	}
 	j := &groupJob{w: w, number: i, sel: sel, lost: sel.count < sel.rows, chunks: chunks, out: make([]chunkDone, len(chunks))}
-	j.indexes = sync.OnceValues(func() ([]*pageIndexes, error) { return w.f.indexes(chunks) })
+	j.indexes = sync.OnceValues(func() ([]*PageIndex, error) { return w.f.PageIndexes(chunks) })
 	return j, nil
 }

@@ -6,35 +6,35 @@ import (
 	"assent/job/parquet/thrift"
 )
 
-// A pageIndexes is what the input's page index says of a chunk, checked for shape.
-type pageIndexes struct {
-	rawColumn []byte        // ColumnIndex, nil: none
-	offset    thrift.Struct // OffsetIndex
-	locations []location
+// A PageIndex is what the input's page index says of a chunk, checked for shape.
+type PageIndex struct {
+	RawColumn []byte        // ColumnIndex, nil: none
+	RawOffset thrift.Struct // OffsetIndex
+	Locations []PageLocation
 }
 
-type location struct {
-	offset   int64
-	size     int32
-	firstRow int64
+type PageLocation struct {
+	Offset   int64
+	Size     int32
+	FirstRow int64
 }
 
 // maxIndex bounds an index that is read at once.
 const maxIndex = 64 << 20
 
-// indexes reads the page indexes of a row group's chunks. The element of a chunk without a usable one is nil: a page index only
+// PageIndexes reads the page indexes of a row group's chunks. The element of a chunk without a usable one is nil: a page index only
 // serves to skip pages, so a damaged one is left out of the output rather than refused.
-func (f *File) indexes(chunks []chunk) ([]*pageIndexes, error) {
+func (f *File) PageIndexes(chunks []Chunk) ([]*PageIndex, error) {
 	ranges := make([]byteRange, 2*len(chunks))
 	for i := range chunks {
-		ranges[2*i] = f.indexRange(chunks[i].raw, ccColumnIndexOffset, ccColumnIndexLength)
-		ranges[2*i+1] = f.indexRange(chunks[i].raw, ccOffsetIndexOffset, ccOffsetIndexLength)
+		ranges[2*i] = f.indexRange(chunks[i].Raw, ChunkColumnIndexOffset, ChunkColumnIndexLength)
+		ranges[2*i+1] = f.indexRange(chunks[i].Raw, ChunkOffsetIndexOffset, ChunkOffsetIndexLength)
 	}
 	parts, err := f.readRanges(ranges)
 	if err != nil {
 		return nil, err
 	}
-	all := make([]*pageIndexes, len(chunks))
+	all := make([]*PageIndex, len(chunks))
 	for i := range chunks {
 		all[i] = parseIndexes(parts[2*i], parts[2*i+1])
 	}
@@ -73,7 +73,7 @@ func (f *File) readRanges(ranges []byteRange) ([][]byte, error) {
 			n++
 		}
 		b := make([]byte, hi-lo)
-		if err := f.readFull(b, lo); err != nil {
+		if err := f.ReadFull(b, lo); err != nil {
 			return nil, err
 		}
 		for _, i := range order[:n] {
@@ -85,16 +85,16 @@ func (f *File) readRanges(ranges []byteRange) ([][]byte, error) {
 }
 
 // parseIndexes returns nil where there is no sound offset index.
-func parseIndexes(column, offset []byte) *pageIndexes {
+func parseIndexes(column, offset []byte) *PageIndex {
 	if offset == nil {
 		return nil
 	}
-	p := &pageIndexes{}
+	p := &PageIndex{}
 	var err error
-	if p.offset, _, err = thrift.Parse(offset); err != nil {
+	if p.RawOffset, _, err = thrift.Parse(offset); err != nil {
 		return nil
 	}
-	l, err := p.offset.List(1)
+	l, err := p.RawOffset.List(1)
 	if err != nil || l.Of(thrift.StrucT) != nil {
 		return nil
 	}
@@ -106,38 +106,38 @@ func parseIndexes(column, offset []byte) *pageIndexes {
 		at, err1 := s.Int(1, -1)
 		size, err2 := s.Int(2, -1)
 		row, err3 := s.Int(3, -1)
-		if err1 != nil || err2 != nil || err3 != nil || at < 0 || size < 0 || size > maxPageBytes || row < 0 {
+		if err1 != nil || err2 != nil || err3 != nil || at < 0 || size < 0 || size > MaxPageBytes || row < 0 {
 			return nil
 		}
-		if n := len(p.locations); n > 0 && (at <= p.locations[n-1].offset || row < p.locations[n-1].firstRow) {
+		if n := len(p.Locations); n > 0 && (at <= p.Locations[n-1].Offset || row < p.Locations[n-1].FirstRow) {
 			return nil
 		}
-		p.locations = append(p.locations, location{at, int32(size), row})
+		p.Locations = append(p.Locations, PageLocation{at, int32(size), row})
 	}
 	if column != nil {
 		if _, n, err := thrift.Parse(column); err == nil && n == len(column) {
-			p.rawColumn = column
+			p.RawColumn = column
 		}
 	}
 	return p
 }
 
-// A columnIndex is what a ColumnIndex says of a chunk's data pages, in their order.
-type columnIndex struct {
-	null   []bool   // the page has no value
-	lo, hi [][]byte // bounds, as PLAIN without a length
-	nulls  []int64  // counts of slots without a value; nil where they are not said
+// A ColumnIndex is what a ColumnIndex says of a chunk's data pages, in their order.
+type ColumnIndex struct {
+	Null     []bool   // the page has no value
+	Min, Max [][]byte // bounds, as PLAIN without a length
+	Nulls    []int64  // counts of slots without a value; nil where they are not said
 }
 
-// columnIndex parses rawColumn. It is not ok where there is none or it is not one of all pages.
-func (p *pageIndexes) columnIndex() (x columnIndex, ok bool) {
-	s, _, err := thrift.Parse(p.rawColumn)
+// Columns parses rawColumn. It is not ok where there is none or it is not one of all pages.
+func (p *PageIndex) Columns() (x ColumnIndex, ok bool) {
+	s, _, err := thrift.Parse(p.RawColumn)
 	if err != nil {
 		return x, false
 	}
-	n := len(p.locations)
-	x = columnIndex{null: boolList(s, 1, n), lo: bytesList(s, 2, n), hi: bytesList(s, 3, n), nulls: intList(s, 5, n)}
-	return x, x.null != nil && x.lo != nil && x.hi != nil
+	n := len(p.Locations)
+	x = ColumnIndex{Null: boolList(s, 1, n), Min: bytesList(s, 2, n), Max: bytesList(s, 3, n), Nulls: intList(s, 5, n)}
+	return x, x.Null != nil && x.Min != nil && x.Max != nil
 }
 
 // list returns the list field id if it has n elements of type t.

@@ -160,7 +160,7 @@ func compareKeys(t *testing.T, f *File, columns []int, b *Batch, i int, row parq
 		col, v := &f.Columns()[c], &b.Columns[j]
 		var want, got []string
 		for _, value := range row {
-			if value.Column() != c || value.DefinitionLevel() < col.slotDef {
+			if value.Column() != c || value.DefinitionLevel() < col.ElementDef {
 				continue
 			}
 			switch {
@@ -184,11 +184,11 @@ func compareKeys(t *testing.T, f *File, columns []int, b *Batch, i int, row parq
 			switch {
 			case v.Null != nil && v.Null[s]:
 				got = append(got, "null")
-			case v.Dict != nil && col.integer():
+			case v.Dict != nil && col.Integer():
 				got = append(got, fmt.Sprint(v.Dict.Int(int(v.Index[s]))))
 			case v.Dict != nil:
 				got = append(got, string(v.Dict.Bytes(int(v.Index[s]))))
-			case col.integer():
+			case col.Integer():
 				got = append(got, fmt.Sprint(v.Ints[s]))
 			default:
 				got = append(got, string(v.Bytes.At(s)))

@@ -29,7 +29,7 @@ type KeyReader struct {
 // Keys returns a reader of the given columns (indexes of Columns) of a row group, which yields batches of whole rows: at
 // most 65536, fewer where a page of any column ends. Float and Double columns are refused.
 func (f *File) Keys(ctx context.Context, rowGroup int, columns []int) (*KeyReader, error) {
-	chunks, err := f.chunks(rowGroup)
+	chunks, err := f.Chunks(rowGroup)
 	if err != nil {
 		return nil, err
 	}
@@ -73,9 +73,9 @@ func (k *KeyReader) next() error {
 		for c.next == c.rows {
 			if err := withWorker(func(w *worker) error { return c.fill(&w.codec) }); err != nil {
 				if err == io.EOF {
-					err = corruptf("%d rows where the row group has %d", k.row, k.rows)
+					err = Corruptf("%d rows where the row group has %d", k.row, k.rows)
 				}
-				return c.f.located(err, c.rowGroup, c.walk.chunk.column, c.walk.page)
+				return c.f.Fault(err, c.rowGroup, c.walk.Chunk.Column, c.walk.Number)
 			}
 		}
 		n = min(n, c.rows-c.next)

@@ -20,7 +20,7 @@ func (w *Writer) keyValues() (thrift.Field, bool) {
 	superseded := func(key string) bool {
 		return slices.ContainsFunc(w.opts.KeyValues, func(kv KeyValue) bool { return kv.Key == key })
 	}
-	if own, err := w.f.Metadata().List(fmKeyValues); err == nil {
+	if own, err := w.f.Metadata().List(FileKeyValues); err == nil {
 		for i, raw := range own.Elements() {
 			if superseded(w.f.KeyValues()[i].Key) {
 				continue
@@ -41,7 +41,7 @@ func (w *Writer) keyValues() (thrift.Field, bool) {
 		entries = s.Append(entries)
 		n++
 	}
-	return thrift.ListField(fmKeyValues, thrift.StrucT, n, entries), n > 0
+	return thrift.ListField(FileKeyValues, thrift.StrucT, n, entries), n > 0
 }
 
 // patch returns an entry, whose encoded form is raw, as it has to be when rows were lost: the range that pandas takes for

@@ -1,48 +1,48 @@
 package rewrite
 
-// An order is how the values of a column compare, which is what minima and maxima mean (parquet.thrift, ColumnOrder:
+// An Order is how the values of a column compare, which is what minima and maxima mean (parquet.thrift, ColumnOrder:
 // TypeDefinedOrder).
-type order uint8
+type Order uint8
 
 const (
-	orderNone     order = iota // undefined: no minimum or maximum is written
-	orderBool                  // false before true
-	orderSigned                // INT32, INT64
-	orderUnsigned              // INT32, INT64 of an unsigned INTEGER
-	orderFloat                 // FLOAT, DOUBLE: no NaN; zeros widened to -0.0 and +0.0
-	orderFloat16               // the same for two-byte halves
-	orderBytes                 // unsigned, byte by byte
-	orderDecimal               // two's complement, big endian, any length
+	OrderNone     Order = iota // undefined: no minimum or maximum is written
+	OrderBool                  // false before true
+	OrderSigned                // INT32, INT64
+	OrderUnsigned              // INT32, INT64 of an unsigned INTEGER
+	OrderFloat                 // FLOAT, DOUBLE: no NaN; zeros widened to -0.0 and +0.0
+	OrderFloat16               // the same for two-byte halves
+	OrderBytes                 // unsigned, byte by byte
+	OrderDecimal               // two's complement, big endian, any length
 )
 
-func columnOrder(p Physical, l Logical) order {
+func columnOrder(p Physical, l Logical) Order {
 	switch l.Kind {
 	case Other, Unknown, Interval, Geometry, Geography, Variant, Map, List:
-		return orderNone
+		return OrderNone
 	}
 	switch p {
 	case Boolean:
-		return orderBool
+		return OrderBool
 	case Int32, Int64:
 		if l.Kind == Int && !l.Signed {
-			return orderUnsigned
+			return OrderUnsigned
 		}
-		return orderSigned
+		return OrderSigned
 	case Float, Double:
-		return orderFloat
+		return OrderFloat
 	case ByteArray:
 		if l.Kind == Decimal {
-			return orderDecimal
+			return OrderDecimal
 		}
-		return orderBytes
+		return OrderBytes
 	case FixedLenByteArray:
 		switch l.Kind {
 		case Decimal:
-			return orderDecimal
+			return OrderDecimal
 		case Float16:
-			return orderFloat16
+			return OrderFloat16
 		}
-		return orderBytes
+		return OrderBytes
 	}
-	return orderNone // INT96
+	return OrderNone // INT96
 }

@@ -10,61 +10,61 @@ import (
 
 // Page types.
 const (
-	pageData       = 0
-	pageIndex      = 1
-	pageDictionary = 2
-	pageDataV2     = 3
+	DataPage       = 0
+	IndexPage      = 1
+	DictionaryPage = 2
+	DataPageV2     = 3
 )
 
-// An encodingID is a value encoding by its number in parquet.thrift (Encoding).
-type encodingID int32
+// An Encoding is a value encoding by its number in parquet.thrift (Encoding).
+type Encoding int32
 
 // Encodings.
 const (
-	encPlain           encodingID = 0
-	encPlainDictionary encodingID = 2 // deprecated name of encRLEDictionary, and of encPlain in dictionary pages
-	encRLE             encodingID = 3
-	encBitPacked       encodingID = 4
-	encDeltaBinary     encodingID = 5
-	encDeltaLength     encodingID = 6
-	encDeltaBytes      encodingID = 7
-	encRLEDictionary   encodingID = 8
-	encSplit           encodingID = 9
+	Plain                Encoding = 0
+	PlainDictionary      Encoding = 2 // deprecated name of encRLEDictionary, and of encPlain in dictionary pages
+	RLE                  Encoding = 3
+	BitPacked            Encoding = 4
+	DeltaBinaryPacked    Encoding = 5
+	DeltaLengthByteArray Encoding = 6
+	DeltaByteArray       Encoding = 7
+	RLEDictionary        Encoding = 8
+	ByteStreamSplit      Encoding = 9
 )
 
-// A pageHeader is a decoded page header. All counts and sizes are claims, checked by check against what the chunk can
+// A PageHeader is a decoded page header. All counts and sizes are claims, checked by check against what the chunk can
 // hold, but not against the page's body.
-type pageHeader struct {
-	kind     int
-	length   int // bytes of the header itself
-	rawSize  int // uncompressed body
-	size     int // body as it stands
-	crc      uint32
-	hasCRC   bool
-	values   int // slots of a data page, entries of a dictionary page
-	encoding encodingID
-	stats    []byte // the encoded Statistics, nil: none
+type PageHeader struct {
+	Kind       int
+	Length     int // bytes of the header itself
+	RawSize    int // uncompressed body
+	Size       int // body as it stands
+	CRC        uint32
+	HasCRC     bool
+	Values     int // slots of a data page, entries of a dictionary page
+	Encoding   Encoding
+	Statistics []byte // the encoded Statistics, nil: none
 	// V1
-	repEncoding, defEncoding encodingID
+	RepEncoding, DefEncoding Encoding
 	// V2
-	nulls, rows    int
-	repLen, defLen int
-	compressed     bool
-	sorted         thrift.Type // dictionary pages: is_sorted (Stop: absent)
+	Nulls, Rows    int
+	RepLen, DefLen int
+	Compressed     bool
+	Sorted         thrift.Type // dictionary pages: is_sorted (Stop: absent)
 }
 
-// dictCoded reports whether the values section holds dictionary indices.
-func (h *pageHeader) dictCoded() bool {
-	return h.encoding == encRLEDictionary || h.encoding == encPlainDictionary
+// DictCoded reports whether the values section holds dictionary indices.
+func (h *PageHeader) DictCoded() bool {
+	return h.Encoding == RLEDictionary || h.Encoding == PlainDictionary
 }
 
-func (h *pageHeader) data() bool { return h.kind == pageData || h.kind == pageDataV2 }
+func (h *PageHeader) IsData() bool { return h.Kind == DataPage || h.Kind == DataPageV2 }
 
-// checksum returns the CRC-32 of a page body as it stands in the file.
-func checksum(body []byte) uint32 { return crc32.ChecksumIEEE(body) }
+// Checksum returns the CRC-32 of a page body as it stands in the file.
+func Checksum(body []byte) uint32 { return crc32.ChecksumIEEE(body) }
 
 // maxPageBytes is the most that a header's size fields can say.
-const maxPageBytes = 1<<31 - 1
+const MaxPageBytes = 1<<31 - 1
 
 // maxHeader bounds a page header. Some writers put long minima and maxima there.
 const maxHeader = 16 << 20
@@ -75,9 +75,9 @@ const maxPageValues = 1 << 26
 
 var errHeaderMember = errors.New("page header does not describe its type")
 
-// parse decodes the header at the start of b.
-func (h *pageHeader) parse(b []byte) error {
-	*h = pageHeader{kind: -1, rawSize: -1, size: -1, compressed: true}
+// Parse decodes the header at the start of b.
+func (h *PageHeader) Parse(b []byte) error {
+	*h = PageHeader{Kind: -1, RawSize: -1, Size: -1, Compressed: true}
 	r := thrift.NewReader(b)
 	var last int16
 	member := -1
@@ -89,40 +89,40 @@ func (h *pageHeader) parse(b []byte) error {
 		last = id
 		switch {
 		case id == 1 && t == thrift.I32:
-			h.kind = int(r.Int32())
+			h.Kind = int(r.Int32())
 		case id == 2 && t == thrift.I32:
-			h.rawSize = int(r.Int32())
+			h.RawSize = int(r.Int32())
 		case id == 3 && t == thrift.I32:
-			h.size = int(r.Int32())
+			h.Size = int(r.Int32())
 		case id == 4 && t == thrift.I32:
-			h.crc, h.hasCRC = uint32(r.Int32()), true
+			h.CRC, h.HasCRC = uint32(r.Int32()), true
 		case id == 5 && t == thrift.StrucT:
-			member = pageData
+			member = DataPage
 			h.parseData(&r)
 		case id == 7 && t == thrift.StrucT:
-			member = pageDictionary
+			member = DictionaryPage
 			h.parseDictionary(&r)
 		case id == 8 && t == thrift.StrucT:
-			member = pageDataV2
+			member = DataPageV2
 			h.parseDataV2(&r)
 		default:
 			r.Skip(t)
 		}
 	}
-	h.length = r.Pos()
+	h.Length = r.Pos()
 	if err := r.Err(); err != nil {
 		return err
 	}
-	if h.rawSize < 0 || h.size < 0 {
-		return corruptf("page header: sizes %d and %d", h.rawSize, h.size)
+	if h.RawSize < 0 || h.Size < 0 {
+		return Corruptf("page header: sizes %d and %d", h.RawSize, h.Size)
 	}
-	if h.kind != pageIndex && h.kind != member {
-		return corruptf("%w", errHeaderMember)
+	if h.Kind != IndexPage && h.Kind != member {
+		return Corruptf("%w", errHeaderMember)
 	}
 	return nil
 }
 
-func (h *pageHeader) parseData(r *thrift.Reader) {
+func (h *PageHeader) parseData(r *thrift.Reader) {
 	var last int16
 	for {
 		id, t := r.Field(last)
@@ -132,22 +132,22 @@ func (h *pageHeader) parseData(r *thrift.Reader) {
 		last = id
 		switch {
 		case id == 1 && t == thrift.I32:
-			h.values = int(r.Int32())
+			h.Values = int(r.Int32())
 		case id == 2 && t == thrift.I32:
-			h.encoding = encodingID(r.Int32())
+			h.Encoding = Encoding(r.Int32())
 		case id == 3 && t == thrift.I32:
-			h.defEncoding = encodingID(r.Int32())
+			h.DefEncoding = Encoding(r.Int32())
 		case id == 4 && t == thrift.I32:
-			h.repEncoding = encodingID(r.Int32())
+			h.RepEncoding = Encoding(r.Int32())
 		case id == 5 && t == thrift.StrucT:
-			h.stats = r.Raw(t)
+			h.Statistics = r.Raw(t)
 		default:
 			r.Skip(t)
 		}
 	}
 }
 
-func (h *pageHeader) parseDictionary(r *thrift.Reader) {
+func (h *PageHeader) parseDictionary(r *thrift.Reader) {
 	var last int16
 	for {
 		id, t := r.Field(last)
@@ -157,18 +157,18 @@ func (h *pageHeader) parseDictionary(r *thrift.Reader) {
 		last = id
 		switch {
 		case id == 1 && t == thrift.I32:
-			h.values = int(r.Int32())
+			h.Values = int(r.Int32())
 		case id == 2 && t == thrift.I32:
-			h.encoding = encodingID(r.Int32())
+			h.Encoding = Encoding(r.Int32())
 		case id == 3 && (t == thrift.True || t == thrift.False):
-			h.sorted = t
+			h.Sorted = t
 		default:
 			r.Skip(t)
 		}
 	}
 }
 
-func (h *pageHeader) parseDataV2(r *thrift.Reader) {
+func (h *PageHeader) parseDataV2(r *thrift.Reader) {
 	var last int16
 	for {
 		id, t := r.Field(last)
@@ -178,51 +178,51 @@ func (h *pageHeader) parseDataV2(r *thrift.Reader) {
 		last = id
 		switch {
 		case id == 1 && t == thrift.I32:
-			h.values = int(r.Int32())
+			h.Values = int(r.Int32())
 		case id == 2 && t == thrift.I32:
-			h.nulls = int(r.Int32())
+			h.Nulls = int(r.Int32())
 		case id == 3 && t == thrift.I32:
-			h.rows = int(r.Int32())
+			h.Rows = int(r.Int32())
 		case id == 4 && t == thrift.I32:
-			h.encoding = encodingID(r.Int32())
+			h.Encoding = Encoding(r.Int32())
 		case id == 5 && t == thrift.I32:
-			h.defLen = int(r.Int32())
+			h.DefLen = int(r.Int32())
 		case id == 6 && t == thrift.I32:
-			h.repLen = int(r.Int32())
+			h.RepLen = int(r.Int32())
 		case id == 7 && (t == thrift.True || t == thrift.False):
-			h.compressed = t == thrift.True
+			h.Compressed = t == thrift.True
 		case id == 8 && t == thrift.StrucT:
-			h.stats = r.Raw(t)
+			h.Statistics = r.Raw(t)
 		default:
 			r.Skip(t)
 		}
 	}
 }
 
-// check holds the header's claims against the codec and the values left in the chunk.
-func (h *pageHeader) check(id codec.ID, left int64) error {
-	if h.values < 0 || h.data() && int64(h.values) > left {
-		return corruptf("a page of %d values where %d are left", h.values, left)
+// Check holds the header's claims against the codec and the values left in the chunk.
+func (h *PageHeader) Check(id codec.ID, left int64) error {
+	if h.Values < 0 || h.IsData() && int64(h.Values) > left {
+		return Corruptf("a page of %d values where %d are left", h.Values, left)
 	}
-	if h.values > maxPageValues {
-		return unsupportedf("a page of %d values, more than %d", h.values, maxPageValues)
+	if h.Values > maxPageValues {
+		return Unsupportedf("a page of %d values, more than %d", h.Values, maxPageValues)
 	}
-	body, raw := h.size, h.rawSize
-	if h.kind == pageDataV2 {
-		levels := h.repLen + h.defLen
-		if h.repLen < 0 || h.defLen < 0 || levels > body || levels > raw {
-			return corruptf("levels of %d and %d bytes in a page of %d, %d uncompressed", h.repLen, h.defLen, body, raw)
+	body, raw := h.Size, h.RawSize
+	if h.Kind == DataPageV2 {
+		levels := h.RepLen + h.DefLen
+		if h.RepLen < 0 || h.DefLen < 0 || levels > body || levels > raw {
+			return Corruptf("levels of %d and %d bytes in a page of %d, %d uncompressed", h.RepLen, h.DefLen, body, raw)
 		}
-		if h.nulls < 0 || h.nulls > h.values || h.rows < 0 || h.rows > h.values {
-			return corruptf("%d nulls, %d rows in a page of %d values", h.nulls, h.rows, h.values)
+		if h.Nulls < 0 || h.Nulls > h.Values || h.Rows < 0 || h.Rows > h.Values {
+			return Corruptf("%d nulls, %d rows in a page of %d values", h.Nulls, h.Rows, h.Values)
 		}
 		body, raw = body-levels, raw-levels
-		if !h.compressed {
+		if !h.Compressed {
 			id = codec.Uncompressed
 		}
 	}
-	if h.kind != pageIndex && int64(raw) > maxExpansion(id, int64(body)) {
-		return corruptf("a page of %d bytes cannot expand to %d (%s)", body, raw, id)
+	if h.Kind != IndexPage && int64(raw) > maxExpansion(id, int64(body)) {
+		return Corruptf("a page of %d bytes cannot expand to %d (%s)", body, raw, id)
 	}
 	return nil
 }
@@ -245,8 +245,8 @@ func maxExpansion(id codec.ID, n int64) int64 {
 	return n << 24
 }
 
-// append appends the encoded header, without statistics.
-func (h *pageHeader) append(dst []byte) []byte {
+// Append appends the encoded header, without statistics.
+func (h *PageHeader) Append(dst []byte) []byte {
 	last := int16(0)
 	i32 := func(id int16, v int32) {
 		dst = append(dst, byte(id-last)<<4|byte(thrift.I32))
@@ -257,31 +257,31 @@ func (h *pageHeader) append(dst []byte) []byte {
 		dst = append(dst, byte(id-last)<<4|byte(t))
 		last = id
 	}
-	i32(1, int32(h.kind))
-	i32(2, int32(h.rawSize))
-	i32(3, int32(h.size))
-	i32(4, int32(h.crc))
-	member := map[int]int16{pageData: 5, pageDictionary: 7, pageDataV2: 8}[h.kind]
+	i32(1, int32(h.Kind))
+	i32(2, int32(h.RawSize))
+	i32(3, int32(h.Size))
+	i32(4, int32(h.CRC))
+	member := map[int]int16{DataPage: 5, DictionaryPage: 7, DataPageV2: 8}[h.Kind]
 	dst = append(dst, byte(member-last)<<4|byte(thrift.StrucT))
 	last = 0
-	i32(1, int32(h.values))
-	switch h.kind {
-	case pageData:
-		i32(2, int32(h.encoding))
-		i32(3, int32(h.defEncoding))
-		i32(4, int32(h.repEncoding))
-	case pageDictionary:
-		i32(2, int32(h.encoding))
-		if h.sorted != thrift.Stop {
-			boolean(3, h.sorted)
+	i32(1, int32(h.Values))
+	switch h.Kind {
+	case DataPage:
+		i32(2, int32(h.Encoding))
+		i32(3, int32(h.DefEncoding))
+		i32(4, int32(h.RepEncoding))
+	case DictionaryPage:
+		i32(2, int32(h.Encoding))
+		if h.Sorted != thrift.Stop {
+			boolean(3, h.Sorted)
 		}
-	case pageDataV2:
-		i32(2, int32(h.nulls))
-		i32(3, int32(h.rows))
-		i32(4, int32(h.encoding))
-		i32(5, int32(h.defLen))
-		i32(6, int32(h.repLen))
-		if h.compressed {
+	case DataPageV2:
+		i32(2, int32(h.Nulls))
+		i32(3, int32(h.Rows))
+		i32(4, int32(h.Encoding))
+		i32(5, int32(h.DefLen))
+		i32(6, int32(h.RepLen))
+		if h.Compressed {
 			boolean(7, thrift.True)
 		} else {
 			boolean(7, thrift.False)

@@ -105,7 +105,7 @@ func TestPageCounters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	chunks, err := f.chunks(0)
+	chunks, err := f.Chunks(0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,8 +115,8 @@ func TestPageCounters(t *testing.T) {
 	for c := range chunks {
 		walk := newWalk(f, nil, &chunks[c])
 		for walk.next() == nil {
-			if walk.h.data() {
-				starts[c] = append(starts[c], walk.seen-int64(walk.h.values))
+			if walk.Header.IsData() {
+				starts[c] = append(starts[c], walk.Seen-int64(walk.Header.Values))
 				pages++
 			}
 		}

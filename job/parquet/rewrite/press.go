@@ -5,7 +5,7 @@ package rewrite
 type press struct {
 	splice *splice
 	queue  []*pressed // being encoded aside, in order
-	page   encodedPage
+	page   EncodedPage
 }
 
 // maxAside bounds the pages of a chunk that are encoded aside.
@@ -13,7 +13,7 @@ const maxAside = 8
 
 type pressed struct {
 	d      *draft
-	page   encodedPage
+	page   EncodedPage
 	memory int64
 	done   chan error
 }
@@ -38,7 +38,7 @@ func (p *press) add(d *draft, dictLen int) error {
 			p.queue = append(p.queue, job)
 			go func() {
 				err := withWorker(func(w *worker) error {
-					return w.encode(&job.page, d, s.col, s.chunk.codec, dictLen)
+					return w.encode(&job.page, d, s.col, s.chunk.Codec, dictLen)
 				})
 				s.task.leave()
 				job.done <- err
@@ -47,24 +47,24 @@ func (p *press) add(d *draft, dictLen int) error {
 		}
 		s.task.unhold(memory)
 	}
-	err := withWorker(func(w *worker) error { return w.encode(&p.page, d, s.col, s.chunk.codec, dictLen) })
+	err := withWorker(func(w *worker) error { return w.encode(&p.page, d, s.col, s.chunk.Codec, dictLen) })
 	if err == nil {
 		err = p.flush()
 	}
 	if err == nil {
-		err = s.dataPage(&p.page.h, p.page.head, p.page.body, d)
+		err = s.dataPage(&p.page.Header, p.page.Head, p.page.Body, d)
 	}
 	p.recycle(d)
 	return err
 }
 
 // dataPage writes the page that draft d has become.
-func (s *splice) dataPage(h *pageHeader, head, body []byte, d *draft) error {
+func (s *splice) dataPage(h *PageHeader, head, body []byte, d *draft) error {
 	nulls := int64(d.slots - d.count)
 	if d.uncounted {
 		nulls = -1
 	}
-	return s.out.dataPage(h, head, body, d.rows, nulls, &d.bounds)
+	return s.out.DataPage(h, head, body, d.rows, nulls, &d.bounds)
 }
 
 // flush writes the pages that were encoded aside.
@@ -74,7 +74,7 @@ func (p *press) flush() error {
 		p.queue = p.queue[1:]
 		err := p.wait(job)
 		if err == nil {
-			err = p.splice.dataPage(&job.page.h, job.page.head, job.page.body, job.d)
+			err = p.splice.dataPage(&job.page.Header, job.page.Head, job.page.Body, job.d)
 		}
 		p.splice.task.unhold(job.memory)
 		if err != nil {

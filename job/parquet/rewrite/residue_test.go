@@ -62,7 +62,7 @@ func sections(t testing.TB, data []byte) map[string][]byte {
 	}
 	var dec codec.Codec
 	for g := range f.NumRowGroups() {
-		chunks, err := f.chunks(g)
+		chunks, err := f.Chunks(g)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,32 +77,32 @@ func sections(t testing.TB, data []byte) map[string][]byte {
 				if err != nil {
 					t.Fatal(err)
 				}
-				body, err := w.body()
+				body, err := w.Body()
 				if err != nil {
 					t.Fatal(err)
 				}
-				name := fmt.Sprintf("row group %d, %s, page %d", g, f.Columns()[c.column].Name(), w.page)
-				if w.h.kind == pageDictionary {
-					plain, err := loadDictionary(&dec, c.codec, &w.h, body)
+				name := fmt.Sprintf("row group %d, %s, page %d", g, f.Columns()[c.Column].Name(), w.Number)
+				if w.Header.Kind == DictionaryPage {
+					plain, err := LoadDictionary(&dec, c.Codec, &w.Header, body)
 					if err != nil {
 						t.Fatal(err)
 					}
 					all[name] = plain
 					continue
 				}
-				var p dataPage
-				if err := p.load(&dec, &f.Columns()[c.column], c.codec, &w.h, body); err != nil {
+				var p Page
+				if err := p.Load(&dec, &f.Columns()[c.Column], c.Codec, &w.Header, body); err != nil {
 					t.Fatal(err)
 				}
 				all[name] = p.raw
-				if p.h.encoding == encDeltaBinary {
+				if p.Header.Encoding == DeltaBinaryPacked {
 					// Deltas hide values: look at the values themselves.
-					var v values
-					if err := v.decode(&f.Columns()[c.column], encDeltaBinary, p.values, p.count, nil); err != nil {
+					var v Values
+					if err := v.Decode(&f.Columns()[c.Column], DeltaBinaryPacked, p.Values, p.Count, nil); err != nil {
 						t.Fatal(err)
 					}
-					for _, x := range v.ints {
-						all[name+", values"] = append(all[name+", values"], plainBytes(uint64(x), 8)...)
+					for _, x := range v.Ints {
+						all[name+", values"] = append(all[name+", values"], PlainBytes(uint64(x), 8)...)
 					}
 				}
 			}
@@ -114,7 +114,7 @@ func sections(t testing.TB, data []byte) map[string][]byte {
 
 func TestNoResidue(t *testing.T) {
 	needles := map[string][]byte{
-		"text": []byte(canary), "prefix": []byte(canary[:8]), "number": plainBytes(canaryNumber, 8),
+		"text": []byte(canary), "prefix": []byte(canary[:8]), "number": PlainBytes(canaryNumber, 8),
 	}
 	for _, version := range []int{1, 2} {
 		for _, group := range []int64{1000, 1 << 20} {

@@ -93,10 +93,10 @@ type Column struct {
 	Optional       bool
 	Logical        Logical
 
-	short   string // path without the groups that only make up a LIST
-	lists   []int  // lengths in short at which a LIST group's name ends
-	slotDef int    // lowest definition level at which an element of the innermost list exists
-	order   order
+	short      string // path without the groups that only make up a LIST
+	lists      []int  // lengths in short at which a LIST group's name ends
+	ElementDef int    // lowest definition level at which an element of the innermost list exists
+	Order      Order
 }
 
 // Name returns the dotted path.
@@ -112,16 +112,16 @@ const (
 
 // Field ids of SchemaElement.
 const (
-	seType = iota + 1
-	seTypeLength
-	seRepetition
-	seName
-	seNumChildren
-	seConverted
-	seScale
-	sePrecision
-	seFieldID
-	seLogical
+	ElementType = iota + 1
+	ElementTypeLength
+	ElementRepetition
+	ElementName
+	ElementNumChildren
+	ElementConverted
+	ElementScale
+	ElementPrecision
+	ElementFieldID
+	ElementLogical
 )
 
 // converted types that matter here
@@ -154,7 +154,7 @@ func parseSchema(l thrift.List) ([]Column, error) {
 		return nil, err
 	}
 	if l.Len == 0 {
-		return nil, corruptf("schema: no element")
+		return nil, Corruptf("schema: no element")
 	}
 	w := schemaWalk{elems: make([]thrift.Struct, 0, min(l.Len, 4096))}
 	for _, raw := range l.Elements() {
@@ -164,7 +164,7 @@ func parseSchema(l thrift.List) ([]Column, error) {
 		}
 		w.elems = append(w.elems, s)
 	}
-	n, err := w.elems[0].Int(seNumChildren, 0)
+	n, err := w.elems[0].Int(ElementNumChildren, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -175,26 +175,26 @@ func parseSchema(l thrift.List) ([]Column, error) {
 		}
 	}
 	if w.next != len(w.elems) {
-		return nil, corruptf("schema: %d elements outside of the tree", len(w.elems)-w.next)
+		return nil, Corruptf("schema: %d elements outside of the tree", len(w.elems)-w.next)
 	}
 	return w.leaves, nil
 }
 
 func (w *schemaWalk) node(at place) error {
 	if w.next >= len(w.elems) {
-		return corruptf("schema: a group has fewer children than it says")
+		return Corruptf("schema: a group has fewer children than it says")
 	}
 	if at.depth++; at.depth > maxSchemaDepth {
-		return unsupportedf("schema: more than %d levels deep", maxSchemaDepth)
+		return Unsupportedf("schema: more than %d levels deep", maxSchemaDepth)
 	}
 	e := w.elems[w.next]
 	w.next++
-	name, _, err := e.Bytes(seName)
+	name, _, err := e.Bytes(ElementName)
 	if err != nil {
 		return err
 	}
 	at.path = append(at.path[:len(at.path):len(at.path)], string(name))
-	repetition, err := e.Int(seRepetition, 0)
+	repetition, err := e.Int(ElementRepetition, 0)
 	if err != nil {
 		return err
 	}
@@ -207,12 +207,12 @@ func (w *schemaWalk) node(at place) error {
 		at.rep++
 		at.slotDef = at.def
 	default:
-		return corruptf("schema: repetition type %d", repetition)
+		return Corruptf("schema: repetition type %d", repetition)
 	}
 	if at.rep > maxLevel || at.def > maxLevel {
-		return unsupportedf("schema: more than %d levels", maxLevel)
+		return Unsupportedf("schema: more than %d levels", maxLevel)
 	}
-	children, err := e.Int(seNumChildren, 0)
+	children, err := e.Int(ElementNumChildren, 0)
 	if err != nil {
 		return err
 	}
@@ -220,14 +220,14 @@ func (w *schemaWalk) node(at place) error {
 		at.list = 0
 		at.short = append(at.short[:len(at.short):len(at.short)], string(name))
 	}
-	if !e.Has(seType) {
+	if !e.Has(ElementType) {
 		return w.group(e, at, children, repetition)
 	}
 	if children > 0 {
-		return corruptf("schema: a column with children")
+		return Corruptf("schema: a column with children")
 	}
 	if w.pathSum += len(at.path); w.pathSum > maxPathSum {
-		return unsupportedf("schema: too large")
+		return Unsupportedf("schema: too large")
 	}
 	c, err := newColumn(e, at)
 	if err != nil {
@@ -240,7 +240,7 @@ func (w *schemaWalk) node(at place) error {
 
 func (w *schemaWalk) group(e thrift.Struct, at place, children, repetition int64) error {
 	if children < 0 || children > int64(len(w.elems)-w.next) {
-		return corruptf("schema: a group of %d children", children)
+		return Corruptf("schema: a group of %d children", children)
 	}
 	list, err := isList(e)
 	if err != nil {
@@ -265,32 +265,32 @@ func (w *schemaWalk) group(e thrift.Struct, at place, children, repetition int64
 }
 
 func isList(e thrift.Struct) (bool, error) {
-	logical, err := e.Struct(seLogical)
+	logical, err := e.Struct(ElementLogical)
 	if err != nil {
 		return false, err
 	}
-	converted, err := e.Int(seConverted, -1)
+	converted, err := e.Int(ElementConverted, -1)
 	return logical.Has(int16(logicalListID)) || converted == convertedList, err
 }
 
 func newColumn(e thrift.Struct, at place) (Column, error) {
-	physical, err := e.Int(seType, 0)
+	physical, err := e.Int(ElementType, 0)
 	if err != nil {
 		return Column{}, err
 	}
 	if physical < 0 || physical > int64(FixedLenByteArray) {
-		return Column{}, unsupportedf("schema: physical type %d", physical)
+		return Column{}, Unsupportedf("schema: physical type %d", physical)
 	}
-	length, err := e.Int(seTypeLength, 0)
+	length, err := e.Int(ElementTypeLength, 0)
 	if err != nil {
 		return Column{}, err
 	}
 	c := Column{Path: at.path, Physical: Physical(physical), MaxRep: at.rep, MaxDef: at.def,
-		short: strings.Join(at.short, "."), lists: at.lists, slotDef: at.slotDef}
+		short: strings.Join(at.short, "."), lists: at.lists, ElementDef: at.slotDef}
 	switch c.Physical {
 	case FixedLenByteArray:
 		if length < 0 || length > 1<<30 {
-			return Column{}, corruptf("schema: %s of %d bytes", c.Physical, length)
+			return Column{}, Corruptf("schema: %s of %d bytes", c.Physical, length)
 		}
 		c.TypeLength = int(length)
 	case Int96:
@@ -299,12 +299,12 @@ func newColumn(e thrift.Struct, at place) (Column, error) {
 	if c.Logical, err = parseLogical(e); err != nil {
 		return Column{}, err
 	}
-	c.order = columnOrder(c.Physical, c.Logical)
+	c.Order = columnOrder(c.Physical, c.Logical)
 	return c, nil
 }
 
-// width returns the bytes of a PLAIN value, 0 for ByteArray and Boolean.
-func (c *Column) width() int {
+// Width returns the bytes of a PLAIN value, 0 for ByteArray and Boolean.
+func (c *Column) Width() int {
 	switch c.Physical {
 	case Int32, Float:
 		return 4
@@ -314,11 +314,11 @@ func (c *Column) width() int {
 	return c.TypeLength
 }
 
-// integer reports whether values are held as integers.
-func (c *Column) integer() bool { return c.Physical <= Int64 }
+// Integer reports whether values are held as integers.
+func (c *Column) Integer() bool { return c.Physical <= Int64 }
 
-// text reports whether values are UTF-8.
-func (c *Column) text() bool {
+// Text reports whether values are UTF-8.
+func (c *Column) Text() bool {
 	return c.Logical.Kind == String || c.Logical.Kind == JSON || c.Logical.Kind == Enum
 }
 
@@ -329,7 +329,7 @@ var logicalKinds = map[int16]LogicalKind{1: String, 2: Map, 3: List, 4: Enum, 5:
 	10: Int, 11: Unknown, 12: JSON, 13: BSON, 14: UUID, 15: Float16, 16: Variant, 17: Geometry, 18: Geography}
 
 func parseLogical(e thrift.Struct) (Logical, error) {
-	union, err := e.Struct(seLogical)
+	union, err := e.Struct(ElementLogical)
 	if err != nil {
 		return Logical{}, err
 	}
@@ -385,7 +385,7 @@ func decimal(s thrift.Struct, scaleID, precisionID int16) (Logical, error) {
 
 // parseConverted reads the older ConvertedType.
 func parseConverted(e thrift.Struct) (Logical, error) {
-	c, err := e.Int(seConverted, -1)
+	c, err := e.Int(ElementConverted, -1)
 	if err != nil {
 		return Logical{}, err
 	}
@@ -401,7 +401,7 @@ func parseConverted(e thrift.Struct) (Logical, error) {
 	case c == 4:
 		return Logical{Kind: Enum}, nil
 	case c == 5:
-		return decimal(e, seScale, sePrecision)
+		return decimal(e, ElementScale, ElementPrecision)
 	case c == 6:
 		return Logical{Kind: Date}, nil
 	case c == 7 || c == 8:

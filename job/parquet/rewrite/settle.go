@@ -49,23 +49,23 @@ func (s *splice) writeDictionary() error {
 		return nil
 	}
 	page := &s.press.page
-	h := pageHeader{kind: pageDictionary, values: d.kept, encoding: d.encoding, sorted: d.sorted}
+	h := PageHeader{Kind: DictionaryPage, Values: d.kept, Encoding: d.encoding, Sorted: d.sorted}
 	err := withWorker(func(w *worker) (err error) {
 		if w.raw, err = d.appendUsed(w.raw[:0]); err != nil {
 			return err
 		}
-		return page.encode(&w.codec, s.chunk.codec, &h, w.raw)
+		return page.Encode(&w.codec, s.chunk.Codec, &h, w.raw)
 	})
 	if err != nil {
 		return err
 	}
 	s.bloom.addDictionary(d)
-	return s.out.dictionaryPage(page)
+	return s.out.DictionaryPage(page)
 }
 
 // write writes a page and takes the draft over.
 func (s *splice) write(d *draft) error {
-	dictCoded := d.encoding == encRLEDictionary || d.encoding == encPlainDictionary
+	dictCoded := d.encoding == RLEDictionary || d.encoding == PlainDictionary
 	if d.whole && dictCoded && !s.dict.identity {
 		return s.recode(d)
 	}
@@ -84,7 +84,7 @@ func (s *splice) write(d *draft) error {
 	dictLen := 0
 	switch {
 	case dictCoded && s.dict.kept == 0:
-		d.encoding = encPlain // no values, so there is nothing to look up
+		d.encoding = Plain // no values, so there is nothing to look up
 	case dictCoded:
 		s.dict.remap(d.indices)
 		dictLen = s.dict.kept
@@ -96,7 +96,7 @@ func (s *splice) write(d *draft) error {
 
 // recode writes a page that lost no row, but some of its dictionary.
 func (s *splice) recode(d *draft) error {
-	var p dataPage
+	var p Page
 	if err := s.open(&p, &d.h, d.body); err != nil {
 		return err
 	}
@@ -113,9 +113,9 @@ func (s *splice) recode(d *draft) error {
 // copyPage writes a page whose body stays as it is. Its header is made anew, without statistics.
 func (s *splice) copyPage(d *draft) error {
 	h := d.h
-	h.crc = checksum(d.body)
-	head := h.append(s.press.page.head[:0])
-	s.press.page.head = head
+	h.CRC = Checksum(d.body)
+	head := h.Append(s.press.page.Head[:0])
+	s.press.page.Head = head
 	err := s.press.flush()
 	if err == nil {
 		err = s.dataPage(&h, head, d.body, d)

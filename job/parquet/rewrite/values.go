@@ -60,49 +60,49 @@ func (d *Dictionary) Int(i int) int64 { return d.ints[i] }
 // Bytes returns entry i of a ByteArray, FixedLenByteArray or Int96 column, which must not be changed.
 func (d *Dictionary) Bytes(i int) []byte { return d.bytes.At(i) }
 
-// loadDictionary decompresses the body of a dictionary page: its entries, PLAIN.
-func loadDictionary(c *codec.Codec, id codec.ID, h *pageHeader, body []byte) ([]byte, error) {
-	if h.encoding != encPlain && h.encoding != encPlainDictionary {
-		return nil, corruptf("a dictionary of encoding %d", h.encoding)
+// LoadDictionary decompresses the body of a dictionary page: its entries, PLAIN.
+func LoadDictionary(c *codec.Codec, id codec.ID, h *PageHeader, body []byte) ([]byte, error) {
+	if h.Encoding != Plain && h.Encoding != PlainDictionary {
+		return nil, Corruptf("a dictionary of encoding %d", h.Encoding)
 	}
-	if int64(h.values) > 8*int64(h.rawSize)+1 {
-		return nil, corruptf("a dictionary of %d entries in %d bytes", h.values, h.rawSize)
+	if int64(h.Values) > 8*int64(h.RawSize)+1 {
+		return nil, Corruptf("a dictionary of %d entries in %d bytes", h.Values, h.RawSize)
 	}
-	return decompress(c, nil, id, body, h.rawSize)
+	return decompress(c, nil, id, body, h.RawSize)
 }
 
-// parseDictionary decodes n PLAIN values.
-func parseDictionary(col *Column, plain []byte, n int) (*Dictionary, error) {
+// ParseDictionary decodes n PLAIN values.
+func ParseDictionary(col *Column, plain []byte, n int) (*Dictionary, error) {
 	d := &Dictionary{}
-	v := values{ints: d.ints, bytes: d.bytes}
-	if err := v.decode(col, encPlain, plain, n, nil); err != nil {
+	v := Values{Ints: d.ints, Bytes: d.bytes}
+	if err := v.Decode(col, Plain, plain, n, nil); err != nil {
 		return nil, err
 	}
-	d.ints, d.bytes = v.ints, v.bytes
+	d.ints, d.bytes = v.Ints, v.Bytes
 	return d, nil
 }
 
-// values are decoded values, without nulls: ints for Boolean, Int32, Int64, bytes for the others. The rest is scratch.
-type values struct {
-	ints  []int64
-	bytes encoding.Bytes
+// Values are decoded values, without nulls: ints for Boolean, Int32, Int64, bytes for the others. The rest is scratch.
+type Values struct {
+	Ints  []int64
+	Bytes encoding.Bytes
 	bits  encoding.Bitmap
 	plain []byte
 }
 
 // Memory returns the bytes that v keeps for the next values.
-func (v *values) Memory() int {
-	return 8*cap(v.ints) + cap(v.bytes.Data) + 4*cap(v.bytes.Ends) + cap(v.plain)
+func (v *Values) Memory() int {
+	return 8*cap(v.Ints) + cap(v.Bytes.Data) + 4*cap(v.Bytes.Ends) + cap(v.plain)
 }
 
-// decode appends the n values of a section of any encoding but a dictionary's. last is the value before the first, for
+// Decode appends the n values of a section of any encoding but a dictionary's. last is the value before the first, for
 // writers that let a page's first DELTA_BYTE_ARRAY prefix refer to the page before.
-func (v *values) decode(col *Column, enc encodingID, src []byte, n int, last []byte) error {
+func (v *Values) Decode(col *Column, enc Encoding, src []byte, n int, last []byte) error {
 	var err error
 	switch col.Physical {
 	case Boolean:
 		v.bits.Reset()
-		if err := decodeBools(&v.bits, enc, src, n); err != nil {
+		if err := DecodeBooleans(&v.bits, enc, src, n); err != nil {
 			return err
 		}
 		for i := range n {
@@ -110,17 +110,17 @@ func (v *values) decode(col *Column, enc encodingID, src []byte, n int, last []b
 			if v.bits.Get(i) {
 				b = 1
 			}
-			v.ints = append(v.ints, b)
+			v.Ints = append(v.Ints, b)
 		}
 		return nil
 	case Int32, Int64:
-		width := col.width()
+		width := col.Width()
 		switch enc {
-		case encPlain:
-		case encDeltaBinary:
-			v.ints, _, err = encoding.DecodeDelta(v.ints, src, 8*width, n)
+		case Plain:
+		case DeltaBinaryPacked:
+			v.Ints, _, err = encoding.DecodeDelta(v.Ints, src, 8*width, n)
 			return err
-		case encSplit:
+		case ByteStreamSplit:
 			if v.plain, err = encoding.DecodeSplit(v.plain[:0], src, width, n); err != nil {
 				return err
 			}
@@ -129,34 +129,34 @@ func (v *values) decode(col *Column, enc encodingID, src []byte, n int, last []b
 			return badEncoding(col, enc)
 		}
 		if width == 4 {
-			v.ints, err = encoding.DecodeInt32s(v.ints, src, n)
+			v.Ints, err = encoding.DecodeInt32s(v.Ints, src, n)
 		} else {
-			v.ints, err = encoding.DecodeInt64s(v.ints, src, n)
+			v.Ints, err = encoding.DecodeInt64s(v.Ints, src, n)
 		}
 		return err
 	}
 	return v.decodeBytes(col, enc, src, n, last)
 }
 
-func (v *values) decodeBytes(col *Column, enc encodingID, src []byte, n int, last []byte) error {
+func (v *Values) decodeBytes(col *Column, enc Encoding, src []byte, n int, last []byte) error {
 	var err error
-	width := col.width()
+	width := col.Width()
 	switch {
-	case enc == encPlain && col.Physical == ByteArray:
-		_, err = encoding.DecodeByteArrays(&v.bytes, src, n)
-	case enc == encPlain:
-		err = encoding.DecodeFixed(&v.bytes, src, width, n)
-	case enc == encSplit && col.Physical != ByteArray && col.Physical != Int96:
+	case enc == Plain && col.Physical == ByteArray:
+		_, err = encoding.DecodeByteArrays(&v.Bytes, src, n)
+	case enc == Plain:
+		err = encoding.DecodeFixed(&v.Bytes, src, width, n)
+	case enc == ByteStreamSplit && col.Physical != ByteArray && col.Physical != Int96:
 		if v.plain, err = encoding.DecodeSplit(v.plain[:0], src, width, n); err == nil {
-			err = encoding.DecodeFixed(&v.bytes, v.plain, width, n)
+			err = encoding.DecodeFixed(&v.Bytes, v.plain, width, n)
 		}
-	case enc == encDeltaLength && col.Physical == ByteArray:
-		err = encoding.DecodeDeltaLengths(&v.bytes, src, n)
-	case enc == encDeltaBytes && (col.Physical == ByteArray || col.Physical == FixedLenByteArray):
-		before := v.bytes.Len()
-		err = encoding.DecodeDeltaStrings(&v.bytes, src, n, maxDeltaBytes(col, n, len(src)), last)
+	case enc == DeltaLengthByteArray && col.Physical == ByteArray:
+		err = encoding.DecodeDeltaLengths(&v.Bytes, src, n)
+	case enc == DeltaByteArray && (col.Physical == ByteArray || col.Physical == FixedLenByteArray):
+		before := v.Bytes.Len()
+		err = encoding.DecodeDeltaStrings(&v.Bytes, src, n, maxDeltaBytes(col, n, len(src)), last)
 		if err == nil && col.Physical == FixedLenByteArray {
-			err = checkWidth(&v.bytes, before, width)
+			err = checkWidth(&v.Bytes, before, width)
 		}
 	default:
 		err = badEncoding(col, enc)
@@ -175,39 +175,39 @@ func maxDeltaBytes(col *Column, n, size int) int {
 func checkWidth(b *encoding.Bytes, from, width int) error {
 	for i := from; i < b.Len(); i++ {
 		if len(b.At(i)) != width {
-			return corruptf("a value of %d bytes in a column of %d", len(b.At(i)), width)
+			return Corruptf("a value of %d bytes in a column of %d", len(b.At(i)), width)
 		}
 	}
 	return nil
 }
 
-func decodeBools(dst *encoding.Bitmap, enc encodingID, src []byte, n int) error {
+func DecodeBooleans(dst *encoding.Bitmap, enc Encoding, src []byte, n int) error {
 	switch enc {
-	case encPlain:
+	case Plain:
 		return encoding.DecodeBools(dst, src, n)
-	case encRLE:
+	case RLE:
 		if n == 0 {
 			return nil
 		}
 		if len(src) < 4 || uint64(binary.LittleEndian.Uint32(src)) > uint64(len(src)-4) {
-			return corruptf("booleans end too early")
+			return Corruptf("booleans end too early")
 		}
 		_, err := encoding.DecodeLevelBits(dst, src[4:4+binary.LittleEndian.Uint32(src)], n)
 		return err
 	}
-	return corruptf("booleans of encoding %d", enc)
+	return Corruptf("booleans of encoding %d", enc)
 }
 
-// appendBytes appends one value to bytes, which must stay below 4 GiB.
-func (v *values) appendBytes(b []byte) {
-	v.bytes.Data = append(v.bytes.Data, b...)
-	v.bytes.Ends = append(v.bytes.Ends, uint32(len(v.bytes.Data)))
+// AppendBytes appends one value to bytes, which must stay below 4 GiB.
+func (v *Values) AppendBytes(b []byte) {
+	v.Bytes.Data = append(v.Bytes.Data, b...)
+	v.Bytes.Ends = append(v.Bytes.Ends, uint32(len(v.Bytes.Data)))
 }
 
-func badEncoding(col *Column, enc encodingID) error {
+func badEncoding(col *Column, enc Encoding) error {
 	switch enc {
-	case encPlain, encRLE, encBitPacked, encDeltaBinary, encDeltaLength, encDeltaBytes, encSplit:
-		return corruptf("%s values of encoding %d", col.Physical, enc)
+	case Plain, RLE, BitPacked, DeltaBinaryPacked, DeltaLengthByteArray, DeltaByteArray, ByteStreamSplit:
+		return Corruptf("%s values of encoding %d", col.Physical, enc)
 	}
-	return unsupportedf("%s values of encoding %d", col.Physical, enc)
+	return Unsupportedf("%s values of encoding %d", col.Physical, enc)
 }

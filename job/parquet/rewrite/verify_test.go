@@ -29,11 +29,11 @@ func checkFile(t testing.TB, in, data []byte, keep func(i, n int64) bool, exact 
 		if err != nil {
 			t.Fatal(err)
 		}
-		chunks, err := f.chunks(g)
+		chunks, err := f.Chunks(g)
 		if err != nil {
 			t.Fatal(err)
 		}
-		indexes, err := f.indexes(chunks)
+		indexes, err := f.PageIndexes(chunks)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,7 +44,7 @@ func checkFile(t testing.TB, in, data []byte, keep func(i, n int64) bool, exact 
 			v := &verifier{t: t, f: f, c: c, col: &f.Columns()[i], index: indexes[i], exact: exact, lost: lost[g],
 				where: fmt.Sprintf("row group %d, %s", g, f.Columns()[i].Name())}
 			v.run()
-			compressed += c.end - c.start
+			compressed += c.End - c.Start
 			raw += v.raw
 			if indexes[i] != nil {
 				withOffset++
@@ -53,16 +53,16 @@ func checkFile(t testing.TB, in, data []byte, keep func(i, n int64) bool, exact 
 		if lost[g] && withOffset != len(chunks) {
 			t.Errorf("row group %d: %d of %d chunks have an offset index", g, withOffset, len(chunks))
 		}
-		if n, _ := rg.Int(rgTotalByteSize, -1); n != raw {
+		if n, _ := rg.Int(GroupTotalByteSize, -1); n != raw {
 			t.Errorf("row group %d: total_byte_size %d, not %d", g, n, raw)
 		}
-		if n, _ := rg.Int(rgTotalCompressedSize, compressed); n != compressed {
+		if n, _ := rg.Int(GroupTotalCompressedSize, compressed); n != compressed {
 			t.Errorf("row group %d: total_compressed_size %d, not %d", g, n, compressed)
 		}
-		if n, _ := rg.Int(rgFileOffset, chunks[0].start); n != chunks[0].start {
-			t.Errorf("row group %d: file_offset %d, not %d", g, n, chunks[0].start)
+		if n, _ := rg.Int(GroupFileOffset, chunks[0].Start); n != chunks[0].Start {
+			t.Errorf("row group %d: file_offset %d, not %d", g, n, chunks[0].Start)
 		}
-		if n, _ := rg.Int(rgOrdinal, int64(g)); n != int64(g) {
+		if n, _ := rg.Int(GroupOrdinal, int64(g)); n != int64(g) {
 			t.Errorf("row group %d: ordinal %d", g, n)
 		}
 	}
@@ -94,9 +94,9 @@ func lostGroups(t testing.TB, in []byte, keep func(i, n int64) bool) (lost []boo
 type verifier struct {
 	t     testing.TB
 	f     *File
-	c     *chunk
+	c     *Chunk
 	col   *Column
-	index *pageIndexes
+	index *PageIndex
 	exact bool
 	lost  bool
 	where string
@@ -106,11 +106,11 @@ type verifier struct {
 	slots  int64
 	nulls  int64
 	data   int
-	all    bounds
+	all    Bounds
 	dict   *pruned
 	dec    codec.Codec
 	kinds  map[string]int64
-	bounds []bounds
+	bounds []Bounds
 	counts []int64 // nulls
 	null   []bool
 }
@@ -135,39 +135,39 @@ func (v *verifier) run() {
 		}
 		v.page(w)
 	}
-	if w.src.offset() != v.c.end {
-		v.errorf("ends at %d, not %d", w.src.offset(), v.c.end)
+	if w.src.Offset() != v.c.End {
+		v.errorf("ends at %d, not %d", w.src.Offset(), v.c.End)
 	}
-	if n, _ := v.c.meta.Int(cmTotalUncompressedSize, -1); n != v.raw {
+	if n, _ := v.c.Metadata.Int(MetaTotalUncompressedSize, -1); n != v.raw {
 		v.errorf("total_uncompressed_size %d, not %d", n, v.raw)
 	}
-	if v.slots != v.c.values {
-		v.errorf("num_values %d, not %d", v.c.values, v.slots)
+	if v.slots != v.c.Values {
+		v.errorf("num_values %d, not %d", v.c.Values, v.slots)
 	}
 	if v.lost {
 		v.encodings()
 		v.statistics()
 		v.columnIndex()
 	}
-	if v.index != nil && len(v.index.locations) != v.data {
-		v.errorf("%d locations for %d pages", len(v.index.locations), v.data)
+	if v.index != nil && len(v.index.Locations) != v.data {
+		v.errorf("%d locations for %d pages", len(v.index.Locations), v.data)
 	}
 }
 
 func (v *verifier) page(w *walk) {
 	v.t.Helper()
-	body, err := w.body()
+	body, err := w.Body()
 	if err != nil {
 		v.t.Fatalf("%s: %v", v.where, err)
 	}
-	h := &w.h
-	v.raw += int64(h.length + h.rawSize)
-	v.kinds[fmt.Sprint(h.kind, " ", h.encoding)]++
-	if h.kind == pageDictionary {
-		if v.c.dictOffset != w.at {
-			v.errorf("dictionary_page_offset %d, not %d", v.c.dictOffset, w.at)
+	h := &w.Header
+	v.raw += int64(h.Length + h.RawSize)
+	v.kinds[fmt.Sprint(h.Kind, " ", h.Encoding)]++
+	if h.Kind == DictionaryPage {
+		if v.c.DictionaryOffset != w.Offset {
+			v.errorf("dictionary_page_offset %d, not %d", v.c.DictionaryOffset, w.Offset)
 		}
-		plain, err := loadDictionary(&v.dec, v.c.codec, h, body)
+		plain, err := LoadDictionary(&v.dec, v.c.Codec, h, body)
 		if err == nil {
 			v.dict, err = newPruned(v.col, plain, h)
 		}
@@ -176,68 +176,68 @@ func (v *verifier) page(w *walk) {
 		}
 		return
 	}
-	if v.data == 0 && v.c.dataOffset != w.at {
-		v.errorf("data_page_offset %d, not %d", v.c.dataOffset, w.at)
+	if v.data == 0 && v.c.DataOffset != w.Offset {
+		v.errorf("data_page_offset %d, not %d", v.c.DataOffset, w.Offset)
 	}
 	if v.index != nil {
-		l := v.index.locations[min(v.data, len(v.index.locations)-1)]
-		if l.offset != w.at || int(l.size) != h.length+h.size || l.firstRow != v.rows {
-			v.errorf("page %d: location %+v, not %d, %d, %d", w.page, l, w.at, h.length+h.size, v.rows)
+		l := v.index.Locations[min(v.data, len(v.index.Locations)-1)]
+		if l.Offset != w.Offset || int(l.Size) != h.Length+h.Size || l.FirstRow != v.rows {
+			v.errorf("page %d: location %+v, not %d, %d, %d", w.Number, l, w.Offset, h.Length+h.Size, v.rows)
 		}
 	}
-	var p dataPage
-	if err := p.load(&v.dec, v.col, v.c.codec, h, body); err != nil {
-		v.t.Fatalf("%s: page %d: %v", v.where, w.page, err)
+	var p Page
+	if err := p.Load(&v.dec, v.col, v.c.Codec, h, body); err != nil {
+		v.t.Fatalf("%s: page %d: %v", v.where, w.Number, err)
 	}
-	if h.values == 0 {
-		v.errorf("page %d is empty", w.page)
-	} else if v.index != nil && v.col.MaxRep > 0 && p.reps[0] != 0 {
-		v.errorf("page %d begins within a row", w.page)
+	if h.Values == 0 {
+		v.errorf("page %d is empty", w.Number)
+	} else if v.index != nil && v.col.MaxRep > 0 && p.Reps[0] != 0 {
+		v.errorf("page %d begins within a row", w.Number)
 	}
 	b := v.values(&p)
-	v.all.merge(v.col, &b)
+	v.all.Merge(v.col, &b)
 	v.bounds = append(v.bounds, b)
-	v.counts = append(v.counts, int64(h.values-p.count))
-	v.null = append(v.null, p.count == 0)
-	v.nulls += int64(h.values - p.count)
-	v.slots += int64(h.values)
-	v.rows += int64(p.starts)
+	v.counts = append(v.counts, int64(h.Values-p.Count))
+	v.null = append(v.null, p.Count == 0)
+	v.nulls += int64(h.Values - p.Count)
+	v.slots += int64(h.Values)
+	v.rows += int64(p.Rows)
 	v.data++
 }
 
 // values returns the bounds of a page's values.
-func (v *verifier) values(p *dataPage) (b bounds) {
+func (v *verifier) values(p *Page) (b Bounds) {
 	v.t.Helper()
-	if p.h.dictCoded() {
-		index, err := encoding.DecodeIndices(nil, p.values, p.count, v.dict.len())
+	if p.Header.DictCoded() {
+		index, err := encoding.DecodeIndices(nil, p.Values, p.Count, v.dict.len())
 		if err != nil {
 			v.t.Fatalf("%s: %v", v.where, err)
 		}
 		for _, i := range index {
-			b.add(v.col, v.dict.entry(int(i)))
+			b.Add(v.col, v.dict.entry(int(i)))
 		}
 		return b
 	}
-	var x values
-	if err := x.decode(v.col, p.h.encoding, p.values, p.count, nil); err != nil {
+	var x Values
+	if err := x.Decode(v.col, p.Header.Encoding, p.Values, p.Count, nil); err != nil {
 		v.t.Fatalf("%s: %v", v.where, err)
 	}
-	for _, i := range x.ints {
+	for _, i := range x.Ints {
 		if v.col.Physical == Boolean {
-			b.add(v.col, []byte{byte(i)})
+			b.Add(v.col, []byte{byte(i)})
 		} else {
-			b.add(v.col, plainBytes(uint64(i), v.col.width()))
+			b.Add(v.col, PlainBytes(uint64(i), v.col.Width()))
 		}
 	}
-	for i := range x.bytes.Len() {
-		b.add(v.col, x.bytes.At(i))
+	for i := range x.Bytes.Len() {
+		b.Add(v.col, x.Bytes.At(i))
 	}
 	return b
 }
 
 func (v *verifier) encodings() {
 	v.t.Helper()
-	l, err := v.c.meta.List(cmEncodingStats)
+	l, err := v.c.Metadata.List(MetaEncodingStats)
 	if err != nil {
 		v.t.Fatal(err)
 	}
@@ -250,7 +250,7 @@ func (v *verifier) encodings() {
 		kind, _ := s.Int(1, -1)
 		enc, _ := s.Int(2, -1)
 		n, _ := s.Int(3, -1)
-		stated[fmt.Sprint(kind, " ", encodingID(enc))] = n
+		stated[fmt.Sprint(kind, " ", Encoding(enc))] = n
 	}
 	if fmt.Sprint(stated) != fmt.Sprint(v.kinds) {
 		v.errorf("encoding_stats %v, not %v", stated, v.kinds)
@@ -258,51 +258,51 @@ func (v *verifier) encodings() {
 }
 
 // within reports whether lo and hi, as given, enclose b.
-func (v *verifier) within(what string, b *bounds, lo, hi []byte) {
+func (v *verifier) within(what string, b *Bounds, lo, hi []byte) {
 	v.t.Helper()
-	if !b.any {
+	if !b.Any {
 		return
 	}
-	least, most := b.plain(v.col)
-	if compareBytes(v.col, lo, least) > 0 || compareBytes(v.col, hi, most) < 0 {
+	least, most := b.Plain(v.col)
+	if Compare(v.col, lo, least) > 0 || Compare(v.col, hi, most) < 0 {
 		v.errorf("%s: bounds %q, %q of values from %q to %q", what, lo, hi, least, most)
 	}
 	if v.exact && len(least) <= maxBound && !bytes.Equal(lo, least) || v.exact && len(most) <= maxBound && !bytes.Equal(hi, most) {
 		v.errorf("%s: bounds %q, %q are not %q, %q", what, lo, hi, least, most)
 	}
-	if v.exact && v.col.Physical == ByteArray && v.col.order == orderBytes && (len(lo) > maxBound || len(hi) > maxBound+4) {
+	if v.exact && v.col.Physical == ByteArray && v.col.Order == OrderBytes && (len(lo) > maxBound || len(hi) > maxBound+4) {
 		v.errorf("%s: bounds of %d and %d bytes", what, len(lo), len(hi))
 	}
 }
 
 func (v *verifier) statistics() {
 	v.t.Helper()
-	s, err := v.c.meta.Struct(cmStatistics)
+	s, err := v.c.Metadata.Struct(MetaStatistics)
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	nulls, _ := s.Int(stNullCount, -1)
+	nulls, _ := s.Int(StatsNullCount, -1)
 	if nulls != v.nulls && (nulls >= 0 || v.exact) {
 		v.errorf("null_count %d, not %d", nulls, v.nulls)
 	}
-	lo, hasLo, _ := s.Bytes(stMinValue)
-	hi, hasHi, _ := s.Bytes(stMaxValue)
-	if v.col.order == orderNone {
+	lo, hasLo, _ := s.Bytes(StatsMinValue)
+	hi, hasHi, _ := s.Bytes(StatsMaxValue)
+	if v.col.Order == OrderNone {
 		if hasLo || hasHi {
 			v.errorf("has bounds without an order")
 		}
 		return
 	}
-	if v.exact && hasLo != v.all.any {
+	if v.exact && hasLo != v.all.Any {
 		v.errorf("min_value %v", hasLo)
 	}
 	if hasLo && hasHi {
 		v.within("statistics", &v.all, lo, hi)
-		least, most := v.all.plain(v.col)
-		if f, ok := s.Get(stMinExact); ok && f.Type == thrift.True && !bytes.Equal(lo, least) {
+		least, most := v.all.Plain(v.col)
+		if f, ok := s.Get(StatsMinExact); ok && f.Type == thrift.True && !bytes.Equal(lo, least) {
 			v.errorf("min_value is said to be exact")
 		}
-		if f, ok := s.Get(stMaxExact); ok && f.Type == thrift.True && !bytes.Equal(hi, most) {
+		if f, ok := s.Get(StatsMaxExact); ok && f.Type == thrift.True && !bytes.Equal(hi, most) {
 			v.errorf("max_value is said to be exact")
 		}
 	}
@@ -310,10 +310,10 @@ func (v *verifier) statistics() {
 
 func (v *verifier) columnIndex() {
 	v.t.Helper()
-	if v.index == nil || v.index.rawColumn == nil {
+	if v.index == nil || v.index.RawColumn == nil {
 		return
 	}
-	s, _, err := thrift.Parse(v.index.rawColumn)
+	s, _, err := thrift.Parse(v.index.RawColumn)
 	if err != nil {
 		v.t.Fatal(err)
 	}
@@ -340,7 +340,7 @@ func (v *verifier) columnIndex() {
 		}
 		v.within(what, &v.bounds[i], lo[i], hi[i])
 		if last >= 0 {
-			a, b := compareBytes(v.col, lo[last], lo[i]), compareBytes(v.col, hi[last], hi[i])
+			a, b := Compare(v.col, lo[last], lo[i]), Compare(v.col, hi[last], hi[i])
 			if order == ascending && (a > 0 || b > 0) || order == descending && (a < 0 || b < 0) {
 				v.errorf("%s: out of boundary order %d", what, order)
 			}

@@ -7,93 +7,93 @@ import (
 	"assent/job/parquet/thrift"
 )
 
-// A byteSource reads a range of a file from front to back.
-type byteSource interface {
-	// offset returns the file offset of the next byte.
-	offset() int64
-	// rest returns the number of bytes from the next one to the end of the range.
-	rest() int64
-	// peek returns the next n bytes, or those up to the end of the range where they are fewer. They are valid until the
-	// next call of peek.
-	peek(n int) ([]byte, error)
-	// skip passes over n bytes, at most rest. An error shows at the next call of peek.
-	skip(n int64)
+// A Source reads a range of a file from front to back.
+type Source interface {
+	// Offset returns the file offset of the next byte.
+	Offset() int64
+	// Rest returns the number of bytes from the next one to the end of the range.
+	Rest() int64
+	// Peek returns the next n bytes, or those up to the end of the range where they are fewer. They are valid until the
+	// next call of Peek.
+	Peek(n int) ([]byte, error)
+	// Skip passes over n bytes, at most rest. An error shows at the next call of Peek.
+	Skip(n int64)
 }
 
-// A pageWalk goes through the pages of a column chunk in order. After next, the page's body is taken by body or passed over
+// A PageWalk goes through the pages of a column chunk in order. After next, the page's body is taken by body or passed over
 // by the following next.
-type pageWalk struct {
-	chunk *chunk
-	col   *Column
-	src   byteSource
-	h     pageHeader // of the current page
-	page  int        // its number, -1 before the first
-	at    int64      // file offset of its header
-	head  []byte     // its header as it stands, valid until the next page
-	seen  int64      // slots of the data pages up to and including it
-	left  int        // bytes of its body that are not yet taken
+type PageWalk struct {
+	Chunk  *Chunk
+	col    *Column
+	src    Source
+	Header PageHeader // of the current page
+	Number int        // its number, -1 before the first
+	Offset int64      // file offset of its header
+	Head   []byte     // its header as it stands, valid until the next page
+	Seen   int64      // slots of the data pages up to and including it
+	left   int        // bytes of its body that are not yet taken
 }
 
-// newPageWalk returns a walk through the pages of a chunk of column col, which src reads from the chunk's start to its end.
-func newPageWalk(col *Column, c *chunk, src byteSource) *pageWalk {
-	return &pageWalk{chunk: c, col: col, src: src, page: -1}
+// NewPageWalk returns a walk through the pages of a chunk of column col, which src reads from the chunk's start to its end.
+func NewPageWalk(col *Column, c *Chunk, src Source) *PageWalk {
+	return &PageWalk{Chunk: c, col: col, src: src, Number: -1}
 }
 
-// resumeAt makes the page at the beginning of src the next one: the one of the given number, before which seen slots lie.
-func (w *pageWalk) resumeAt(src byteSource, page int, seen int64) {
-	w.src, w.page, w.seen, w.left = src, page-1, seen, 0
+// ResumeAt makes the page at the beginning of src the next one: the one of the given number, before which seen slots lie.
+func (w *PageWalk) ResumeAt(src Source, page int, seen int64) {
+	w.src, w.Number, w.Seen, w.left = src, page-1, seen, 0
 }
 
-// nextOffset returns the file offset of the next page.
-func (w *pageWalk) nextOffset() int64 { return w.src.offset() + int64(w.left) }
+// NextOffset returns the file offset of the next page.
+func (w *PageWalk) NextOffset() int64 { return w.src.Offset() + int64(w.left) }
 
-// next reads the header of the next page into h. io.EOF is the end: all slots of the chunk have been seen.
-func (w *pageWalk) next() error {
+// Next reads the header of the next page into h. io.EOF is the end: all slots of the chunk have been seen.
+func (w *PageWalk) Next() error {
 	if w.left > 0 {
-		w.src.skip(int64(w.left))
+		w.src.Skip(int64(w.left))
 		w.left = 0
 	}
-	if w.seen == w.chunk.values {
+	if w.Seen == w.Chunk.Values {
 		return io.EOF
 	}
-	w.page++
-	w.at = w.src.offset()
+	w.Number++
+	w.Offset = w.src.Offset()
 	if err := w.header(); err != nil {
 		return err
 	}
-	if err := w.h.check(w.chunk.codec, w.chunk.values-w.seen); err != nil {
+	if err := w.Header.Check(w.Chunk.Codec, w.Chunk.Values-w.Seen); err != nil {
 		return err
 	}
-	if int64(w.h.size) > w.src.rest() {
-		return corruptf("a page of %d bytes where the chunk has %d left", w.h.size, w.src.rest())
+	if int64(w.Header.Size) > w.src.Rest() {
+		return Corruptf("a page of %d bytes where the chunk has %d left", w.Header.Size, w.src.Rest())
 	}
-	w.left = w.h.size
+	w.left = w.Header.Size
 	switch {
-	case w.h.data():
-		w.seen += int64(w.h.values)
+	case w.Header.IsData():
+		w.Seen += int64(w.Header.Values)
 		c := w.col
-		if n := int64(w.h.values) * int64(c.width()); c.MaxDef == 0 && w.h.encoding == encPlain && int64(w.h.rawSize) < n {
-			return corruptf("%d values of %d bytes in %d", w.h.values, c.width(), w.h.rawSize)
+		if n := int64(w.Header.Values) * int64(c.Width()); c.MaxDef == 0 && w.Header.Encoding == Plain && int64(w.Header.RawSize) < n {
+			return Corruptf("%d values of %d bytes in %d", w.Header.Values, c.Width(), w.Header.RawSize)
 		}
-	case w.h.kind == pageDictionary && w.page > 0:
-		return corruptf("a dictionary page that is not the first page")
+	case w.Header.Kind == DictionaryPage && w.Number > 0:
+		return Corruptf("a dictionary page that is not the first page")
 	}
 	return nil
 }
 
-func (w *pageWalk) header() error {
+func (w *PageWalk) header() error {
 	for n := 256; ; n *= 8 {
-		b, err := w.src.peek(n)
+		b, err := w.src.Peek(n)
 		if err != nil {
 			return err
 		}
 		if len(b) == 0 {
-			return corruptf("the chunk ends after %d of %d values", w.seen, w.chunk.values)
+			return Corruptf("the chunk ends after %d of %d values", w.Seen, w.Chunk.Values)
 		}
-		err = w.h.parse(b)
+		err = w.Header.Parse(b)
 		if err == nil {
-			w.head = append(w.head[:0], b[:w.h.length]...)
-			w.src.skip(int64(w.h.length))
+			w.Head = append(w.Head[:0], b[:w.Header.Length]...)
+			w.src.Skip(int64(w.Header.Length))
 			return nil
 		}
 		if !errors.Is(err, thrift.ErrShort) || len(b) < n || n >= maxHeader {
@@ -102,17 +102,17 @@ func (w *pageWalk) header() error {
 	}
 }
 
-// body returns the current page's body as it stands, its checksum verified where there is one. It is valid until the next
+// Body returns the current page's body as it stands, its checksum verified where there is one. It is valid until the next
 // call of a method of w.
-func (w *pageWalk) body() ([]byte, error) {
-	b, err := w.src.peek(w.h.size)
+func (w *PageWalk) Body() ([]byte, error) {
+	b, err := w.src.Peek(w.Header.Size)
 	if err != nil {
 		return nil, err
 	}
-	w.src.skip(int64(len(b)))
+	w.src.Skip(int64(len(b)))
 	w.left = 0
-	if w.h.hasCRC && checksum(b) != w.h.crc {
-		return nil, corruptf("checksum differs")
+	if w.Header.HasCRC && Checksum(b) != w.Header.CRC {
+		return nil, Corruptf("checksum differs")
 	}
 	return b, nil
 }

@@ -100,7 +100,7 @@ func (w *Writer) rowGroup(ctx context.Context, i int, sel *Selection) error {
 	w.next++
 	w.result.RowsIn += rows
 	if w.size == 0 {
-		if err := w.write([]byte(magic)); err != nil {
+		if err := w.write([]byte(Magic)); err != nil {
 			return err
 		}
 	}
@@ -114,7 +114,7 @@ func (w *Writer) rowGroup(ctx context.Context, i int, sel *Selection) error {
 	}
 	in, err := w.f.RowGroup(i)
 	if err != nil {
-		return w.f.located(err, i, -1, -1)
+		return w.f.Fault(err, i, -1, -1)
 	}
 	job, err := w.newGroupJob(i, sel)
 	if err != nil {
@@ -129,7 +129,7 @@ func (w *Writer) rowGroup(ctx context.Context, i int, sel *Selection) error {
 		err = job.blooms(&g)
 	}
 	if err != nil {
-		return w.f.located(err, i, -1, -1)
+		return w.f.Fault(err, i, -1, -1)
 	}
 	w.groups = append(w.groups, g)
 	return nil
@@ -161,22 +161,22 @@ var errClosed = errors.New("closed")
 
 func (w *Writer) finish() error {
 	if w.size == 0 {
-		if err := w.write([]byte(magic)); err != nil {
+		if err := w.write([]byte(Magic)); err != nil {
 			return err
 		}
 	}
-	if err := w.index(ccColumnIndexOffset, ccColumnIndexLength, func(r *chunkRef) []byte { return r.columnIndex }); err != nil {
+	if err := w.index(ChunkColumnIndexOffset, ChunkColumnIndexLength, func(r *chunkRef) []byte { return r.columnIndex }); err != nil {
 		return err
 	}
-	if err := w.index(ccOffsetIndexOffset, ccOffsetIndexLength, func(r *chunkRef) []byte { return r.offsetIndex }); err != nil {
+	if err := w.index(ChunkOffsetIndexOffset, ChunkOffsetIndexLength, func(r *chunkRef) []byte { return r.offsetIndex }); err != nil {
 		return err
 	}
 	footer := w.footer().Append(nil)
 	if len(footer) > math.MaxUint32-8 {
-		return w.f.located(unsupportedf("a footer of %d bytes", len(footer)), -1, -1, -1)
+		return w.f.Fault(Unsupportedf("a footer of %d bytes", len(footer)), -1, -1, -1)
 	}
 	footer = binary.LittleEndian.AppendUint32(footer, uint32(len(footer)))
-	return w.write(append(footer, magic...))
+	return w.write(append(footer, Magic...))
 }
 
 // index writes one of the two indexes of all chunks that have it, and its places into their metadata.
