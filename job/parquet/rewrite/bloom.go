@@ -5,6 +5,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"assent/job/parquet"
 	"assent/job/parquet/thrift"
 )
 
@@ -26,20 +27,20 @@ func (b *bloomFilter) add(v []byte) {
 }
 
 // addDraft adds the values of a draft that is not dictionary-coded.
-func (b *bloomFilter) addDraft(d *draft, c *Column) {
+func (b *bloomFilter) addDraft(d *draft, c *parquet.Column) {
 	if b == nil {
 		return
 	}
 	for plain := d.plain; len(plain) > 0; {
 		n := c.Width()
-		if c.Physical == ByteArray {
+		if c.Physical == parquet.ByteArray {
 			n, plain = int(binary.LittleEndian.Uint32(plain)), plain[4:]
 		}
 		b.add(plain[:n])
 		plain = plain[n:]
 	}
 	for _, v := range d.ints {
-		b.add(PlainBytes(uint64(v), c.Width()))
+		b.add(parquet.PlainBytes(uint64(v), c.Width()))
 	}
 	for i := range d.bytes.Len() {
 		b.add(d.bytes.At(i))
@@ -80,8 +81,8 @@ const (
 
 // bloomRange returns where the chunk's bloom filter stands, its length, its header included, and its size without. It has no
 // length where there is none or not one of the only kind that the format defines.
-func (f *File) bloomRange(c *Chunk) (at, length int64, size int, err error) {
-	offset, err := c.Metadata.Int(MetaBloomFilterOffset, 0)
+func bloomRange(f *parquet.File, c *parquet.Chunk) (at, length int64, size int, err error) {
+	offset, err := c.Metadata.Int(parquet.MetaBloomFilterOffset, 0)
 	if err != nil || offset < 4 || offset >= f.DataEnd() {
 		return 0, 0, 0, nil
 	}
@@ -106,11 +107,11 @@ func (f *File) bloomRange(c *Chunk) (at, length int64, size int, err error) {
 }
 
 // newBloom returns an empty filter of the size of the chunk's, nil where it has none.
-func (f *File) newBloom(c *Chunk) (*bloomFilter, error) {
-	if p := f.Columns()[c.Column].Physical; p == Boolean {
+func newBloom(f *parquet.File, c *parquet.Chunk) (*bloomFilter, error) {
+	if p := f.Columns()[c.Column].Physical; p == parquet.Boolean {
 		return nil, nil
 	}
-	_, _, size, err := f.bloomRange(c)
+	_, _, size, err := bloomRange(f, c)
 	if err != nil || size == 0 {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package rewrite
 import (
 	"io"
 
+	"assent/job/parquet"
 	"assent/job/parquet/thrift"
 )
 
@@ -15,7 +16,7 @@ type copied struct {
 	pages         []int64 // offsets of the data pages in the chunk
 	sizes         []int32
 	rows          int64
-	page          Page
+	page          parquet.Page
 }
 
 // copyChunk copies the pages of a chunk, with all checks that reading them would make of what stands around the values:
@@ -35,10 +36,10 @@ func copyChunk(w *walk, t *task, rows int64, pages *Pages) (*copied, error) {
 		}
 	}
 	if c.rows != rows {
-		return nil, Corruptf("%d rows where the row group has %d", c.rows, rows)
+		return nil, parquet.Corruptf("%d rows where the row group has %d", c.rows, rows)
 	}
 	pages.Copied += int64(len(c.pages))
-	c.page = Page{}
+	c.page = parquet.Page{}
 	return c, nil
 }
 
@@ -58,7 +59,7 @@ func (c *copied) copy(w *walk, t *task) error {
 		return err
 	}
 	switch {
-	case h.Kind == DictionaryPage:
+	case h.Kind == parquet.DictionaryPage:
 		c.dict = true
 	case h.IsData():
 		if len(c.pages) == 0 {
@@ -86,38 +87,38 @@ func (c *copied) copy(w *walk, t *task) error {
 // count counts the rows that begin on a page of a repeated column.
 func (c *copied) count(w *walk, body []byte) (err error) {
 	col := &w.f.Columns()[w.Chunk.Column]
-	if w.Header.Kind == DataPageV2 {
+	if w.Header.Kind == parquet.DataPageV2 {
 		err = c.page.LoadLevels(col, &w.Header, body)
 	} else {
 		err = withWorker(func(k *worker) error { return c.page.Load(&k.codec, col, w.Chunk.Codec, &w.Header, body) })
 	}
 	if err == nil && c.rows == 0 && c.page.Reps[0] != 0 {
-		err = Corruptf("the first page begins within a row")
+		err = parquet.Corruptf("the first page begins within a row")
 	}
 	c.rows += int64(c.page.Rows)
 	return err
 }
 
 // metadata returns the ColumnChunk of the copy, which begins at start. References to indexes and bloom filter are removed.
-func (c *copied) metadata(in *Chunk, start int64, ordered bool) thrift.Struct {
+func (c *copied) metadata(in *parquet.Chunk, start int64, ordered bool) thrift.Struct {
 	meta := append(thrift.Struct{}, in.Metadata...)
-	meta.Set(thrift.Int64Field(MetaTotalCompressedSize, c.size))
-	meta.Set(thrift.Int64Field(MetaTotalUncompressedSize, c.rawSize))
-	meta.Set(thrift.Int64Field(MetaDataPageOffset, start+c.data))
-	meta.Delete(MetaIndexPageOffset, MetaDictionaryPageOffset, MetaBloomFilterOffset, MetaBloomFilterLength)
+	meta.Set(thrift.Int64Field(parquet.MetaTotalCompressedSize, c.size))
+	meta.Set(thrift.Int64Field(parquet.MetaTotalUncompressedSize, c.rawSize))
+	meta.Set(thrift.Int64Field(parquet.MetaDataPageOffset, start+c.data))
+	meta.Delete(parquet.MetaIndexPageOffset, parquet.MetaDictionaryPageOffset, parquet.MetaBloomFilterOffset, parquet.MetaBloomFilterLength)
 	if c.dict {
-		meta.Set(thrift.Int64Field(MetaDictionaryPageOffset, start))
+		meta.Set(thrift.Int64Field(parquet.MetaDictionaryPageOffset, start))
 	}
-	if st, err := meta.Struct(MetaStatistics); err == nil && st != nil && !ordered {
+	if st, err := meta.Struct(parquet.MetaStatistics); err == nil && st != nil && !ordered {
 		// Without column_orders these mean nothing (parquet.thrift, ColumnOrder); the output has them.
-		st.Delete(StatsMaxValue, StatsMinValue, StatsMaxExact, StatsMinExact)
-		meta.Set(thrift.StructField(MetaStatistics, st))
+		st.Delete(parquet.StatsMaxValue, parquet.StatsMinValue, parquet.StatsMaxExact, parquet.StatsMinExact)
+		meta.Set(thrift.StructField(parquet.MetaStatistics, st))
 	}
 	return chunkStruct(in, meta, start)
 }
 
 // moveIndex returns the input's page index for the copy, which begins at start: nil where there is none that fits the pages.
-func (c *copied) moveIndex(in *PageIndex, start int64, ordered bool) (column, offset []byte) {
+func (c *copied) moveIndex(in *parquet.PageIndex, start int64, ordered bool) (column, offset []byte) {
 	if in == nil || len(in.Locations) != len(c.pages) {
 		return nil, nil
 	}
@@ -126,7 +127,7 @@ func (c *copied) moveIndex(in *PageIndex, start int64, ordered bool) (column, of
 		if at.Offset != c.first+c.pages[i] || at.Size != c.sizes[i] {
 			return nil, nil
 		}
-		locations = PageLocation{start + c.pages[i], at.Size, at.FirstRow}.Append(locations)
+		locations = parquet.PageLocation{Offset: start + c.pages[i], Size: at.Size, FirstRow: at.FirstRow}.Append(locations)
 	}
 	s := append(thrift.Struct{}, in.RawOffset...)
 	s.Set(thrift.ListField(1, thrift.StrucT, len(c.pages), locations))
@@ -137,30 +138,30 @@ func (c *copied) moveIndex(in *PageIndex, start int64, ordered bool) (column, of
 }
 
 // chunkStruct returns the ColumnChunk around meta, without references to indexes.
-func chunkStruct(in *Chunk, meta thrift.Struct, start int64) thrift.Struct {
+func chunkStruct(in *parquet.Chunk, meta thrift.Struct, start int64) thrift.Struct {
 	s := append(thrift.Struct{}, in.Raw...)
-	s.Delete(ChunkOffsetIndexOffset, ChunkOffsetIndexLength, ChunkColumnIndexOffset, ChunkColumnIndexLength)
-	offset, err := in.Raw.Int(ChunkFileOffset, 0)
+	s.Delete(parquet.ChunkOffsetIndexOffset, parquet.ChunkOffsetIndexLength, parquet.ChunkColumnIndexOffset, parquet.ChunkColumnIndexLength)
+	offset, err := in.Raw.Int(parquet.ChunkFileOffset, 0)
 	if err == nil && offset != 0 {
 		offset = start
 	}
-	s.Set(thrift.Int64Field(ChunkFileOffset, offset))
-	s.Set(thrift.StructField(ChunkMetaData, meta))
+	s.Set(thrift.Int64Field(parquet.ChunkFileOffset, offset))
+	s.Set(thrift.StructField(parquet.ChunkMetaData, meta))
 	return s
 }
 
 // splicedMetadata returns the ColumnChunk of a chunk that lost rows and begins at start. Nothing of the input's is kept but
 // what names no row: type, path, codec.
-func splicedMetadata(out *ChunkWriter, in *Chunk, start int64) thrift.Struct {
+func splicedMetadata(out *parquet.ChunkWriter, in *parquet.Chunk, start int64) thrift.Struct {
 	var meta thrift.Struct
-	for _, id := range []int16{MetaType, MetaPath, MetaCodec} {
+	for _, id := range []int16{parquet.MetaType, parquet.MetaPath, parquet.MetaCodec} {
 		if f, ok := in.Metadata.Get(id); ok {
 			meta = append(meta, f)
 		}
 	}
 	outer := *in
 	outer.Raw = nil
-	if f, ok := in.Raw.Get(ChunkFileOffset); ok {
+	if f, ok := in.Raw.Get(parquet.ChunkFileOffset); ok {
 		outer.Raw = thrift.Struct{f}
 	}
 	return chunkStruct(&outer, out.Metadata(meta, start), start)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"assent/job/parquet"
 	parquetgo "github.com/parquet-go/parquet-go"
 )
 
@@ -189,7 +190,7 @@ func TestCorpusBad(t *testing.T) {
 							t.Errorf("%s: rewritten: %+v", p.name, r)
 						}
 					}
-				} else if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrUnsupported) {
+				} else if !errors.Is(err, parquet.ErrCorrupt) && !errors.Is(err, parquet.ErrUnsupported) {
 					t.Errorf("%s: %v", p.name, err)
 				} else {
 					t.Logf("%s: %v", p.name, err)

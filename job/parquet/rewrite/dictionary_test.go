@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"assent/job/parquet"
 	parquetgo "github.com/parquet-go/parquet-go"
 )
 
@@ -48,7 +49,7 @@ func TestDictionaryUnfolds(t *testing.T) {
 			}
 			checkRows(t, readRows(t, b.Bytes()), readRows(t, out), keep)
 			checkFile(t, b.Bytes(), out, keep, true)
-			f, err := Open(t.Context(), bytes.NewReader(out), int64(len(out)), "out.parquet")
+			f, err := parquet.Open(t.Context(), bytes.NewReader(out), int64(len(out)), "out.parquet")
 			if err != nil {
 				t.Fatal(err)
 			}

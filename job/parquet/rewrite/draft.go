@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 
+	"assent/job/parquet"
 	"assent/job/parquet/encoding"
 )
 
@@ -11,14 +12,14 @@ import (
 // merged.
 type form struct {
 	v2       bool
-	encoding Encoding
+	encoding parquet.Encoding
 }
 
 // A draft is a page of the output before it is encoded: kept slots of one or more pages of the input. Its values are as
 // far decoded as their encoding asks for: plain for PLAIN and BYTE_STREAM_SPLIT, the others for what their names say.
 type draft struct {
 	form
-	Levels
+	parquet.Levels
 	rows, slots int
 	size        int // raw bytes, about
 	packed      int // the same, compressed
@@ -28,12 +29,12 @@ type draft struct {
 	indices     []int32 // of the input's dictionary
 	ints        []int64
 	bytes       encoding.Bytes
-	bounds      Bounds
+	bounds      parquet.Bounds
 	uncounted   bool // count is not known
 
 	// A page that lost no row is here as it is.
 	whole bool
-	h     PageHeader
+	h     parquet.PageHeader
 	body  []byte
 	first int64 // its first row
 
@@ -67,11 +68,11 @@ func (d *draft) memory() int64 {
 
 // A filter appends the kept slots of a page to a draft. It holds the scratch for that.
 type filter struct {
-	col      *Column
+	col      *parquet.Column
 	rows     encoding.Bitmap // kept rows of the page
 	slots    encoding.Bitmap
 	vals     encoding.Bitmap
-	scratch  Values
+	scratch  parquet.Values
 	split    []byte // decoded BYTE_STREAM_SPLIT
 	bits     encoding.Bitmap
 	dict     *pruned
@@ -82,7 +83,7 @@ type filter struct {
 
 // append appends the slots of p whose rows are kept: those that begin on the page are words[lo:lo+p.starts], and carry says
 // whether the row is kept in which the page begins, if it begins within one.
-func (t *filter) append(d *draft, p *Page, words []uint64, lo int64, carry bool) error {
+func (t *filter) append(d *draft, p *parquet.Page, words []uint64, lo int64, carry bool) error {
 	t.rows.Reset()
 	t.rows.AppendRange(words, int(lo), int(lo)+p.Rows)
 	slots := &t.rows
@@ -122,25 +123,25 @@ func (t *filter) append(d *draft, p *Page, words []uint64, lo int64, carry bool)
 }
 
 // values appends the values of p that vals keeps.
-func (t *filter) values(d *draft, p *Page, vals *encoding.Bitmap) error {
+func (t *filter) values(d *draft, p *parquet.Page, vals *encoding.Bitmap) error {
 	var err error
 	col := t.col
 	switch enc := d.encoding; {
-	case enc == RLEDictionary || enc == PlainDictionary:
+	case enc == parquet.RLEDictionary || enc == parquet.PlainDictionary:
 		from := len(d.indices)
 		if d.indices, err = encoding.FilterIndices(d.indices, p.Values, vals, t.dict.len()); err == nil {
 			t.dict.note(&d.bounds, &t.pageUsed, d.indices[from:])
 		}
 	case p.Header.Encoding != enc: // the row goes on in another encoding: see draft.toPlain
 		return t.transcode(d, p, vals)
-	case col.Physical == Boolean && (enc == Plain || enc == RLE):
+	case col.Physical == parquet.Boolean && (enc == parquet.Plain || enc == parquet.RLE):
 		t.bits.Reset()
-		if err = DecodeBooleans(&t.bits, enc, p.Values, p.Count); err == nil {
+		if err = parquet.DecodeBooleans(&t.bits, enc, p.Values, p.Count); err == nil {
 			from := d.bools.Len()
 			encoding.CompactBits(&d.bools, &t.bits, vals)
 			t.noteBools(d, from)
 		}
-	case enc == Plain && col.Physical == ByteArray:
+	case enc == parquet.Plain && col.Physical == parquet.ByteArray:
 		from := len(d.plain)
 		if n := len(p.Values); p.Count > 0 { // about as much as is kept, and some more
 			d.plain = slices.Grow(d.plain, min(n, int(int64(n)*int64(vals.Count())/int64(p.Count))+n/16))
@@ -148,12 +149,12 @@ func (t *filter) values(d *draft, p *Page, vals *encoding.Bitmap) error {
 		if d.plain, err = encoding.FilterByteArrays(d.plain, p.Values, vals); err == nil {
 			d.bounds.AddByteArrays(col, d.plain[from:])
 		}
-	case enc == Plain:
+	case enc == parquet.Plain:
 		from := len(d.plain)
 		if d.plain, err = encoding.FilterFixed(d.plain, p.Values, col.Width(), vals); err == nil {
 			d.bounds.AddFixed(col, d.plain[from:])
 		}
-	case enc == ByteStreamSplit && col.Width() > 0 && col.Physical != Int96:
+	case enc == parquet.ByteStreamSplit && col.Width() > 0 && col.Physical != parquet.Int96:
 		from := len(d.plain)
 		if t.split, err = encoding.DecodeSplit(t.split[:0], p.Values, col.Width(), p.Count); err == nil {
 			d.plain, err = encoding.FilterFixed(d.plain, t.split, col.Width(), vals)
@@ -182,14 +183,14 @@ func (t *filter) noteBools(d *draft, from int) {
 }
 
 // decoded handles the encodings that have to be decoded as a whole.
-func (t *filter) decoded(d *draft, p *Page, vals *encoding.Bitmap) error {
+func (t *filter) decoded(d *draft, p *parquet.Page, vals *encoding.Bitmap) error {
 	v := &t.scratch
 	v.Ints = v.Ints[:0]
 	v.Bytes.Reset()
 	if err := v.Decode(t.col, d.encoding, p.Values, p.Count, t.last); err != nil {
 		return err
 	}
-	if n := v.Bytes.Len(); t.carries && d.encoding == DeltaByteArray && n > 0 {
+	if n := v.Bytes.Len(); t.carries && d.encoding == parquet.DeltaByteArray && n > 0 {
 		t.last = append(t.last[:0], v.Bytes.At(n-1)...)
 	}
 	if t.col.Integer() {
@@ -209,7 +210,7 @@ func (t *filter) decoded(d *draft, p *Page, vals *encoding.Bitmap) error {
 }
 
 // transcode appends the values of p that vals keeps to a PLAIN draft.
-func (t *filter) transcode(d *draft, p *Page, vals *encoding.Bitmap) error {
+func (t *filter) transcode(d *draft, p *parquet.Page, vals *encoding.Bitmap) error {
 	part := draft{form: form{encoding: p.Header.Encoding}}
 	if err := t.values(&part, p, vals); err != nil {
 		return err
@@ -224,23 +225,23 @@ func (t *filter) transcode(d *draft, p *Page, vals *encoding.Bitmap) error {
 }
 
 // toPlain makes the draft's values PLAIN.
-func (d *draft) toPlain(col *Column, dict *pruned) {
+func (d *draft) toPlain(col *parquet.Column, dict *pruned) {
 	switch enc := d.encoding; {
-	case enc == Plain, col.Physical == Boolean && enc == RLE, enc == ByteStreamSplit:
-	case enc == RLEDictionary || enc == PlainDictionary:
+	case enc == parquet.Plain, col.Physical == parquet.Boolean && enc == parquet.RLE, enc == parquet.ByteStreamSplit:
+	case enc == parquet.RLEDictionary || enc == parquet.PlainDictionary:
 		dict.appendPlain(d)
 		d.indices = d.indices[:0]
 	case col.Integer():
 		for _, v := range d.ints {
-			d.plain = append(d.plain, PlainBytes(uint64(v), col.Width())...)
+			d.plain = append(d.plain, parquet.PlainBytes(uint64(v), col.Width())...)
 		}
 		d.ints = d.ints[:0]
-	case col.Physical == ByteArray:
+	case col.Physical == parquet.ByteArray:
 		d.plain = encoding.AppendByteArrays(d.plain, &d.bytes)
 		d.bytes.Reset()
 	default:
 		d.plain = append(d.plain, d.bytes.Data...)
 		d.bytes.Reset()
 	}
-	d.encoding = Plain
+	d.encoding = parquet.Plain
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"assent/job/parquet"
 	"assent/job/parquet/codec"
 	"assent/job/parquet/encoding"
 )
@@ -16,7 +17,7 @@ import (
 // files that the second implementation cannot read, and for what it does not show.
 func dump(t testing.TB, data []byte) ([]string, error) {
 	t.Helper()
-	f, err := Open(t.Context(), bytes.NewReader(data), int64(len(data)), "dump.parquet")
+	f, err := parquet.Open(t.Context(), bytes.NewReader(data), int64(len(data)), "dump.parquet")
 	if err != nil {
 		return nil, err
 	}
@@ -37,9 +38,9 @@ func dump(t testing.TB, data []byte) ([]string, error) {
 	return all, nil
 }
 
-func dumpChunk(f *File, c *Chunk, rows []string) error {
+func dumpChunk(f *parquet.File, c *parquet.Chunk, rows []string) error {
 	var dec codec.Codec
-	var dict *Dictionary
+	var dict *parquet.Dictionary
 	var last []byte
 	col := &f.Columns()[c.Column]
 	w := newWalk(f, nil, c)
@@ -57,19 +58,19 @@ func dumpChunk(f *File, c *Chunk, rows []string) error {
 		if err != nil {
 			return err
 		}
-		if w.Header.Kind == DictionaryPage {
-			plain, err := LoadDictionary(&dec, c.Codec, &w.Header, body)
+		if w.Header.Kind == parquet.DictionaryPage {
+			plain, err := parquet.LoadDictionary(&dec, c.Codec, &w.Header, body)
 			if err != nil {
 				return err
 			}
-			if dict, err = ParseDictionary(col, plain, w.Header.Values); err != nil {
+			if dict, err = parquet.ParseDictionary(col, plain, w.Header.Values); err != nil {
 				return err
 			}
 		}
 		if !w.Header.IsData() {
 			continue
 		}
-		var p Page
+		var p parquet.Page
 		if err := p.Load(&dec, col, c.Codec, &w.Header, body); err != nil {
 			return err
 		}
@@ -95,18 +96,18 @@ func dumpChunk(f *File, c *Chunk, rows []string) error {
 				v, vals = vals[0], vals[1:]
 			}
 			if row < 0 || row >= len(rows) {
-				return Corruptf("row %d", row)
+				return parquet.Corruptf("row %d", row)
 			}
 			rows[row] += fmt.Sprintf("%d:%d/%d=%s;", c.Column, rep, def, v)
 		}
 	}
 	if row+1 != len(rows) {
-		return Corruptf("%d rows for %d", row+1, len(rows))
+		return parquet.Corruptf("%d rows for %d", row+1, len(rows))
 	}
 	return nil
 }
 
-func renderValues(f *File, col *Column, p *Page, dict *Dictionary, last *[]byte) ([]string, error) {
+func renderValues(f *parquet.File, col *parquet.Column, p *parquet.Page, dict *parquet.Dictionary, last *[]byte) ([]string, error) {
 	var out []string
 	if p.Header.DictCoded() {
 		n := 0
@@ -123,7 +124,7 @@ func renderValues(f *File, col *Column, p *Page, dict *Dictionary, last *[]byte)
 		}
 		return out, err
 	}
-	var v Values
+	var v parquet.Values
 	if !f.Application().CarriesDelta() {
 		*last = nil
 	}
@@ -135,7 +136,7 @@ func renderValues(f *File, col *Column, p *Page, dict *Dictionary, last *[]byte)
 	}
 	for i := range v.Bytes.Len() {
 		out = append(out, render(v.Bytes.At(i)))
-		if p.Header.Encoding == DeltaByteArray {
+		if p.Header.Encoding == parquet.DeltaByteArray {
 			*last = append((*last)[:0], v.Bytes.At(i)...)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 
+	"assent/job/parquet"
 	"assent/job/parquet/codec"
 	"assent/job/parquet/encoding"
 )
@@ -29,11 +30,11 @@ func withWorker(do func(*worker) error) error {
 }
 
 // encode encodes the draft, whose indices are those of the output's dictionary of dictLen entries.
-func (w *worker) encode(e *EncodedPage, d *draft, col *Column, id codec.ID, dictLen int) error {
-	h := PageHeader{Kind: DataPage, Values: d.slots, Encoding: d.encoding, RepEncoding: RLE, DefEncoding: RLE}
+func (w *worker) encode(e *parquet.EncodedPage, d *draft, col *parquet.Column, id codec.ID, dictLen int) error {
+	h := parquet.PageHeader{Kind: parquet.DataPage, Values: d.slots, Encoding: d.encoding, RepEncoding: parquet.RLE, DefEncoding: parquet.RLE}
 	raw := w.raw[:0]
 	if d.v2 {
-		h.Kind, h.Rows, h.Nulls = DataPageV2, d.rows, d.slots-d.count
+		h.Kind, h.Rows, h.Nulls = parquet.DataPageV2, d.rows, d.slots-d.count
 		raw = d.AppendReps(raw, col)
 		h.RepLen = len(raw)
 		raw = d.AppendDefs(raw, col)
@@ -48,22 +49,22 @@ func (w *worker) encode(e *EncodedPage, d *draft, col *Column, id codec.ID, dict
 }
 
 // appendValues appends the encoded values section.
-func (d *draft) appendValues(b []byte, col *Column, dictLen int) []byte {
+func (d *draft) appendValues(b []byte, col *parquet.Column, dictLen int) []byte {
 	switch d.encoding {
-	case RLEDictionary, PlainDictionary:
+	case parquet.RLEDictionary, parquet.PlainDictionary:
 		return encoding.AppendIndices(b, d.indices, dictLen)
-	case RLE:
-		return AppendPrefixed(b, func(b []byte) []byte { return encoding.AppendLevelBits(b, &d.bools) })
-	case DeltaBinaryPacked:
+	case parquet.RLE:
+		return parquet.AppendPrefixed(b, func(b []byte) []byte { return encoding.AppendLevelBits(b, &d.bools) })
+	case parquet.DeltaBinaryPacked:
 		return encoding.AppendDelta(b, d.ints, 8*col.Width())
-	case DeltaLengthByteArray:
+	case parquet.DeltaLengthByteArray:
 		return encoding.AppendDeltaLengths(b, &d.bytes)
-	case DeltaByteArray:
+	case parquet.DeltaByteArray:
 		return encoding.AppendDeltaStrings(b, &d.bytes)
-	case ByteStreamSplit:
+	case parquet.ByteStreamSplit:
 		return encoding.AppendSplit(b, d.plain, col.Width())
 	}
-	if col.Physical == Boolean {
+	if col.Physical == parquet.Boolean {
 		return encoding.AppendBools(b, &d.bools)
 	}
 	return append(slices.Grow(b, len(d.plain)), d.plain...)

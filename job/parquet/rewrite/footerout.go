@@ -3,6 +3,7 @@ package rewrite
 import (
 	"math"
 
+	"assent/job/parquet"
 	"assent/job/parquet/thrift"
 )
 
@@ -13,21 +14,21 @@ func (w *Writer) footer() thrift.Struct {
 	var meta thrift.Struct
 	for _, field := range f.Metadata() {
 		// What is not known here may hold anything: it is kept only if all rows are.
-		if field.ID <= FileFooterSigningKey || !lost {
+		if field.ID <= parquet.FileFooterSigningKey || !lost {
 			meta = append(meta, field)
 		}
 	}
-	meta.Set(thrift.Int64Field(FileNumRows, w.result.RowsKept))
+	meta.Set(thrift.Int64Field(parquet.FileNumRows, w.result.RowsKept))
 	var groups []byte
 	for i := range w.groups {
 		groups = w.groups[i].metadata(i).Append(groups)
 	}
-	meta.Set(thrift.ListField(FileRowGroups, thrift.StrucT, len(w.groups), groups))
+	meta.Set(thrift.ListField(parquet.FileRowGroups, thrift.StrucT, len(w.groups), groups))
 	if kv, ok := w.keyValues(); ok {
 		meta.Set(kv)
 	}
 	if w.opts.CreatedBy != "" {
-		meta.Set(thrift.BytesField(FileCreatedBy, []byte(w.opts.CreatedBy)))
+		meta.Set(thrift.BytesField(parquet.FileCreatedBy, []byte(w.opts.CreatedBy)))
 	}
 	if !f.Ordered() {
 		// Minima and maxima mean nothing without.
@@ -35,7 +36,7 @@ func (w *Writer) footer() thrift.Struct {
 		for range f.Columns() {
 			orders = thrift.Struct{thrift.StructField(1, nil)}.Append(orders)
 		}
-		meta.Set(thrift.ListField(FileColumnOrders, thrift.StrucT, len(f.Columns()), orders))
+		meta.Set(thrift.ListField(parquet.FileColumnOrders, thrift.StrucT, len(f.Columns()), orders))
 	}
 	return meta
 }
@@ -44,7 +45,7 @@ func (w *Writer) footer() thrift.Struct {
 func (g *groupOut) metadata(i int) thrift.Struct {
 	var s thrift.Struct
 	for _, field := range g.in {
-		if field.ID <= GroupOrdinal || !g.lost {
+		if field.ID <= parquet.GroupOrdinal || !g.lost {
 			s = append(s, field)
 		}
 	}
@@ -52,19 +53,19 @@ func (g *groupOut) metadata(i int) thrift.Struct {
 	for j := range g.chunks {
 		chunks = g.chunks[j].meta.Append(chunks)
 	}
-	s.Set(thrift.ListField(GroupColumns, thrift.StrucT, len(g.chunks), chunks))
-	s.Set(thrift.Int64Field(GroupTotalByteSize, g.rawSize))
-	s.Set(thrift.Int64Field(GroupNumRows, g.rows))
-	if s.Has(GroupFileOffset) {
-		s.Set(thrift.Int64Field(GroupFileOffset, g.start))
+	s.Set(thrift.ListField(parquet.GroupColumns, thrift.StrucT, len(g.chunks), chunks))
+	s.Set(thrift.Int64Field(parquet.GroupTotalByteSize, g.rawSize))
+	s.Set(thrift.Int64Field(parquet.GroupNumRows, g.rows))
+	if s.Has(parquet.GroupFileOffset) {
+		s.Set(thrift.Int64Field(parquet.GroupFileOffset, g.start))
 	}
-	if s.Has(GroupTotalCompressedSize) {
-		s.Set(thrift.Int64Field(GroupTotalCompressedSize, g.size))
+	if s.Has(parquet.GroupTotalCompressedSize) {
+		s.Set(thrift.Int64Field(parquet.GroupTotalCompressedSize, g.size))
 	}
-	if s.Has(GroupOrdinal) {
-		s.Delete(GroupOrdinal)
+	if s.Has(parquet.GroupOrdinal) {
+		s.Delete(parquet.GroupOrdinal)
 		if i <= math.MaxInt16 {
-			s.Set(thrift.Int16Field(GroupOrdinal, int16(i)))
+			s.Set(thrift.Int16Field(parquet.GroupOrdinal, int16(i)))
 		}
 	}
 	return s

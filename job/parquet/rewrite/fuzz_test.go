@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"testing"
 
+	"assent/job/parquet"
 	parquetgo "github.com/parquet-go/parquet-go"
 )
 
@@ -39,11 +40,11 @@ func allocated() uint64 {
 // mustPlace says that err, of bytes that may be damaged, is nil or a fault of the bytes.
 func mustPlace(t *testing.T, err error) {
 	t.Helper()
-	var placed *Error
+	var placed *parquet.Error
 	if err != nil && !errors.As(err, &placed) {
 		t.Fatalf("an error without a place: %v", err)
 	}
-	if err != nil && !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrUnsupported) {
+	if err != nil && !errors.Is(err, parquet.ErrCorrupt) && !errors.Is(err, parquet.ErrUnsupported) {
 		t.Fatalf("neither corrupt nor unsupported: %v", err)
 	}
 }
@@ -57,11 +58,11 @@ func FuzzOpen(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, footer []byte) {
-		data := append(append([]byte(Magic), make([]byte, 1000)...), footer...)
+		data := append(append([]byte(parquet.Magic), make([]byte, 1000)...), footer...)
 		data = binary.LittleEndian.AppendUint32(data, uint32(len(footer)))
-		data = append(data, Magic...)
+		data = append(data, parquet.Magic...)
 		before := allocated()
-		file, err := Open(t.Context(), bytes.NewReader(data), int64(len(data)), "fuzz.parquet")
+		file, err := parquet.Open(t.Context(), bytes.NewReader(data), int64(len(data)), "fuzz.parquet")
 		mustPlace(t, err)
 		if n := allocated() - before; n > 64<<20+1000*uint64(len(footer)) {
 			t.Fatalf("%d bytes for a footer of %d", n, len(footer))
@@ -83,7 +84,7 @@ func FuzzRewrite(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte, modulus uint8) {
 		before := allocated()
-		file, err := Open(t.Context(), bytes.NewReader(data), int64(len(data)), "fuzz.parquet")
+		file, err := parquet.Open(t.Context(), bytes.NewReader(data), int64(len(data)), "fuzz.parquet")
 		if err != nil || file.NumRows() > 1<<20 || file.NumRowGroups() > 100 {
 			return
 		}
@@ -95,7 +96,7 @@ func FuzzRewrite(f *testing.F) {
 		}
 		for g := range file.NumRowGroups() {
 			for c := range file.Columns() {
-				k, err := file.Keys(t.Context(), g, []int{c})
+				k, err := Keys(t.Context(), file, g, []int{c})
 				if err != nil {
 					continue
 				}
@@ -111,7 +112,7 @@ func FuzzRewrite(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := Open(t.Context(), bytes.NewReader(out), int64(len(out)), "out.parquet")
+		again, err := parquet.Open(t.Context(), bytes.NewReader(out), int64(len(out)), "out.parquet")
 		if err != nil || again.NumRows() != r.RowsKept {
 			t.Fatalf("%d rows kept, %v", r.RowsKept, err)
 		}

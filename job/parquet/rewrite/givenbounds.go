@@ -1,13 +1,14 @@
 package rewrite
 
 import (
+	"assent/job/parquet"
 	"assent/job/parquet/thrift"
 )
 
 // givenBounds are the bounds and null counts of pages as the input states them: in the column index, or else in the page
 // headers.
 type givenBounds struct {
-	col     *Column
+	col     *parquet.Column
 	trusted bool // minima and maxima mean what they should
 	ordered bool // min_value and max_value do
 	pages   map[int64]givenPage
@@ -19,8 +20,8 @@ type givenPage struct {
 	nulls  int64 // -1: not said
 }
 
-func newGivenBounds(f *File, col *Column, index *PageIndex) *givenBounds {
-	g := &givenBounds{col: col, trusted: col.Order != OrderNone && !f.Application().BadBounds(col), ordered: f.Ordered()}
+func newGivenBounds(f *parquet.File, col *parquet.Column, index *parquet.PageIndex) *givenBounds {
+	g := &givenBounds{col: col, trusted: col.Order != parquet.OrderNone && !f.Application().BadBounds(col), ordered: f.Ordered()}
 	if index == nil || index.RawColumn == nil || !g.trusted || !f.Ordered() {
 		return g
 	}
@@ -60,13 +61,13 @@ func (g *givenBounds) page(d *draft, in *input) bool {
 	}
 	d.uncounted = p.nulls < 0
 	d.count = in.h.Values - int(max(p.nulls, 0))
-	if g.col.Order == OrderNone {
+	if g.col.Order == parquet.OrderNone {
 		return !d.uncounted
 	}
 	if p.nulls == n {
 		return true
 	}
-	if !g.trusted || !SoundBound(g.col, p.lo) || !SoundBound(g.col, p.hi) || Compare(g.col, p.lo, p.hi) > 0 {
+	if !g.trusted || !parquet.SoundBound(g.col, p.lo) || !parquet.SoundBound(g.col, p.hi) || parquet.Compare(g.col, p.lo, p.hi) > 0 {
 		return false
 	}
 	d.bounds.Add(g.col, p.lo)
@@ -76,7 +77,7 @@ func (g *givenBounds) page(d *draft, in *input) bool {
 }
 
 // header returns what the page header's Statistics say.
-func (g *givenBounds) header(h *PageHeader) givenPage {
+func (g *givenBounds) header(h *parquet.PageHeader) givenPage {
 	p := givenPage{nulls: -1}
 	if h.Statistics == nil {
 		return p
@@ -85,14 +86,14 @@ func (g *givenBounds) header(h *PageHeader) givenPage {
 	if err != nil {
 		return p
 	}
-	if n, err := s.Int(StatsNullCount, -1); err == nil {
+	if n, err := s.Int(parquet.StatsNullCount, -1); err == nil {
 		p.nulls = n
 	}
-	minID, maxID := int16(StatsMinValue), int16(StatsMaxValue)
+	minID, maxID := int16(parquet.StatsMinValue), int16(parquet.StatsMaxValue)
 	if !g.ordered || !s.Has(minID) || !s.Has(maxID) {
 		switch g.col.Order {
-		case OrderSigned, OrderBool, OrderFloat: // the deprecated bounds compare these well
-			minID, maxID = StatsMin, StatsMax
+		case parquet.OrderSigned, parquet.OrderBool, parquet.OrderFloat: // the deprecated bounds compare these well
+			minID, maxID = parquet.StatsMin, parquet.StatsMax
 		default:
 			return p
 		}

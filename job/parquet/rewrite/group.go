@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"assent/job/parquet"
 	"assent/job/parquet/thrift"
 )
 
@@ -16,16 +17,16 @@ type groupJob struct {
 	number int
 	sel    *Selection
 	lost   bool
-	chunks []Chunk
+	chunks []parquet.Chunk
 	out    []chunkDone
 
-	indexes func() ([]*PageIndex, error) // read when first asked for
+	indexes func() ([]*parquet.PageIndex, error) // read when first asked for
 }
 
 // A chunkDone is what became of a chunk: one of copied and out is set.
 type chunkDone struct {
 	copied *copied
-	out    *ChunkWriter
+	out    *parquet.ChunkWriter
 	bloom  *bloomFilter // of out
 	size   int64
 	pages  Pages
@@ -96,9 +97,9 @@ func closedChan() chan struct{} {
 }
 
 // workingMemory estimates what work on a chunk takes at first: blocks of input, and a few pages of common size.
-func workingMemory(c *Chunk) int64 {
+func workingMemory(c *parquet.Chunk) int64 {
 	n := c.End - c.Start
-	raw, err := c.Metadata.Int(MetaTotalUncompressedSize, n)
+	raw, err := c.Metadata.Int(parquet.MetaTotalUncompressedSize, n)
 	if err != nil {
 		raw = n
 	}
@@ -118,8 +119,8 @@ func (j *groupJob) chunk(t *task, i int) error {
 			done.size = done.copied.size
 		}
 	} else {
-		s := &splice{f: w.f, col: col, chunk: c, sel: j.sel, walk: walk, task: t, out: NewChunkWriter(col, t)}
-		if s.bloom, err = w.f.newBloom(c); err == nil {
+		s := &splice{f: w.f, col: col, chunk: c, sel: j.sel, walk: walk, task: t, out: parquet.NewChunkWriter(col, t)}
+		if s.bloom, err = newBloom(w.f, c); err == nil {
 			s.indexes = j.indexes
 			err = s.run()
 		}
@@ -132,7 +133,7 @@ func (j *groupJob) chunk(t *task, i int) error {
 // collect makes the row group's metadata, chunk by chunk, now that it is known where each begins.
 func (j *groupJob) collect(in thrift.Struct, start int64) (groupOut, error) {
 	g := groupOut{in: in, lost: j.lost, rows: j.sel.count, start: start}
-	var indexes []*PageIndex
+	var indexes []*parquet.PageIndex
 	for i := range j.chunks {
 		c, done := &j.chunks[i], &j.out[i]
 		j.w.result.Pages.add(done.pages)
@@ -175,7 +176,7 @@ func (j *groupJob) blooms(g *groupOut) error {
 			}
 			b = j.out[i].bloom.append(nil)
 		} else {
-			at, n, _, err := w.f.bloomRange(&j.chunks[i])
+			at, n, _, err := bloomRange(w.f, &j.chunks[i])
 			if err != nil {
 				return err
 			}
@@ -188,13 +189,13 @@ func (j *groupJob) blooms(g *groupOut) error {
 			}
 		}
 		outer := &g.chunks[i].meta
-		meta, err := outer.Struct(ChunkMetaData)
+		meta, err := outer.Struct(parquet.ChunkMetaData)
 		if err != nil {
 			return err
 		}
-		meta.Set(thrift.Int64Field(MetaBloomFilterOffset, w.size))
-		meta.Set(thrift.Int32Field(MetaBloomFilterLength, int32(len(b))))
-		outer.Set(thrift.StructField(ChunkMetaData, meta))
+		meta.Set(thrift.Int64Field(parquet.MetaBloomFilterOffset, w.size))
+		meta.Set(thrift.Int32Field(parquet.MetaBloomFilterLength, int32(len(b))))
+		outer.Set(thrift.StructField(parquet.ChunkMetaData, meta))
 		if err := w.write(b); err != nil {
 			return err
 		}
@@ -209,6 +210,6 @@ func (w *Writer) newGroupJob(i int, sel *Selection) (*groupJob, error) {
 		return nil, err
 	}
 	j := &groupJob{w: w, number: i, sel: sel, lost: sel.count < sel.rows, chunks: chunks, out: make([]chunkDone, len(chunks))}
-	j.indexes = sync.OnceValues(func() ([]*PageIndex, error) { return w.f.PageIndexes(chunks) })
+	j.indexes = sync.OnceValues(func() ([]*parquet.PageIndex, error) { return w.f.PageIndexes(chunks) })
 	return j, nil
 }

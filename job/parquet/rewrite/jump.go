@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"assent/job/parquet"
 	"math/bits"
 	"sort"
 )
@@ -8,7 +9,7 @@ import (
 // jumps says how a splice may pass over runs of dropped pages without reading them: by the input's offset index, in a column
 // whose slots are rows. It pays where a run is longer than what is read at once.
 type jumps struct {
-	locations []PageLocation
+	locations []parquet.PageLocation
 	rows      int64
 	landed    int // the page jumped to, whose rows are to be checked; -1: none
 }
@@ -69,7 +70,7 @@ func (s *splice) land(in *input) error {
 		end = j.locations[j.landed+1].FirstRow
 	}
 	if int64(in.h.Values) != end-j.locations[j.landed].FirstRow {
-		return Corruptf("%d rows in a page to which the offset index gives %d", in.h.Values, end-j.locations[j.landed].FirstRow)
+		return parquet.Corruptf("%d rows in a page to which the offset index gives %d", in.h.Values, end-j.locations[j.landed].FirstRow)
 	}
 	j.landed = -1
 	return nil

@@ -5,20 +5,21 @@ import (
 	"slices"
 	"sync"
 
+	"assent/job/parquet"
 	"assent/job/parquet/codec"
 	"assent/job/parquet/encoding"
 )
 
 // A keyColumn holds the decoded slots of the rows of one page (of several, where a row of a V1 page goes on).
 type keyColumn struct {
-	f        *File
+	f        *parquet.File
 	rowGroup int
-	col      *Column
+	col      *parquet.Column
 	walk     *walk
-	dict     *Dictionary
-	page     Page   // the last page loaded
-	ahead    bool   // it is not decoded yet
-	last     []byte // last value of the page before, where the writer needs it (carriesDelta)
+	dict     *parquet.Dictionary
+	page     parquet.Page // the last page loaded
+	ahead    bool         // it is not decoded yet
+	last     []byte       // last value of the page before, where the writer needs it (carriesDelta)
 
 	rows, next int     // decoded, and handed out
 	n          int     // slots
@@ -26,7 +27,7 @@ type keyColumn struct {
 	null       []bool  // empty where no slot is null
 	coded      bool    // index holds the slots, else vals
 	index      []int32
-	vals       Values
+	vals       parquet.Values
 
 	cutOffsets []int32 // of the batch handed out
 	defs       []uint8
@@ -65,7 +66,7 @@ func (c *keyColumn) fill(dec *codec.Codec) error {
 		return c.decode()
 	}
 	if c.page.Reps[0] != 0 {
-		return Corruptf("the first row does not begin with the page")
+		return parquet.Corruptf("the first row does not begin with the page")
 	}
 	for {
 		if err := c.decode(); err != nil {
@@ -82,8 +83,8 @@ func (c *keyColumn) fill(dec *codec.Codec) error {
 		if c.ahead = c.page.Reps[0] == 0; c.ahead {
 			break
 		}
-		if c.page.Header.Kind == DataPageV2 {
-			return Corruptf("a row that begins on an earlier page")
+		if c.page.Header.Kind == parquet.DataPageV2 {
+			return parquet.Corruptf("a row that begins on an earlier page")
 		}
 	}
 	c.offsets = append(c.offsets, int32(c.n))
@@ -97,21 +98,21 @@ func (c *keyColumn) load(dec *codec.Codec) error {
 			return err
 		}
 		h := &c.walk.Header
-		if !(h.IsData() && h.Values > 0) && h.Kind != DictionaryPage {
+		if !(h.IsData() && h.Values > 0) && h.Kind != parquet.DictionaryPage {
 			continue
 		}
 		body, err := c.walk.Body()
 		if err != nil {
 			return err
 		}
-		if h.Kind != DictionaryPage {
+		if h.Kind != parquet.DictionaryPage {
 			return c.page.Load(dec, c.col, c.walk.Chunk.Codec, h, body)
 		}
-		plain, err := LoadDictionary(dec, c.walk.Chunk.Codec, h, body)
+		plain, err := parquet.LoadDictionary(dec, c.walk.Chunk.Codec, h, body)
 		if err != nil {
 			return err
 		}
-		if c.dict, err = ParseDictionary(c.col, plain, h.Values); err != nil {
+		if c.dict, err = parquet.ParseDictionary(c.col, plain, h.Values); err != nil {
 			return err
 		}
 	}
@@ -142,7 +143,7 @@ func (c *keyColumn) decode() error {
 	if err := c.vals.Decode(c.col, p.Header.Encoding, p.Values, p.Count, c.last); err != nil {
 		return err
 	}
-	if n := c.vals.Bytes.Len(); p.Header.Encoding == DeltaByteArray && p.Count > 0 && c.f.Application().CarriesDelta() {
+	if n := c.vals.Bytes.Len(); p.Header.Encoding == parquet.DeltaByteArray && p.Count > 0 && c.f.Application().CarriesDelta() {
 		c.last = append(c.last[:0], c.vals.Bytes.At(n-1)...)
 	}
 	if present != nil {
@@ -159,9 +160,9 @@ func (c *keyColumn) decodeIndices(first int, present *encoding.Bitmap) error {
 	p := &c.page
 	if c.dict == nil {
 		if p.Count > 0 {
-			return Corruptf("dictionary-coded without a dictionary")
+			return parquet.Corruptf("dictionary-coded without a dictionary")
 		}
-		c.dict = &Dictionary{}
+		c.dict = &parquet.Dictionary{}
 	}
 	c.coded = c.coded || first == 0
 	var err error
@@ -237,8 +238,8 @@ func (c *keyColumn) place() *encoding.Bitmap {
 }
 
 // cut fills v with the next n rows, which it hands out.
-func (c *keyColumn) cut(v *Vector, n int) {
-	*v = Vector{}
+func (c *keyColumn) cut(v *parquet.Vector, n int) {
+	*v = parquet.Vector{}
 	lo, hi := c.next, c.next+n
 	c.next = hi
 	if c.col.MaxRep > 0 {
@@ -260,7 +261,7 @@ func (c *keyColumn) cut(v *Vector, n int) {
 		v.Ints = c.vals.Ints[lo:hi]
 	default:
 		b := &c.vals.Bytes
-		v.Bytes = Bytes{Data: b.Data, Ends: b.Ends[lo:hi]}
+		v.Bytes = parquet.Bytes{Data: b.Data, Ends: b.Ends[lo:hi]}
 		if lo > 0 {
 			v.Bytes.First = b.Ends[lo-1]
 		}

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"assent/job/parquet"
 	"context"
 	"fmt"
 	"io"
@@ -13,7 +14,7 @@ const maxBatch = 1 << 16
 type Batch struct {
 	FirstRow int64 // number of the first row within the row group
 	Rows     int
-	Columns  []Vector // as asked for
+	Columns  []parquet.Vector // as asked for
 }
 
 // A KeyReader streams some columns of a row group. It must be closed, and is not safe for concurrent use.
@@ -26,16 +27,16 @@ type KeyReader struct {
 	err   error
 }
 
-// Keys returns a reader of the given columns (indexes of Columns) of a row group, which yields batches of whole rows: at
+// Keys returns a reader of the given columns (indexes of f.Columns) of a row group, which yields batches of whole rows: at
 // most 65536, fewer where a page of any column ends. Float and Double columns are refused.
-func (f *File) Keys(ctx context.Context, rowGroup int, columns []int) (*KeyReader, error) {
+func Keys(ctx context.Context, f *parquet.File, rowGroup int, columns []int) (*KeyReader, error) {
 	chunks, err := f.Chunks(rowGroup)
 	if err != nil {
 		return nil, err
 	}
 	k := &KeyReader{ctx: ctx, rows: f.RowGroupRows(rowGroup)}
 	for _, c := range columns {
-		if p := f.Columns()[c].Physical; p == Float || p == Double {
+		if p := f.Columns()[c].Physical; p == parquet.Float || p == parquet.Double {
 			_ = k.Close()
 			return nil, fmt.Errorf("%s: column %s: %s values cannot be keys", f.Name(), f.Columns()[c].Name(), p)
 		}
@@ -44,7 +45,7 @@ func (f *File) Keys(ctx context.Context, rowGroup int, columns []int) (*KeyReade
 		col.walk.src.fetch() // all at once: each first answer may take its time
 		k.cols = append(k.cols, col)
 	}
-	k.batch.Columns = make([]Vector, len(columns))
+	k.batch.Columns = make([]parquet.Vector, len(columns))
 	return k, nil
 }
 
@@ -73,7 +74,7 @@ func (k *KeyReader) next() error {
 		for c.next == c.rows {
 			if err := withWorker(func(w *worker) error { return c.fill(&w.codec) }); err != nil {
 				if err == io.EOF {
-					err = Corruptf("%d rows where the row group has %d", k.row, k.rows)
+					err = parquet.Corruptf("%d rows where the row group has %d", k.row, k.rows)
 				}
 				return c.f.Fault(err, c.rowGroup, c.walk.Chunk.Column, c.walk.Number)
 			}

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"assent/job/parquet"
 	parquetgo "github.com/parquet-go/parquet-go"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
@@ -101,7 +102,7 @@ func TestPageCounters(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	f, err := Open(t.Context(), bytes.NewReader(b.Bytes()), int64(b.Len()), "in")
+	f, err := parquet.Open(t.Context(), bytes.NewReader(b.Bytes()), int64(b.Len()), "in")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,11 +209,11 @@ func TestFaults(t *testing.T) {
 				w = fault
 			}
 			err := func() error {
-				f, err := Open(t.Context(), r, int64(len(data)), "in.parquet")
+				f, err := parquet.Open(t.Context(), r, int64(len(data)), "in.parquet")
 				if err != nil {
 					return err
 				}
-				writer := f.NewWriter(w, opts)
+				writer := NewWriter(f, w, opts)
 				for g := range f.NumRowGroups() {
 					sel := NewSelection(f.RowGroupRows(g))
 					for i := range sel.Len() {
@@ -239,7 +240,7 @@ func TestFaults(t *testing.T) {
 				}
 				break
 			}
-			if !errors.Is(err, errFault) || errors.Is(err, ErrCorrupt) {
+			if !errors.Is(err, errFault) || errors.Is(err, parquet.ErrCorrupt) {
 				t.Fatalf("%s %d: %v", side, n, err)
 			}
 		}
@@ -263,12 +264,12 @@ func TestCancel(t *testing.T) {
 	data := wideFile(t, wideRows(2000), parquetgo.PageBufferSize(500))
 	for n := 1; n < 400; n += 13 {
 		ctx, cancel := context.WithCancel(t.Context())
-		f, err := Open(ctx, bytes.NewReader(data), int64(len(data)), "in.parquet")
+		f, err := parquet.Open(ctx, bytes.NewReader(data), int64(len(data)), "in.parquet")
 		if err != nil {
 			t.Fatal(err)
 		}
 		opts := Options{CPU: semaphore.NewWeighted(2), Memory: NewBudget(1 << 20)}
-		w := f.NewWriter(&cancelling{Writer: io.Discard, left: n, cancel: cancel}, opts)
+		w := NewWriter(f, &cancelling{Writer: io.Discard, left: n, cancel: cancel}, opts)
 		sel := NewSelection(2000)
 		sel.KeepRange(0, 1999)
 		if err := w.RowGroup(ctx, 0, sel); !errors.Is(err, context.Canceled) {

@@ -1,11 +1,13 @@
 package rewrite
 
+import "assent/job/parquet"
+
 // A press encodes and compresses the pages of a chunk's output and writes them in order. Where a processor is idle and the
 // budget allows, a page is encoded aside while the splice goes on.
 type press struct {
 	splice *splice
 	queue  []*pressed // being encoded aside, in order
-	page   EncodedPage
+	page   parquet.EncodedPage
 }
 
 // maxAside bounds the pages of a chunk that are encoded aside.
@@ -13,7 +15,7 @@ const maxAside = 8
 
 type pressed struct {
 	d      *draft
-	page   EncodedPage
+	page   parquet.EncodedPage
 	memory int64
 	done   chan error
 }
@@ -59,7 +61,7 @@ func (p *press) add(d *draft, dictLen int) error {
 }
 
 // dataPage writes the page that draft d has become.
-func (s *splice) dataPage(h *PageHeader, head, body []byte, d *draft) error {
+func (s *splice) dataPage(h *parquet.PageHeader, head, body []byte, d *draft) error {
 	nulls := int64(d.slots - d.count)
 	if d.uncounted {
 		nulls = -1

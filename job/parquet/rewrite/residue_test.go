@@ -8,6 +8,7 @@ import (
 
 	parquetgo "github.com/parquet-go/parquet-go"
 
+	"assent/job/parquet"
 	"assent/job/parquet/codec"
 )
 
@@ -56,7 +57,7 @@ func secretFile(t testing.TB, canaries func(i int) bool, options ...parquetgo.Wr
 func sections(t testing.TB, data []byte) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{"file": data}
-	f, err := Open(t.Context(), bytes.NewReader(data), int64(len(data)), "out.parquet")
+	f, err := parquet.Open(t.Context(), bytes.NewReader(data), int64(len(data)), "out.parquet")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,27 +83,32 @@ func sections(t testing.TB, data []byte) map[string][]byte {
 					t.Fatal(err)
 				}
 				name := fmt.Sprintf("row group %d, %s, page %d", g, f.Columns()[c.Column].Name(), w.Number)
-				if w.Header.Kind == DictionaryPage {
-					plain, err := LoadDictionary(&dec, c.Codec, &w.Header, body)
+				if w.Header.Kind == parquet.DictionaryPage {
+					plain, err := parquet.LoadDictionary(&dec, c.Codec, &w.Header, body)
 					if err != nil {
 						t.Fatal(err)
 					}
 					all[name] = plain
 					continue
 				}
-				var p Page
+				var p parquet.Page
 				if err := p.Load(&dec, &f.Columns()[c.Column], c.Codec, &w.Header, body); err != nil {
 					t.Fatal(err)
 				}
-				all[name] = p.raw
-				if p.Header.Encoding == DeltaBinaryPacked {
+				all[name] = p.Values
+				if w.Header.Kind == parquet.DataPage { // all of the body, whatever stands beside the levels
+					if all[name], err = dec.Decompress(nil, c.Codec, body, w.Header.RawSize); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if p.Header.Encoding == parquet.DeltaBinaryPacked {
 					// Deltas hide values: look at the values themselves.
-					var v Values
-					if err := v.Decode(&f.Columns()[c.Column], DeltaBinaryPacked, p.Values, p.Count, nil); err != nil {
+					var v parquet.Values
+					if err := v.Decode(&f.Columns()[c.Column], parquet.DeltaBinaryPacked, p.Values, p.Count, nil); err != nil {
 						t.Fatal(err)
 					}
 					for _, x := range v.Ints {
-						all[name+", values"] = append(all[name+", values"], PlainBytes(uint64(x), 8)...)
+						all[name+", values"] = append(all[name+", values"], parquet.PlainBytes(uint64(x), 8)...)
 					}
 				}
 			}
@@ -114,7 +120,7 @@ func sections(t testing.TB, data []byte) map[string][]byte {
 
 func TestNoResidue(t *testing.T) {
 	needles := map[string][]byte{
-		"text": []byte(canary), "prefix": []byte(canary[:8]), "number": PlainBytes(canaryNumber, 8),
+		"text": []byte(canary), "prefix": []byte(canary[:8]), "number": parquet.PlainBytes(canaryNumber, 8),
 	}
 	for _, version := range []int{1, 2} {
 		for _, group := range []int64{1000, 1 << 20} {

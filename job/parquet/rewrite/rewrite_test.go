@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"assent/job/parquet"
 	parquetgo "github.com/parquet-go/parquet-go"
 )
 
@@ -64,12 +65,12 @@ var picks = []pick{
 // rewriteFile writes data without the rows that keep drops.
 func rewriteFile(t testing.TB, data []byte, keep func(i, n int64) bool, opts Options) ([]byte, Result, error) {
 	t.Helper()
-	f, err := Open(t.Context(), bytes.NewReader(data), int64(len(data)), "in.parquet")
+	f, err := parquet.Open(t.Context(), bytes.NewReader(data), int64(len(data)), "in.parquet")
 	if err != nil {
 		return nil, Result{}, err
 	}
 	var out bytes.Buffer
-	w := f.NewWriter(&out, opts)
+	w := NewWriter(f, &out, opts)
 	row := int64(0)
 	for g := range f.NumRowGroups() {
 		sel := NewSelection(f.RowGroupRows(g))

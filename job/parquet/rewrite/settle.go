@@ -1,5 +1,7 @@
 package rewrite
 
+import "assent/job/parquet"
+
 // emit writes the draft, or holds it back while the dictionary is not settled. The splice goes on with an empty one.
 func (s *splice) emit() error {
 	d := s.draft
@@ -49,7 +51,7 @@ func (s *splice) writeDictionary() error {
 		return nil
 	}
 	page := &s.press.page
-	h := PageHeader{Kind: DictionaryPage, Values: d.kept, Encoding: d.encoding, Sorted: d.sorted}
+	h := parquet.PageHeader{Kind: parquet.DictionaryPage, Values: d.kept, Encoding: d.encoding, Sorted: d.sorted}
 	err := withWorker(func(w *worker) (err error) {
 		if w.raw, err = d.appendUsed(w.raw[:0]); err != nil {
 			return err
@@ -65,7 +67,7 @@ func (s *splice) writeDictionary() error {
 
 // write writes a page and takes the draft over.
 func (s *splice) write(d *draft) error {
-	dictCoded := d.encoding == RLEDictionary || d.encoding == PlainDictionary
+	dictCoded := d.encoding == parquet.RLEDictionary || d.encoding == parquet.PlainDictionary
 	if d.whole && dictCoded && !s.dict.identity {
 		return s.recode(d)
 	}
@@ -84,7 +86,7 @@ func (s *splice) write(d *draft) error {
 	dictLen := 0
 	switch {
 	case dictCoded && s.dict.kept == 0:
-		d.encoding = Plain // no values, so there is nothing to look up
+		d.encoding = parquet.Plain // no values, so there is nothing to look up
 	case dictCoded:
 		s.dict.remap(d.indices)
 		dictLen = s.dict.kept
@@ -96,7 +98,7 @@ func (s *splice) write(d *draft) error {
 
 // recode writes a page that lost no row, but some of its dictionary.
 func (s *splice) recode(d *draft) error {
-	var p Page
+	var p parquet.Page
 	if err := s.open(&p, &d.h, d.body); err != nil {
 		return err
 	}
@@ -113,7 +115,7 @@ func (s *splice) recode(d *draft) error {
 // copyPage writes a page whose body stays as it is. Its header is made anew, without statistics.
 func (s *splice) copyPage(d *draft) error {
 	h := d.h
-	h.CRC = Checksum(d.body)
+	h.CRC = parquet.Checksum(d.body)
 	head := h.Append(s.press.page.Head[:0])
 	s.press.page.Head = head
 	err := s.press.flush()

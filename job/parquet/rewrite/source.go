@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"assent/job/parquet"
 	"context"
 	"slices"
 	"sync"
@@ -18,7 +19,7 @@ var blockPool = sync.Pool{New: func() any { return new([]byte) }}
 
 // A source reads a range of the file from front to back, in blocks, with one block of read-ahead. It must be closed.
 type source struct {
-	f     *File
+	f     *parquet.File
 	gate  *gate
 	block int64
 	read  int64 // file offset up to which buf reaches
@@ -36,7 +37,7 @@ type fetched struct {
 // blockSize returns the size of the blocks in which a range of n bytes is read.
 func blockSize(n int64) int64 { return max(min(max(n/8, minBlock), maxBlock, n), 1) }
 
-func newSource(f *File, g *gate, start, end int64) *source {
+func newSource(f *parquet.File, g *gate, start, end int64) *source {
 	return &source{f: f, gate: g, block: blockSize(end - start), read: start, end: end}
 }
 
@@ -99,7 +100,7 @@ func (s *source) fetch() {
 	at := s.read
 	go func() {
 		p := blockPool.Get().(*[]byte)
-		*p = Room(*p, int(n))[:n]
+		*p = parquet.Room(*p, int(n))[:n]
 		ahead <- fetched{p, s.f.ReadFull(*p, at)}
 	}()
 }
@@ -145,14 +146,14 @@ func (s *source) close() {
 
 // A walk goes through the pages of a column chunk, as a pageWalk does, read ahead by a source.
 type walk struct {
-	PageWalk
-	f   *File
+	parquet.PageWalk
+	f   *parquet.File
 	src *source
 }
 
-func newWalk(f *File, g *gate, c *Chunk) *walk {
+func newWalk(f *parquet.File, g *gate, c *parquet.Chunk) *walk {
 	src := newSource(f, g, c.Start, c.End)
-	return &walk{PageWalk: *NewPageWalk(&f.Columns()[c.Column], c, src), f: f, src: src}
+	return &walk{PageWalk: *parquet.NewPageWalk(&f.Columns()[c.Column], c, src), f: f, src: src}
 }
 
 // resumeAt makes the page at the given offset and number, before which seen values lie, the next one.

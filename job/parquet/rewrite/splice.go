@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"assent/job/parquet"
 	"io"
 	"sync"
 )
@@ -15,17 +16,17 @@ import (
 // written, then the pages that were held. If the budget does not allow to hold them all, the walk goes back to the first one
 // that was not. What is written is the same.
 type splice struct {
-	f     *File
-	col   *Column
-	chunk *Chunk
+	f     *parquet.File
+	col   *parquet.Column
+	chunk *parquet.Chunk
 	sel   *Selection
 	task  *task
-	out   *ChunkWriter
+	out   *parquet.ChunkWriter
 	bloom *bloomFilter // nil: the chunk has none
 	walk  *walk
 	given *givenBounds // of the pages, once asked for
 
-	indexes func() ([]*PageIndex, error) // of the row group's input
+	indexes func() ([]*parquet.PageIndex, error) // of the row group's input
 	state
 	jumps  *jumps
 	filter filter
@@ -61,12 +62,12 @@ type mark struct {
 
 // An input is a data page of the input. The body of one that is not loaded is still to be taken from the walk.
 type input struct {
-	h         PageHeader
+	h         parquet.PageHeader
 	mark      mark // state not set
 	body      []byte
 	loaded    bool
 	leveled   bool // the levels of p are decoded, or all of it if loaded; body is set
-	p         Page
+	p         parquet.Page
 	starts    int  // rows that begin on it
 	continues bool // it begins within a row
 }
@@ -108,7 +109,7 @@ func (s *splice) all() error {
 		}
 	}
 	if s.rows != s.sel.rows {
-		return Corruptf("%d rows where the row group has %d", s.rows, s.sel.rows)
+		return parquet.Corruptf("%d rows where the row group has %d", s.rows, s.sel.rows)
 	}
 	return nil
 }
@@ -156,7 +157,7 @@ func (s *splice) pass(cur, next *input) (again bool, err error) {
 }
 
 // ahead reports whether where the page's last row ends is known only from the next page.
-func (s *splice) ahead(in *input) bool { return s.col.MaxRep > 0 && in.h.Kind == DataPage }
+func (s *splice) ahead(in *input) bool { return s.col.MaxRep > 0 && in.h.Kind == parquet.DataPage }
 
 // read reads the next data page that is not empty, and the dictionary on the way. io.EOF is the end.
 func (s *splice) read(in *input) error {
@@ -168,7 +169,7 @@ func (s *splice) read(in *input) error {
 			return err
 		}
 		switch {
-		case w.Header.Kind == DictionaryPage:
+		case w.Header.Kind == parquet.DictionaryPage:
 			if err := s.dictionary(); err != nil {
 				return err
 			}
@@ -199,7 +200,7 @@ func (s *splice) prepare(in *input) error {
 	}
 	in.body = append(in.body[:0], body...)
 	in.leveled = true
-	if in.h.Kind == DataPageV2 {
+	if in.h.Kind == parquet.DataPageV2 {
 		err = in.p.LoadLevels(s.col, &in.h, in.body)
 	} else {
 		in.loaded = true
@@ -231,7 +232,7 @@ func (s *splice) load(in *input, body []byte) error {
 }
 
 // open takes a page apart.
-func (s *splice) open(p *Page, h *PageHeader, body []byte) error {
+func (s *splice) open(p *parquet.Page, h *parquet.PageHeader, body []byte) error {
 	return withWorker(func(w *worker) error { return p.Load(&w.codec, s.col, s.chunk.Codec, h, body) })
 }
 
@@ -239,9 +240,9 @@ func (s *splice) open(p *Page, h *PageHeader, body []byte) error {
 func (s *splice) work(n int64) error { return s.task.work(3*s.walk.src.block + s.fixed + n) }
 
 // opened returns what a page takes that is taken apart: body, decompressed and compressed, levels, decoded values.
-func opened(h *PageHeader) int64 {
+func opened(h *parquet.PageHeader) int64 {
 	n := int64(h.Size) + int64(h.RawSize) + 3*int64(h.Values)
-	if h.Encoding != Plain {
+	if h.Encoding != parquet.Plain {
 		n += 12 * int64(h.Values)
 	}
 	return n
@@ -262,7 +263,7 @@ func (s *splice) dictionary() error {
 	}
 	var plain []byte
 	err = withWorker(func(w *worker) (err error) {
-		plain, err = LoadDictionary(&w.codec, s.chunk.Codec, &s.walk.Header, body)
+		plain, err = parquet.LoadDictionary(&w.codec, s.chunk.Codec, &s.walk.Header, body)
 		return err
 	})
 	if err != nil {
@@ -279,7 +280,7 @@ func (s *splice) dictionary() error {
 func (s *splice) page(in *input, continued bool) error {
 	lo, hi := s.rows, s.rows+int64(in.starts)
 	if hi > s.sel.rows || in.continues && lo == 0 {
-		return Corruptf("the rows of the pages are not those of the row group")
+		return parquet.Corruptf("the rows of the pages are not those of the row group")
 	}
 	in.mark.state = s.state
 	kept := s.sel.CountRange(lo, hi)
@@ -289,7 +290,7 @@ func (s *splice) page(in *input, continued bool) error {
 		s.carry = s.sel.Kept(hi - 1)
 	}
 	s.maxRaw, s.maxSlots = max(s.maxRaw, in.h.RawSize), max(s.maxSlots, in.h.Values)
-	sequential := s.filter.carries && in.h.Encoding == DeltaByteArray
+	sequential := s.filter.carries && in.h.Encoding == parquet.DeltaByteArray
 	if in.h.DictCoded() && s.dict == nil {
 		s.dict = &pruned{col: s.col, settled: true}
 		s.filter.dict = s.dict
@@ -318,7 +319,7 @@ func (s *splice) whole(in *input, lo int64) error {
 	}
 	d := s.draft
 	d.whole, d.h, d.from, d.first = true, in.h, in.mark, lo
-	d.form = form{v2: in.h.Kind == DataPageV2, encoding: in.h.Encoding}
+	d.form = form{v2: in.h.Kind == parquet.DataPageV2, encoding: in.h.Encoding}
 	d.rows, d.slots = in.starts, in.h.Values
 	body := in.body
 	if !in.leveled {
@@ -351,7 +352,7 @@ func (s *splice) survey(in *input, d *draft, lo int64) error {
 		if s.given.page(d, in) {
 			return nil
 		}
-		if s.col.Physical == ByteArray && s.col.Order != OrderNone && !in.loaded {
+		if s.col.Physical == parquet.ByteArray && s.col.Order != parquet.OrderNone && !in.loaded {
 			d.bounds.Incomplete = true
 			if in.leveled {
 				d.count, d.uncounted = in.p.Count, false
@@ -395,9 +396,9 @@ func (s *splice) mixed(in *input, lo, kept int64, carried, open bool) error {
 	if err := s.load(in, nil); err != nil {
 		return err
 	}
-	want := form{v2: in.h.Kind == DataPageV2, encoding: in.h.Encoding}
+	want := form{v2: in.h.Kind == parquet.DataPageV2, encoding: in.h.Encoding}
 	if s.late(in) {
-		want.encoding = Plain
+		want.encoding = parquet.Plain
 	}
 	if s.draft.slots > 0 && !carried && s.draft.form == want && int64(s.draft.size)+gain > maxMerged {
 		if err := s.flush(); err != nil {
@@ -411,7 +412,7 @@ func (s *splice) mixed(in *input, lo, kept int64, carried, open bool) error {
 				return err
 			}
 		case s.draft.v2 != want.v2:
-			return Corruptf("the page versions differ within a row")
+			return parquet.Corruptf("the page versions differ within a row")
 		default:
 			s.draft.toPlain(s.col, s.dict)
 		}

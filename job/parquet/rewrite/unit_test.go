@@ -9,6 +9,7 @@ import (
 
 	parquetgo "github.com/parquet-go/parquet-go"
 
+	"assent/job/parquet"
 	"assent/job/parquet/codec"
 )
 
@@ -73,28 +74,28 @@ func TestSelection(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	if _, err := Open(t.Context(), bytes.NewReader(nil), 0, "empty.parquet"); !errors.Is(err, ErrCorrupt) {
+	if _, err := parquet.Open(t.Context(), bytes.NewReader(nil), 0, "empty.parquet"); !errors.Is(err, parquet.ErrCorrupt) {
 		t.Error(err)
 	}
 	// A file that is shorter than it is said to be was not read as it should: that is not a fault of its bytes.
 	data := secretFile(t, func(int) bool { return false })
-	_, err := Open(t.Context(), bytes.NewReader(data[:len(data)-10]), int64(len(data)), "cut.parquet")
-	if err == nil || errors.Is(err, ErrCorrupt) {
+	_, err := parquet.Open(t.Context(), bytes.NewReader(data[:len(data)-10]), int64(len(data)), "cut.parquet")
+	if err == nil || errors.Is(err, parquet.ErrCorrupt) {
 		t.Error(err)
 	}
-	f, err := Open(t.Context(), bytes.NewReader(data), int64(len(data)), "dir/in.parquet")
+	f, err := parquet.Open(t.Context(), bytes.NewReader(data), int64(len(data)), "dir/in.parquet")
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = f.Fault(Corruptf("x: %w", codec.ErrCorrupt), 3, 1, 7)
+	err = f.Fault(parquet.Corruptf("x: %w", codec.ErrCorrupt), 3, 1, 7)
 	if want := "dir/in.parquet: row group 3: column dict: page 7: corrupt file: x: corrupt compressed data"; fmt.Sprint(err) != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
-	w := f.NewWriter(&bytes.Buffer{}, Options{})
+	w := NewWriter(f, &bytes.Buffer{}, Options{})
 	if _, err := w.Close(); err == nil {
 		t.Error("closed without its row groups")
 	}
-	w = f.NewWriter(&bytes.Buffer{}, Options{})
+	w = NewWriter(f, &bytes.Buffer{}, Options{})
 	if err := w.RowGroup(t.Context(), 0, NewSelection(5)); err == nil {
 		t.Error("a selection of another size is taken")
 	}
@@ -103,7 +104,7 @@ func TestErrors(t *testing.T) {
 // Key-value metadata: kept in order, duplicates and absent values too; ours after it.
 func TestKeyValues(t *testing.T) {
 	data := secretFile(t, func(int) bool { return false }, parquetgo.KeyValueMetadata("b", "2"), parquetgo.KeyValueMetadata("a", "1"))
-	f, err := Open(t.Context(), bytes.NewReader(data), int64(len(data)), "in.parquet")
+	f, err := parquet.Open(t.Context(), bytes.NewReader(data), int64(len(data)), "in.parquet")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,11 +112,11 @@ func TestKeyValues(t *testing.T) {
 	v := "run 7"
 	for _, keep := range []int64{0, 2, 1000} {
 		out, _, err := rewriteFile(t, data, func(i, n int64) bool { return i%1000 < keep },
-			Options{CreatedBy: "assent", KeyValues: []KeyValue{{"assent.run_id", &v}, {"none", nil}}})
+			Options{CreatedBy: "assent", KeyValues: []parquet.KeyValue{{Key: "assent.run_id", Value: &v}, {Key: "none"}}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		g, err := Open(t.Context(), bytes.NewReader(out), int64(len(out)), "out.parquet")
+		g, err := parquet.Open(t.Context(), bytes.NewReader(out), int64(len(out)), "out.parquet")
 		if err != nil {
 			t.Fatal(err)
 		}

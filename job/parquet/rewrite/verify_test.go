@@ -6,6 +6,7 @@ import (
 	"io"
 	"testing"
 
+	"assent/job/parquet"
 	"assent/job/parquet/codec"
 	"assent/job/parquet/encoding"
 	"assent/job/parquet/thrift"
@@ -17,7 +18,7 @@ import (
 func checkFile(t testing.TB, in, data []byte, keep func(i, n int64) bool, exact bool) {
 	t.Helper()
 	lost := lostGroups(t, in, keep)
-	f, err := Open(t.Context(), bytes.NewReader(data), int64(len(data)), "out.parquet")
+	f, err := parquet.Open(t.Context(), bytes.NewReader(data), int64(len(data)), "out.parquet")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,16 +54,16 @@ func checkFile(t testing.TB, in, data []byte, keep func(i, n int64) bool, exact 
 		if lost[g] && withOffset != len(chunks) {
 			t.Errorf("row group %d: %d of %d chunks have an offset index", g, withOffset, len(chunks))
 		}
-		if n, _ := rg.Int(GroupTotalByteSize, -1); n != raw {
+		if n, _ := rg.Int(parquet.GroupTotalByteSize, -1); n != raw {
 			t.Errorf("row group %d: total_byte_size %d, not %d", g, n, raw)
 		}
-		if n, _ := rg.Int(GroupTotalCompressedSize, compressed); n != compressed {
+		if n, _ := rg.Int(parquet.GroupTotalCompressedSize, compressed); n != compressed {
 			t.Errorf("row group %d: total_compressed_size %d, not %d", g, n, compressed)
 		}
-		if n, _ := rg.Int(GroupFileOffset, chunks[0].Start); n != chunks[0].Start {
+		if n, _ := rg.Int(parquet.GroupFileOffset, chunks[0].Start); n != chunks[0].Start {
 			t.Errorf("row group %d: file_offset %d, not %d", g, n, chunks[0].Start)
 		}
-		if n, _ := rg.Int(GroupOrdinal, int64(g)); n != int64(g) {
+		if n, _ := rg.Int(parquet.GroupOrdinal, int64(g)); n != int64(g) {
 			t.Errorf("row group %d: ordinal %d", g, n)
 		}
 	}
@@ -71,7 +72,7 @@ func checkFile(t testing.TB, in, data []byte, keep func(i, n int64) bool, exact 
 // lostGroups says of the row groups that are left whether they lost rows.
 func lostGroups(t testing.TB, in []byte, keep func(i, n int64) bool) (lost []bool) {
 	t.Helper()
-	f, err := Open(t.Context(), bytes.NewReader(in), int64(len(in)), "in.parquet")
+	f, err := parquet.Open(t.Context(), bytes.NewReader(in), int64(len(in)), "in.parquet")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,10 +94,10 @@ func lostGroups(t testing.TB, in []byte, keep func(i, n int64) bool) (lost []boo
 
 type verifier struct {
 	t     testing.TB
-	f     *File
-	c     *Chunk
-	col   *Column
-	index *PageIndex
+	f     *parquet.File
+	c     *parquet.Chunk
+	col   *parquet.Column
+	index *parquet.PageIndex
 	exact bool
 	lost  bool
 	where string
@@ -106,11 +107,11 @@ type verifier struct {
 	slots  int64
 	nulls  int64
 	data   int
-	all    Bounds
+	all    parquet.Bounds
 	dict   *pruned
 	dec    codec.Codec
 	kinds  map[string]int64
-	bounds []Bounds
+	bounds []parquet.Bounds
 	counts []int64 // nulls
 	null   []bool
 }
@@ -138,7 +139,7 @@ func (v *verifier) run() {
 	if w.src.Offset() != v.c.End {
 		v.errorf("ends at %d, not %d", w.src.Offset(), v.c.End)
 	}
-	if n, _ := v.c.Metadata.Int(MetaTotalUncompressedSize, -1); n != v.raw {
+	if n, _ := v.c.Metadata.Int(parquet.MetaTotalUncompressedSize, -1); n != v.raw {
 		v.errorf("total_uncompressed_size %d, not %d", n, v.raw)
 	}
 	if v.slots != v.c.Values {
@@ -163,11 +164,11 @@ func (v *verifier) page(w *walk) {
 	h := &w.Header
 	v.raw += int64(h.Length + h.RawSize)
 	v.kinds[fmt.Sprint(h.Kind, " ", h.Encoding)]++
-	if h.Kind == DictionaryPage {
+	if h.Kind == parquet.DictionaryPage {
 		if v.c.DictionaryOffset != w.Offset {
 			v.errorf("dictionary_page_offset %d, not %d", v.c.DictionaryOffset, w.Offset)
 		}
-		plain, err := LoadDictionary(&v.dec, v.c.Codec, h, body)
+		plain, err := parquet.LoadDictionary(&v.dec, v.c.Codec, h, body)
 		if err == nil {
 			v.dict, err = newPruned(v.col, plain, h)
 		}
@@ -185,7 +186,7 @@ func (v *verifier) page(w *walk) {
 			v.errorf("page %d: location %+v, not %d, %d, %d", w.Number, l, w.Offset, h.Length+h.Size, v.rows)
 		}
 	}
-	var p Page
+	var p parquet.Page
 	if err := p.Load(&v.dec, v.col, v.c.Codec, h, body); err != nil {
 		v.t.Fatalf("%s: page %d: %v", v.where, w.Number, err)
 	}
@@ -206,7 +207,7 @@ func (v *verifier) page(w *walk) {
 }
 
 // values returns the bounds of a page's values.
-func (v *verifier) values(p *Page) (b Bounds) {
+func (v *verifier) values(p *parquet.Page) (b parquet.Bounds) {
 	v.t.Helper()
 	if p.Header.DictCoded() {
 		index, err := encoding.DecodeIndices(nil, p.Values, p.Count, v.dict.len())
@@ -218,15 +219,15 @@ func (v *verifier) values(p *Page) (b Bounds) {
 		}
 		return b
 	}
-	var x Values
+	var x parquet.Values
 	if err := x.Decode(v.col, p.Header.Encoding, p.Values, p.Count, nil); err != nil {
 		v.t.Fatalf("%s: %v", v.where, err)
 	}
 	for _, i := range x.Ints {
-		if v.col.Physical == Boolean {
+		if v.col.Physical == parquet.Boolean {
 			b.Add(v.col, []byte{byte(i)})
 		} else {
-			b.Add(v.col, PlainBytes(uint64(i), v.col.Width()))
+			b.Add(v.col, parquet.PlainBytes(uint64(i), v.col.Width()))
 		}
 	}
 	for i := range x.Bytes.Len() {
@@ -237,7 +238,7 @@ func (v *verifier) values(p *Page) (b Bounds) {
 
 func (v *verifier) encodings() {
 	v.t.Helper()
-	l, err := v.c.Metadata.List(MetaEncodingStats)
+	l, err := v.c.Metadata.List(parquet.MetaEncodingStats)
 	if err != nil {
 		v.t.Fatal(err)
 	}
@@ -250,7 +251,7 @@ func (v *verifier) encodings() {
 		kind, _ := s.Int(1, -1)
 		enc, _ := s.Int(2, -1)
 		n, _ := s.Int(3, -1)
-		stated[fmt.Sprint(kind, " ", Encoding(enc))] = n
+		stated[fmt.Sprint(kind, " ", parquet.Encoding(enc))] = n
 	}
 	if fmt.Sprint(stated) != fmt.Sprint(v.kinds) {
 		v.errorf("encoding_stats %v, not %v", stated, v.kinds)
@@ -258,36 +259,36 @@ func (v *verifier) encodings() {
 }
 
 // within reports whether lo and hi, as given, enclose b.
-func (v *verifier) within(what string, b *Bounds, lo, hi []byte) {
+func (v *verifier) within(what string, b *parquet.Bounds, lo, hi []byte) {
 	v.t.Helper()
 	if !b.Any {
 		return
 	}
 	least, most := b.Plain(v.col)
-	if Compare(v.col, lo, least) > 0 || Compare(v.col, hi, most) < 0 {
+	if parquet.Compare(v.col, lo, least) > 0 || parquet.Compare(v.col, hi, most) < 0 {
 		v.errorf("%s: bounds %q, %q of values from %q to %q", what, lo, hi, least, most)
 	}
-	if v.exact && len(least) <= maxBound && !bytes.Equal(lo, least) || v.exact && len(most) <= maxBound && !bytes.Equal(hi, most) {
+	if v.exact && len(least) <= parquet.MaxBound && !bytes.Equal(lo, least) || v.exact && len(most) <= parquet.MaxBound && !bytes.Equal(hi, most) {
 		v.errorf("%s: bounds %q, %q are not %q, %q", what, lo, hi, least, most)
 	}
-	if v.exact && v.col.Physical == ByteArray && v.col.Order == OrderBytes && (len(lo) > maxBound || len(hi) > maxBound+4) {
+	if v.exact && v.col.Physical == parquet.ByteArray && v.col.Order == parquet.OrderBytes && (len(lo) > parquet.MaxBound || len(hi) > parquet.MaxBound+4) {
 		v.errorf("%s: bounds of %d and %d bytes", what, len(lo), len(hi))
 	}
 }
 
 func (v *verifier) statistics() {
 	v.t.Helper()
-	s, err := v.c.Metadata.Struct(MetaStatistics)
+	s, err := v.c.Metadata.Struct(parquet.MetaStatistics)
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	nulls, _ := s.Int(StatsNullCount, -1)
+	nulls, _ := s.Int(parquet.StatsNullCount, -1)
 	if nulls != v.nulls && (nulls >= 0 || v.exact) {
 		v.errorf("null_count %d, not %d", nulls, v.nulls)
 	}
-	lo, hasLo, _ := s.Bytes(StatsMinValue)
-	hi, hasHi, _ := s.Bytes(StatsMaxValue)
-	if v.col.Order == OrderNone {
+	lo, hasLo, _ := s.Bytes(parquet.StatsMinValue)
+	hi, hasHi, _ := s.Bytes(parquet.StatsMaxValue)
+	if v.col.Order == parquet.OrderNone {
 		if hasLo || hasHi {
 			v.errorf("has bounds without an order")
 		}
@@ -299,10 +300,10 @@ func (v *verifier) statistics() {
 	if hasLo && hasHi {
 		v.within("statistics", &v.all, lo, hi)
 		least, most := v.all.Plain(v.col)
-		if f, ok := s.Get(StatsMinExact); ok && f.Type == thrift.True && !bytes.Equal(lo, least) {
+		if f, ok := s.Get(parquet.StatsMinExact); ok && f.Type == thrift.True && !bytes.Equal(lo, least) {
 			v.errorf("min_value is said to be exact")
 		}
-		if f, ok := s.Get(StatsMaxExact); ok && f.Type == thrift.True && !bytes.Equal(hi, most) {
+		if f, ok := s.Get(parquet.StatsMaxExact); ok && f.Type == thrift.True && !bytes.Equal(hi, most) {
 			v.errorf("max_value is said to be exact")
 		}
 	}
@@ -317,11 +318,12 @@ func (v *verifier) columnIndex() {
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	null, lo, hi, nulls := boolList(s, 1, v.data), bytesList(s, 2, v.data), bytesList(s, 3, v.data), intList(s, 5, v.data)
-	if null == nil || lo == nil || hi == nil {
+	x, ok := v.index.Columns()
+	if !ok || len(x.Null) != v.data {
 		v.errorf("column index has lists of wrong length")
 		return
 	}
+	null, lo, hi, nulls := x.Null, x.Min, x.Max, x.Nulls
 	order, _ := s.Int(4, -1)
 	last := -1
 	for i := range v.data {
@@ -340,8 +342,8 @@ func (v *verifier) columnIndex() {
 		}
 		v.within(what, &v.bounds[i], lo[i], hi[i])
 		if last >= 0 {
-			a, b := Compare(v.col, lo[last], lo[i]), Compare(v.col, hi[last], hi[i])
-			if order == ascending && (a > 0 || b > 0) || order == descending && (a < 0 || b < 0) {
+			a, b := parquet.Compare(v.col, lo[last], lo[i]), parquet.Compare(v.col, hi[last], hi[i])
+			if order == 1 && (a > 0 || b > 0) || order == 2 && (a < 0 || b < 0) {
 				v.errorf("%s: out of boundary order %d", what, order)
 			}
 		}

@@ -10,13 +10,14 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"assent/job/parquet"
 	"assent/job/parquet/thrift"
 )
 
 // Options say how a Writer works and what it adds.
 type Options struct {
 	CreatedBy string              // the writing application, for the footer
-	KeyValues []KeyValue          // appended to the file's own key-value metadata
+	KeyValues []parquet.KeyValue  // appended to the file's own key-value metadata
 	CPU       *semaphore.Weighted // one unit is held while a task computes; nil: no limit. Shared by the files of a run
 	Memory    *Budget             // nil: no limit. Shared by the files of a run
 }
@@ -38,7 +39,7 @@ type Pages struct {
 // A Writer writes a file without its dropped rows. It is not safe for concurrent use. After an error nothing more can be
 // written, and what was written is not a file.
 type Writer struct {
-	f      *File
+	f      *parquet.File
 	w      io.Writer
 	opts   Options
 	err    error
@@ -67,7 +68,7 @@ type chunkRef struct {
 }
 
 // NewWriter returns a writer of f without some of its rows to w, which is written in sequence.
-func (f *File) NewWriter(w io.Writer, opts Options) *Writer {
+func NewWriter(f *parquet.File, w io.Writer, opts Options) *Writer {
 	return &Writer{f: f, w: w, opts: opts}
 }
 
@@ -100,7 +101,7 @@ func (w *Writer) rowGroup(ctx context.Context, i int, sel *Selection) error {
 	w.next++
 	w.result.RowsIn += rows
 	if w.size == 0 {
-		if err := w.write([]byte(Magic)); err != nil {
+		if err := w.write([]byte(parquet.Magic)); err != nil {
 			return err
 		}
 	}
@@ -161,22 +162,22 @@ var errClosed = errors.New("closed")
 
 func (w *Writer) finish() error {
 	if w.size == 0 {
-		if err := w.write([]byte(Magic)); err != nil {
+		if err := w.write([]byte(parquet.Magic)); err != nil {
 			return err
 		}
 	}
-	if err := w.index(ChunkColumnIndexOffset, ChunkColumnIndexLength, func(r *chunkRef) []byte { return r.columnIndex }); err != nil {
+	if err := w.index(parquet.ChunkColumnIndexOffset, parquet.ChunkColumnIndexLength, func(r *chunkRef) []byte { return r.columnIndex }); err != nil {
 		return err
 	}
-	if err := w.index(ChunkOffsetIndexOffset, ChunkOffsetIndexLength, func(r *chunkRef) []byte { return r.offsetIndex }); err != nil {
+	if err := w.index(parquet.ChunkOffsetIndexOffset, parquet.ChunkOffsetIndexLength, func(r *chunkRef) []byte { return r.offsetIndex }); err != nil {
 		return err
 	}
 	footer := w.footer().Append(nil)
 	if len(footer) > math.MaxUint32-8 {
-		return w.f.Fault(Unsupportedf("a footer of %d bytes", len(footer)), -1, -1, -1)
+		return w.f.Fault(parquet.Unsupportedf("a footer of %d bytes", len(footer)), -1, -1, -1)
 	}
 	footer = binary.LittleEndian.AppendUint32(footer, uint32(len(footer)))
-	return w.write(append(footer, Magic...))
+	return w.write(append(footer, parquet.Magic...))
 }
 
 // index writes one of the two indexes of all chunks that have it, and its places into their metadata.

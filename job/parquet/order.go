@@ -1,4 +1,4 @@
-package rewrite
+package parquet
 
 // An Order is how the values of a column compare, which is what minima and maxima mean (parquet.thrift, ColumnOrder:
 // TypeDefinedOrder).

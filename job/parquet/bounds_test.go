@@ -1,4 +1,4 @@
-package rewrite
+package parquet
 
 import (
 	"bytes"
@@ -98,10 +98,10 @@ func TestShortBounds(t *testing.T) {
 		for _, c := range []*Column{text, raw} {
 			lo, shortLo := shortenMin(c, v)
 			hi, shortHi := shortenMax(c, v)
-			if bytes.Compare(lo, v) > 0 || hi != nil && bytes.Compare(hi, v) < 0 || len(lo) > maxBound+4 && shortLo || len(hi) > maxBound+4 && shortHi {
+			if bytes.Compare(lo, v) > 0 || hi != nil && bytes.Compare(hi, v) < 0 || len(lo) > MaxBound+4 && shortLo || len(hi) > MaxBound+4 && shortHi {
 				t.Fatalf("%x: %x, %x", v, lo, hi)
 			}
-			if len(v) <= maxBound && (shortLo || shortHi) {
+			if len(v) <= MaxBound && (shortLo || shortHi) {
 				t.Fatalf("%x: shortened", v)
 			}
 		}

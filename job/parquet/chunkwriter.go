@@ -1,4 +1,4 @@
-package rewrite
+package parquet
 
 import (
 	"io"
@@ -193,12 +193,12 @@ func (c *ChunkWriter) statistics() thrift.Struct {
 	return append(s, thrift.BoolField(StatsMinExact, !shortMin && !c.bounds.LooseMin))
 }
 
-// maxBound is the length to which bounds of byte arrays are shortened, as other writers do.
-const maxBound = 64
+// MaxBound is the length to which bounds of byte arrays are shortened, as other writers do.
+const MaxBound = 64
 
 // shortenMin returns a copy of lo, the least value, or of a prefix of it.
 func shortenMin(c *Column, lo []byte) (short []byte, shortened bool) {
-	if len(lo) <= maxBound || c.Physical != ByteArray || c.Order != OrderBytes {
+	if len(lo) <= MaxBound || c.Physical != ByteArray || c.Order != OrderBytes {
 		return append([]byte{}, lo...), false
 	}
 	return append([]byte{}, lo[:cut(c, lo)]...), true
@@ -206,7 +206,7 @@ func shortenMin(c *Column, lo []byte) (short []byte, shortened bool) {
 
 // shortenMax returns a copy of hi, the greatest value, or a short value that is greater; nil where there is none.
 func shortenMax(c *Column, hi []byte) (short []byte, shortened bool) {
-	if len(hi) <= maxBound || c.Physical != ByteArray || c.Order != OrderBytes {
+	if len(hi) <= MaxBound || c.Physical != ByteArray || c.Order != OrderBytes {
 		return append([]byte{}, hi...), false
 	}
 	short = append([]byte{}, hi[:cut(c, hi)]...)
@@ -234,16 +234,16 @@ func shortenMax(c *Column, hi []byte) (short []byte, shortened bool) {
 	return nil, true
 }
 
-// cut returns the length of the prefix of v, which is longer than maxBound, to which it is shortened: for text, at the
+// cut returns the length of the prefix of v, which is longer than MaxBound, to which it is shortened: for text, at the
 // start of a character.
 func cut(c *Column, v []byte) int {
-	n := maxBound
+	n := MaxBound
 	if c.Text() {
-		for n > maxBound-utf8.UTFMax && !utf8.RuneStart(v[n]) {
+		for n > MaxBound-utf8.UTFMax && !utf8.RuneStart(v[n]) {
 			n--
 		}
 		if !utf8.RuneStart(v[n]) {
-			n = maxBound
+			n = MaxBound
 		}
 	}
 	return n
