@@ -159,18 +159,6 @@ func (c *ChunkWriter) Metadata(meta thrift.Struct, start int64) thrift.Struct {
 	return meta
 }
 
-// Field ids of Statistics.
-const (
-	StatsMax = iota + 1
-	StatsMin
-	StatsNullCount
-	StatsDistinctCount
-	StatsMaxValue
-	StatsMinValue
-	StatsMaxExact
-	StatsMinExact
-)
-
 // statistics returns the chunk's Statistics, nil where there is nothing to say.
 func (c *ChunkWriter) statistics() thrift.Struct {
 	var s thrift.Struct

@@ -14,7 +14,7 @@ import (
 var (
 	// ErrCorrupt marks bytes that are not those of a Parquet file: damaged, cut short, or contradicting themselves.
 	ErrCorrupt = errors.New("corrupt file")
-	// ErrUnsupported marks a file that may be in order and still cannot be rewritten: encrypted, compressed with
+	// ErrUnsupported marks a file that may be in order and still is not read: encrypted, compressed with
 	// LZO, spread over several files, or beyond the limits stated in the package comment.
 	ErrUnsupported = errors.New("unsupported file")
 	// ErrNoColumn is wrapped by Lookup where no leaf column has the path.

@@ -19,6 +19,7 @@ type File struct {
 	meta    thrift.Struct // FileMetaData as it stands
 	dataEnd int64         // where the footer begins
 	rows    int64
+	root    *Node
 	columns []Column
 	groups  []rowGroup
 	keys    []KeyValue
@@ -46,19 +47,6 @@ const (
 	tailRead       = 64 << 10  // first read at the end of a file; most footers fit
 	maxFooter      = 256 << 20 // bytes
 	maxGroupRows   = 1<<31 - 1
-)
-
-// Field ids of FileMetaData.
-const (
-	FileVersion = iota + 1
-	FileSchema
-	FileNumRows
-	FileRowGroups
-	FileKeyValues
-	FileCreatedBy
-	FileColumnOrders
-	FileEncryption
-	FileFooterSigningKey
 )
 
 // Open reads and checks the footer of the size bytes of r. It needs two reads at most, and holds the footer in memory;
@@ -134,7 +122,7 @@ func (f *File) parseFooter(b []byte) error {
 	if err != nil {
 		return err
 	}
-	if f.columns, err = parseSchema(schema); err != nil {
+	if f.root, f.columns, err = parseSchema(schema); err != nil {
 		return err
 	}
 	by, _, err := f.meta.Bytes(FileCreatedBy)
@@ -249,51 +237,6 @@ func (f *File) parseGroups() error {
 	}
 	return nil
 }
-
-// Field ids of RowGroup.
-const (
-	GroupColumns = iota + 1
-	GroupTotalByteSize
-	GroupNumRows
-	GroupSortingColumns
-	GroupFileOffset
-	GroupTotalCompressedSize
-	GroupOrdinal
-)
-
-// Field ids of ColumnChunk.
-const (
-	ChunkFilePath = iota + 1
-	ChunkFileOffset
-	ChunkMetaData
-	ChunkOffsetIndexOffset
-	ChunkOffsetIndexLength
-	ChunkColumnIndexOffset
-	ChunkColumnIndexLength
-	ChunkCrypto
-	ChunkEncryptedMetaData
-)
-
-// Field ids of ColumnMetaData.
-const (
-	MetaType = iota + 1
-	MetaEncodings
-	MetaPath
-	MetaCodec
-	MetaNumValues
-	MetaTotalUncompressedSize
-	MetaTotalCompressedSize
-	MetaKeyValues
-	MetaDataPageOffset
-	MetaIndexPageOffset
-	MetaDictionaryPageOffset
-	MetaStatistics
-	MetaEncodingStats
-	MetaBloomFilterOffset
-	MetaBloomFilterLength
-	MetaSizeStatistics
-	MetaGeospatialStatistics
-)
 
 // Chunk is a column chunk's metadata, checked.
 type Chunk struct {
@@ -434,6 +377,9 @@ func (f *File) Application() Application { return f.app }
 
 // Ordered reports whether the footer gives column_orders, without which min_value and max_value mean nothing.
 func (f *File) Ordered() bool { return f.ordered }
+
+// Root returns the schema's root, whose children are the file's fields. It belongs to f.
+func (f *File) Root() *Node { return f.root }
 
 // CreatedBy returns the name of the writing application, empty where the file has none.
 func (f *File) CreatedBy() string { return f.by }

@@ -245,7 +245,7 @@ func maxExpansion(id codec.ID, n int64) int64 {
 	return n << 24
 }
 
-// Append appends the encoded header, without statistics.
+// Append appends the encoded header. A header that was parsed keeps its statistics, unless they are set to nil.
 func (h *PageHeader) Append(dst []byte) []byte {
 	last := int16(0)
 	i32 := func(id int16, v int32) {
@@ -256,6 +256,13 @@ func (h *PageHeader) Append(dst []byte) []byte {
 	boolean := func(id int16, t thrift.Type) {
 		dst = append(dst, byte(id-last)<<4|byte(t))
 		last = id
+	}
+	statistics := func(id int16) {
+		if h.Statistics != nil {
+			dst = append(dst, byte(id-last)<<4|byte(thrift.StrucT))
+			dst = append(dst, h.Statistics...)
+			last = id
+		}
 	}
 	i32(1, int32(h.Kind))
 	i32(2, int32(h.RawSize))
@@ -270,6 +277,7 @@ func (h *PageHeader) Append(dst []byte) []byte {
 		i32(2, int32(h.Encoding))
 		i32(3, int32(h.DefEncoding))
 		i32(4, int32(h.RepEncoding))
+		statistics(5)
 	case DictionaryPage:
 		i32(2, int32(h.Encoding))
 		if h.Sorted != thrift.Stop {
@@ -286,6 +294,7 @@ func (h *PageHeader) Append(dst []byte) []byte {
 		} else {
 			boolean(7, thrift.False)
 		}
+		statistics(8)
 	}
 	return append(dst, 0, 0)
 }

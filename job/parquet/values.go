@@ -95,6 +95,12 @@ func (v *Values) Memory() int {
 	return 8*cap(v.Ints) + cap(v.Bytes.Data) + 4*cap(v.Bytes.Ends) + cap(v.plain)
 }
 
+// Reset empties v and keeps its memory.
+func (v *Values) Reset() {
+	v.Ints = v.Ints[:0]
+	v.Bytes.Reset()
+}
+
 // Decode appends the n values of a section of any encoding but a dictionary's. last is the value before the first, for
 // writers that let a page's first DELTA_BYTE_ARRAY prefix refer to the page before.
 func (v *Values) Decode(col *Column, enc Encoding, src []byte, n int, last []byte) error {

@@ -51,7 +51,7 @@ func (g *groupOut) metadata(i int) thrift.Struct {
 	}
 	var chunks []byte
 	for j := range g.chunks {
-		chunks = g.chunks[j].meta.Append(chunks)
+		chunks = g.chunks[j].Metadata.Append(chunks)
 	}
 	s.Set(thrift.ListField(parquet.GroupColumns, thrift.StrucT, len(g.chunks), chunks))
 	s.Set(thrift.Int64Field(parquet.GroupTotalByteSize, g.rawSize))

@@ -43,7 +43,7 @@ func (j *groupJob) run(ctx context.Context) error {
 	running := 0
 	turn := closedChan()
 	for i := range j.chunks {
-		t := &task{gate: gate{ctx: ctx, cpu: j.w.opts.CPU}, budget: j.w.opts.Memory, file: counter{j.w}, turn: turn}
+		t := &task{gate: gate{ctx: ctx, cpu: j.w.opts.CPU}, budget: j.w.opts.Memory, file: &j.w.out, turn: turn}
 		base := workingMemory(&j.chunks[i])
 		for running >= maxTasks() || !t.budget.tryAhead(base) {
 			if running == 0 {
@@ -139,8 +139,8 @@ func (j *groupJob) collect(in thrift.Struct, start int64) (groupOut, error) {
 		j.w.result.Pages.add(done.pages)
 		if out := done.out; out != nil {
 			g.rawSize += out.RawSize
-			g.chunks = append(g.chunks, chunkRef{meta: splicedMetadata(out, c, start), columnIndex: out.ColumnIndex(),
-				offsetIndex: out.OffsetIndex(start)})
+			g.chunks = append(g.chunks, parquet.WrittenChunk{Metadata: splicedMetadata(out, c, start), ColumnIndex: out.ColumnIndex(),
+				OffsetIndex: out.OffsetIndex(start)})
 		} else {
 			if indexes == nil {
 				var err error
@@ -149,8 +149,8 @@ func (j *groupJob) collect(in thrift.Struct, start int64) (groupOut, error) {
 				}
 			}
 			g.rawSize += done.copied.rawSize
-			ref := chunkRef{meta: done.copied.metadata(c, start, j.w.f.Ordered())}
-			ref.columnIndex, ref.offsetIndex = done.copied.moveIndex(indexes[i], start, j.w.f.Ordered())
+			ref := parquet.WrittenChunk{Metadata: done.copied.metadata(c, start, j.w.f.Ordered())}
+			ref.ColumnIndex, ref.OffsetIndex = done.copied.moveIndex(indexes[i], start, j.w.f.Ordered())
 			g.chunks = append(g.chunks, ref)
 		}
 		start += done.size
@@ -188,15 +188,15 @@ func (j *groupJob) blooms(g *groupOut) error {
 				return err
 			}
 		}
-		outer := &g.chunks[i].meta
+		outer := &g.chunks[i].Metadata
 		meta, err := outer.Struct(parquet.ChunkMetaData)
 		if err != nil {
 			return err
 		}
-		meta.Set(thrift.Int64Field(parquet.MetaBloomFilterOffset, w.size))
+		meta.Set(thrift.Int64Field(parquet.MetaBloomFilterOffset, w.out.Size))
 		meta.Set(thrift.Int32Field(parquet.MetaBloomFilterLength, int32(len(b))))
 		outer.Set(thrift.StructField(parquet.ChunkMetaData, meta))
-		if err := w.write(b); err != nil {
+		if _, err := w.out.Write(b); err != nil {
 			return err
 		}
 	}

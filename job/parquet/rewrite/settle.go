@@ -115,6 +115,7 @@ func (s *splice) recode(d *draft) error {
 // copyPage writes a page whose body stays as it is. Its header is made anew, without statistics.
 func (s *splice) copyPage(d *draft) error {
 	h := d.h
+	h.Statistics = nil
 	h.CRC = parquet.Checksum(d.body)
 	head := h.Append(s.press.page.Head[:0])
 	s.press.page.Head = head

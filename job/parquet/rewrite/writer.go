@@ -2,11 +2,9 @@ package rewrite
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 
 	"golang.org/x/sync/semaphore"
 
@@ -40,11 +38,10 @@ type Pages struct {
 // written, and what was written is not a file.
 type Writer struct {
 	f      *parquet.File
-	w      io.Writer
+	out    parquet.Output
 	opts   Options
 	err    error
 	next   int
-	size   int64
 	groups []groupOut
 	result Result
 }
@@ -57,25 +54,12 @@ type groupOut struct {
 	start   int64
 	rawSize int64
 	size    int64
-	chunks  []chunkRef
-}
-
-// A chunkRef is a chunk's metadata, to which references to its page index are added at the end.
-type chunkRef struct {
-	meta        thrift.Struct // ColumnChunk
-	columnIndex []byte
-	offsetIndex []byte
+	chunks  []parquet.WrittenChunk
 }
 
 // NewWriter returns a writer of f without some of its rows to w, which is written in sequence.
 func NewWriter(f *parquet.File, w io.Writer, opts Options) *Writer {
-	return &Writer{f: f, w: w, opts: opts}
-}
-
-func (w *Writer) write(p []byte) error {
-	n, err := w.w.Write(p)
-	w.size += int64(n)
-	return err
+	return &Writer{f: f, out: parquet.Output{W: w}, opts: opts}
 }
 
 // RowGroup writes row group i without the rows that sel drops; a nil selection keeps all rows. Row groups are written in
@@ -100,10 +84,8 @@ func (w *Writer) rowGroup(ctx context.Context, i int, sel *Selection) error {
 	rows := w.f.RowGroupRows(i)
 	w.next++
 	w.result.RowsIn += rows
-	if w.size == 0 {
-		if err := w.write([]byte(parquet.Magic)); err != nil {
-			return err
-		}
+	if err := w.begin(); err != nil {
+		return err
 	}
 	if sel == nil {
 		sel = NewSelection(rows)
@@ -121,7 +103,7 @@ func (w *Writer) rowGroup(ctx context.Context, i int, sel *Selection) error {
 	if err != nil {
 		return err
 	}
-	start := w.size
+	start := w.out.Size
 	if err := job.run(ctx); err != nil {
 		return err
 	}
@@ -136,10 +118,13 @@ func (w *Writer) rowGroup(ctx context.Context, i int, sel *Selection) error {
 	return nil
 }
 
-// A counter writes to the file and counts.
-type counter struct{ w *Writer }
-
-func (c counter) Write(p []byte) (int, error) { return len(p), c.w.write(p) }
+// begin writes the beginning of the file, if that is not done.
+func (w *Writer) begin() error {
+	if w.out.Size > 0 {
+		return nil
+	}
+	return w.out.Begin()
+}
 
 // Close writes the page index and the footer. All row groups must have been written.
 func (w *Writer) Close() (Result, error) {
@@ -154,47 +139,25 @@ func (w *Writer) Close() (Result, error) {
 		return Result{}, w.err
 	}
 	w.err = errClosed
-	w.result.Bytes = w.size
+	w.result.Bytes = w.out.Size
 	return w.result, nil
 }
 
 var errClosed = errors.New("closed")
 
 func (w *Writer) finish() error {
-	if w.size == 0 {
-		if err := w.write([]byte(parquet.Magic)); err != nil {
-			return err
-		}
-	}
-	if err := w.index(parquet.ChunkColumnIndexOffset, parquet.ChunkColumnIndexLength, func(r *chunkRef) []byte { return r.columnIndex }); err != nil {
+	if err := w.begin(); err != nil {
 		return err
 	}
-	if err := w.index(parquet.ChunkOffsetIndexOffset, parquet.ChunkOffsetIndexLength, func(r *chunkRef) []byte { return r.offsetIndex }); err != nil {
-		return err
-	}
-	footer := w.footer().Append(nil)
-	if len(footer) > math.MaxUint32-8 {
-		return w.f.Fault(parquet.Unsupportedf("a footer of %d bytes", len(footer)), -1, -1, -1)
-	}
-	footer = binary.LittleEndian.AppendUint32(footer, uint32(len(footer)))
-	return w.write(append(footer, parquet.Magic...))
-}
-
-// index writes one of the two indexes of all chunks that have it, and its places into their metadata.
-func (w *Writer) index(offsetID, lengthID int16, of func(*chunkRef) []byte) error {
+	var chunks []*parquet.WrittenChunk
 	for i := range w.groups {
 		for j := range w.groups[i].chunks {
-			r := &w.groups[i].chunks[j]
-			b := of(r)
-			if b == nil {
-				continue
-			}
-			r.meta.Set(thrift.Int64Field(offsetID, w.size))
-			r.meta.Set(thrift.Int32Field(lengthID, int32(len(b))))
-			if err := w.write(b); err != nil {
-				return err
-			}
+			chunks = append(chunks, &w.groups[i].chunks[j])
 		}
 	}
-	return nil
+	err := w.out.Finish(chunks, w.footer)
+	if errors.Is(err, parquet.ErrUnsupported) {
+		err = w.f.Fault(err, -1, -1, -1)
+	}
+	return err
 }
