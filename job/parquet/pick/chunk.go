@@ -8,8 +8,8 @@ import (
 	"sort"
 	"sync"
 
-	"assent/job/parquet/rewrite"
 	"assent/job/parquet/codec"
+	"assent/job/parquet/rewrite"
 	"assent/job/parquet/thrift"
 )
 

@@ -3,8 +3,8 @@ package pick
 import (
 	"encoding/binary"
 
-	"assent/job/parquet/rewrite"
 	"assent/job/parquet/encoding"
+	"assent/job/parquet/rewrite"
 	"assent/job/parquet/thrift"
 )
 

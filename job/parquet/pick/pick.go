@@ -20,9 +20,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"assent/job/parquet/rewrite"
 	"assent/job/parquet/codec"
 	"assent/job/parquet/encoding"
+	"assent/job/parquet/rewrite"
 	"assent/job/parquet/thrift"
 )
 

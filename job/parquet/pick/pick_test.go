@@ -19,8 +19,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/parquet-go/parquet-go/compress/snappy"
 
-	"assent/job/parquet/pick"
 	"assent/job/internal/arrowparquet"
+	"assent/job/parquet/pick"
 	"assent/job/parquet/rewrite"
 )
 

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"math"
 
-	"assent/job/parquet/rewrite"
 	"assent/job/parquet/encoding"
+	"assent/job/parquet/rewrite"
 )
 
 // values are decoded values, without nulls: ints for Boolean, Int32 and Int64, bytes

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"assent/job/parquet"
 	"assent/job/parquet/thrift"
 )
 
@@ -26,20 +27,20 @@ func (b *bloomFilter) add(v []byte) {
 }
 
 // addDraft adds the values of a draft that is not dictionary-coded.
-func (b *bloomFilter) addDraft(d *draft, c *Column) {
+func (b *bloomFilter) addDraft(d *draft, c *parquet.Column) {
 	if b == nil {
 		return
 	}
 	for plain := d.plain; len(plain) > 0; {
-		n := c.width()
-		if c.Physical == ByteArray {
+		n := c.Width()
+		if c.Physical == parquet.ByteArray {
 			n, plain = int(binary.LittleEndian.Uint32(plain)), plain[4:]
 		}
 		b.add(plain[:n])
 		plain = plain[n:]
 	}
 	for _, v := range d.ints {
-		b.add(plainBytes(uint64(v), c.width()))
+		b.add(parquet.PlainBytes(uint64(v), c.Width()))
 	}
 	for i := range d.bytes.Len() {
 		b.add(d.bytes.At(i))
@@ -78,39 +79,39 @@ const (
 	maxBloomHeader = 64
 )
 
-// bloomRange returns where the chunk's bloom filter stands, its header included, and how many bytes it has without. It is the
-// empty range where there is none or not one of the only kind that the format defines.
-func (f *File) bloomRange(c *chunk) (r byteRange, size int, err error) {
-	offset, err := c.meta.Int(cmBloomFilterOffset, 0)
-	if err != nil || offset < 4 || offset >= f.dataEnd {
-		return byteRange{}, 0, nil
+// bloomRange returns where the chunk's bloom filter stands, its length, its header included, and its size without. It has no
+// length where there is none or not one of the only kind that the format defines.
+func bloomRange(f *parquet.File, c *parquet.Chunk) (at, length int64, size int, err error) {
+	offset, err := c.Metadata.Int(parquet.MetaBloomFilterOffset, 0)
+	if err != nil || offset < 4 || offset >= f.DataEnd() {
+		return 0, 0, 0, nil
 	}
-	head := make([]byte, min(maxBloomHeader, f.dataEnd-offset))
-	if err := f.readFull(head, offset); err != nil {
-		return byteRange{}, 0, err
+	head := make([]byte, min(maxBloomHeader, f.DataEnd()-offset))
+	if err := f.ReadFull(head, offset); err != nil {
+		return 0, 0, 0, err
 	}
 	s, n, err := thrift.Parse(head)
 	if err != nil {
-		return byteRange{}, 0, nil
+		return 0, 0, 0, nil
 	}
 	for _, id := range []int16{2, 3, 4} {
 		if union, err := s.Struct(id); err != nil || len(union) != 1 || union[0].ID != 1 {
-			return byteRange{}, 0, nil
+			return 0, 0, 0, nil
 		}
 	}
 	bytes, err := s.Int(1, 0)
-	if err != nil || bytes < 32 || bytes%32 != 0 || bytes > maxBloom || offset+int64(n)+bytes > f.dataEnd {
-		return byteRange{}, 0, nil
+	if err != nil || bytes < 32 || bytes%32 != 0 || bytes > maxBloom || offset+int64(n)+bytes > f.DataEnd() {
+		return 0, 0, 0, nil
 	}
-	return byteRange{offset, offset + int64(n) + bytes}, int(bytes), nil
+	return offset, int64(n) + bytes, int(bytes), nil
 }
 
 // newBloom returns an empty filter of the size of the chunk's, nil where it has none.
-func (f *File) newBloom(c *chunk) (*bloomFilter, error) {
-	if p := f.columns[c.column].Physical; p == Boolean {
+func newBloom(f *parquet.File, c *parquet.Chunk) (*bloomFilter, error) {
+	if p := f.Columns()[c.Column].Physical; p == parquet.Boolean {
 		return nil, nil
 	}
-	_, size, err := f.bloomRange(c)
+	_, _, size, err := bloomRange(f, c)
 	if err != nil || size == 0 {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package rewrite
 import (
 	"io"
 
+	"assent/job/parquet"
 	"assent/job/parquet/thrift"
 )
 
@@ -15,13 +16,13 @@ type copied struct {
 	pages         []int64 // offsets of the data pages in the chunk
 	sizes         []int32
 	rows          int64
-	page          dataPage
+	page          parquet.Page
 }
 
 // copyChunk copies the pages of a chunk, with all checks that reading them would make of what stands around the values:
 // headers, sizes, checksums, the number of values, and of rows.
 func copyChunk(w *walk, t *task, rows int64, pages *Pages) (*copied, error) {
-	c := &copied{first: w.chunk.start}
+	c := &copied{first: w.Chunk.Start}
 	for {
 		err := w.next()
 		if err == io.EOF {
@@ -35,48 +36,48 @@ func copyChunk(w *walk, t *task, rows int64, pages *Pages) (*copied, error) {
 		}
 	}
 	if c.rows != rows {
-		return nil, corruptf("%d rows where the row group has %d", c.rows, rows)
+		return nil, parquet.Corruptf("%d rows where the row group has %d", c.rows, rows)
 	}
 	pages.Copied += int64(len(c.pages))
-	c.page = dataPage{}
+	c.page = parquet.Page{}
 	return c, nil
 }
 
 // copy copies the current page.
 func (c *copied) copy(w *walk, t *task) error {
-	h := &w.h
-	need := 3*w.src.block + int64(h.size)
-	repeated := h.data() && h.values > 0 && w.f.columns[w.chunk.column].MaxRep > 0
+	h := &w.Header
+	need := 3*w.src.block + int64(h.Size)
+	repeated := h.IsData() && h.Values > 0 && w.f.Columns()[w.Chunk.Column].MaxRep > 0
 	if repeated {
-		need += int64(h.rawSize) + 3*int64(h.values)
+		need += int64(h.RawSize) + 3*int64(h.Values)
 	}
 	if err := t.work(need); err != nil {
 		return err
 	}
-	body, err := w.body()
+	body, err := w.Body()
 	if err != nil {
 		return err
 	}
 	switch {
-	case h.kind == pageDictionary:
+	case h.Kind == parquet.DictionaryPage:
 		c.dict = true
-	case h.data():
+	case h.IsData():
 		if len(c.pages) == 0 {
 			c.data = c.size
 		}
 		c.pages = append(c.pages, c.size)
-		c.sizes = append(c.sizes, int32(h.length+h.size))
+		c.sizes = append(c.sizes, int32(h.Length+h.Size))
 		if repeated {
 			if err := c.count(w, body); err != nil {
 				return err
 			}
 		} else {
-			c.rows += int64(h.values)
+			c.rows += int64(h.Values)
 		}
 	}
-	c.size += int64(h.length + h.size)
-	c.rawSize += int64(h.length + h.rawSize)
-	if _, err := t.Write(w.head); err != nil {
+	c.size += int64(h.Length + h.Size)
+	c.rawSize += int64(h.Length + h.RawSize)
+	if _, err := t.Write(w.Head); err != nil {
 		return err
 	}
 	_, err = t.Write(body)
@@ -85,104 +86,83 @@ func (c *copied) copy(w *walk, t *task) error {
 
 // count counts the rows that begin on a page of a repeated column.
 func (c *copied) count(w *walk, body []byte) (err error) {
-	col := &w.f.columns[w.chunk.column]
-	if w.h.kind == pageDataV2 {
-		err = c.page.levelsV2(col, &w.h, body)
+	col := &w.f.Columns()[w.Chunk.Column]
+	if w.Header.Kind == parquet.DataPageV2 {
+		err = c.page.LoadLevels(col, &w.Header, body)
 	} else {
-		err = withWorker(func(k *worker) error { return c.page.load(&k.codec, col, w.chunk.codec, &w.h, body) })
+		err = withWorker(func(k *worker) error { return c.page.Load(&k.codec, col, w.Chunk.Codec, &w.Header, body) })
 	}
-	if err == nil && c.rows == 0 && c.page.reps[0] != 0 {
-		err = corruptf("the first page begins within a row")
+	if err == nil && c.rows == 0 && c.page.Reps[0] != 0 {
+		err = parquet.Corruptf("the first page begins within a row")
 	}
-	c.rows += int64(c.page.starts)
+	c.rows += int64(c.page.Rows)
 	return err
 }
 
 // metadata returns the ColumnChunk of the copy, which begins at start. References to indexes and bloom filter are removed.
-func (c *copied) metadata(in *chunk, start int64, ordered bool) thrift.Struct {
-	meta := append(thrift.Struct{}, in.meta...)
-	meta.Set(thrift.Int64Field(cmTotalCompressedSize, c.size))
-	meta.Set(thrift.Int64Field(cmTotalUncompressedSize, c.rawSize))
-	meta.Set(thrift.Int64Field(cmDataPageOffset, start+c.data))
-	meta.Delete(cmIndexPageOffset, cmDictionaryPageOffset, cmBloomFilterOffset, cmBloomFilterLength)
+func (c *copied) metadata(in *parquet.Chunk, start int64, ordered bool) thrift.Struct {
+	meta := append(thrift.Struct{}, in.Metadata...)
+	meta.Set(thrift.Int64Field(parquet.MetaTotalCompressedSize, c.size))
+	meta.Set(thrift.Int64Field(parquet.MetaTotalUncompressedSize, c.rawSize))
+	meta.Set(thrift.Int64Field(parquet.MetaDataPageOffset, start+c.data))
+	meta.Delete(parquet.MetaIndexPageOffset, parquet.MetaDictionaryPageOffset, parquet.MetaBloomFilterOffset, parquet.MetaBloomFilterLength)
 	if c.dict {
-		meta.Set(thrift.Int64Field(cmDictionaryPageOffset, start))
+		meta.Set(thrift.Int64Field(parquet.MetaDictionaryPageOffset, start))
 	}
-	if st, err := meta.Struct(cmStatistics); err == nil && st != nil && !ordered {
+	if st, err := meta.Struct(parquet.MetaStatistics); err == nil && st != nil && !ordered {
 		// Without column_orders these mean nothing (parquet.thrift, ColumnOrder); the output has them.
-		st.Delete(stMaxValue, stMinValue, stMaxExact, stMinExact)
-		meta.Set(thrift.StructField(cmStatistics, st))
+		st.Delete(parquet.StatsMaxValue, parquet.StatsMinValue, parquet.StatsMaxExact, parquet.StatsMinExact)
+		meta.Set(thrift.StructField(parquet.MetaStatistics, st))
 	}
 	return chunkStruct(in, meta, start)
 }
 
 // moveIndex returns the input's page index for the copy, which begins at start: nil where there is none that fits the pages.
-func (c *copied) moveIndex(in *pageIndexes, start int64, ordered bool) (column, offset []byte) {
-	if in == nil || len(in.locations) != len(c.pages) {
+func (c *copied) moveIndex(in *parquet.PageIndex, start int64, ordered bool) (column, offset []byte) {
+	if in == nil || len(in.Locations) != len(c.pages) {
 		return nil, nil
 	}
 	var locations []byte
-	for i, at := range in.locations {
-		if at.offset != c.first+c.pages[i] || at.size != c.sizes[i] {
+	for i, at := range in.Locations {
+		if at.Offset != c.first+c.pages[i] || at.Size != c.sizes[i] {
 			return nil, nil
 		}
-		locations = appendLocation(locations, start+c.pages[i], at.size, at.firstRow)
+		locations = parquet.PageLocation{Offset: start + c.pages[i], Size: at.Size, FirstRow: at.FirstRow}.Append(locations)
 	}
-	s := append(thrift.Struct{}, in.offset...)
+	s := append(thrift.Struct{}, in.RawOffset...)
 	s.Set(thrift.ListField(1, thrift.StrucT, len(c.pages), locations))
 	if ordered {
-		column = in.rawColumn
+		column = in.RawColumn
 	}
 	return column, s.Append(nil)
 }
 
 // chunkStruct returns the ColumnChunk around meta, without references to indexes.
-func chunkStruct(in *chunk, meta thrift.Struct, start int64) thrift.Struct {
-	s := append(thrift.Struct{}, in.raw...)
-	s.Delete(ccOffsetIndexOffset, ccOffsetIndexLength, ccColumnIndexOffset, ccColumnIndexLength)
-	offset, err := in.raw.Int(ccFileOffset, 0)
+func chunkStruct(in *parquet.Chunk, meta thrift.Struct, start int64) thrift.Struct {
+	s := append(thrift.Struct{}, in.Raw...)
+	s.Delete(parquet.ChunkOffsetIndexOffset, parquet.ChunkOffsetIndexLength, parquet.ChunkColumnIndexOffset, parquet.ChunkColumnIndexLength)
+	offset, err := in.Raw.Int(parquet.ChunkFileOffset, 0)
 	if err == nil && offset != 0 {
 		offset = start
 	}
-	s.Set(thrift.Int64Field(ccFileOffset, offset))
-	s.Set(thrift.StructField(ccMetaData, meta))
+	s.Set(thrift.Int64Field(parquet.ChunkFileOffset, offset))
+	s.Set(thrift.StructField(parquet.ChunkMetaData, meta))
 	return s
 }
 
-// metadata returns the ColumnChunk of a chunk that lost rows and begins at start. Nothing of the input's is kept but what
-// names no row: type, path, codec.
-func (c *chunkOut) metadata(in *chunk, start int64) thrift.Struct {
+// splicedMetadata returns the ColumnChunk of a chunk that lost rows and begins at start. Nothing of the input's is kept but
+// what names no row: type, path, codec.
+func splicedMetadata(out *parquet.ChunkWriter, in *parquet.Chunk, start int64) thrift.Struct {
 	var meta thrift.Struct
-	for _, id := range []int16{cmType, cmPath, cmCodec} {
-		if f, ok := in.meta.Get(id); ok {
+	for _, id := range []int16{parquet.MetaType, parquet.MetaPath, parquet.MetaCodec} {
+		if f, ok := in.Metadata.Get(id); ok {
 			meta = append(meta, f)
 		}
 	}
-	var encodings, stats []byte
-	all := c.encodings()
-	for _, e := range all {
-		encodings = thrift.AppendInt(encodings, int64(e))
-	}
-	for _, k := range c.kinds {
-		s := thrift.Struct{thrift.Int32Field(1, int32(k.kind)), thrift.Int32Field(2, int32(k.encoding)), thrift.Int32Field(3, k.n)}
-		stats = s.Append(stats)
-	}
-	meta.Set(thrift.ListField(cmEncodings, thrift.I32, len(all), encodings))
-	meta.Set(thrift.Int64Field(cmNumValues, c.values))
-	meta.Set(thrift.Int64Field(cmTotalUncompressedSize, c.rawSize))
-	meta.Set(thrift.Int64Field(cmTotalCompressedSize, c.size))
-	meta.Set(thrift.Int64Field(cmDataPageOffset, start+c.data))
-	if c.dict {
-		meta.Set(thrift.Int64Field(cmDictionaryPageOffset, start))
-	}
-	if st := c.statistics(); len(st) > 0 {
-		meta.Set(thrift.StructField(cmStatistics, st))
-	}
-	meta.Set(thrift.ListField(cmEncodingStats, thrift.StrucT, len(c.kinds), stats))
 	outer := *in
-	outer.raw = nil
-	if f, ok := in.raw.Get(ccFileOffset); ok {
-		outer.raw = thrift.Struct{f}
+	outer.Raw = nil
+	if f, ok := in.Raw.Get(parquet.ChunkFileOffset); ok {
+		outer.Raw = thrift.Struct{f}
 	}
-	return chunkStruct(&outer, meta, start)
+	return chunkStruct(&outer, out.Metadata(meta, start), start)
 }

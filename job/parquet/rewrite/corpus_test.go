@@ -10,7 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/parquet-go/parquet-go"
+	"assent/job/parquet"
+	parquetgo "github.com/parquet-go/parquet-go"
 )
 
 // refused are the files of the corpora that are in order and still refused, and those of data/ that are not in order; with
@@ -47,19 +48,19 @@ func corpusFiles(t *testing.T, dirs ...string) []string {
 }
 
 // tryReadRows is readRows for files that make the second implementation fail or panic.
-func tryReadRows(data []byte) (all []parquet.Row, err error) {
+func tryReadRows(data []byte) (all []parquetgo.Row, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	f, err := parquet.OpenFile(bytes.NewReader(data), int64(len(data)), parquet.SkipPageIndex(true))
+	f, err := parquetgo.OpenFile(bytes.NewReader(data), int64(len(data)), parquetgo.SkipPageIndex(true))
 	if err != nil {
 		return nil, err
 	}
 	for _, g := range f.RowGroups() {
 		rows := g.Rows()
-		buf := make([]parquet.Row, 100)
+		buf := make([]parquetgo.Row, 100)
 		for {
 			n, err := rows.ReadRows(buf)
 			for _, r := range buf[:n] {
@@ -105,7 +106,7 @@ func TestCorpus(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var second []parquet.Row
+			var second []parquetgo.Row
 			secondErr := errors.New("too large")
 			switch {
 			case huge:
@@ -189,7 +190,7 @@ func TestCorpusBad(t *testing.T) {
 							t.Errorf("%s: rewritten: %+v", p.name, r)
 						}
 					}
-				} else if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrUnsupported) {
+				} else if !errors.Is(err, parquet.ErrCorrupt) && !errors.Is(err, parquet.ErrUnsupported) {
 					t.Errorf("%s: %v", p.name, err)
 				} else {
 					t.Logf("%s: %v", p.name, err)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 
+	"assent/job/parquet"
 	"assent/job/parquet/encoding"
 	"assent/job/parquet/thrift"
 )
@@ -11,11 +12,11 @@ import (
 // pruned is a chunk's dictionary and which of its entries kept rows use. Once settled, table maps the entries to those of
 // the output's dictionary, which has only the used ones, in the same order.
 type pruned struct {
-	col      *Column
+	col      *parquet.Column
 	plain    []byte   // entries as PLAIN
 	ends     []uint32 // ByteArray: where the entries end in plain
 	n        int
-	encoding encodingID
+	encoding parquet.Encoding
 	sorted   thrift.Type // is_sorted
 	used     encoding.Bitmap
 	values   int // kept ones, and their bytes as PLAIN
@@ -28,10 +29,10 @@ type pruned struct {
 }
 
 // newPruned takes the decompressed dictionary of n entries.
-func newPruned(col *Column, plain []byte, h *pageHeader) (*pruned, error) {
-	d := &pruned{col: col, plain: plain, n: h.values, encoding: h.encoding, sorted: h.sorted}
+func newPruned(col *parquet.Column, plain []byte, h *parquet.PageHeader) (*pruned, error) {
+	d := &pruned{col: col, plain: plain, n: h.Values, encoding: h.Encoding, sorted: h.Sorted}
 	switch col.Physical {
-	case Boolean:
+	case parquet.Boolean:
 		// one byte for each, as they are written to bounds
 		var b encoding.Bitmap
 		if err := encoding.DecodeBools(&b, plain, d.n); err != nil {
@@ -43,14 +44,14 @@ func newPruned(col *Column, plain []byte, h *pageHeader) (*pruned, error) {
 				d.plain[i] = 1
 			}
 		}
-	case ByteArray:
+	case parquet.ByteArray:
 		var err error
 		if d.ends, err = encoding.ScanByteArrays(nil, plain, d.n); err != nil {
 			return nil, err
 		}
 	default:
-		if int64(d.n)*int64(col.width()) > int64(len(plain)) {
-			return nil, corruptf("a dictionary of %d entries in %d bytes", d.n, len(plain))
+		if int64(d.n)*int64(col.Width()) > int64(len(plain)) {
+			return nil, parquet.Corruptf("a dictionary of %d entries in %d bytes", d.n, len(plain))
 		}
 	}
 	d.used.AppendRun(false, d.n)
@@ -67,12 +68,12 @@ func (d *pruned) len() int {
 // entry returns entry i as PLAIN without a length.
 func (d *pruned) entry(i int) []byte {
 	switch d.col.Physical {
-	case Boolean:
+	case parquet.Boolean:
 		return d.plain[i : i+1]
-	case ByteArray:
+	case parquet.ByteArray:
 		return d.plain[d.begin(i)+4 : d.ends[i]]
 	}
-	w := d.col.width()
+	w := d.col.Width()
 	return d.plain[i*w : i*w+w]
 }
 
@@ -85,7 +86,7 @@ func (d *pruned) begin(i int) uint32 {
 }
 
 // note adds the entries behind the indices to b, and, until the dictionary is settled, to the used ones. page is scratch.
-func (d *pruned) note(b *bounds, page *encoding.Bitmap, indices []int32) {
+func (d *pruned) note(b *parquet.Bounds, page *encoding.Bitmap, indices []int32) {
 	if len(indices) == 0 {
 		return
 	}
@@ -101,19 +102,19 @@ func (d *pruned) note(b *bounds, page *encoding.Bitmap, indices []int32) {
 		if !d.settled {
 			used[i] |= w
 		}
-		if d.col.order == orderNone {
+		if d.col.Order == parquet.OrderNone {
 			continue
 		}
 		for ; w != 0; w &= w - 1 {
-			b.add(d.col, d.entry(i<<6+bits.TrailingZeros64(w)))
+			b.Add(d.col, d.entry(i<<6+bits.TrailingZeros64(w)))
 		}
 	}
 }
 
 // plainSize returns the bytes of the entries behind the indices as PLAIN.
 func (d *pruned) plainSize(indices []int32) int64 {
-	if d.col.Physical != ByteArray {
-		return int64(len(indices)) * int64(d.col.width())
+	if d.col.Physical != parquet.ByteArray {
+		return int64(len(indices)) * int64(d.col.Width())
 	}
 	n := int64(0)
 	for _, i := range indices {
@@ -146,11 +147,11 @@ func (d *pruned) settle() {
 // of next to unique values often has a dictionary up to its writer's limit; without the dropped rows it pays even less, and
 // PLAIN values compress better than indices.
 func (d *pruned) unfold() bool {
-	if d.col.Physical == Boolean || d.bytes == 0 {
+	if d.col.Physical == parquet.Boolean || d.bytes == 0 {
 		return false
 	}
-	entries := int64(d.kept) * int64(d.col.width())
-	if d.col.Physical == ByteArray {
+	entries := int64(d.kept) * int64(d.col.Width())
+	if d.col.Physical == parquet.ByteArray {
 		entries = 0
 		for i, end := range d.ends {
 			if d.used.Get(i) {
@@ -172,7 +173,7 @@ func (d *pruned) remap(indices []int32) {
 // appendUsed appends the used entries as PLAIN.
 func (d *pruned) appendUsed(dst []byte) ([]byte, error) {
 	switch d.col.Physical {
-	case Boolean:
+	case parquet.Boolean:
 		var b encoding.Bitmap
 		for i := range d.n {
 			if d.used.Get(i) {
@@ -180,10 +181,10 @@ func (d *pruned) appendUsed(dst []byte) ([]byte, error) {
 			}
 		}
 		return encoding.AppendBools(dst, &b), nil
-	case ByteArray:
+	case parquet.ByteArray:
 		return encoding.FilterByteArrays(dst, d.plain, &d.used)
 	}
-	return encoding.FilterFixed(dst, d.plain, d.col.width(), &d.used)
+	return encoding.FilterFixed(dst, d.plain, d.col.Width(), &d.used)
 }
 
 // appendPlain appends the values behind the draft's indices to its plain (its bools).
@@ -191,9 +192,9 @@ func (d *pruned) appendPlain(to *draft) {
 	for _, i := range to.indices {
 		v := d.entry(int(i))
 		switch d.col.Physical {
-		case Boolean:
+		case parquet.Boolean:
 			to.bools.AppendRun(v[0] != 0, 1)
-		case ByteArray:
+		case parquet.ByteArray:
 			to.plain = binary.LittleEndian.AppendUint32(to.plain, uint32(len(v)))
 			to.plain = append(to.plain, v...)
 		default:

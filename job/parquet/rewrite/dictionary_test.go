@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/parquet-go/parquet-go"
+	"assent/job/parquet"
+	parquetgo "github.com/parquet-go/parquet-go"
 )
 
 // A dictionary that is not worth its room after rows were lost becomes PLAIN pages; one that is stays; and one that lost
@@ -29,12 +30,12 @@ func TestDictionaryUnfolds(t *testing.T) {
 	}
 	for _, version := range []int{1, 2} {
 		for _, bloom := range []bool{false, true} {
-			options := []parquet.WriterOption{parquet.DataPageVersion(version), parquet.PageBufferSize(8 << 10)}
+			options := []parquetgo.WriterOption{parquetgo.DataPageVersion(version), parquetgo.PageBufferSize(8 << 10)}
 			if bloom {
-				options = append(options, parquet.BloomFilters(parquet.SplitBlockFilter(10, "at"), parquet.SplitBlockFilter(10, "name")))
+				options = append(options, parquetgo.BloomFilters(parquetgo.SplitBlockFilter(10, "at"), parquetgo.SplitBlockFilter(10, "name")))
 			}
 			var b bytes.Buffer
-			w := parquet.NewGenericWriter[row](&b, options...)
+			w := parquetgo.NewGenericWriter[row](&b, options...)
 			if _, err := w.Write(rows); err != nil {
 				t.Fatal(err)
 			}
@@ -48,30 +49,30 @@ func TestDictionaryUnfolds(t *testing.T) {
 			}
 			checkRows(t, readRows(t, b.Bytes()), readRows(t, out), keep)
 			checkFile(t, b.Bytes(), out, keep, true)
-			f, err := Open(t.Context(), bytes.NewReader(out), int64(len(out)), "out.parquet")
+			f, err := parquet.Open(t.Context(), bytes.NewReader(out), int64(len(out)), "out.parquet")
 			if err != nil {
 				t.Fatal(err)
 			}
-			chunks, err := f.chunks(0)
+			chunks, err := f.Chunks(0)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for i, want := range []bool{false, false, true, false, true} {
-				if got := chunks[i].dictOffset > 0; got != want {
+				if got := chunks[i].DictionaryOffset > 0; got != want {
 					t.Errorf("version %d, bloom filters %v: column %d has a dictionary: %v", version, bloom, i, got)
 				}
 			}
 			if bloom {
-				checkKeptInBloom(t, out, func(i int) parquet.Value { return parquet.ValueOf(rows[i*2].At) }, n/2)
+				checkKeptInBloom(t, out, func(i int) parquetgo.Value { return parquetgo.ValueOf(rows[i*2].At) }, n/2)
 			}
 		}
 	}
 }
 
 // checkKeptInBloom asks the first column's bloom filter for all kept values.
-func checkKeptInBloom(t *testing.T, out []byte, value func(i int) parquet.Value, n int) {
+func checkKeptInBloom(t *testing.T, out []byte, value func(i int) parquetgo.Value, n int) {
 	t.Helper()
-	f, err := parquet.OpenFile(bytes.NewReader(out), int64(len(out)))
+	f, err := parquetgo.OpenFile(bytes.NewReader(out), int64(len(out)))
 	if err != nil {
 		t.Fatal(err)
 	}

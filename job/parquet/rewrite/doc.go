@@ -1,5 +1,5 @@
 // Package rewrite writes a Parquet file without some of its rows, in encoded space: it decodes the few columns by which a
-// caller decides ([File.Keys]) and moves all others as the bytes that they are, as far as that can be done ([Writer]).
+// caller decides ([Keys]) and moves all others as the bytes that they are, as far as that can be done ([Writer]).
 // It knows nothing of what the rows mean.
 //
 // # Words

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 
+	"assent/job/parquet"
 	"assent/job/parquet/encoding"
 )
 
@@ -11,31 +12,29 @@ import (
 // merged.
 type form struct {
 	v2       bool
-	encoding encodingID
+	encoding parquet.Encoding
 }
 
 // A draft is a page of the output before it is encoded: kept slots of one or more pages of the input. Its values are as
 // far decoded as their encoding asks for: plain for PLAIN and BYTE_STREAM_SPLIT, the others for what their names say.
 type draft struct {
 	form
+	parquet.Levels
 	rows, slots int
 	size        int // raw bytes, about
 	packed      int // the same, compressed
-	reps        []uint8
-	defs        []uint8         // where MaxDef > 1
-	present     encoding.Bitmap // definition levels where MaxDef is 1
-	count       int             // values
+	count       int // values
 	plain       []byte
 	bools       encoding.Bitmap
 	indices     []int32 // of the input's dictionary
 	ints        []int64
 	bytes       encoding.Bytes
-	bounds      bounds
+	bounds      parquet.Bounds
 	uncounted   bool // count is not known
 
 	// A page that lost no row is here as it is.
 	whole bool
-	h     pageHeader
+	h     parquet.PageHeader
 	body  []byte
 	first int64 // its first row
 
@@ -51,29 +50,30 @@ var drafts = sync.Pool{New: func() any { return new(draft) }}
 func (d *draft) reset() {
 	d.form = form{}
 	d.rows, d.slots, d.size, d.packed, d.count = 0, 0, 0, 0, 0
-	d.reps, d.defs, d.plain = d.reps[:0], d.defs[:0], d.plain[:0]
+	d.Reps, d.Defs, d.plain = d.Reps[:0], d.Defs[:0], d.plain[:0]
 	d.indices, d.ints = d.indices[:0], d.ints[:0]
-	d.present.Reset()
+	d.Present.Reset()
 	d.bools.Reset()
 	d.bytes.Reset()
-	d.bounds.reset()
+	d.bounds.Reset()
 	d.uncounted, d.whole, d.first = false, false, 0
 	d.body = d.body[:0]
 }
 
 // memory returns the bytes that the draft holds.
 func (d *draft) memory() int64 {
-	return int64(cap(d.reps)+cap(d.defs)+cap(d.plain)+4*cap(d.indices)+8*cap(d.ints)+cap(d.bytes.Data)+4*cap(d.bytes.Ends)+
-		8*len(d.present.Words())+8*len(d.bools.Words())+cap(d.body)) + 512
+	return int64(cap(d.Reps)+cap(d.Defs)+cap(d.plain)+4*cap(d.indices)+8*cap(d.ints)+cap(d.bytes.Data)+4*cap(d.bytes.Ends)+
+		8*len(d.Present.Words())+8*len(d.bools.Words())+cap(d.body)) + 512
 }
 
 // A filter appends the kept slots of a page to a draft. It holds the scratch for that.
 type filter struct {
-	col      *Column
+	col      *parquet.Column
 	rows     encoding.Bitmap // kept rows of the page
 	slots    encoding.Bitmap
 	vals     encoding.Bitmap
-	scratch  values
+	scratch  parquet.Values
+	split    []byte // decoded BYTE_STREAM_SPLIT
 	bits     encoding.Bitmap
 	dict     *pruned
 	carries  bool   // see application.carriesDelta
@@ -83,39 +83,39 @@ type filter struct {
 
 // append appends the slots of p whose rows are kept: those that begin on the page are words[lo:lo+p.starts], and carry says
 // whether the row is kept in which the page begins, if it begins within one.
-func (t *filter) append(d *draft, p *dataPage, words []uint64, lo int64, carry bool) error {
+func (t *filter) append(d *draft, p *parquet.Page, words []uint64, lo int64, carry bool) error {
 	t.rows.Reset()
-	t.rows.AppendRange(words, int(lo), int(lo)+p.starts)
+	t.rows.AppendRange(words, int(lo), int(lo)+p.Rows)
 	slots := &t.rows
 	if t.col.MaxRep > 0 {
 		t.slots.Reset()
-		if err := encoding.SlotsOfRows(&t.slots, p.reps, &t.rows, carry); err != nil {
+		if err := encoding.SlotsOfRows(&t.slots, p.Reps, &t.rows, carry); err != nil {
 			return err
 		}
 		slots = &t.slots
-		d.reps = encoding.CompactLevels(d.reps, p.reps, slots)
+		d.Reps = encoding.CompactLevels(d.Reps, p.Reps, slots)
 	}
 	kept := slots.Count()
 	vals := slots
 	switch {
 	case t.col.MaxDef == 0:
-	case t.col.MaxDef == 1 && p.all:
-		d.present.AppendRun(true, kept)
+	case t.col.MaxDef == 1 && p.All:
+		d.Present.AppendRun(true, kept)
 	case t.col.MaxDef == 1:
-		encoding.CompactBits(&d.present, &p.present, slots)
+		encoding.CompactBits(&d.Present, &p.Present, slots)
 	default:
-		d.defs = encoding.CompactLevels(d.defs, p.defs, slots)
+		d.Defs = encoding.CompactLevels(d.Defs, p.Defs, slots)
 	}
-	if !p.all {
+	if !p.All {
 		t.vals.Reset()
-		encoding.CompactBits(&t.vals, slots, &p.present)
+		encoding.CompactBits(&t.vals, slots, &p.Present)
 		vals = &t.vals
 	}
 	d.rows += t.rows.Count()
 	d.slots += kept
-	if n := p.h.values; n > 0 {
-		d.size += int(int64(p.h.rawSize) * int64(kept) / int64(n))
-		d.packed += int(int64(p.h.size) * int64(kept) / int64(n))
+	if n := p.Header.Values; n > 0 {
+		d.size += int(int64(p.Header.RawSize) * int64(kept) / int64(n))
+		d.packed += int(int64(p.Header.Size) * int64(kept) / int64(n))
 	}
 	count := vals.Count()
 	d.count += count
@@ -123,44 +123,44 @@ func (t *filter) append(d *draft, p *dataPage, words []uint64, lo int64, carry b
 }
 
 // values appends the values of p that vals keeps.
-func (t *filter) values(d *draft, p *dataPage, vals *encoding.Bitmap) error {
+func (t *filter) values(d *draft, p *parquet.Page, vals *encoding.Bitmap) error {
 	var err error
 	col := t.col
 	switch enc := d.encoding; {
-	case enc == encRLEDictionary || enc == encPlainDictionary:
+	case enc == parquet.RLEDictionary || enc == parquet.PlainDictionary:
 		from := len(d.indices)
-		if d.indices, err = encoding.FilterIndices(d.indices, p.values, vals, t.dict.len()); err == nil {
+		if d.indices, err = encoding.FilterIndices(d.indices, p.Values, vals, t.dict.len()); err == nil {
 			t.dict.note(&d.bounds, &t.pageUsed, d.indices[from:])
 		}
-	case p.h.encoding != enc: // the row goes on in another encoding: see draft.toPlain
+	case p.Header.Encoding != enc: // the row goes on in another encoding: see draft.toPlain
 		return t.transcode(d, p, vals)
-	case col.Physical == Boolean && (enc == encPlain || enc == encRLE):
+	case col.Physical == parquet.Boolean && (enc == parquet.Plain || enc == parquet.RLE):
 		t.bits.Reset()
-		if err = decodeBools(&t.bits, enc, p.values, p.count); err == nil {
+		if err = parquet.DecodeBooleans(&t.bits, enc, p.Values, p.Count); err == nil {
 			from := d.bools.Len()
 			encoding.CompactBits(&d.bools, &t.bits, vals)
 			t.noteBools(d, from)
 		}
-	case enc == encPlain && col.Physical == ByteArray:
+	case enc == parquet.Plain && col.Physical == parquet.ByteArray:
 		from := len(d.plain)
-		if n := len(p.values); p.count > 0 { // about as much as is kept, and some more
-			d.plain = slices.Grow(d.plain, min(n, int(int64(n)*int64(vals.Count())/int64(p.count))+n/16))
+		if n := len(p.Values); p.Count > 0 { // about as much as is kept, and some more
+			d.plain = slices.Grow(d.plain, min(n, int(int64(n)*int64(vals.Count())/int64(p.Count))+n/16))
 		}
-		if d.plain, err = encoding.FilterByteArrays(d.plain, p.values, vals); err == nil {
-			d.bounds.addByteArrays(col, d.plain[from:])
+		if d.plain, err = encoding.FilterByteArrays(d.plain, p.Values, vals); err == nil {
+			d.bounds.AddByteArrays(col, d.plain[from:])
 		}
-	case enc == encPlain:
+	case enc == parquet.Plain:
 		from := len(d.plain)
-		if d.plain, err = encoding.FilterFixed(d.plain, p.values, col.width(), vals); err == nil {
-			d.bounds.addFixed(col, d.plain[from:])
+		if d.plain, err = encoding.FilterFixed(d.plain, p.Values, col.Width(), vals); err == nil {
+			d.bounds.AddFixed(col, d.plain[from:])
 		}
-	case enc == encSplit && col.width() > 0 && col.Physical != Int96:
+	case enc == parquet.ByteStreamSplit && col.Width() > 0 && col.Physical != parquet.Int96:
 		from := len(d.plain)
-		if t.scratch.plain, err = encoding.DecodeSplit(t.scratch.plain[:0], p.values, col.width(), p.count); err == nil {
-			d.plain, err = encoding.FilterFixed(d.plain, t.scratch.plain, col.width(), vals)
+		if t.split, err = encoding.DecodeSplit(t.split[:0], p.Values, col.Width(), p.Count); err == nil {
+			d.plain, err = encoding.FilterFixed(d.plain, t.split, col.Width(), vals)
 		}
 		if err == nil {
-			d.bounds.addFixed(col, d.plain[from:])
+			d.bounds.AddFixed(col, d.plain[from:])
 		}
 	default:
 		err = t.decoded(d, p, vals)
@@ -170,48 +170,48 @@ func (t *filter) values(d *draft, p *dataPage, vals *encoding.Bitmap) error {
 
 func (t *filter) noteBools(d *draft, from int) {
 	if from == 0 {
-		d.bounds.addBools(&d.bools)
+		d.bounds.AddBools(&d.bools)
 		return
 	}
 	for i := from; i < d.bools.Len(); i++ {
 		if d.bools.Get(i) {
-			d.bounds.addInt(1)
+			d.bounds.AddInt(1)
 		} else {
-			d.bounds.addInt(0)
+			d.bounds.AddInt(0)
 		}
 	}
 }
 
 // decoded handles the encodings that have to be decoded as a whole.
-func (t *filter) decoded(d *draft, p *dataPage, vals *encoding.Bitmap) error {
+func (t *filter) decoded(d *draft, p *parquet.Page, vals *encoding.Bitmap) error {
 	v := &t.scratch
-	v.ints = v.ints[:0]
-	v.bytes.Reset()
-	if err := v.decode(t.col, d.encoding, p.values, p.count, t.last); err != nil {
+	v.Ints = v.Ints[:0]
+	v.Bytes.Reset()
+	if err := v.Decode(t.col, d.encoding, p.Values, p.Count, t.last); err != nil {
 		return err
 	}
-	if n := v.bytes.Len(); t.carries && d.encoding == encDeltaBytes && n > 0 {
-		t.last = append(t.last[:0], v.bytes.At(n-1)...)
+	if n := v.Bytes.Len(); t.carries && d.encoding == parquet.DeltaByteArray && n > 0 {
+		t.last = append(t.last[:0], v.Bytes.At(n-1)...)
 	}
-	if t.col.integer() {
+	if t.col.Integer() {
 		from := len(d.ints)
-		d.ints = encoding.CompactInts(d.ints, v.ints, vals)
-		d.bounds.addInts(t.col, d.ints[from:])
+		d.ints = encoding.CompactInts(d.ints, v.Ints, vals)
+		d.bounds.AddInts(t.col, d.ints[from:])
 		return nil
 	}
 	from := d.bytes.Len()
-	if err := encoding.CompactBytes(&d.bytes, &v.bytes, vals); err != nil {
+	if err := encoding.CompactBytes(&d.bytes, &v.Bytes, vals); err != nil {
 		return err
 	}
 	for i := from; i < d.bytes.Len(); i++ {
-		d.bounds.add(t.col, d.bytes.At(i))
+		d.bounds.Add(t.col, d.bytes.At(i))
 	}
 	return nil
 }
 
 // transcode appends the values of p that vals keeps to a PLAIN draft.
-func (t *filter) transcode(d *draft, p *dataPage, vals *encoding.Bitmap) error {
-	part := draft{form: form{encoding: p.h.encoding}}
+func (t *filter) transcode(d *draft, p *parquet.Page, vals *encoding.Bitmap) error {
+	part := draft{form: form{encoding: p.Header.Encoding}}
 	if err := t.values(&part, p, vals); err != nil {
 		return err
 	}
@@ -220,28 +220,28 @@ func (t *filter) transcode(d *draft, p *dataPage, vals *encoding.Bitmap) error {
 	for i := range part.bools.Len() {
 		d.bools.AppendRun(part.bools.Get(i), 1)
 	}
-	d.bounds.merge(t.col, &part.bounds)
+	d.bounds.Merge(t.col, &part.bounds)
 	return nil
 }
 
 // toPlain makes the draft's values PLAIN.
-func (d *draft) toPlain(col *Column, dict *pruned) {
+func (d *draft) toPlain(col *parquet.Column, dict *pruned) {
 	switch enc := d.encoding; {
-	case enc == encPlain, col.Physical == Boolean && enc == encRLE, enc == encSplit:
-	case enc == encRLEDictionary || enc == encPlainDictionary:
+	case enc == parquet.Plain, col.Physical == parquet.Boolean && enc == parquet.RLE, enc == parquet.ByteStreamSplit:
+	case enc == parquet.RLEDictionary || enc == parquet.PlainDictionary:
 		dict.appendPlain(d)
 		d.indices = d.indices[:0]
-	case col.integer():
+	case col.Integer():
 		for _, v := range d.ints {
-			d.plain = append(d.plain, plainBytes(uint64(v), col.width())...)
+			d.plain = append(d.plain, parquet.PlainBytes(uint64(v), col.Width())...)
 		}
 		d.ints = d.ints[:0]
-	case col.Physical == ByteArray:
+	case col.Physical == parquet.ByteArray:
 		d.plain = encoding.AppendByteArrays(d.plain, &d.bytes)
 		d.bytes.Reset()
 	default:
 		d.plain = append(d.plain, d.bytes.Data...)
 		d.bytes.Reset()
 	}
-	d.encoding = encPlain
+	d.encoding = parquet.Plain
 }

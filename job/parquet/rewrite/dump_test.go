@@ -8,6 +8,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"assent/job/parquet"
 	"assent/job/parquet/codec"
 	"assent/job/parquet/encoding"
 )
@@ -16,20 +17,20 @@ import (
 // files that the second implementation cannot read, and for what it does not show.
 func dump(t testing.TB, data []byte) ([]string, error) {
 	t.Helper()
-	f, err := Open(t.Context(), bytes.NewReader(data), int64(len(data)), "dump.parquet")
+	f, err := parquet.Open(t.Context(), bytes.NewReader(data), int64(len(data)), "dump.parquet")
 	if err != nil {
 		return nil, err
 	}
 	var all []string
 	for g := range f.NumRowGroups() {
-		chunks, err := f.chunks(g)
+		chunks, err := f.Chunks(g)
 		if err != nil {
 			return nil, err
 		}
 		rows := make([]string, f.RowGroupRows(g))
 		for c := range chunks {
 			if err := dumpChunk(f, &chunks[c], rows); err != nil {
-				return nil, f.located(err, g, c, -1)
+				return nil, f.Fault(err, g, c, -1)
 			}
 		}
 		all = append(all, rows...)
@@ -37,11 +38,11 @@ func dump(t testing.TB, data []byte) ([]string, error) {
 	return all, nil
 }
 
-func dumpChunk(f *File, c *chunk, rows []string) error {
+func dumpChunk(f *parquet.File, c *parquet.Chunk, rows []string) error {
 	var dec codec.Codec
-	var dict *Dictionary
+	var dict *parquet.Dictionary
 	var last []byte
-	col := &f.columns[c.column]
+	col := &f.Columns()[c.Column]
 	w := newWalk(f, nil, c)
 	defer w.close()
 	row := -1
@@ -53,38 +54,38 @@ func dumpChunk(f *File, c *chunk, rows []string) error {
 		if err != nil {
 			return err
 		}
-		body, err := w.body()
+		body, err := w.Body()
 		if err != nil {
 			return err
 		}
-		if w.h.kind == pageDictionary {
-			plain, err := loadDictionary(&dec, c.codec, &w.h, body)
+		if w.Header.Kind == parquet.DictionaryPage {
+			plain, err := parquet.LoadDictionary(&dec, c.Codec, &w.Header, body)
 			if err != nil {
 				return err
 			}
-			if dict, err = parseDictionary(col, plain, w.h.values); err != nil {
+			if dict, err = parquet.ParseDictionary(col, plain, w.Header.Values); err != nil {
 				return err
 			}
 		}
-		if !w.h.data() {
+		if !w.Header.IsData() {
 			continue
 		}
-		var p dataPage
-		if err := p.load(&dec, col, c.codec, &w.h, body); err != nil {
+		var p parquet.Page
+		if err := p.Load(&dec, col, c.Codec, &w.Header, body); err != nil {
 			return err
 		}
 		vals, err := renderValues(f, col, &p, dict, &last)
 		if err != nil {
 			return err
 		}
-		for i := range w.h.values {
+		for i := range w.Header.Values {
 			rep, def := 0, col.MaxDef
 			if col.MaxRep > 0 {
-				rep = int(p.reps[i])
+				rep = int(p.Reps[i])
 			}
-			if len(p.defs) > 0 {
-				def = int(p.defs[i])
-			} else if col.MaxDef == 1 && !p.present.Get(i) {
+			if len(p.Defs) > 0 {
+				def = int(p.Defs[i])
+			} else if col.MaxDef == 1 && !p.Present.Get(i) {
 				def = 0
 			}
 			if rep == 0 {
@@ -95,27 +96,27 @@ func dumpChunk(f *File, c *chunk, rows []string) error {
 				v, vals = vals[0], vals[1:]
 			}
 			if row < 0 || row >= len(rows) {
-				return corruptf("row %d", row)
+				return parquet.Corruptf("row %d", row)
 			}
-			rows[row] += fmt.Sprintf("%d:%d/%d=%s;", c.column, rep, def, v)
+			rows[row] += fmt.Sprintf("%d:%d/%d=%s;", c.Column, rep, def, v)
 		}
 	}
 	if row+1 != len(rows) {
-		return corruptf("%d rows for %d", row+1, len(rows))
+		return parquet.Corruptf("%d rows for %d", row+1, len(rows))
 	}
 	return nil
 }
 
-func renderValues(f *File, col *Column, p *dataPage, dict *Dictionary, last *[]byte) ([]string, error) {
+func renderValues(f *parquet.File, col *parquet.Column, p *parquet.Page, dict *parquet.Dictionary, last *[]byte) ([]string, error) {
 	var out []string
-	if p.h.dictCoded() {
+	if p.Header.DictCoded() {
 		n := 0
 		if dict != nil {
 			n = dict.Len()
 		}
-		index, err := encoding.DecodeIndices(nil, p.values, p.count, n)
+		index, err := encoding.DecodeIndices(nil, p.Values, p.Count, n)
 		for _, i := range index {
-			if col.integer() {
+			if col.Integer() {
 				out = append(out, fmt.Sprint(dict.Int(int(i))))
 			} else {
 				out = append(out, render(dict.Bytes(int(i))))
@@ -123,20 +124,20 @@ func renderValues(f *File, col *Column, p *dataPage, dict *Dictionary, last *[]b
 		}
 		return out, err
 	}
-	var v values
-	if !f.app.carriesDelta() {
+	var v parquet.Values
+	if !f.Application().CarriesDelta() {
 		*last = nil
 	}
-	if err := v.decode(col, p.h.encoding, p.values, p.count, *last); err != nil {
+	if err := v.Decode(col, p.Header.Encoding, p.Values, p.Count, *last); err != nil {
 		return nil, err
 	}
-	for _, i := range v.ints {
+	for _, i := range v.Ints {
 		out = append(out, fmt.Sprint(i))
 	}
-	for i := range v.bytes.Len() {
-		out = append(out, render(v.bytes.At(i)))
-		if p.h.encoding == encDeltaBytes {
-			*last = append((*last)[:0], v.bytes.At(i)...)
+	for i := range v.Bytes.Len() {
+		out = append(out, render(v.Bytes.At(i)))
+		if p.Header.Encoding == parquet.DeltaByteArray {
+			*last = append((*last)[:0], v.Bytes.At(i)...)
 		}
 	}
 	return out, nil

@@ -1,10 +1,10 @@
 package rewrite
 
 import (
-	"encoding/binary"
 	"slices"
 	"sync"
 
+	"assent/job/parquet"
 	"assent/job/parquet/codec"
 	"assent/job/parquet/encoding"
 )
@@ -29,96 +29,42 @@ func withWorker(do func(*worker) error) error {
 	return err
 }
 
-// An encodedPage is a page as it will stand in the file.
-type encodedPage struct {
-	head, body []byte
-	rawSize    int // of the body
-}
-
 // encode encodes the draft, whose indices are those of the output's dictionary of dictLen entries.
-func (e *encodedPage) encode(w *worker, d *draft, col *Column, id codec.ID, dictLen int) (err error) {
-	out := headerOut{kind: pageData, values: d.slots, encoding: d.encoding, repEncoding: encRLE, defEncoding: encRLE}
+func (w *worker) encode(e *parquet.EncodedPage, d *draft, col *parquet.Column, id codec.ID, dictLen int) error {
+	h := parquet.PageHeader{Kind: parquet.DataPage, Values: d.slots, Encoding: d.encoding, RepEncoding: parquet.RLE, DefEncoding: parquet.RLE}
 	raw := w.raw[:0]
 	if d.v2 {
-		out.kind, out.rows, out.nulls = pageDataV2, d.rows, d.slots-d.count
-		raw = appendReps(raw, d, col)
-		out.repLen = len(raw)
-		raw = appendDefs(raw, d, col)
-		out.defLen = len(raw) - out.repLen
+		h.Kind, h.Rows, h.Nulls = parquet.DataPageV2, d.rows, d.slots-d.count
+		raw = d.AppendReps(raw, col)
+		h.RepLen = len(raw)
+		raw = d.AppendDefs(raw, col)
+		h.DefLen = len(raw) - h.RepLen
 	} else {
-		if col.MaxRep > 0 {
-			raw = prefixed(raw, func(b []byte) []byte { return appendReps(b, d, col) })
-		}
-		if col.MaxDef > 0 {
-			raw = prefixed(raw, func(b []byte) []byte { return appendDefs(b, d, col) })
-		}
+		raw = d.AppendV1(raw, col)
 	}
-	levels := out.repLen + out.defLen
 	raw = d.appendValues(raw, col, dictLen)
 	w.raw = raw
-	out.rawSize = len(raw)
-	e.body = append(slices.Grow(e.body[:0], d.packed+d.packed/8+512), raw[:levels]...)
-	if d.v2 && len(raw) == levels {
-		out.uncompressed = true
-	} else if e.body, err = w.codec.Compress(e.body, id, raw[levels:]); err != nil {
-		return err
-	}
-	return e.finish(&out)
-}
-
-// finish makes the header of the page in e.body.
-func (e *encodedPage) finish(out *headerOut) error {
-	if out.rawSize > maxPageBytes || len(e.body) > maxPageBytes {
-		return unsupportedf("a page of %d bytes", max(out.rawSize, len(e.body)))
-	}
-	e.rawSize = out.rawSize
-	out.size, out.crc = len(e.body), checksum(e.body)
-	e.head = out.append(e.head[:0])
-	return nil
-}
-
-func appendReps(b []byte, d *draft, col *Column) []byte {
-	if col.MaxRep == 0 {
-		return b
-	}
-	return encoding.AppendLevels(b, d.reps, uint8(col.MaxRep))
-}
-
-func appendDefs(b []byte, d *draft, col *Column) []byte {
-	switch {
-	case col.MaxDef == 0:
-		return b
-	case col.MaxDef == 1:
-		return encoding.AppendLevelBits(b, &d.present)
-	}
-	return encoding.AppendLevels(b, d.defs, uint8(col.MaxDef))
-}
-
-// prefixed appends what fill appends, after its length in 4 bytes.
-func prefixed(b []byte, fill func([]byte) []byte) []byte {
-	at := len(b)
-	b = fill(append(b, 0, 0, 0, 0))
-	binary.LittleEndian.PutUint32(b[at:], uint32(len(b)-at-4))
-	return b
+	e.Body = slices.Grow(e.Body[:0], d.packed+d.packed/8+512)
+	return e.Encode(&w.codec, id, &h, raw)
 }
 
 // appendValues appends the encoded values section.
-func (d *draft) appendValues(b []byte, col *Column, dictLen int) []byte {
+func (d *draft) appendValues(b []byte, col *parquet.Column, dictLen int) []byte {
 	switch d.encoding {
-	case encRLEDictionary, encPlainDictionary:
+	case parquet.RLEDictionary, parquet.PlainDictionary:
 		return encoding.AppendIndices(b, d.indices, dictLen)
-	case encRLE:
-		return prefixed(b, func(b []byte) []byte { return encoding.AppendLevelBits(b, &d.bools) })
-	case encDeltaBinary:
-		return encoding.AppendDelta(b, d.ints, 8*col.width())
-	case encDeltaLength:
+	case parquet.RLE:
+		return parquet.AppendPrefixed(b, func(b []byte) []byte { return encoding.AppendLevelBits(b, &d.bools) })
+	case parquet.DeltaBinaryPacked:
+		return encoding.AppendDelta(b, d.ints, 8*col.Width())
+	case parquet.DeltaLengthByteArray:
 		return encoding.AppendDeltaLengths(b, &d.bytes)
-	case encDeltaBytes:
+	case parquet.DeltaByteArray:
 		return encoding.AppendDeltaStrings(b, &d.bytes)
-	case encSplit:
-		return encoding.AppendSplit(b, d.plain, col.width())
+	case parquet.ByteStreamSplit:
+		return encoding.AppendSplit(b, d.plain, col.Width())
 	}
-	if col.Physical == Boolean {
+	if col.Physical == parquet.Boolean {
 		return encoding.AppendBools(b, &d.bools)
 	}
 	return append(slices.Grow(b, len(d.plain)), d.plain...)

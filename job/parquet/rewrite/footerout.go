@@ -3,6 +3,7 @@ package rewrite
 import (
 	"math"
 
+	"assent/job/parquet"
 	"assent/job/parquet/thrift"
 )
 
@@ -11,31 +12,31 @@ func (w *Writer) footer() thrift.Struct {
 	f := w.f
 	lost := w.result.RowsKept < w.result.RowsIn
 	var meta thrift.Struct
-	for _, field := range f.meta {
+	for _, field := range f.Metadata() {
 		// What is not known here may hold anything: it is kept only if all rows are.
-		if field.ID <= fmFooterSigningKey || !lost {
+		if field.ID <= parquet.FileFooterSigningKey || !lost {
 			meta = append(meta, field)
 		}
 	}
-	meta.Set(thrift.Int64Field(fmNumRows, w.result.RowsKept))
+	meta.Set(thrift.Int64Field(parquet.FileNumRows, w.result.RowsKept))
 	var groups []byte
 	for i := range w.groups {
 		groups = w.groups[i].metadata(i).Append(groups)
 	}
-	meta.Set(thrift.ListField(fmRowGroups, thrift.StrucT, len(w.groups), groups))
+	meta.Set(thrift.ListField(parquet.FileRowGroups, thrift.StrucT, len(w.groups), groups))
 	if kv, ok := w.keyValues(); ok {
 		meta.Set(kv)
 	}
 	if w.opts.CreatedBy != "" {
-		meta.Set(thrift.BytesField(fmCreatedBy, []byte(w.opts.CreatedBy)))
+		meta.Set(thrift.BytesField(parquet.FileCreatedBy, []byte(w.opts.CreatedBy)))
 	}
-	if !f.ordered {
+	if !f.Ordered() {
 		// Minima and maxima mean nothing without.
 		var orders []byte
-		for range f.columns {
+		for range f.Columns() {
 			orders = thrift.Struct{thrift.StructField(1, nil)}.Append(orders)
 		}
-		meta.Set(thrift.ListField(fmColumnOrders, thrift.StrucT, len(f.columns), orders))
+		meta.Set(thrift.ListField(parquet.FileColumnOrders, thrift.StrucT, len(f.Columns()), orders))
 	}
 	return meta
 }
@@ -44,27 +45,27 @@ func (w *Writer) footer() thrift.Struct {
 func (g *groupOut) metadata(i int) thrift.Struct {
 	var s thrift.Struct
 	for _, field := range g.in {
-		if field.ID <= rgOrdinal || !g.lost {
+		if field.ID <= parquet.GroupOrdinal || !g.lost {
 			s = append(s, field)
 		}
 	}
 	var chunks []byte
 	for j := range g.chunks {
-		chunks = g.chunks[j].meta.Append(chunks)
+		chunks = g.chunks[j].Metadata.Append(chunks)
 	}
-	s.Set(thrift.ListField(rgColumns, thrift.StrucT, len(g.chunks), chunks))
-	s.Set(thrift.Int64Field(rgTotalByteSize, g.rawSize))
-	s.Set(thrift.Int64Field(rgNumRows, g.rows))
-	if s.Has(rgFileOffset) {
-		s.Set(thrift.Int64Field(rgFileOffset, g.start))
+	s.Set(thrift.ListField(parquet.GroupColumns, thrift.StrucT, len(g.chunks), chunks))
+	s.Set(thrift.Int64Field(parquet.GroupTotalByteSize, g.rawSize))
+	s.Set(thrift.Int64Field(parquet.GroupNumRows, g.rows))
+	if s.Has(parquet.GroupFileOffset) {
+		s.Set(thrift.Int64Field(parquet.GroupFileOffset, g.start))
 	}
-	if s.Has(rgTotalCompressedSize) {
-		s.Set(thrift.Int64Field(rgTotalCompressedSize, g.size))
+	if s.Has(parquet.GroupTotalCompressedSize) {
+		s.Set(thrift.Int64Field(parquet.GroupTotalCompressedSize, g.size))
 	}
-	if s.Has(rgOrdinal) {
-		s.Delete(rgOrdinal)
+	if s.Has(parquet.GroupOrdinal) {
+		s.Delete(parquet.GroupOrdinal)
 		if i <= math.MaxInt16 {
-			s.Set(thrift.Int16Field(rgOrdinal, int16(i)))
+			s.Set(thrift.Int16Field(parquet.GroupOrdinal, int16(i)))
 		}
 	}
 	return s

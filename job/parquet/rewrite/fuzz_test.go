@@ -10,17 +10,16 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/parquet-go/parquet-go"
-
-	"assent/job/parquet/codec"
+	"assent/job/parquet"
+	parquetgo "github.com/parquet-go/parquet-go"
 )
 
 // smallFiles are seeds: files of a few KB with all kinds of columns and pages.
 func smallFiles(f *testing.F) (all [][]byte) {
 	for _, version := range []int{1, 2} {
-		all = append(all, wideFile(f, wideRows(60), parquet.DataPageVersion(version), parquet.PageBufferSize(300)))
-		all = append(all, secretFile(f, func(i int) bool { return i%7 == 6 }, parquet.DataPageVersion(version),
-			parquet.MaxRowsPerRowGroup(2000)))
+		all = append(all, wideFile(f, wideRows(60), parquetgo.DataPageVersion(version), parquetgo.PageBufferSize(300)))
+		all = append(all, secretFile(f, func(i int) bool { return i%7 == 6 }, parquetgo.DataPageVersion(version),
+			parquetgo.MaxRowsPerRowGroup(2000)))
 	}
 	names, _ := filepath.Glob(filepath.Join(corpus(f), "*data", "*.parquet"))
 	for _, name := range names {
@@ -41,11 +40,11 @@ func allocated() uint64 {
 // mustPlace says that err, of bytes that may be damaged, is nil or a fault of the bytes.
 func mustPlace(t *testing.T, err error) {
 	t.Helper()
-	var placed *Error
+	var placed *parquet.Error
 	if err != nil && !errors.As(err, &placed) {
 		t.Fatalf("an error without a place: %v", err)
 	}
-	if err != nil && !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrUnsupported) {
+	if err != nil && !errors.Is(err, parquet.ErrCorrupt) && !errors.Is(err, parquet.ErrUnsupported) {
 		t.Fatalf("neither corrupt nor unsupported: %v", err)
 	}
 }
@@ -59,11 +58,11 @@ func FuzzOpen(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, footer []byte) {
-		data := append(append([]byte(magic), make([]byte, 1000)...), footer...)
+		data := append(append([]byte(parquet.Magic), make([]byte, 1000)...), footer...)
 		data = binary.LittleEndian.AppendUint32(data, uint32(len(footer)))
-		data = append(data, magic...)
+		data = append(data, parquet.Magic...)
 		before := allocated()
-		file, err := Open(t.Context(), bytes.NewReader(data), int64(len(data)), "fuzz.parquet")
+		file, err := parquet.Open(t.Context(), bytes.NewReader(data), int64(len(data)), "fuzz.parquet")
 		mustPlace(t, err)
 		if n := allocated() - before; n > 64<<20+1000*uint64(len(footer)) {
 			t.Fatalf("%d bytes for a footer of %d", n, len(footer))
@@ -78,27 +77,6 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-func FuzzPageHeader(f *testing.F) {
-	h := headerOut{kind: pageDataV2, rawSize: 100, size: 50, crc: 7, values: 9, encoding: encPlain, nulls: 1, rows: 3, repLen: 2, defLen: 3}
-	f.Add(h.append(nil))
-	h.kind = pageData
-	f.Add(h.append(nil))
-	h.kind = pageDictionary
-	f.Add(h.append(nil))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		var h pageHeader
-		if err := h.parse(b); err != nil {
-			return
-		}
-		if h.length > len(b) || h.size < 0 || h.rawSize < 0 {
-			t.Fatalf("%+v", h)
-		}
-		if h.check(codec.Zstd, 1000) == nil && h.data() && (h.values < 0 || h.values > 1000) {
-			t.Fatalf("%+v", h)
-		}
-	})
-}
-
 // FuzzRewrite rewrites damaged files: either it fails with a place, or what it writes can be read again.
 func FuzzRewrite(f *testing.F) {
 	for _, b := range smallFiles(f) {
@@ -106,7 +84,7 @@ func FuzzRewrite(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte, modulus uint8) {
 		before := allocated()
-		file, err := Open(t.Context(), bytes.NewReader(data), int64(len(data)), "fuzz.parquet")
+		file, err := parquet.Open(t.Context(), bytes.NewReader(data), int64(len(data)), "fuzz.parquet")
 		if err != nil || file.NumRows() > 1<<20 || file.NumRowGroups() > 100 {
 			return
 		}
@@ -118,7 +96,7 @@ func FuzzRewrite(f *testing.F) {
 		}
 		for g := range file.NumRowGroups() {
 			for c := range file.Columns() {
-				k, err := file.Keys(t.Context(), g, []int{c})
+				k, err := Keys(t.Context(), file, g, []int{c})
 				if err != nil {
 					continue
 				}
@@ -134,7 +112,7 @@ func FuzzRewrite(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := Open(t.Context(), bytes.NewReader(out), int64(len(out)), "out.parquet")
+		again, err := parquet.Open(t.Context(), bytes.NewReader(out), int64(len(out)), "out.parquet")
 		if err != nil || again.NumRows() != r.RowsKept {
 			t.Fatalf("%d rows kept, %v", r.RowsKept, err)
 		}

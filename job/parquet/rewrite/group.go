@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"assent/job/parquet"
 	"assent/job/parquet/thrift"
 )
 
@@ -16,16 +17,17 @@ type groupJob struct {
 	number int
 	sel    *Selection
 	lost   bool
-	chunks []chunk
+	chunks []parquet.Chunk
 	out    []chunkDone
 
-	indexes func() ([]*pageIndexes, error) // read when first asked for
+	indexes func() ([]*parquet.PageIndex, error) // read when first asked for
 }
 
 // A chunkDone is what became of a chunk: one of copied and out is set.
 type chunkDone struct {
 	copied *copied
-	out    *chunkOut
+	out    *parquet.ChunkWriter
+	bloom  *bloomFilter // of out
 	size   int64
 	pages  Pages
 }
@@ -41,7 +43,7 @@ func (j *groupJob) run(ctx context.Context) error {
 	running := 0
 	turn := closedChan()
 	for i := range j.chunks {
-		t := &task{gate: gate{ctx: ctx, cpu: j.w.opts.CPU}, budget: j.w.opts.Memory, file: counter{j.w}, turn: turn}
+		t := &task{gate: gate{ctx: ctx, cpu: j.w.opts.CPU}, budget: j.w.opts.Memory, file: &j.w.out, turn: turn}
 		base := workingMemory(&j.chunks[i])
 		for running >= maxTasks() || !t.budget.tryAhead(base) {
 			if running == 0 {
@@ -95,9 +97,9 @@ func closedChan() chan struct{} {
 }
 
 // workingMemory estimates what work on a chunk takes at first: blocks of input, and a few pages of common size.
-func workingMemory(c *chunk) int64 {
-	n := c.end - c.start
-	raw, err := c.meta.Int(cmTotalUncompressedSize, n)
+func workingMemory(c *parquet.Chunk) int64 {
+	n := c.End - c.Start
+	raw, err := c.Metadata.Int(parquet.MetaTotalUncompressedSize, n)
 	if err != nil {
 		raw = n
 	}
@@ -110,35 +112,35 @@ func (j *groupJob) chunk(t *task, i int) error {
 	walk := newWalk(w.f, &t.gate, c)
 	defer walk.close()
 	var err error
-	col := &w.f.columns[c.column]
-	if !j.lost && !w.f.app.badBounds(col) && !w.f.app.carriesDelta() {
+	col := &w.f.Columns()[c.Column]
+	if !j.lost && !w.f.Application().BadBounds(col) && !w.f.Application().CarriesDelta() {
 		done.copied, err = copyChunk(walk, t, j.sel.rows, &done.pages)
 		if err == nil {
 			done.size = done.copied.size
 		}
 	} else {
-		s := &splice{f: w.f, col: col, chunk: c, sel: j.sel, walk: walk, task: t, out: &chunkOut{col: col, w: t}}
-		if s.out.bloom, err = w.f.newBloom(c); err == nil {
+		s := &splice{f: w.f, col: col, chunk: c, sel: j.sel, walk: walk, task: t, out: parquet.NewChunkWriter(col, t)}
+		if s.bloom, err = newBloom(w.f, c); err == nil {
 			s.indexes = j.indexes
 			err = s.run()
 		}
-		done.out, done.size, done.pages = s.out, s.out.size, s.pages
-		done.out.w = nil // what is left is small and stays to the end of the row group
+		done.out, done.size, done.pages, done.bloom = s.out, s.out.Size, s.pages, s.bloom
+		done.out.End()
 	}
-	return w.f.located(err, j.number, c.column, walk.page)
+	return w.f.Fault(err, j.number, c.Column, walk.Number)
 }
 
 // collect makes the row group's metadata, chunk by chunk, now that it is known where each begins.
 func (j *groupJob) collect(in thrift.Struct, start int64) (groupOut, error) {
 	g := groupOut{in: in, lost: j.lost, rows: j.sel.count, start: start}
-	var indexes []*pageIndexes
+	var indexes []*parquet.PageIndex
 	for i := range j.chunks {
 		c, done := &j.chunks[i], &j.out[i]
 		j.w.result.Pages.add(done.pages)
 		if out := done.out; out != nil {
-			g.rawSize += out.rawSize
-			g.chunks = append(g.chunks, chunkRef{meta: out.metadata(c, start), columnIndex: out.columnIndex(),
-				offsetIndex: out.offsetIndex(start)})
+			g.rawSize += out.RawSize
+			g.chunks = append(g.chunks, parquet.WrittenChunk{Metadata: splicedMetadata(out, c, start), ColumnIndex: out.ColumnIndex(),
+				OffsetIndex: out.OffsetIndex(start)})
 		} else {
 			if indexes == nil {
 				var err error
@@ -147,8 +149,8 @@ func (j *groupJob) collect(in thrift.Struct, start int64) (groupOut, error) {
 				}
 			}
 			g.rawSize += done.copied.rawSize
-			ref := chunkRef{meta: done.copied.metadata(c, start, j.w.f.ordered)}
-			ref.columnIndex, ref.offsetIndex = done.copied.moveIndex(indexes[i], start, j.w.f.ordered)
+			ref := parquet.WrittenChunk{Metadata: done.copied.metadata(c, start, j.w.f.Ordered())}
+			ref.ColumnIndex, ref.OffsetIndex = done.copied.moveIndex(indexes[i], start, j.w.f.Ordered())
 			g.chunks = append(g.chunks, ref)
 		}
 		start += done.size
@@ -168,33 +170,33 @@ func (j *groupJob) blooms(g *groupOut) error {
 	w := j.w
 	for i := range j.chunks {
 		var b []byte
-		if out := j.out[i].out; out != nil {
-			if out.bloom == nil {
+		if j.out[i].out != nil {
+			if j.out[i].bloom == nil {
 				continue
 			}
-			b = out.bloom.append(nil)
+			b = j.out[i].bloom.append(nil)
 		} else {
-			r, _, err := w.f.bloomRange(&j.chunks[i])
+			at, n, _, err := bloomRange(w.f, &j.chunks[i])
 			if err != nil {
 				return err
 			}
-			if r.lo == r.hi {
+			if n == 0 {
 				continue
 			}
-			b = make([]byte, r.hi-r.lo)
-			if err := w.f.readFull(b, r.lo); err != nil {
+			b = make([]byte, n)
+			if err := w.f.ReadFull(b, at); err != nil {
 				return err
 			}
 		}
-		outer := &g.chunks[i].meta
-		meta, err := outer.Struct(ccMetaData)
+		outer := &g.chunks[i].Metadata
+		meta, err := outer.Struct(parquet.ChunkMetaData)
 		if err != nil {
 			return err
 		}
-		meta.Set(thrift.Int64Field(cmBloomFilterOffset, w.size))
-		meta.Set(thrift.Int32Field(cmBloomFilterLength, int32(len(b))))
-		outer.Set(thrift.StructField(ccMetaData, meta))
-		if err := w.write(b); err != nil {
+		meta.Set(thrift.Int64Field(parquet.MetaBloomFilterOffset, w.out.Size))
+		meta.Set(thrift.Int32Field(parquet.MetaBloomFilterLength, int32(len(b))))
+		outer.Set(thrift.StructField(parquet.ChunkMetaData, meta))
+		if _, err := w.out.Write(b); err != nil {
 			return err
 		}
 	}
@@ -203,11 +205,11 @@ func (j *groupJob) blooms(g *groupOut) error {
 
 // newGroupJob prepares the writing of row group i.
 func (w *Writer) newGroupJob(i int, sel *Selection) (*groupJob, error) {
-	chunks, err := w.f.chunks(i)
+	chunks, err := w.f.Chunks(i)
 	if err != nil {
 		return nil, err
 	}
 	j := &groupJob{w: w, number: i, sel: sel, lost: sel.count < sel.rows, chunks: chunks, out: make([]chunkDone, len(chunks))}
-	j.indexes = sync.OnceValues(func() ([]*pageIndexes, error) { return w.f.indexes(chunks) })
+	j.indexes = sync.OnceValues(func() ([]*parquet.PageIndex, error) { return w.f.PageIndexes(chunks) })
 	return j, nil
 }

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"assent/job/parquet"
 	"math/bits"
 	"sort"
 )
@@ -8,7 +9,7 @@ import (
 // jumps says how a splice may pass over runs of dropped pages without reading them: by the input's offset index, in a column
 // whose slots are rows. It pays where a run is longer than what is read at once.
 type jumps struct {
-	locations []location
+	locations []parquet.PageLocation
 	rows      int64
 	landed    int // the page jumped to, whose rows are to be checked; -1: none
 }
@@ -20,17 +21,17 @@ func (s *splice) newJumps() (*jumps, error) {
 		return nil, nil
 	}
 	gap := s.sel.longestGap()
-	if float64(c.end-c.start)*float64(gap)/float64(s.sel.rows) < float64(4*s.walk.src.block) {
+	if float64(c.End-c.Start)*float64(gap)/float64(s.sel.rows) < float64(4*s.walk.src.block) {
 		return nil, nil
 	}
 	all, err := s.indexes()
-	if err != nil || all[c.column] == nil {
+	if err != nil || all[c.Column] == nil {
 		return nil, err
 	}
-	j := &jumps{locations: all[c.column].locations, rows: s.sel.rows, landed: -1}
+	j := &jumps{locations: all[c.Column].Locations, rows: s.sel.rows, landed: -1}
 	for i := range j.locations {
-		if l := &j.locations[i]; i > 0 && l.firstRow <= j.locations[i-1].firstRow || l.firstRow >= j.rows || l.offset < c.start ||
-			l.offset >= c.end {
+		if l := &j.locations[i]; i > 0 && l.FirstRow <= j.locations[i-1].FirstRow || l.FirstRow >= j.rows || l.Offset < c.Start ||
+			l.Offset >= c.End {
 			return nil, nil
 		}
 	}
@@ -40,20 +41,20 @@ func (s *splice) newJumps() (*jumps, error) {
 // jump passes over dropped pages if that saves reading. The walk stands before a page that begins with row s.rows.
 func (s *splice) jump() {
 	j := s.jumps
-	if j == nil || s.walk.rest > 0 {
+	if j == nil {
 		return
 	}
-	at := sort.Search(len(j.locations), func(i int) bool { return j.locations[i].firstRow >= s.rows })
-	if at == len(j.locations) || j.locations[at].firstRow != s.rows || j.locations[at].offset != s.walk.src.offset() {
+	at := sort.Search(len(j.locations), func(i int) bool { return j.locations[i].FirstRow >= s.rows })
+	if at == len(j.locations) || j.locations[at].FirstRow != s.rows || j.locations[at].Offset != s.walk.NextOffset() {
 		return
 	}
 	next := s.sel.nextKept(s.rows)
-	to := sort.Search(len(j.locations), func(i int) bool { return j.locations[i].firstRow > next }) - 1
-	if to <= at || j.locations[to].offset-j.locations[at].offset < 2*s.walk.src.block {
+	to := sort.Search(len(j.locations), func(i int) bool { return j.locations[i].FirstRow > next }) - 1
+	if to <= at || j.locations[to].Offset-j.locations[at].Offset < 2*s.walk.src.block {
 		return
 	}
-	s.walk.resumeAt(j.locations[to].offset, s.walk.page+1+to-at, j.locations[to].firstRow)
-	s.rows = j.locations[to].firstRow
+	s.walk.resumeAt(j.locations[to].Offset, s.walk.Number+1+to-at, j.locations[to].FirstRow)
+	s.rows = j.locations[to].FirstRow
 	s.pages.Dropped += int64(to - at)
 	j.landed = to
 }
@@ -66,10 +67,10 @@ func (s *splice) land(in *input) error {
 	}
 	end := j.rows
 	if j.landed+1 < len(j.locations) {
-		end = j.locations[j.landed+1].firstRow
+		end = j.locations[j.landed+1].FirstRow
 	}
-	if int64(in.h.values) != end-j.locations[j.landed].firstRow {
-		return corruptf("%d rows in a page to which the offset index gives %d", in.h.values, end-j.locations[j.landed].firstRow)
+	if int64(in.h.Values) != end-j.locations[j.landed].FirstRow {
+		return parquet.Corruptf("%d rows in a page to which the offset index gives %d", in.h.Values, end-j.locations[j.landed].FirstRow)
 	}
 	j.landed = -1
 	return nil

@@ -8,7 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/parquet-go/parquet-go"
+	"assent/job/parquet"
+	parquetgo "github.com/parquet-go/parquet-go"
 )
 
 func TestNextKept(t *testing.T) {
@@ -43,7 +44,7 @@ func TestJump(t *testing.T) {
 	}
 	r := rand.New(rand.NewPCG(9, 9))
 	var b bytes.Buffer
-	w := parquet.NewGenericWriter[row](&b, parquet.PageBufferSize(50_000))
+	w := parquetgo.NewGenericWriter[row](&b, parquetgo.PageBufferSize(50_000))
 	const n = 20_000
 	noise := make([]byte, 1500)
 	for i := range n {
@@ -65,7 +66,7 @@ func TestJump(t *testing.T) {
 		{"alternating", func(i, n int64) bool { return i%2 == 0 }},
 	} {
 		src := &countingReader{ReaderAt: bytes.NewReader(b.Bytes())}
-		f, err := Open(t.Context(), src, int64(b.Len()), "in.parquet")
+		f, err := parquet.Open(t.Context(), src, int64(b.Len()), "in.parquet")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +77,7 @@ func TestJump(t *testing.T) {
 			}
 		}
 		var out bytes.Buffer
-		writer := f.NewWriter(&out, Options{})
+		writer := NewWriter(f, &out, Options{})
 		if err := writer.RowGroup(t.Context(), 0, sel); err != nil {
 			t.Fatal(err)
 		}
@@ -103,25 +104,25 @@ func TestJump(t *testing.T) {
 func TestKeysAgree(t *testing.T) {
 	for _, version := range []int{1, 2} {
 		for _, pageSize := range []int{300, 20000} {
-			data := wideFile(t, wideRows(2000), parquet.DataPageVersion(version), parquet.PageBufferSize(pageSize),
-				parquet.MaxRowsPerRowGroup(1200))
+			data := wideFile(t, wideRows(2000), parquetgo.DataPageVersion(version), parquetgo.PageBufferSize(pageSize),
+				parquetgo.MaxRowsPerRowGroup(1200))
 			rows := readRows(t, data)
-			f, err := Open(t.Context(), bytes.NewReader(data), int64(len(data)), "in.parquet")
+			f, err := parquet.Open(t.Context(), bytes.NewReader(data), int64(len(data)), "in.parquet")
 			if err != nil {
 				t.Fatal(err)
 			}
 			var columns []int
 			for i, c := range f.Columns() {
-				if c.Physical != Float && c.Physical != Double {
+				if c.Physical != parquet.Float && c.Physical != parquet.Double {
 					columns = append(columns, i)
 				}
 			}
-			if _, err := f.Keys(t.Context(), 0, []int{0, 9}); err == nil {
+			if _, err := Keys(t.Context(), f, 0, []int{0, 9}); err == nil {
 				t.Error("a FLOAT column is taken for a key")
 			}
 			base := int64(0)
 			for g := range f.NumRowGroups() {
-				k, err := f.Keys(t.Context(), g, columns)
+				k, err := Keys(t.Context(), f, g, columns)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -154,23 +155,23 @@ func TestKeysAgree(t *testing.T) {
 	}
 }
 
-func compareKeys(t *testing.T, f *File, columns []int, b *Batch, i int, row parquet.Row) {
+func compareKeys(t *testing.T, f *parquet.File, columns []int, b *Batch, i int, row parquetgo.Row) {
 	t.Helper()
 	for j, c := range columns {
 		col, v := &f.Columns()[c], &b.Columns[j]
 		var want, got []string
 		for _, value := range row {
-			if value.Column() != c || value.DefinitionLevel() < col.slotDef {
+			if value.Column() != c || value.DefinitionLevel() < col.ElementDef {
 				continue
 			}
 			switch {
 			case value.IsNull():
 				want = append(want, "null")
-			case col.Physical == Boolean:
+			case col.Physical == parquet.Boolean:
 				want = append(want, fmt.Sprint(map[bool]int{false: 0, true: 1}[value.Boolean()]))
-			case col.Physical == Int32:
+			case col.Physical == parquet.Int32:
 				want = append(want, fmt.Sprint(value.Int32()))
-			case col.Physical == Int64:
+			case col.Physical == parquet.Int64:
 				want = append(want, fmt.Sprint(value.Int64()))
 			default:
 				want = append(want, string(value.ByteArray()))
@@ -184,11 +185,11 @@ func compareKeys(t *testing.T, f *File, columns []int, b *Batch, i int, row parq
 			switch {
 			case v.Null != nil && v.Null[s]:
 				got = append(got, "null")
-			case v.Dict != nil && col.integer():
+			case v.Dict != nil && col.Integer():
 				got = append(got, fmt.Sprint(v.Dict.Int(int(v.Index[s]))))
 			case v.Dict != nil:
 				got = append(got, string(v.Dict.Bytes(int(v.Index[s]))))
-			case col.integer():
+			case col.Integer():
 				got = append(got, fmt.Sprint(v.Ints[s]))
 			default:
 				got = append(got, string(v.Bytes.At(s)))

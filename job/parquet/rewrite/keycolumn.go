@@ -5,20 +5,21 @@ import (
 	"slices"
 	"sync"
 
+	"assent/job/parquet"
 	"assent/job/parquet/codec"
 	"assent/job/parquet/encoding"
 )
 
 // A keyColumn holds the decoded slots of the rows of one page (of several, where a row of a V1 page goes on).
 type keyColumn struct {
-	f        *File
+	f        *parquet.File
 	rowGroup int
-	col      *Column
+	col      *parquet.Column
 	walk     *walk
-	dict     *Dictionary
-	page     dataPage // the last page loaded
-	ahead    bool     // it is not decoded yet
-	last     []byte   // last value of the page before, where the writer needs it (carriesDelta)
+	dict     *parquet.Dictionary
+	page     parquet.Page // the last page loaded
+	ahead    bool         // it is not decoded yet
+	last     []byte       // last value of the page before, where the writer needs it (carriesDelta)
 
 	rows, next int     // decoded, and handed out
 	n          int     // slots
@@ -26,7 +27,7 @@ type keyColumn struct {
 	null       []bool  // empty where no slot is null
 	coded      bool    // index holds the slots, else vals
 	index      []int32
-	vals       values
+	vals       parquet.Values
 
 	cutOffsets []int32 // of the batch handed out
 	defs       []uint8
@@ -41,8 +42,7 @@ const maxPooledKeys = 16 << 20
 
 // recycle gives c back, without what belongs to its file.
 func (c *keyColumn) recycle() {
-	memory := cap(c.page.raw) + 4*cap(c.offsets) + cap(c.null) + 4*cap(c.index) + 8*cap(c.vals.ints) + cap(c.vals.bytes.Data) +
-		4*cap(c.vals.bytes.Ends) + cap(c.vals.plain)
+	memory := c.page.Memory() + c.vals.Memory() + 4*cap(c.offsets) + cap(c.null) + 4*cap(c.index)
 	c.f, c.col, c.walk, c.dict = nil, nil, nil, nil
 	c.ahead, c.last, c.rows, c.next = false, c.last[:0], 0, 0
 	if memory <= maxPooledKeys {
@@ -54,8 +54,8 @@ func (c *keyColumn) recycle() {
 func (c *keyColumn) fill(dec *codec.Codec) error {
 	c.rows, c.next, c.n, c.coded = 0, 0, 0, false
 	c.offsets, c.null, c.index = c.offsets[:0], c.null[:0], c.index[:0]
-	c.vals.ints = c.vals.ints[:0]
-	c.vals.bytes.Reset()
+	c.vals.Ints = c.vals.Ints[:0]
+	c.vals.Bytes.Reset()
 	if !c.ahead {
 		if err := c.load(dec); err != nil {
 			return err
@@ -65,8 +65,8 @@ func (c *keyColumn) fill(dec *codec.Codec) error {
 	if c.col.MaxRep == 0 {
 		return c.decode()
 	}
-	if c.page.reps[0] != 0 {
-		return corruptf("the first row does not begin with the page")
+	if c.page.Reps[0] != 0 {
+		return parquet.Corruptf("the first row does not begin with the page")
 	}
 	for {
 		if err := c.decode(); err != nil {
@@ -80,11 +80,11 @@ func (c *keyColumn) fill(dec *codec.Codec) error {
 		if err != nil {
 			return err
 		}
-		if c.ahead = c.page.reps[0] == 0; c.ahead {
+		if c.ahead = c.page.Reps[0] == 0; c.ahead {
 			break
 		}
-		if c.page.h.kind == pageDataV2 {
-			return corruptf("a row that begins on an earlier page")
+		if c.page.Header.Kind == parquet.DataPageV2 {
+			return parquet.Corruptf("a row that begins on an earlier page")
 		}
 	}
 	c.offsets = append(c.offsets, int32(c.n))
@@ -97,22 +97,22 @@ func (c *keyColumn) load(dec *codec.Codec) error {
 		if err := c.walk.next(); err != nil {
 			return err
 		}
-		h := &c.walk.h
-		if !(h.data() && h.values > 0) && h.kind != pageDictionary {
+		h := &c.walk.Header
+		if !(h.IsData() && h.Values > 0) && h.Kind != parquet.DictionaryPage {
 			continue
 		}
-		body, err := c.walk.body()
+		body, err := c.walk.Body()
 		if err != nil {
 			return err
 		}
-		if h.kind != pageDictionary {
-			return c.page.load(dec, c.col, c.walk.chunk.codec, h, body)
+		if h.Kind != parquet.DictionaryPage {
+			return c.page.Load(dec, c.col, c.walk.Chunk.Codec, h, body)
 		}
-		plain, err := loadDictionary(dec, c.walk.chunk.codec, h, body)
+		plain, err := parquet.LoadDictionary(dec, c.walk.Chunk.Codec, h, body)
 		if err != nil {
 			return err
 		}
-		if c.dict, err = parseDictionary(c.col, plain, h.values); err != nil {
+		if c.dict, err = parquet.ParseDictionary(c.col, plain, h.Values); err != nil {
 			return err
 		}
 	}
@@ -131,7 +131,7 @@ func (c *keyColumn) decode() error {
 	} else if len(c.null) > 0 {
 		c.null = append(c.null, make([]bool, c.n-first)...)
 	}
-	if p.h.dictCoded() {
+	if p.Header.DictCoded() {
 		return c.decodeIndices(first, present)
 	}
 	if c.coded && first > 0 {
@@ -140,17 +140,17 @@ func (c *keyColumn) decode() error {
 		c.index = c.index[:0]
 	}
 	c.coded = false
-	if err := c.vals.decode(c.col, p.h.encoding, p.values, p.count, c.last); err != nil {
+	if err := c.vals.Decode(c.col, p.Header.Encoding, p.Values, p.Count, c.last); err != nil {
 		return err
 	}
-	if n := c.vals.bytes.Len(); p.h.encoding == encDeltaBytes && p.count > 0 && c.f.app.carriesDelta() {
-		c.last = append(c.last[:0], c.vals.bytes.At(n-1)...)
+	if n := c.vals.Bytes.Len(); p.Header.Encoding == parquet.DeltaByteArray && p.Count > 0 && c.f.Application().CarriesDelta() {
+		c.last = append(c.last[:0], c.vals.Bytes.At(n-1)...)
 	}
 	if present != nil {
-		if c.col.integer() {
-			c.vals.ints = encoding.Spread(c.vals.ints, present)
+		if c.col.Integer() {
+			c.vals.Ints = encoding.Spread(c.vals.Ints, present)
 		} else {
-			c.vals.bytes.Ends = encoding.SpreadEnds(c.vals.bytes.Ends, present)
+			c.vals.Bytes.Ends = encoding.SpreadEnds(c.vals.Bytes.Ends, present)
 		}
 	}
 	return nil
@@ -159,14 +159,14 @@ func (c *keyColumn) decode() error {
 func (c *keyColumn) decodeIndices(first int, present *encoding.Bitmap) error {
 	p := &c.page
 	if c.dict == nil {
-		if p.count > 0 {
-			return corruptf("dictionary-coded without a dictionary")
+		if p.Count > 0 {
+			return parquet.Corruptf("dictionary-coded without a dictionary")
 		}
-		c.dict = &Dictionary{}
+		c.dict = &parquet.Dictionary{}
 	}
 	c.coded = c.coded || first == 0
 	var err error
-	if c.index, err = encoding.DecodeIndices(c.index, p.values, p.count, c.dict.Len()); err != nil {
+	if c.index, err = encoding.DecodeIndices(c.index, p.Values, p.Count, c.dict.Len()); err != nil {
 		return err
 	}
 	if present != nil {
@@ -184,14 +184,14 @@ func (c *keyColumn) expand(first int, index []int32) {
 	for i, at := range index {
 		null := first+i < len(c.null) && c.null[first+i]
 		switch {
-		case c.col.integer() && null:
-			c.vals.ints = append(c.vals.ints, 0)
-		case c.col.integer():
-			c.vals.ints = append(c.vals.ints, c.dict.Int(int(at)))
+		case c.col.Integer() && null:
+			c.vals.Ints = append(c.vals.Ints, 0)
+		case c.col.Integer():
+			c.vals.Ints = append(c.vals.Ints, c.dict.Int(int(at)))
 		case null:
-			c.vals.appendBytes(nil)
+			c.vals.AppendBytes(nil)
 		default:
-			c.vals.appendBytes(c.dict.Bytes(int(at)))
+			c.vals.AppendBytes(c.dict.Bytes(int(at)))
 		}
 	}
 }
@@ -201,19 +201,19 @@ func (c *keyColumn) expand(first int, index []int32) {
 func (c *keyColumn) place() *encoding.Bitmap {
 	p := &c.page
 	if c.col.MaxRep == 0 {
-		c.rows += p.h.values
-		c.n += p.h.values
-		if p.all {
+		c.rows += p.Header.Values
+		c.n += p.Header.Values
+		if p.All {
 			return nil
 		}
-		return &p.present
+		return &p.Present
 	}
-	defs := p.defs
+	defs := p.Defs
 	if len(defs) == 0 { // a MaxDef of 1
-		c.defs = slices.Grow(c.defs[:0], p.h.values)[:p.h.values]
+		c.defs = slices.Grow(c.defs[:0], p.Header.Values)[:p.Header.Values]
 		for i := range c.defs {
 			c.defs[i] = 0
-			if p.present.Get(i) {
+			if p.Present.Get(i) {
 				c.defs[i] = 1
 			}
 		}
@@ -221,28 +221,25 @@ func (c *keyColumn) place() *encoding.Bitmap {
 	}
 	c.present.Reset()
 	n := c.n
-	for i, rep := range p.reps {
+	for i, rep := range p.Reps {
 		if rep == 0 {
 			c.offsets = append(c.offsets, int32(c.n))
 		}
-		if int(defs[i]) >= c.col.slotDef {
+		if int(defs[i]) >= c.col.ElementDef {
 			c.n++
 			c.present.AppendRun(int(defs[i]) == c.col.MaxDef, 1)
 		}
 	}
-	c.rows += p.starts
-	if c.n-n == p.count {
+	c.rows += p.Rows
+	if c.n-n == p.Count {
 		return nil
 	}
 	return &c.present
 }
 
-// integer reports whether values are held as integers.
-func (c *Column) integer() bool { return c.Physical <= Int64 }
-
 // cut fills v with the next n rows, which it hands out.
-func (c *keyColumn) cut(v *Vector, n int) {
-	*v = Vector{}
+func (c *keyColumn) cut(v *parquet.Vector, n int) {
+	*v = parquet.Vector{}
 	lo, hi := c.next, c.next+n
 	c.next = hi
 	if c.col.MaxRep > 0 {
@@ -260,11 +257,11 @@ func (c *keyColumn) cut(v *Vector, n int) {
 	switch {
 	case c.coded:
 		v.Dict, v.Index = c.dict, c.index[lo:hi]
-	case c.col.integer():
-		v.Ints = c.vals.ints[lo:hi]
+	case c.col.Integer():
+		v.Ints = c.vals.Ints[lo:hi]
 	default:
-		b := &c.vals.bytes
-		v.Bytes = Bytes{Data: b.Data, Ends: b.Ends[lo:hi]}
+		b := &c.vals.Bytes
+		v.Bytes = parquet.Bytes{Data: b.Data, Ends: b.Ends[lo:hi]}
 		if lo > 0 {
 			v.Bytes.First = b.Ends[lo-1]
 		}

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"assent/job/parquet"
 	"context"
 	"fmt"
 	"io"
@@ -13,25 +14,7 @@ const maxBatch = 1 << 16
 type Batch struct {
 	FirstRow int64 // number of the first row within the row group
 	Rows     int
-	Columns  []Vector // as asked for
-}
-
-// A Vector holds one column's values in the rows of a batch. Values are in slots: one for each row, or, where the column
-// is repeated, one for each element of the innermost list.
-type Vector struct {
-	// Offsets is nil where the column is not repeated: slot i is row i. Otherwise row i has the slots Offsets[i] up to
-	// Offsets[i+1]; null and empty lists have none.
-	Offsets []int32
-	// Null says which slots are null; nil where none is.
-	Null []bool
-	// Dict is not nil where the values are dictionary-coded: Index[i] is the entry of slot i, below Dict.Len(); 0 where
-	// it is null. The pointer is the same in all batches of a row group.
-	Dict  *Dictionary
-	Index []int32
-	// Ints holds Boolean (0, 1), Int32 (sign-extended) and Int64 values; null slots are 0.
-	Ints []int64
-	// Bytes holds ByteArray, FixedLenByteArray and Int96 (12 bytes) values; null slots are empty.
-	Bytes Bytes
+	Columns  []parquet.Vector // as asked for
 }
 
 // A KeyReader streams some columns of a row group. It must be closed, and is not safe for concurrent use.
@@ -44,25 +27,25 @@ type KeyReader struct {
 	err   error
 }
 
-// Keys returns a reader of the given columns (indexes of Columns) of a row group, which yields batches of whole rows: at
+// Keys returns a reader of the given columns (indexes of f.Columns) of a row group, which yields batches of whole rows: at
 // most 65536, fewer where a page of any column ends. Float and Double columns are refused.
-func (f *File) Keys(ctx context.Context, rowGroup int, columns []int) (*KeyReader, error) {
-	chunks, err := f.chunks(rowGroup)
+func Keys(ctx context.Context, f *parquet.File, rowGroup int, columns []int) (*KeyReader, error) {
+	chunks, err := f.Chunks(rowGroup)
 	if err != nil {
 		return nil, err
 	}
-	k := &KeyReader{ctx: ctx, rows: f.groups[rowGroup].rows}
+	k := &KeyReader{ctx: ctx, rows: f.RowGroupRows(rowGroup)}
 	for _, c := range columns {
-		if p := f.columns[c].Physical; p == Float || p == Double {
+		if p := f.Columns()[c].Physical; p == parquet.Float || p == parquet.Double {
 			_ = k.Close()
-			return nil, fmt.Errorf("%s: column %s: %s values cannot be keys", f.name, f.columns[c].Name(), p)
+			return nil, fmt.Errorf("%s: column %s: %s values cannot be keys", f.Name(), f.Columns()[c].Name(), p)
 		}
 		col := keyColumns.Get().(*keyColumn)
-		col.f, col.rowGroup, col.col, col.walk = f, rowGroup, &f.columns[c], newWalk(f, nil, &chunks[c])
+		col.f, col.rowGroup, col.col, col.walk = f, rowGroup, &f.Columns()[c], newWalk(f, nil, &chunks[c])
 		col.walk.src.fetch() // all at once: each first answer may take its time
 		k.cols = append(k.cols, col)
 	}
-	k.batch.Columns = make([]Vector, len(columns))
+	k.batch.Columns = make([]parquet.Vector, len(columns))
 	return k, nil
 }
 
@@ -91,9 +74,9 @@ func (k *KeyReader) next() error {
 		for c.next == c.rows {
 			if err := withWorker(func(w *worker) error { return c.fill(&w.codec) }); err != nil {
 				if err == io.EOF {
-					err = corruptf("%d rows where the row group has %d", k.row, k.rows)
+					err = parquet.Corruptf("%d rows where the row group has %d", k.row, k.rows)
 				}
-				return c.f.located(err, c.rowGroup, c.walk.chunk.column, c.walk.page)
+				return c.f.Fault(err, c.rowGroup, c.walk.Chunk.Column, c.walk.Number)
 			}
 		}
 		n = min(n, c.rows-c.next)

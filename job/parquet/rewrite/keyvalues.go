@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"slices"
 
+	"assent/job/parquet"
 	"assent/job/parquet/thrift"
 )
 
@@ -18,20 +19,20 @@ func (w *Writer) keyValues() (thrift.Field, bool) {
 	var entries []byte
 	n := 0
 	superseded := func(key string) bool {
-		return slices.ContainsFunc(w.opts.KeyValues, func(kv KeyValue) bool { return kv.Key == key })
+		return slices.ContainsFunc(w.opts.KeyValues, func(kv parquet.KeyValue) bool { return kv.Key == key })
 	}
-	if own, err := w.f.meta.List(fmKeyValues); err == nil {
+	if own, err := w.f.Metadata().List(parquet.FileKeyValues); err == nil {
 		for i, raw := range own.Elements() {
-			if superseded(w.f.keys[i].Key) {
+			if superseded(w.f.KeyValues()[i].Key) {
 				continue
 			}
-			entries = append(entries, w.patch(&w.f.keys[i], raw)...)
+			entries = append(entries, w.patch(&w.f.KeyValues()[i], raw)...)
 			n++
 		}
 	}
-	add := w.opts.KeyValues
-	if _, known := w.f.KeyValue(originalCreatedBy); w.f.by != "" && w.opts.CreatedBy != "" && !known {
-		add = append(add[:len(add):len(add)], KeyValue{Key: originalCreatedBy, Value: &w.f.by})
+	add, by := w.opts.KeyValues, w.f.CreatedBy()
+	if _, known := w.f.KeyValue(originalCreatedBy); by != "" && w.opts.CreatedBy != "" && !known {
+		add = append(add[:len(add):len(add)], parquet.KeyValue{Key: originalCreatedBy, Value: &by})
 	}
 	for _, kv := range add {
 		s := thrift.Struct{thrift.BytesField(1, []byte(kv.Key))}
@@ -41,12 +42,12 @@ func (w *Writer) keyValues() (thrift.Field, bool) {
 		entries = s.Append(entries)
 		n++
 	}
-	return thrift.ListField(fmKeyValues, thrift.StrucT, n, entries), n > 0
+	return thrift.ListField(parquet.FileKeyValues, thrift.StrucT, n, entries), n > 0
 }
 
 // patch returns an entry, whose encoded form is raw, as it has to be when rows were lost: the range that pandas takes for
 // its index gets the new length, and the bounding boxes of GeoParquet, which spoke of all rows, go.
-func (w *Writer) patch(kv *KeyValue, raw []byte) []byte {
+func (w *Writer) patch(kv *parquet.KeyValue, raw []byte) []byte {
 	if kv.Value == nil || w.result.RowsKept == w.result.RowsIn {
 		return raw
 	}

@@ -9,7 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/parquet-go/parquet-go"
+	"assent/job/parquet"
+	parquetgo "github.com/parquet-go/parquet-go"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 )
@@ -17,7 +18,7 @@ import (
 func TestSameBytes(t *testing.T) {
 	rows := wideRows(3000)
 	for _, version := range []int{1, 2} {
-		data := wideFile(t, rows, parquet.DataPageVersion(version), parquet.PageBufferSize(2000), parquet.MaxRowsPerRowGroup(2000))
+		data := wideFile(t, rows, parquetgo.DataPageVersion(version), parquetgo.PageBufferSize(2000), parquetgo.MaxRowsPerRowGroup(2000))
 		for _, p := range []pick{picks[4], picks[5], random(10), random(90)} {
 			if testing.Short() && p.name != "random10" {
 				continue
@@ -59,7 +60,7 @@ func TestSameBytes(t *testing.T) {
 
 // Several files share a budget that is far too small, and the processors: all must come to an end.
 func TestSharedBudget(t *testing.T) {
-	data := wideFile(t, wideRows(2000), parquet.PageBufferSize(2000), parquet.MaxRowsPerRowGroup(700))
+	data := wideFile(t, wideRows(2000), parquetgo.PageBufferSize(2000), parquetgo.MaxRowsPerRowGroup(700))
 	want, _, err := rewriteFile(t, data, random(50).keep, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +93,7 @@ func TestPageCounters(t *testing.T) {
 		Dict string `parquet:"dict,dict"`
 	}
 	var b bytes.Buffer
-	w := parquet.NewGenericWriter[row](&b, parquet.PageBufferSize(800), parquet.WriteBufferSize(0))
+	w := parquetgo.NewGenericWriter[row](&b, parquetgo.PageBufferSize(800), parquetgo.WriteBufferSize(0))
 	for i := range 1000 {
 		if _, err := w.Write([]row{{int64(i), fmt.Sprintf("text %04d", i), fmt.Sprint("d", i%3)}}); err != nil {
 			t.Fatal(err)
@@ -101,11 +102,11 @@ func TestPageCounters(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	f, err := Open(t.Context(), bytes.NewReader(b.Bytes()), int64(b.Len()), "in")
+	f, err := parquet.Open(t.Context(), bytes.NewReader(b.Bytes()), int64(b.Len()), "in")
 	if err != nil {
 		t.Fatal(err)
 	}
-	chunks, err := f.chunks(0)
+	chunks, err := f.Chunks(0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,8 +116,8 @@ func TestPageCounters(t *testing.T) {
 	for c := range chunks {
 		walk := newWalk(f, nil, &chunks[c])
 		for walk.next() == nil {
-			if walk.h.data() {
-				starts[c] = append(starts[c], walk.seen-int64(walk.h.values))
+			if walk.Header.IsData() {
+				starts[c] = append(starts[c], walk.Seen-int64(walk.Header.Values))
 				pages++
 			}
 		}
@@ -190,7 +191,7 @@ func (f *faulty) Write(p []byte) (int, error) {
 
 // Every read and every write fails once; the error comes through as it is, and nothing is held afterwards.
 func TestFaults(t *testing.T) {
-	data := secretFile(t, func(i int) bool { return i%7 == 6 }, parquet.MaxRowsPerRowGroup(1500), parquet.PageBufferSize(2000))
+	data := secretFile(t, func(i int) bool { return i%7 == 6 }, parquetgo.MaxRowsPerRowGroup(1500), parquetgo.PageBufferSize(2000))
 	for _, side := range []string{"read", "write"} {
 		for n := int64(1); ; n++ {
 			if n > 1000 {
@@ -208,11 +209,11 @@ func TestFaults(t *testing.T) {
 				w = fault
 			}
 			err := func() error {
-				f, err := Open(t.Context(), r, int64(len(data)), "in.parquet")
+				f, err := parquet.Open(t.Context(), r, int64(len(data)), "in.parquet")
 				if err != nil {
 					return err
 				}
-				writer := f.NewWriter(w, opts)
+				writer := NewWriter(f, w, opts)
 				for g := range f.NumRowGroups() {
 					sel := NewSelection(f.RowGroupRows(g))
 					for i := range sel.Len() {
@@ -239,7 +240,7 @@ func TestFaults(t *testing.T) {
 				}
 				break
 			}
-			if !errors.Is(err, errFault) || errors.Is(err, ErrCorrupt) {
+			if !errors.Is(err, errFault) || errors.Is(err, parquet.ErrCorrupt) {
 				t.Fatalf("%s %d: %v", side, n, err)
 			}
 		}
@@ -260,15 +261,15 @@ func (c *cancelling) Write(p []byte) (int, error) {
 }
 
 func TestCancel(t *testing.T) {
-	data := wideFile(t, wideRows(2000), parquet.PageBufferSize(500))
+	data := wideFile(t, wideRows(2000), parquetgo.PageBufferSize(500))
 	for n := 1; n < 400; n += 13 {
 		ctx, cancel := context.WithCancel(t.Context())
-		f, err := Open(ctx, bytes.NewReader(data), int64(len(data)), "in.parquet")
+		f, err := parquet.Open(ctx, bytes.NewReader(data), int64(len(data)), "in.parquet")
 		if err != nil {
 			t.Fatal(err)
 		}
 		opts := Options{CPU: semaphore.NewWeighted(2), Memory: NewBudget(1 << 20)}
-		w := f.NewWriter(&cancelling{Writer: io.Discard, left: n, cancel: cancel}, opts)
+		w := NewWriter(f, &cancelling{Writer: io.Discard, left: n, cancel: cancel}, opts)
 		sel := NewSelection(2000)
 		sel.KeepRange(0, 1999)
 		if err := w.RowGroup(ctx, 0, sel); !errors.Is(err, context.Canceled) {

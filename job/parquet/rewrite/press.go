@@ -1,11 +1,13 @@
 package rewrite
 
+import "assent/job/parquet"
+
 // A press encodes and compresses the pages of a chunk's output and writes them in order. Where a processor is idle and the
 // budget allows, a page is encoded aside while the splice goes on.
 type press struct {
 	splice *splice
 	queue  []*pressed // being encoded aside, in order
-	page   encodedPage
+	page   parquet.EncodedPage
 }
 
 // maxAside bounds the pages of a chunk that are encoded aside.
@@ -13,7 +15,7 @@ const maxAside = 8
 
 type pressed struct {
 	d      *draft
-	page   encodedPage
+	page   parquet.EncodedPage
 	memory int64
 	done   chan error
 }
@@ -38,7 +40,7 @@ func (p *press) add(d *draft, dictLen int) error {
 			p.queue = append(p.queue, job)
 			go func() {
 				err := withWorker(func(w *worker) error {
-					return job.page.encode(w, d, s.col, s.chunk.codec, dictLen)
+					return w.encode(&job.page, d, s.col, s.chunk.Codec, dictLen)
 				})
 				s.task.leave()
 				job.done <- err
@@ -47,15 +49,24 @@ func (p *press) add(d *draft, dictLen int) error {
 		}
 		s.task.unhold(memory)
 	}
-	err := withWorker(func(w *worker) error { return p.page.encode(w, d, s.col, s.chunk.codec, dictLen) })
+	err := withWorker(func(w *worker) error { return w.encode(&p.page, d, s.col, s.chunk.Codec, dictLen) })
 	if err == nil {
 		err = p.flush()
 	}
 	if err == nil {
-		err = s.out.dataPage(p.page.head, p.page.body, p.page.rawSize, d)
+		err = s.dataPage(&p.page.Header, p.page.Head, p.page.Body, d)
 	}
 	p.recycle(d)
 	return err
+}
+
+// dataPage writes the page that draft d has become.
+func (s *splice) dataPage(h *parquet.PageHeader, head, body []byte, d *draft) error {
+	nulls := int64(d.slots - d.count)
+	if d.uncounted {
+		nulls = -1
+	}
+	return s.out.DataPage(h, head, body, d.rows, nulls, &d.bounds)
 }
 
 // flush writes the pages that were encoded aside.
@@ -65,7 +76,7 @@ func (p *press) flush() error {
 		p.queue = p.queue[1:]
 		err := p.wait(job)
 		if err == nil {
-			err = p.splice.out.dataPage(job.page.head, job.page.body, job.page.rawSize, job.d)
+			err = p.splice.dataPage(&job.page.Header, job.page.Head, job.page.Body, job.d)
 		}
 		p.splice.task.unhold(job.memory)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"assent/job/parquet"
 	"assent/job/parquet/codec"
 	"assent/job/parquet/encoding"
 	"assent/job/parquet/thrift"
@@ -24,7 +25,7 @@ type slot struct {
 
 // A raggedPage is a page as no writer at hand makes it: beginning and ending anywhere, of any encoding.
 type raggedPage struct {
-	encoding encodingID
+	encoding parquet.Encoding
 	v2       bool
 	slots    []slot
 }
@@ -33,28 +34,28 @@ type raggedPage struct {
 func raggedFile(t testing.TB, createdBy string, pages []raggedPage) []byte {
 	t.Helper()
 	element := func(name string, more ...thrift.Field) []byte {
-		s := thrift.Struct{thrift.BytesField(seName, []byte(name))}
+		s := thrift.Struct{thrift.BytesField(parquet.ElementName, []byte(name))}
 		for _, f := range more {
 			s.Set(f)
 		}
 		return s.Append(nil)
 	}
 	schema := bytes.Join([][]byte{
-		element("root", thrift.Int32Field(seNumChildren, 1)),
-		element("l", thrift.Int32Field(seRepetition, 1), thrift.Int32Field(seNumChildren, 1), thrift.Int32Field(seConverted, convertedList)),
-		element("list", thrift.Int32Field(seRepetition, 2), thrift.Int32Field(seNumChildren, 1)),
-		element("element", thrift.Int32Field(seRepetition, 1), thrift.Int32Field(seType, int32(ByteArray)), thrift.Int32Field(seConverted, 0)),
+		element("root", thrift.Int32Field(parquet.ElementNumChildren, 1)),
+		element("l", thrift.Int32Field(parquet.ElementRepetition, 1), thrift.Int32Field(parquet.ElementNumChildren, 1), thrift.Int32Field(parquet.ElementConverted, 3)),
+		element("list", thrift.Int32Field(parquet.ElementRepetition, 2), thrift.Int32Field(parquet.ElementNumChildren, 1)),
+		element("element", thrift.Int32Field(parquet.ElementRepetition, 1), thrift.Int32Field(parquet.ElementType, int32(parquet.ByteArray)), thrift.Int32Field(parquet.ElementConverted, 0)),
 	}, nil)
-	col := &Column{Path: []string{"l", "list", "element"}, Physical: ByteArray, MaxRep: 1, MaxDef: 3, slotDef: 2, order: orderBytes}
+	col := &parquet.Column{Path: []string{"l", "list", "element"}, Physical: parquet.ByteArray, MaxRep: 1, MaxDef: 3, ElementDef: 2, Order: parquet.OrderBytes}
 
-	data := []byte(magic)
+	data := []byte(parquet.Magic)
 	var wk worker
-	var page encodedPage
+	var page parquet.EncodedPage
 	dict := map[string]int32{}
 	var entries encoding.Bytes
 	for _, p := range pages {
 		for _, s := range p.slots {
-			if _, ok := dict[s.value]; !ok && s.def == 3 && p.encoding == encRLEDictionary {
+			if _, ok := dict[s.value]; !ok && s.def == 3 && p.encoding == parquet.RLEDictionary {
 				dict[s.value] = int32(len(dict))
 				entries.Data = append(entries.Data, s.value...)
 				entries.Ends = append(entries.Ends, uint32(len(entries.Data)))
@@ -62,12 +63,11 @@ func raggedFile(t testing.TB, createdBy string, pages []raggedPage) []byte {
 		}
 	}
 	if len(dict) > 0 {
-		page.body, _ = wk.codec.Compress(nil, codec.Snappy, encoding.AppendByteArrays(nil, &entries))
 		raw := encoding.AppendByteArrays(nil, &entries)
-		if err := page.finish(&headerOut{kind: pageDictionary, rawSize: len(raw), values: len(dict)}); err != nil {
+		if err := page.Encode(&wk.codec, codec.Snappy, &parquet.PageHeader{Kind: parquet.DictionaryPage, Values: len(dict)}, raw); err != nil {
 			t.Fatal(err)
 		}
-		data = append(append(data, page.head...), page.body...)
+		data = append(append(data, page.Head...), page.Body...)
 	}
 	first := len(data)
 	var rows, values int64
@@ -75,7 +75,7 @@ func raggedFile(t testing.TB, createdBy string, pages []raggedPage) []byte {
 	for _, p := range pages {
 		d := &draft{form: form{v2: p.v2, encoding: p.encoding}, slots: len(p.slots)}
 		for _, s := range p.slots {
-			d.reps, d.defs = append(d.reps, s.rep), append(d.defs, s.def)
+			d.Reps, d.Defs = append(d.Reps, s.rep), append(d.Defs, s.def)
 			if s.rep == 0 {
 				d.rows++
 			}
@@ -91,39 +91,39 @@ func raggedFile(t testing.TB, createdBy string, pages []raggedPage) []byte {
 		}
 		rows += int64(d.rows)
 		values += int64(d.slots)
-		if err := page.encode(&wk, d, col, codec.Snappy, len(dict)); err != nil {
+		if err := wk.encode(&page, d, col, codec.Snappy, len(dict)); err != nil {
 			t.Fatal(err)
 		}
-		if p.encoding == encDeltaBytes && createdBy != "" && len(d.bytes.Ends) > 0 {
+		if p.encoding == parquet.DeltaByteArray && createdBy != "" && len(d.bytes.Ends) > 0 {
 			carryDelta(t, &wk, &page, d, col, last)
 			last = string(d.bytes.At(d.bytes.Len() - 1))
 		}
-		data = append(append(data, page.head...), page.body...)
+		data = append(append(data, page.Head...), page.Body...)
 	}
 	meta := thrift.Struct{
-		thrift.Int32Field(cmType, int32(ByteArray)), thrift.Int32Field(cmCodec, int32(codec.Snappy)), thrift.Int64Field(cmNumValues, values),
-		thrift.Int64Field(cmTotalCompressedSize, int64(len(data)-4)), thrift.Int64Field(cmDataPageOffset, int64(first)),
-		thrift.Int64Field(cmTotalUncompressedSize, 1),
+		thrift.Int32Field(parquet.MetaType, int32(parquet.ByteArray)), thrift.Int32Field(parquet.MetaCodec, int32(codec.Snappy)), thrift.Int64Field(parquet.MetaNumValues, values),
+		thrift.Int64Field(parquet.MetaTotalCompressedSize, int64(len(data)-4)), thrift.Int64Field(parquet.MetaDataPageOffset, int64(first)),
+		thrift.Int64Field(parquet.MetaTotalUncompressedSize, 1),
 	}
 	if len(dict) > 0 {
-		meta = append(meta, thrift.Int64Field(cmDictionaryPageOffset, 4))
+		meta = append(meta, thrift.Int64Field(parquet.MetaDictionaryPageOffset, 4))
 	}
-	chunk := thrift.Struct{thrift.StructField(ccMetaData, meta)}
-	group := thrift.Struct{thrift.ListField(rgColumns, thrift.StrucT, 1, chunk.Append(nil)), thrift.Int64Field(rgNumRows, rows)}
+	chunk := thrift.Struct{thrift.StructField(parquet.ChunkMetaData, meta)}
+	group := thrift.Struct{thrift.ListField(parquet.GroupColumns, thrift.StrucT, 1, chunk.Append(nil)), thrift.Int64Field(parquet.GroupNumRows, rows)}
 	footer := thrift.Struct{
-		thrift.Int32Field(fmVersion, 1), thrift.ListField(fmSchema, thrift.StrucT, 4, schema), thrift.Int64Field(fmNumRows, rows),
-		thrift.ListField(fmRowGroups, thrift.StrucT, 1, group.Append(nil)),
+		thrift.Int32Field(parquet.FileVersion, 1), thrift.ListField(parquet.FileSchema, thrift.StrucT, 4, schema), thrift.Int64Field(parquet.FileNumRows, rows),
+		thrift.ListField(parquet.FileRowGroups, thrift.StrucT, 1, group.Append(nil)),
 	}
 	if createdBy != "" {
-		footer = append(footer, thrift.BytesField(fmCreatedBy, []byte(createdBy)))
+		footer = append(footer, thrift.BytesField(parquet.FileCreatedBy, []byte(createdBy)))
 	}
 	n := len(data)
 	data = footer.Append(data)
-	return append(binary.LittleEndian.AppendUint32(data, uint32(len(data)-n)), magic...)
+	return append(binary.LittleEndian.AppendUint32(data, uint32(len(data)-n)), parquet.Magic...)
 }
 
 // carryDelta encodes the values of d once more, the first prefix referring to last, as parquet-mr before 1.8 did.
-func carryDelta(t testing.TB, wk *worker, page *encodedPage, d *draft, col *Column, last string) {
+func carryDelta(t testing.TB, wk *worker, page *parquet.EncodedPage, d *draft, col *parquet.Column, last string) {
 	t.Helper()
 	v := string(d.bytes.At(0))
 	n := 0
@@ -136,16 +136,11 @@ func carryDelta(t testing.TB, wk *worker, page *encodedPage, d *draft, col *Colu
 		suffixes.Data = append(suffixes.Data, d.bytes.At(i)...)
 		suffixes.Ends = append(suffixes.Ends, uint32(len(suffixes.Data)))
 	}
-	raw := prefixed(nil, func(b []byte) []byte { return appendReps(b, d, col) })
-	raw = prefixed(raw, func(b []byte) []byte { return appendDefs(b, d, col) })
+	raw := d.AppendV1(nil, col)
 	raw = encoding.AppendDelta(raw, prefixes, 32)
 	raw = encoding.AppendDeltaLengths(raw, &suffixes)
-	var err error
-	if page.body, err = wk.codec.Compress(page.body[:0], codec.Snappy, raw); err != nil {
-		t.Fatal(err)
-	}
-	out := headerOut{kind: pageData, rawSize: len(raw), values: d.slots, encoding: encDeltaBytes, repEncoding: encRLE, defEncoding: encRLE}
-	if err := page.finish(&out); err != nil {
+	h := parquet.PageHeader{Kind: parquet.DataPage, Values: d.slots, Encoding: parquet.DeltaByteArray, RepEncoding: parquet.RLE, DefEncoding: parquet.RLE}
+	if err := page.Encode(&wk.codec, codec.Snappy, &h, raw); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -175,7 +170,7 @@ func raggedRows(r *rand.Rand, n int) (slots []slot, rows []string) {
 	return slots, rows
 }
 
-func raggedPages(r *rand.Rand, slots []slot, encodings []encodingID, atRows bool, v2 bool) (pages []raggedPage) {
+func raggedPages(r *rand.Rand, slots []slot, encodings []parquet.Encoding, atRows bool, v2 bool) (pages []raggedPage) {
 	enc := encodings[0]
 	for len(slots) > 0 {
 		n := min(1+r.IntN(30), len(slots))
@@ -193,12 +188,12 @@ func raggedPages(r *rand.Rand, slots []slot, encodings []encodingID, atRows bool
 
 func raggedKeys(t *testing.T, data []byte) (rows []string) {
 	t.Helper()
-	f, err := Open(t.Context(), bytes.NewReader(data), int64(len(data)), "ragged.parquet")
+	f, err := parquet.Open(t.Context(), bytes.NewReader(data), int64(len(data)), "ragged.parquet")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for g := range f.NumRowGroups() {
-		k, err := f.Keys(t.Context(), g, []int{0})
+		k, err := Keys(t.Context(), f, g, []int{0})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -233,22 +228,22 @@ func raggedKeys(t *testing.T, data []byte) (rows []string) {
 }
 
 func TestRagged(t *testing.T) {
-	plain, dict := []encodingID{encPlain}, []encodingID{encRLEDictionary}
+	plain, dict := []parquet.Encoding{parquet.Plain}, []parquet.Encoding{parquet.RLEDictionary}
 	for _, c := range []struct {
 		name      string
-		encodings []encodingID
+		encodings []parquet.Encoding
 		atRows    bool
 		v2        bool
 		createdBy string
 	}{
 		{"plain", plain, false, false, ""},
 		{"dictionary", dict, false, false, ""},
-		{"fallback", []encodingID{encRLEDictionary, encPlain}, false, false, ""},
-		{"all", []encodingID{encRLEDictionary, encPlain, encDeltaBytes, encDeltaLength}, false, false, ""},
-		{"all v2", []encodingID{encRLEDictionary, encPlain, encDeltaBytes, encDeltaLength}, true, true, ""},
-		{"at rows", []encodingID{encRLEDictionary, encDeltaLength}, true, false, ""},
-		{"carried prefix", []encodingID{encDeltaBytes}, false, false, "parquet-mr version 1.6.0"},
-		{"carried prefix and others", []encodingID{encDeltaBytes, encPlain, encRLEDictionary}, false, false, "parquet-mr version 1.6.0"},
+		{"fallback", []parquet.Encoding{parquet.RLEDictionary, parquet.Plain}, false, false, ""},
+		{"all", []parquet.Encoding{parquet.RLEDictionary, parquet.Plain, parquet.DeltaByteArray, parquet.DeltaLengthByteArray}, false, false, ""},
+		{"all v2", []parquet.Encoding{parquet.RLEDictionary, parquet.Plain, parquet.DeltaByteArray, parquet.DeltaLengthByteArray}, true, true, ""},
+		{"at rows", []parquet.Encoding{parquet.RLEDictionary, parquet.DeltaLengthByteArray}, true, false, ""},
+		{"carried prefix", []parquet.Encoding{parquet.DeltaByteArray}, false, false, "parquet-mr version 1.6.0"},
+		{"carried prefix and others", []parquet.Encoding{parquet.DeltaByteArray, parquet.Plain, parquet.RLEDictionary}, false, false, "parquet-mr version 1.6.0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for seed := range uint64(12) {

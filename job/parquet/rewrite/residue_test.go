@@ -6,8 +6,9 @@ import (
 	"io"
 	"testing"
 
-	"github.com/parquet-go/parquet-go"
+	parquetgo "github.com/parquet-go/parquet-go"
 
+	"assent/job/parquet"
 	"assent/job/parquet/codec"
 )
 
@@ -27,12 +28,12 @@ const canary = "CANARY-yellow-bird"
 
 const canaryNumber = 0x0123456789abcdef
 
-func secretFile(t testing.TB, canaries func(i int) bool, options ...parquet.WriterOption) []byte {
+func secretFile(t testing.TB, canaries func(i int) bool, options ...parquetgo.WriterOption) []byte {
 	t.Helper()
-	options = append(options, parquet.BloomFilters(parquet.SplitBlockFilter(10, "plain"), parquet.SplitBlockFilter(10, "dict")),
-		parquet.DataPageStatistics(true))
+	options = append(options, parquetgo.BloomFilters(parquetgo.SplitBlockFilter(10, "plain"), parquetgo.SplitBlockFilter(10, "dict")),
+		parquetgo.DataPageStatistics(true))
 	var b bytes.Buffer
-	w := parquet.NewGenericWriter[secret](&b, options...)
+	w := parquetgo.NewGenericWriter[secret](&b, options...)
 	for i := range 4000 {
 		v := fmt.Sprintf("value-%d", i%300)
 		s := secret{Plain: fmt.Sprintf("plain-%d", i), Dict: v, Delta: v, Num: int64(i % 100), Deltas: int64(i), List: []string{v, "x"}}
@@ -56,13 +57,13 @@ func secretFile(t testing.TB, canaries func(i int) bool, options ...parquet.Writ
 func sections(t testing.TB, data []byte) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{"file": data}
-	f, err := Open(t.Context(), bytes.NewReader(data), int64(len(data)), "out.parquet")
+	f, err := parquet.Open(t.Context(), bytes.NewReader(data), int64(len(data)), "out.parquet")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var dec codec.Codec
 	for g := range f.NumRowGroups() {
-		chunks, err := f.chunks(g)
+		chunks, err := f.Chunks(g)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,32 +78,37 @@ func sections(t testing.TB, data []byte) map[string][]byte {
 				if err != nil {
 					t.Fatal(err)
 				}
-				body, err := w.body()
+				body, err := w.Body()
 				if err != nil {
 					t.Fatal(err)
 				}
-				name := fmt.Sprintf("row group %d, %s, page %d", g, f.columns[c.column].Name(), w.page)
-				if w.h.kind == pageDictionary {
-					plain, err := loadDictionary(&dec, c.codec, &w.h, body)
+				name := fmt.Sprintf("row group %d, %s, page %d", g, f.Columns()[c.Column].Name(), w.Number)
+				if w.Header.Kind == parquet.DictionaryPage {
+					plain, err := parquet.LoadDictionary(&dec, c.Codec, &w.Header, body)
 					if err != nil {
 						t.Fatal(err)
 					}
 					all[name] = plain
 					continue
 				}
-				var p dataPage
-				if err := p.load(&dec, &f.columns[c.column], c.codec, &w.h, body); err != nil {
+				var p parquet.Page
+				if err := p.Load(&dec, &f.Columns()[c.Column], c.Codec, &w.Header, body); err != nil {
 					t.Fatal(err)
 				}
-				all[name] = p.raw
-				if p.h.encoding == encDeltaBinary {
-					// Deltas hide values: look at the values themselves.
-					var v values
-					if err := v.decode(&f.columns[c.column], encDeltaBinary, p.values, p.count, nil); err != nil {
+				all[name] = p.Values
+				if w.Header.Kind == parquet.DataPage { // all of the body, whatever stands beside the levels
+					if all[name], err = dec.Decompress(nil, c.Codec, body, w.Header.RawSize); err != nil {
 						t.Fatal(err)
 					}
-					for _, x := range v.ints {
-						all[name+", values"] = append(all[name+", values"], plainBytes(uint64(x), 8)...)
+				}
+				if p.Header.Encoding == parquet.DeltaBinaryPacked {
+					// Deltas hide values: look at the values themselves.
+					var v parquet.Values
+					if err := v.Decode(&f.Columns()[c.Column], parquet.DeltaBinaryPacked, p.Values, p.Count, nil); err != nil {
+						t.Fatal(err)
+					}
+					for _, x := range v.Ints {
+						all[name+", values"] = append(all[name+", values"], parquet.PlainBytes(uint64(x), 8)...)
 					}
 				}
 			}
@@ -114,14 +120,14 @@ func sections(t testing.TB, data []byte) map[string][]byte {
 
 func TestNoResidue(t *testing.T) {
 	needles := map[string][]byte{
-		"text": []byte(canary), "prefix": []byte(canary[:8]), "number": plainBytes(canaryNumber, 8),
+		"text": []byte(canary), "prefix": []byte(canary[:8]), "number": parquet.PlainBytes(canaryNumber, 8),
 	}
 	for _, version := range []int{1, 2} {
 		for _, group := range []int64{1000, 1 << 20} {
 			for _, every := range []int{2, 7, 1500} {
 				t.Run(fmt.Sprintf("v%d/group%d/every%d", version, group, every), func(t *testing.T) {
 					is := func(i int) bool { return i%every == every-1 }
-					data := secretFile(t, is, parquet.DataPageVersion(version), parquet.PageBufferSize(3000), parquet.MaxRowsPerRowGroup(group))
+					data := secretFile(t, is, parquetgo.DataPageVersion(version), parquetgo.PageBufferSize(3000), parquetgo.MaxRowsPerRowGroup(group))
 					found := 0
 					for _, b := range sections(t, data) {
 						if bytes.Contains(b, needles["text"]) {
@@ -152,7 +158,7 @@ func TestNoResidue(t *testing.T) {
 // checkBlooms asks the bloom filters for kept values and for the canary.
 func checkBlooms(t *testing.T, out []byte, is func(int) bool, group int64) {
 	t.Helper()
-	f, err := parquet.OpenFile(bytes.NewReader(out), int64(len(out)))
+	f, err := parquetgo.OpenFile(bytes.NewReader(out), int64(len(out)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,11 +175,11 @@ func checkBlooms(t *testing.T, out []byte, is func(int) bool, group int64) {
 				lost = true
 				continue
 			}
-			if ok, err := bloom.Check(parquet.ValueOf(fmt.Sprintf("plain-%d", i))); err != nil || !ok {
+			if ok, err := bloom.Check(parquetgo.ValueOf(fmt.Sprintf("plain-%d", i))); err != nil || !ok {
 				t.Fatalf("row group %d: bloom filter lacks a kept value: %v", g, err)
 			}
 		}
-		if ok, err := bloom.Check(parquet.ValueOf(canary)); err != nil || ok && lost {
+		if ok, err := bloom.Check(parquetgo.ValueOf(canary)); err != nil || ok && lost {
 			t.Errorf("row group %d: bloom filter has the canary: %v", g, err)
 		}
 	}

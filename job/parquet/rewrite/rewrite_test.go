@@ -9,7 +9,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/parquet-go/parquet-go"
+	"assent/job/parquet"
+	parquetgo "github.com/parquet-go/parquet-go"
 )
 
 // corpus returns the root of the public conformance files.
@@ -64,12 +65,12 @@ var picks = []pick{
 // rewriteFile writes data without the rows that keep drops.
 func rewriteFile(t testing.TB, data []byte, keep func(i, n int64) bool, opts Options) ([]byte, Result, error) {
 	t.Helper()
-	f, err := Open(t.Context(), bytes.NewReader(data), int64(len(data)), "in.parquet")
+	f, err := parquet.Open(t.Context(), bytes.NewReader(data), int64(len(data)), "in.parquet")
 	if err != nil {
 		return nil, Result{}, err
 	}
 	var out bytes.Buffer
-	w := f.NewWriter(&out, opts)
+	w := NewWriter(f, &out, opts)
 	row := int64(0)
 	for g := range f.NumRowGroups() {
 		sel := NewSelection(f.RowGroupRows(g))
@@ -91,16 +92,16 @@ func rewriteFile(t testing.TB, data []byte, keep func(i, n int64) bool, opts Opt
 }
 
 // readRows reads a file with the second implementation.
-func readRows(t testing.TB, data []byte) []parquet.Row {
+func readRows(t testing.TB, data []byte) []parquetgo.Row {
 	t.Helper()
-	f, err := parquet.OpenFile(bytes.NewReader(data), int64(len(data)))
+	f, err := parquetgo.OpenFile(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []parquet.Row
+	var all []parquetgo.Row
 	for _, g := range f.RowGroups() {
 		rows := g.Rows()
-		buf := make([]parquet.Row, 100)
+		buf := make([]parquetgo.Row, 100)
 		for {
 			n, err := rows.ReadRows(buf)
 			for _, r := range buf[:n] {
@@ -118,9 +119,9 @@ func readRows(t testing.TB, data []byte) []parquet.Row {
 	return all
 }
 
-func checkRows(t testing.TB, in, out []parquet.Row, keep func(i, n int64) bool) {
+func checkRows(t testing.TB, in, out []parquetgo.Row, keep func(i, n int64) bool) {
 	t.Helper()
-	var want []parquet.Row
+	var want []parquetgo.Row
 	for i, r := range in {
 		if keep(int64(i), int64(len(in))) {
 			want = append(want, r)
@@ -144,7 +145,7 @@ func checkRows(t testing.TB, in, out []parquet.Row, keep func(i, n int64) bool) 
 }
 
 // sameValue compares bits, so that NaN equals itself.
-func sameValue(a, b parquet.Value) bool {
+func sameValue(a, b parquetgo.Value) bool {
 	return a.Kind() == b.Kind() && a.IsNull() == b.IsNull() && bytes.Equal(a.Bytes(), b.Bytes()) && a.Column() == b.Column() &&
 		a.RepetitionLevel() == b.RepetitionLevel() && a.DefinitionLevel() == b.DefinitionLevel()
 }
@@ -242,10 +243,10 @@ func wideRows(n int) []wide {
 	return rows
 }
 
-func wideFile(t testing.TB, rows []wide, options ...parquet.WriterOption) []byte {
+func wideFile(t testing.TB, rows []wide, options ...parquetgo.WriterOption) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	w := parquet.NewGenericWriter[wide](&b, options...)
+	w := parquetgo.NewGenericWriter[wide](&b, options...)
 	for len(rows) > 0 {
 		n := min(100, len(rows))
 		if _, err := w.Write(rows[:n]); err != nil {
@@ -269,8 +270,8 @@ func TestRoundTrip(t *testing.T) {
 				}
 				name := fmt.Sprintf("v%d/page%d/group%d", version, pageSize, groupRows)
 				t.Run(name, func(t *testing.T) {
-					data := wideFile(t, rows, parquet.DataPageVersion(version), parquet.PageBufferSize(pageSize),
-						parquet.MaxRowsPerRowGroup(groupRows), parquet.DataPageStatistics(pageSize == 5000))
+					data := wideFile(t, rows, parquetgo.DataPageVersion(version), parquetgo.PageBufferSize(pageSize),
+						parquetgo.MaxRowsPerRowGroup(groupRows), parquetgo.DataPageStatistics(pageSize == 5000))
 					in := readRows(t, data)
 					for _, p := range picks {
 						t.Run(p.name, func(t *testing.T) {

@@ -1,5 +1,7 @@
 package rewrite
 
+import "assent/job/parquet"
+
 // emit writes the draft, or holds it back while the dictionary is not settled. The splice goes on with an empty one.
 func (s *splice) emit() error {
 	d := s.draft
@@ -49,28 +51,23 @@ func (s *splice) writeDictionary() error {
 		return nil
 	}
 	page := &s.press.page
-	header := headerOut{kind: pageDictionary, values: d.kept, encoding: d.encoding, sorted: d.sorted}
+	h := parquet.PageHeader{Kind: parquet.DictionaryPage, Values: d.kept, Encoding: d.encoding, Sorted: d.sorted}
 	err := withWorker(func(w *worker) (err error) {
 		if w.raw, err = d.appendUsed(w.raw[:0]); err != nil {
 			return err
 		}
-		header.rawSize = len(w.raw)
-		page.body, err = w.codec.Compress(page.body[:0], s.chunk.codec, w.raw)
-		return err
+		return page.Encode(&w.codec, s.chunk.Codec, &h, w.raw)
 	})
 	if err != nil {
 		return err
 	}
-	if err := page.finish(&header); err != nil {
-		return err
-	}
-	s.out.bloom.addDictionary(d)
-	return s.out.dictionaryPage(page, header.encoding)
+	s.bloom.addDictionary(d)
+	return s.out.DictionaryPage(page)
 }
 
 // write writes a page and takes the draft over.
 func (s *splice) write(d *draft) error {
-	dictCoded := d.encoding == encRLEDictionary || d.encoding == encPlainDictionary
+	dictCoded := d.encoding == parquet.RLEDictionary || d.encoding == parquet.PlainDictionary
 	if d.whole && dictCoded && !s.dict.identity {
 		return s.recode(d)
 	}
@@ -89,19 +86,19 @@ func (s *splice) write(d *draft) error {
 	dictLen := 0
 	switch {
 	case dictCoded && s.dict.kept == 0:
-		d.encoding = encPlain // no values, so there is nothing to look up
+		d.encoding = parquet.Plain // no values, so there is nothing to look up
 	case dictCoded:
 		s.dict.remap(d.indices)
 		dictLen = s.dict.kept
 	default:
-		s.out.bloom.addDraft(d, s.col)
+		s.bloom.addDraft(d, s.col)
 	}
 	return s.press.add(d, dictLen)
 }
 
 // recode writes a page that lost no row, but some of its dictionary.
 func (s *splice) recode(d *draft) error {
-	var p dataPage
+	var p parquet.Page
 	if err := s.open(&p, &d.h, d.body); err != nil {
 		return err
 	}
@@ -117,15 +114,14 @@ func (s *splice) recode(d *draft) error {
 
 // copyPage writes a page whose body stays as it is. Its header is made anew, without statistics.
 func (s *splice) copyPage(d *draft) error {
-	h := &d.h
-	out := headerOut{kind: h.kind, rawSize: h.rawSize, size: len(d.body), values: h.values, encoding: h.encoding,
-		repEncoding: h.repEncoding, defEncoding: h.defEncoding, nulls: h.nulls, rows: h.rows, repLen: h.repLen, defLen: h.defLen,
-		uncompressed: !h.compressed, crc: checksum(d.body)}
-	head := out.append(s.press.page.head[:0])
-	s.press.page.head = head
+	h := d.h
+	h.Statistics = nil
+	h.CRC = parquet.Checksum(d.body)
+	head := h.Append(s.press.page.Head[:0])
+	s.press.page.Head = head
 	err := s.press.flush()
 	if err == nil {
-		err = s.out.dataPage(head, d.body, h.rawSize, d)
+		err = s.dataPage(&h, head, d.body, d)
 	}
 	s.press.recycle(d)
 	return err

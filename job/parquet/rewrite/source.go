@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"assent/job/parquet"
+	"context"
 	"slices"
 	"sync"
 )
@@ -17,7 +19,7 @@ var blockPool = sync.Pool{New: func() any { return new([]byte) }}
 
 // A source reads a range of the file from front to back, in blocks, with one block of read-ahead. It must be closed.
 type source struct {
-	f     *File
+	f     *parquet.File
 	gate  *gate
 	block int64
 	read  int64 // file offset up to which buf reaches
@@ -35,18 +37,18 @@ type fetched struct {
 // blockSize returns the size of the blocks in which a range of n bytes is read.
 func blockSize(n int64) int64 { return max(min(max(n/8, minBlock), maxBlock, n), 1) }
 
-func newSource(f *File, g *gate, start, end int64) *source {
+func newSource(f *parquet.File, g *gate, start, end int64) *source {
 	return &source{f: f, gate: g, block: blockSize(end - start), read: start, end: end}
 }
 
-// offset returns the file offset of the next byte.
-func (s *source) offset() int64 { return s.read - int64(len(s.buf)-s.pos) }
+// Offset returns the file offset of the next byte.
+func (s *source) Offset() int64 { return s.read - int64(len(s.buf)-s.pos) }
 
-// rest returns the number of bytes from the next one to the end.
-func (s *source) rest() int64 { return s.end - s.offset() }
+// Rest returns the number of bytes from the next one to the end.
+func (s *source) Rest() int64 { return s.end - s.Offset() }
 
-// peek returns the next n bytes, or those up to the end where they are fewer. They are valid until the next call.
-func (s *source) peek(n int) ([]byte, error) {
+// Peek returns the next n bytes, or those up to the end where they are fewer. They are valid until the next call.
+func (s *source) Peek(n int) ([]byte, error) {
 	for len(s.buf)-s.pos < n && s.read < s.end {
 		if err := s.more(n); err != nil {
 			return nil, err
@@ -98,13 +100,13 @@ func (s *source) fetch() {
 	at := s.read
 	go func() {
 		p := blockPool.Get().(*[]byte)
-		*p = room(*p, int(n))[:n]
-		ahead <- fetched{p, s.f.readFull(*p, at)}
+		*p = parquet.Room(*p, int(n))[:n]
+		ahead <- fetched{p, s.f.ReadFull(*p, at)}
 	}()
 }
 
-// skip passes over n bytes, at most rest. Blocks that lie wholly in them are not read, but for the one in flight.
-func (s *source) skip(n int64) {
+// Skip passes over n bytes, at most rest. Blocks that lie wholly in them are not read, but for the one in flight.
+func (s *source) Skip(n int64) {
 	if have := int64(len(s.buf) - s.pos); n > have {
 		s.buf, s.pos = s.buf[:0], 0
 		to := s.read + n - have
@@ -113,7 +115,7 @@ func (s *source) skip(n int64) {
 			s.read = to
 			return
 		}
-		if got, err := s.peek(int(n - have)); err != nil || int64(len(got)) < n-have {
+		if got, err := s.Peek(int(n - have)); err != nil || int64(len(got)) < n-have {
 			return // the next peek fails in the same way
 		}
 		n -= have
@@ -140,4 +142,33 @@ func (s *source) close() {
 		blockPool.Put(&b)
 	}
 	s.buf, s.pos, s.read = nil, 0, s.end
+}
+
+// A walk goes through the pages of a column chunk, as a pageWalk does, read ahead by a source.
+type walk struct {
+	parquet.PageWalk
+	f   *parquet.File
+	src *source
+}
+
+func newWalk(f *parquet.File, g *gate, c *parquet.Chunk) *walk {
+	src := newSource(f, g, c.Start, c.End)
+	return &walk{PageWalk: *parquet.NewPageWalk(&f.Columns()[c.Column], c, src), f: f, src: src}
+}
+
+// resumeAt makes the page at the given offset and number, before which seen values lie, the next one.
+func (w *walk) resumeAt(offset int64, page int, seen int64) {
+	w.src.close()
+	w.src = newSource(w.f, w.src.gate, offset, w.Chunk.End)
+	w.PageWalk.ResumeAt(w.src, page, seen)
+}
+
+func (w *walk) close() { w.src.close() }
+
+// next is pageWalk.next, unless the work was cancelled.
+func (w *walk) next() error {
+	if g := w.src.gate; g != nil && g.ctx.Err() != nil {
+		return context.Cause(g.ctx)
+	}
+	return w.PageWalk.Next()
 }

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"assent/job/parquet"
 	"io"
 	"sync"
 )
@@ -15,16 +16,17 @@ import (
 // written, then the pages that were held. If the budget does not allow to hold them all, the walk goes back to the first one
 // that was not. What is written is the same.
 type splice struct {
-	f     *File
-	col   *Column
-	chunk *chunk
+	f     *parquet.File
+	col   *parquet.Column
+	chunk *parquet.Chunk
 	sel   *Selection
 	task  *task
-	out   *chunkOut
+	out   *parquet.ChunkWriter
+	bloom *bloomFilter // nil: the chunk has none
 	walk  *walk
 	given *givenBounds // of the pages, once asked for
 
-	indexes func() ([]*pageIndexes, error) // of the row group's input
+	indexes func() ([]*parquet.PageIndex, error) // of the row group's input
 	state
 	jumps  *jumps
 	filter filter
@@ -60,12 +62,12 @@ type mark struct {
 
 // An input is a data page of the input. The body of one that is not loaded is still to be taken from the walk.
 type input struct {
-	h         pageHeader
+	h         parquet.PageHeader
 	mark      mark // state not set
 	body      []byte
 	loaded    bool
-	levels    bool // the levels of p are decoded, or all of it if loaded; body is set
-	p         dataPage
+	leveled   bool // the levels of p are decoded, or all of it if loaded; body is set
+	p         parquet.Page
 	starts    int  // rows that begin on it
 	continues bool // it begins within a row
 }
@@ -74,7 +76,7 @@ var inputs = sync.Pool{New: func() any { return new(input) }}
 
 func recycleInputs(all ...*input) {
 	for _, in := range all {
-		if cap(in.body)+cap(in.p.raw) <= maxPooled {
+		if cap(in.body)+in.p.Memory() <= maxPooled {
 			inputs.Put(in)
 		}
 	}
@@ -88,7 +90,7 @@ func (s *splice) run() error {
 }
 
 func (s *splice) all() error {
-	s.filter = filter{col: s.col, carries: s.f.app.carriesDelta()}
+	s.filter = filter{col: s.col, carries: s.f.Application().CarriesDelta()}
 	s.draft = s.press.blank()
 	s.plainAt = -1
 	var err error
@@ -107,7 +109,7 @@ func (s *splice) all() error {
 		}
 	}
 	if s.rows != s.sel.rows {
-		return corruptf("%d rows where the row group has %d", s.rows, s.sel.rows)
+		return parquet.Corruptf("%d rows where the row group has %d", s.rows, s.sel.rows)
 	}
 	return nil
 }
@@ -116,7 +118,7 @@ func (s *splice) all() error {
 func (s *splice) pass(cur, next *input) (again bool, err error) {
 	err = s.read(cur)
 	for err == nil {
-		if s.hold && !cur.h.dictCoded() {
+		if s.hold && !cur.h.DictCoded() {
 			s.plainAt = cur.mark.page
 			if again, err := s.settle(); again || err != nil {
 				return again, err
@@ -148,32 +150,32 @@ func (s *splice) pass(cur, next *input) (again bool, err error) {
 		return false, err
 	}
 	if s.hold {
-		s.plainAt = s.walk.page + 1
+		s.plainAt = s.walk.Number + 1
 		return s.settle()
 	}
 	return false, nil
 }
 
 // ahead reports whether where the page's last row ends is known only from the next page.
-func (s *splice) ahead(in *input) bool { return s.col.MaxRep > 0 && in.h.kind == pageData }
+func (s *splice) ahead(in *input) bool { return s.col.MaxRep > 0 && in.h.Kind == parquet.DataPage }
 
 // read reads the next data page that is not empty, and the dictionary on the way. io.EOF is the end.
 func (s *splice) read(in *input) error {
 	w := s.walk
 	for {
 		s.jump()
-		seen := w.seen
+		seen := w.Seen
 		if err := w.next(); err != nil {
 			return err
 		}
 		switch {
-		case w.h.kind == pageDictionary:
+		case w.Header.Kind == parquet.DictionaryPage:
 			if err := s.dictionary(); err != nil {
 				return err
 			}
-		case w.h.data() && w.h.values > 0:
-			in.h, in.loaded, in.levels, in.continues = w.h, false, false, false
-			in.mark = mark{at: w.at, page: w.page, seen: seen}
+		case w.Header.IsData() && w.Header.Values > 0:
+			in.h, in.loaded, in.leveled, in.continues = w.Header, false, false, false
+			in.mark = mark{at: w.Offset, page: w.Number, seen: seen}
 			if err := s.land(in); err != nil {
 				return err
 			}
@@ -186,20 +188,20 @@ func (s *splice) read(in *input) error {
 // rows: a page that says something else than it holds would shift the rows of those after it, and wrong ones be kept.
 func (s *splice) prepare(in *input) error {
 	if s.col.MaxRep == 0 {
-		in.starts = in.h.values
+		in.starts = in.h.Values
 		return nil
 	}
-	if err := s.work(int64(in.h.size) + opened(&in.h)); err != nil {
+	if err := s.work(int64(in.h.Size) + opened(&in.h)); err != nil {
 		return err
 	}
-	body, err := s.walk.body()
+	body, err := s.walk.Body()
 	if err != nil {
 		return err
 	}
 	in.body = append(in.body[:0], body...)
-	in.levels = true
-	if in.h.kind == pageDataV2 {
-		err = in.p.levelsV2(s.col, &in.h, in.body)
+	in.leveled = true
+	if in.h.Kind == parquet.DataPageV2 {
+		err = in.p.LoadLevels(s.col, &in.h, in.body)
 	} else {
 		in.loaded = true
 		err = s.open(&in.p, &in.h, in.body)
@@ -207,7 +209,7 @@ func (s *splice) prepare(in *input) error {
 	if err != nil {
 		return err
 	}
-	in.starts, in.continues = in.p.starts, in.p.reps[0] != 0
+	in.starts, in.continues = in.p.Rows, in.p.Reps[0] != 0
 	return nil
 }
 
@@ -216,12 +218,12 @@ func (s *splice) load(in *input, body []byte) error {
 	var err error
 	switch {
 	case in.loaded:
-	case in.levels:
-		err = withWorker(func(w *worker) error { return in.p.valuesV2(&w.codec, s.chunk.codec, in.body) })
+	case in.leveled:
+		err = withWorker(func(w *worker) error { return in.p.LoadValues(&w.codec, s.chunk.Codec, in.body) })
 	case body != nil:
 		err = s.open(&in.p, &in.h, body)
 	default:
-		if body, err = s.walk.body(); err == nil {
+		if body, err = s.walk.Body(); err == nil {
 			err = s.open(&in.p, &in.h, body)
 		}
 	}
@@ -230,29 +232,29 @@ func (s *splice) load(in *input, body []byte) error {
 }
 
 // open takes a page apart.
-func (s *splice) open(p *dataPage, h *pageHeader, body []byte) error {
-	return withWorker(func(w *worker) error { return p.load(&w.codec, s.col, s.chunk.codec, h, body) })
+func (s *splice) open(p *parquet.Page, h *parquet.PageHeader, body []byte) error {
+	return withWorker(func(w *worker) error { return p.Load(&w.codec, s.col, s.chunk.Codec, h, body) })
 }
 
 // work makes sure that the task has n bytes of working memory beside input blocks and dictionary.
 func (s *splice) work(n int64) error { return s.task.work(3*s.walk.src.block + s.fixed + n) }
 
 // opened returns what a page takes that is taken apart: body, decompressed and compressed, levels, decoded values.
-func opened(h *pageHeader) int64 {
-	n := int64(h.size) + int64(h.rawSize) + 3*int64(h.values)
-	if h.encoding != encPlain {
-		n += 12 * int64(h.values)
+func opened(h *parquet.PageHeader) int64 {
+	n := int64(h.Size) + int64(h.RawSize) + 3*int64(h.Values)
+	if h.Encoding != parquet.Plain {
+		n += 12 * int64(h.Values)
 	}
 	return n
 }
 
 func (s *splice) dictionary() error {
-	h := &s.walk.h
+	h := &s.walk.Header
 	if err := s.work(2 * opened(h)); err != nil {
 		return err
 	}
-	s.fixed = int64(h.rawSize) + 9*int64(h.values)
-	body, err := s.walk.body()
+	s.fixed = int64(h.RawSize) + 9*int64(h.Values)
+	body, err := s.walk.Body()
 	if err != nil {
 		return err
 	}
@@ -261,13 +263,13 @@ func (s *splice) dictionary() error {
 	}
 	var plain []byte
 	err = withWorker(func(w *worker) (err error) {
-		plain, err = loadDictionary(&w.codec, s.chunk.codec, &s.walk.h, body)
+		plain, err = parquet.LoadDictionary(&w.codec, s.chunk.Codec, &s.walk.Header, body)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if s.dict, err = newPruned(s.col, plain, &s.walk.h); err != nil {
+	if s.dict, err = newPruned(s.col, plain, &s.walk.Header); err != nil {
 		return err
 	}
 	s.filter.dict, s.hold = s.dict, true
@@ -278,7 +280,7 @@ func (s *splice) dictionary() error {
 func (s *splice) page(in *input, continued bool) error {
 	lo, hi := s.rows, s.rows+int64(in.starts)
 	if hi > s.sel.rows || in.continues && lo == 0 {
-		return corruptf("the rows of the pages are not those of the row group")
+		return parquet.Corruptf("the rows of the pages are not those of the row group")
 	}
 	in.mark.state = s.state
 	kept := s.sel.CountRange(lo, hi)
@@ -287,9 +289,9 @@ func (s *splice) page(in *input, continued bool) error {
 	if in.starts > 0 {
 		s.carry = s.sel.Kept(hi - 1)
 	}
-	s.maxRaw, s.maxSlots = max(s.maxRaw, in.h.rawSize), max(s.maxSlots, in.h.values)
-	sequential := s.filter.carries && in.h.encoding == encDeltaBytes
-	if in.h.dictCoded() && s.dict == nil {
+	s.maxRaw, s.maxSlots = max(s.maxRaw, in.h.RawSize), max(s.maxSlots, in.h.Values)
+	sequential := s.filter.carries && in.h.Encoding == parquet.DeltaByteArray
+	if in.h.DictCoded() && s.dict == nil {
 		s.dict = &pruned{col: s.col, settled: true}
 		s.filter.dict = s.dict
 	}
@@ -307,7 +309,7 @@ func (s *splice) page(in *input, continued bool) error {
 // late reports whether the page is dictionary-coded although one before it was not, so that its entries were not seen when
 // the dictionary was settled. It becomes PLAIN.
 func (s *splice) late(in *input) bool {
-	return in.h.dictCoded() && s.plainAt >= 0 && in.mark.page > s.plainAt
+	return in.h.DictCoded() && s.plainAt >= 0 && in.mark.page > s.plainAt
 }
 
 // whole hands on a page that lost no row.
@@ -317,13 +319,13 @@ func (s *splice) whole(in *input, lo int64) error {
 	}
 	d := s.draft
 	d.whole, d.h, d.from, d.first = true, in.h, in.mark, lo
-	d.form = form{v2: in.h.kind == pageDataV2, encoding: in.h.encoding}
-	d.rows, d.slots = in.starts, in.h.values
+	d.form = form{v2: in.h.Kind == parquet.DataPageV2, encoding: in.h.Encoding}
+	d.rows, d.slots = in.starts, in.h.Values
 	body := in.body
-	if !in.levels {
-		err := s.work(2 * int64(in.h.size))
+	if !in.leveled {
+		err := s.work(2 * int64(in.h.Size))
 		if err == nil {
-			body, err = s.walk.body()
+			body, err = s.walk.Body()
 		}
 		if err != nil {
 			return err
@@ -339,26 +341,26 @@ func (s *splice) whole(in *input, lo int64) error {
 // survey finds out the bounds and the count of values of a page that is copied: as the input states them, or from its values.
 // Byte arrays are not looked at for the sake of bounds alone; they stay without.
 func (s *splice) survey(in *input, d *draft, lo int64) error {
-	if !in.h.dictCoded() && s.out.bloom == nil {
+	if !in.h.DictCoded() && s.bloom == nil {
 		if s.given == nil {
 			all, err := s.indexes()
 			if err != nil {
 				return err
 			}
-			s.given = newGivenBounds(s.f, s.col, all[s.chunk.column])
+			s.given = newGivenBounds(s.f, s.col, all[s.chunk.Column])
 		}
 		if s.given.page(d, in) {
 			return nil
 		}
-		if s.col.Physical == ByteArray && s.col.order != orderNone && !in.loaded {
-			d.bounds.incomplete = true
-			if in.levels {
-				d.count, d.uncounted = in.p.count, false
+		if s.col.Physical == parquet.ByteArray && s.col.Order != parquet.OrderNone && !in.loaded {
+			d.bounds.Incomplete = true
+			if in.leveled {
+				d.count, d.uncounted = in.p.Count, false
 			}
 			return nil
 		}
 	}
-	if err := s.work(2*opened(&in.h) + int64(in.h.size)); err != nil {
+	if err := s.work(2*opened(&in.h) + int64(in.h.Size)); err != nil {
 		return err
 	}
 	if err := s.load(in, d.body); err != nil {
@@ -372,8 +374,8 @@ func (s *splice) survey(in *input, d *draft, lo int64) error {
 	}
 	d.count, d.uncounted = look.count, false
 	d.bounds, look.bounds = look.bounds, d.bounds
-	if !in.h.dictCoded() {
-		s.out.bloom.addDraft(look, s.col)
+	if !in.h.DictCoded() {
+		s.bloom.addDraft(look, s.col)
 	}
 	return nil
 }
@@ -384,7 +386,7 @@ const maxMerged = 1 << 30
 // mixed gathers the kept slots of a page.
 func (s *splice) mixed(in *input, lo, kept int64, carried, open bool) error {
 	// The page, and thrice what the draft will hold: itself, encoded, and compressed.
-	gain := int64(in.h.rawSize)
+	gain := int64(in.h.RawSize)
 	if kept < int64(in.starts) && in.starts > 0 && !carried {
 		gain = gain * kept / int64(in.starts)
 	}
@@ -394,9 +396,9 @@ func (s *splice) mixed(in *input, lo, kept int64, carried, open bool) error {
 	if err := s.load(in, nil); err != nil {
 		return err
 	}
-	want := form{v2: in.h.kind == pageDataV2, encoding: in.h.encoding}
+	want := form{v2: in.h.Kind == parquet.DataPageV2, encoding: in.h.Encoding}
 	if s.late(in) {
-		want.encoding = encPlain
+		want.encoding = parquet.Plain
 	}
 	if s.draft.slots > 0 && !carried && s.draft.form == want && int64(s.draft.size)+gain > maxMerged {
 		if err := s.flush(); err != nil {
@@ -410,7 +412,7 @@ func (s *splice) mixed(in *input, lo, kept int64, carried, open bool) error {
 				return err
 			}
 		case s.draft.v2 != want.v2:
-			return corruptf("the page versions differ within a row")
+			return parquet.Corruptf("the page versions differ within a row")
 		default:
 			s.draft.toPlain(s.col, s.dict)
 		}

@@ -2,21 +2,20 @@ package rewrite
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 
 	"golang.org/x/sync/semaphore"
 
+	"assent/job/parquet"
 	"assent/job/parquet/thrift"
 )
 
 // Options say how a Writer works and what it adds.
 type Options struct {
 	CreatedBy string              // the writing application, for the footer
-	KeyValues []KeyValue          // appended to the file's own key-value metadata
+	KeyValues []parquet.KeyValue  // appended to the file's own key-value metadata
 	CPU       *semaphore.Weighted // one unit is held while a task computes; nil: no limit. Shared by the files of a run
 	Memory    *Budget             // nil: no limit. Shared by the files of a run
 }
@@ -38,12 +37,11 @@ type Pages struct {
 // A Writer writes a file without its dropped rows. It is not safe for concurrent use. After an error nothing more can be
 // written, and what was written is not a file.
 type Writer struct {
-	f      *File
-	w      io.Writer
+	f      *parquet.File
+	out    parquet.Output
 	opts   Options
 	err    error
 	next   int
-	size   int64
 	groups []groupOut
 	result Result
 }
@@ -56,25 +54,12 @@ type groupOut struct {
 	start   int64
 	rawSize int64
 	size    int64
-	chunks  []chunkRef
-}
-
-// A chunkRef is a chunk's metadata, to which references to its page index are added at the end.
-type chunkRef struct {
-	meta        thrift.Struct // ColumnChunk
-	columnIndex []byte
-	offsetIndex []byte
+	chunks  []parquet.WrittenChunk
 }
 
 // NewWriter returns a writer of f without some of its rows to w, which is written in sequence.
-func (f *File) NewWriter(w io.Writer, opts Options) *Writer {
-	return &Writer{f: f, w: w, opts: opts}
-}
-
-func (w *Writer) write(p []byte) error {
-	n, err := w.w.Write(p)
-	w.size += int64(n)
-	return err
+func NewWriter(f *parquet.File, w io.Writer, opts Options) *Writer {
+	return &Writer{f: f, out: parquet.Output{W: w}, opts: opts}
 }
 
 // RowGroup writes row group i without the rows that sel drops; a nil selection keeps all rows. Row groups are written in
@@ -83,12 +68,12 @@ func (w *Writer) RowGroup(ctx context.Context, i int, sel *Selection) error {
 	if w.err != nil {
 		return w.err
 	}
-	rows := w.f.groups[i].rows
+	rows := w.f.RowGroupRows(i)
 	switch {
 	case i != w.next:
-		w.err = fmt.Errorf("%s: row group %d written where %d is next", w.f.name, i, w.next)
+		w.err = fmt.Errorf("%s: row group %d written where %d is next", w.f.Name(), i, w.next)
 	case sel != nil && sel.rows != rows:
-		w.err = fmt.Errorf("%s: a selection of %d rows for the %d of row group %d", w.f.name, sel.rows, rows, i)
+		w.err = fmt.Errorf("%s: a selection of %d rows for the %d of row group %d", w.f.Name(), sel.rows, rows, i)
 	default:
 		w.err = w.rowGroup(ctx, i, sel)
 	}
@@ -96,13 +81,11 @@ func (w *Writer) RowGroup(ctx context.Context, i int, sel *Selection) error {
 }
 
 func (w *Writer) rowGroup(ctx context.Context, i int, sel *Selection) error {
-	rows := w.f.groups[i].rows
+	rows := w.f.RowGroupRows(i)
 	w.next++
 	w.result.RowsIn += rows
-	if w.size == 0 {
-		if err := w.write([]byte(magic)); err != nil {
-			return err
-		}
+	if err := w.begin(); err != nil {
+		return err
 	}
 	if sel == nil {
 		sel = NewSelection(rows)
@@ -112,15 +95,15 @@ func (w *Writer) rowGroup(ctx context.Context, i int, sel *Selection) error {
 	if sel.count == 0 {
 		return ctx.Err()
 	}
-	in, _, err := thrift.Parse(w.f.groups[i].raw)
+	in, err := w.f.RowGroup(i)
 	if err != nil {
-		return w.f.located(err, i, -1, -1)
+		return w.f.Fault(err, i, -1, -1)
 	}
 	job, err := w.newGroupJob(i, sel)
 	if err != nil {
 		return err
 	}
-	start := w.size
+	start := w.out.Size
 	if err := job.run(ctx); err != nil {
 		return err
 	}
@@ -129,71 +112,52 @@ func (w *Writer) rowGroup(ctx context.Context, i int, sel *Selection) error {
 		err = job.blooms(&g)
 	}
 	if err != nil {
-		return w.f.located(err, i, -1, -1)
+		return w.f.Fault(err, i, -1, -1)
 	}
 	w.groups = append(w.groups, g)
 	return nil
 }
 
-// A counter writes to the file and counts.
-type counter struct{ w *Writer }
-
-func (c counter) Write(p []byte) (int, error) { return len(p), c.w.write(p) }
+// begin writes the beginning of the file, if that is not done.
+func (w *Writer) begin() error {
+	if w.out.Size > 0 {
+		return nil
+	}
+	return w.out.Begin()
+}
 
 // Close writes the page index and the footer. All row groups must have been written.
 func (w *Writer) Close() (Result, error) {
 	if w.err != nil {
 		return Result{}, w.err
 	}
-	if w.next != len(w.f.groups) {
-		w.err = fmt.Errorf("%s: closed after %d of %d row groups", w.f.name, w.next, len(w.f.groups))
+	if w.next != w.f.NumRowGroups() {
+		w.err = fmt.Errorf("%s: closed after %d of %d row groups", w.f.Name(), w.next, w.f.NumRowGroups())
 		return Result{}, w.err
 	}
 	if w.err = w.finish(); w.err != nil {
 		return Result{}, w.err
 	}
 	w.err = errClosed
-	w.result.Bytes = w.size
+	w.result.Bytes = w.out.Size
 	return w.result, nil
 }
 
 var errClosed = errors.New("closed")
 
 func (w *Writer) finish() error {
-	if w.size == 0 {
-		if err := w.write([]byte(magic)); err != nil {
-			return err
-		}
-	}
-	if err := w.index(ccColumnIndexOffset, ccColumnIndexLength, func(r *chunkRef) []byte { return r.columnIndex }); err != nil {
+	if err := w.begin(); err != nil {
 		return err
 	}
-	if err := w.index(ccOffsetIndexOffset, ccOffsetIndexLength, func(r *chunkRef) []byte { return r.offsetIndex }); err != nil {
-		return err
-	}
-	footer := w.footer().Append(nil)
-	if len(footer) > math.MaxUint32-8 {
-		return w.f.located(unsupportedf("a footer of %d bytes", len(footer)), -1, -1, -1)
-	}
-	footer = binary.LittleEndian.AppendUint32(footer, uint32(len(footer)))
-	return w.write(append(footer, magic...))
-}
-
-// index writes one of the two indexes of all chunks that have it, and its places into their metadata.
-func (w *Writer) index(offsetID, lengthID int16, of func(*chunkRef) []byte) error {
+	var chunks []*parquet.WrittenChunk
 	for i := range w.groups {
 		for j := range w.groups[i].chunks {
-			r := &w.groups[i].chunks[j]
-			b := of(r)
-			if b == nil {
-				continue
-			}
-			r.meta.Set(thrift.Int64Field(offsetID, w.size))
-			r.meta.Set(thrift.Int32Field(lengthID, int32(len(b))))
-			if err := w.write(b); err != nil {
-				return err
-			}
+			chunks = append(chunks, &w.groups[i].chunks[j])
 		}
 	}
-	return nil
+	err := w.out.Finish(chunks, w.footer)
+	if errors.Is(err, parquet.ErrUnsupported) {
+		err = w.f.Fault(err, -1, -1, -1)
+	}
+	return err
 }

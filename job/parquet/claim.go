@@ -1,4 +1,4 @@
-package rewrite
+package parquet
 
 import (
 	"encoding/binary"
@@ -6,9 +6,9 @@ import (
 	"assent/job/parquet/codec"
 )
 
-// room returns b, emptied, if it has room for n bytes and what decoders like to have behind them; else new memory, which
+// Room returns b, emptied, if it has room for n bytes and what decoders like to have behind them; else new memory, which
 // costs nothing until it is written to: a claim that turns out false has not been paid for.
-func room(b []byte, n int) []byte {
+func Room(b []byte, n int) []byte {
 	const slack = 64
 	if cap(b) >= n+slack {
 		return b[:0]
@@ -20,10 +20,10 @@ func room(b []byte, n int) []byte {
 func decompress(c *codec.Codec, b []byte, id codec.ID, src []byte, rawSize int) ([]byte, error) {
 	if id == codec.Zstd && rawSize > 1<<20 && rawSize/64 > len(src) {
 		if most := zstdAtMost(src); int64(rawSize) > most {
-			return b, corruptf("a section of %d bytes that holds at most %d says %d", len(src), most, rawSize)
+			return b, Corruptf("a section of %d bytes that holds at most %d says %d", len(src), most, rawSize)
 		}
 	}
-	return c.Decompress(room(b, rawSize), id, src, rawSize)
+	return c.Decompress(Room(b, rawSize), id, src, rawSize)
 }
 
 // zstdAtMost returns a bound of what the frames in src decompress to: what their blocks say of themselves, of a compressed

@@ -1,4 +1,4 @@
-package rewrite
+package parquet
 
 import (
 	"bytes"
@@ -58,16 +58,16 @@ func TestFalseClaim(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h := pageHeader{kind: pageData, rawSize: 1<<31 - 1, size: len(body), values: 10, encoding: encPlain}
+		h := PageHeader{Kind: DataPage, RawSize: 1<<31 - 1, Size: len(body), Values: 10, Encoding: Plain}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		err = h.check(id, 10)
+		err = h.Check(id, 10)
 		if err == nil {
-			var p dataPage
-			err = p.load(&k, &Column{Physical: ByteArray}, id, &h, body)
+			var p Page
+			err = p.Load(&k, &Column{Physical: ByteArray}, id, &h, body)
 		}
 		runtime.ReadMemStats(&after)
-		if !errors.Is(classify(err), ErrCorrupt) {
+		if !errors.Is(Classify(err), ErrCorrupt) {
 			t.Errorf("%s: %v", id, err)
 		}
 		if n := after.TotalAlloc - before.TotalAlloc; n > 64<<20 {

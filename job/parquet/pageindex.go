@@ -1,4 +1,4 @@
-package rewrite
+package parquet
 
 import (
 	"assent/job/parquet/thrift"
@@ -11,28 +11,29 @@ const (
 	descending = 2
 )
 
-// offsetIndex returns the encoded OffsetIndex of the chunk, which begins at start.
-func (c *chunkOut) offsetIndex(start int64) []byte {
+// OffsetIndex returns the encoded OffsetIndex of the chunk, which begins at start.
+func (c *ChunkWriter) OffsetIndex(start int64) []byte {
 	var locations []byte
 	for i := range c.pages {
 		p := &c.pages[i]
-		locations = appendLocation(locations, start+p.offset, p.size, p.firstRow)
+		locations = PageLocation{start + p.offset, p.size, p.firstRow}.Append(locations)
 	}
 	s := thrift.Struct{thrift.ListField(1, thrift.StrucT, len(c.pages), locations)}
 	return s.Append(nil)
 }
 
-func appendLocation(dst []byte, offset int64, size int32, firstRow int64) []byte {
-	dst = thrift.AppendInt(append(dst, 1<<4|byte(thrift.I64)), offset)
-	dst = thrift.AppendInt(append(dst, 1<<4|byte(thrift.I32)), int64(size))
-	dst = thrift.AppendInt(append(dst, 1<<4|byte(thrift.I64)), firstRow)
+// Append appends the encoded PageLocation.
+func (l PageLocation) Append(dst []byte) []byte {
+	dst = thrift.AppendInt(append(dst, 1<<4|byte(thrift.I64)), l.Offset)
+	dst = thrift.AppendInt(append(dst, 1<<4|byte(thrift.I32)), int64(l.Size))
+	dst = thrift.AppendInt(append(dst, 1<<4|byte(thrift.I64)), l.FirstRow)
 	return append(dst, 0)
 }
 
-// columnIndex returns the encoded ColumnIndex, nil where the chunk cannot have one: its column has no order, some page's
+// ColumnIndex returns the encoded ColumnIndex, nil where the chunk cannot have one: its column has no order, some page's
 // bounds are not known, or a page has nothing but NaN.
-func (c *chunkOut) columnIndex() []byte {
-	if c.col.order == orderNone || len(c.pages) == 0 {
+func (c *ChunkWriter) ColumnIndex() []byte {
+	if c.col.Order == OrderNone || len(c.pages) == 0 {
 		return nil
 	}
 	var nullPages, mins, maxs, nulls []byte
@@ -65,7 +66,7 @@ func (c *chunkOut) columnIndex() []byte {
 	return s.Append(nil)
 }
 
-func (c *chunkOut) boundaryOrder() int32 {
+func (c *ChunkWriter) boundaryOrder() int32 {
 	up, down := true, true
 	var last *pageOut
 	for i := range c.pages {
@@ -74,7 +75,7 @@ func (c *chunkOut) boundaryOrder() int32 {
 			continue
 		}
 		if last != nil {
-			lo, hi := compareBytes(c.col, last.lo, p.lo), compareBytes(c.col, last.hi, p.hi)
+			lo, hi := Compare(c.col, last.lo, p.lo), Compare(c.col, last.hi, p.hi)
 			up = up && lo <= 0 && hi <= 0
 			down = down && lo >= 0 && hi >= 0
 		}

@@ -1,4 +1,4 @@
-package rewrite
+package parquet
 
 import (
 	"bytes"
@@ -9,21 +9,21 @@ import (
 	"assent/job/parquet/encoding"
 )
 
-// bounds are the least and the greatest of some values of a column, in the column's order. NaN is passed over. The zero
+// Bounds are the least and the greatest of some values of a column, in the column's order. NaN is passed over. The zero
 // value has seen nothing; reset keeps the memory.
-type bounds struct {
-	any        bool
+type Bounds struct {
+	Any        bool
 	lo, hi     int64   // orderBool, orderSigned; orderUnsigned, mapped by biased
 	flo, fhi   float64 // orderFloat, orderFloat16
 	min, max   []byte  // orderBytes, orderDecimal; orderFloat16: the two bytes
 	minKey     uint64  // orderBytes: the first 8 bytes of min, big endian
 	maxKey     uint64
-	looseMin   bool // min may be less than the least value: it was truncated
-	looseMax   bool
-	incomplete bool // some values were not seen
+	LooseMin   bool // min may be less than the least value: it was truncated
+	LooseMax   bool
+	Incomplete bool // some values were not seen
 }
 
-func (b *bounds) reset() { *b = bounds{min: b.min[:0], max: b.max[:0]} }
+func (b *Bounds) Reset() { *b = Bounds{min: b.min[:0], max: b.max[:0]} }
 
 // biased maps unsigned integers to signed ones of the same order.
 func biased(v int64, width int) int64 {
@@ -33,18 +33,18 @@ func biased(v int64, width int) int64 {
 	return v ^ math.MinInt64
 }
 
-func (b *bounds) addInt(v int64) {
-	if !b.any {
-		b.any, b.lo, b.hi = true, v, v
+func (b *Bounds) AddInt(v int64) {
+	if !b.Any {
+		b.Any, b.lo, b.hi = true, v, v
 		return
 	}
 	b.lo, b.hi = min(b.lo, v), max(b.hi, v)
 }
 
-// addInts adds decoded values of an Int32 or Int64 column.
-func (b *bounds) addInts(c *Column, v []int64) {
-	switch c.order {
-	case orderSigned:
+// AddInts adds decoded values of an Int32 or Int64 column.
+func (b *Bounds) AddInts(c *Column, v []int64) {
+	switch c.Order {
+	case OrderSigned:
 		if len(v) == 0 {
 			return
 		}
@@ -52,30 +52,30 @@ func (b *bounds) addInts(c *Column, v []int64) {
 		for _, x := range v {
 			lo, hi = min(lo, x), max(hi, x)
 		}
-		b.addInt(lo)
-		b.addInt(hi)
-	case orderUnsigned:
+		b.AddInt(lo)
+		b.AddInt(hi)
+	case OrderUnsigned:
 		for _, x := range v {
-			b.addInt(biased(x, c.width()))
+			b.AddInt(biased(x, c.Width()))
 		}
 	}
 }
 
-func (b *bounds) addBools(v *encoding.Bitmap) {
+func (b *Bounds) AddBools(v *encoding.Bitmap) {
 	ones := v.Count()
 	if ones > 0 {
-		b.addInt(1)
+		b.AddInt(1)
 	}
 	if ones < v.Len() {
-		b.addInt(0)
+		b.AddInt(0)
 	}
 }
 
-func (b *bounds) addFloat(v float64) {
+func (b *Bounds) addFloat(v float64) {
 	switch {
 	case v != v:
-	case !b.any:
-		b.any, b.flo, b.fhi = true, v, v
+	case !b.Any:
+		b.Any, b.flo, b.fhi = true, v, v
 	case v < b.flo:
 		b.flo = v
 	case v > b.fhi:
@@ -84,10 +84,10 @@ func (b *bounds) addFloat(v float64) {
 }
 
 // addBytes adds a value of a column of orderBytes.
-func (b *bounds) addBytes(v []byte) {
+func (b *Bounds) addBytes(v []byte) {
 	key := prefixKey(v)
-	if !b.any {
-		b.any = true
+	if !b.Any {
+		b.Any = true
 		b.min, b.minKey = append(b.min[:0], v...), key
 		b.max, b.maxKey = append(b.max[:0], v...), key
 		return
@@ -113,24 +113,24 @@ func prefixKey(v []byte) uint64 {
 	return k
 }
 
-// add adds one value, given as PLAIN without a length.
-func (b *bounds) add(c *Column, v []byte) {
-	switch c.order {
-	case orderBool:
-		b.addInt(int64(v[0]))
-	case orderSigned:
-		b.addInt(plainInt(v))
-	case orderUnsigned:
-		b.addInt(biased(plainInt(v), len(v)))
-	case orderFloat:
+// Add adds one value, given as PLAIN without a length.
+func (b *Bounds) Add(c *Column, v []byte) {
+	switch c.Order {
+	case OrderBool:
+		b.AddInt(int64(v[0]))
+	case OrderSigned:
+		b.AddInt(plainInt(v))
+	case OrderUnsigned:
+		b.AddInt(biased(plainInt(v), len(v)))
+	case OrderFloat:
 		b.addFloat(plainFloat(v))
-	case orderFloat16:
+	case OrderFloat16:
 		b.addFloat16(v)
-	case orderBytes:
+	case OrderBytes:
 		b.addBytes(v)
-	case orderDecimal:
-		if !b.any {
-			b.any = true
+	case OrderDecimal:
+		if !b.Any {
+			b.Any = true
 			b.min, b.max = append(b.min[:0], v...), append(b.max[:0], v...)
 			return
 		}
@@ -143,40 +143,40 @@ func (b *bounds) add(c *Column, v []byte) {
 	}
 }
 
-// addFixed adds PLAIN values of the column's width.
-func (b *bounds) addFixed(c *Column, plain []byte) {
-	width := c.width()
-	if width == 0 || c.order == orderNone || len(plain) < width {
+// AddFixed adds PLAIN values of the column's width.
+func (b *Bounds) AddFixed(c *Column, plain []byte) {
+	width := c.Width()
+	if width == 0 || c.Order == OrderNone || len(plain) < width {
 		return
 	}
 	switch {
-	case c.order == orderSigned && width == 8:
+	case c.Order == OrderSigned && width == 8:
 		lo, hi := plainInt(plain[:8]), plainInt(plain[:8])
 		for ; len(plain) >= 8; plain = plain[8:] {
 			v := int64(binary.LittleEndian.Uint64(plain))
 			lo, hi = min(lo, v), max(hi, v)
 		}
-		b.addInt(lo)
-		b.addInt(hi)
-	case c.order == orderSigned:
+		b.AddInt(lo)
+		b.AddInt(hi)
+	case c.Order == OrderSigned:
 		lo, hi := int32(plainInt(plain[:4])), int32(plainInt(plain[:4]))
 		for ; len(plain) >= 4; plain = plain[4:] {
 			v := int32(binary.LittleEndian.Uint32(plain))
 			lo, hi = min(lo, v), max(hi, v)
 		}
-		b.addInt(int64(lo))
-		b.addInt(int64(hi))
+		b.AddInt(int64(lo))
+		b.AddInt(int64(hi))
 	default:
 		for ; len(plain) >= width; plain = plain[width:] {
-			b.add(c, plain[:width])
+			b.Add(c, plain[:width])
 		}
 	}
 }
 
-// addByteArrays adds PLAIN byte arrays, each after its length, which are known to be whole.
-func (b *bounds) addByteArrays(c *Column, plain []byte) {
-	if c.order == orderBytes && len(plain) > 0 {
-		if !b.any {
+// AddByteArrays adds PLAIN byte arrays, each after its length, which are known to be whole.
+func (b *Bounds) AddByteArrays(c *Column, plain []byte) {
+	if c.Order == OrderBytes && len(plain) > 0 {
+		if !b.Any {
 			b.addBytes(plain[4 : 4+binary.LittleEndian.Uint32(plain)])
 		}
 		minKey, maxKey := b.minKey, b.maxKey
@@ -198,68 +198,68 @@ func (b *bounds) addByteArrays(c *Column, plain []byte) {
 		}
 		return
 	}
-	if c.order == orderNone {
+	if c.Order == OrderNone {
 		return
 	}
 	for len(plain) > 0 {
 		n := int(binary.LittleEndian.Uint32(plain))
-		b.add(c, plain[4:4+n])
+		b.Add(c, plain[4:4+n])
 		plain = plain[4+n:]
 	}
 }
 
-// merge adds what o has seen.
-func (b *bounds) merge(c *Column, o *bounds) {
-	b.incomplete = b.incomplete || o.incomplete
-	if !o.any {
+// Merge adds what o has seen.
+func (b *Bounds) Merge(c *Column, o *Bounds) {
+	b.Incomplete = b.Incomplete || o.Incomplete
+	if !o.Any {
 		return
 	}
-	b.looseMin, b.looseMax = b.looseMin || o.looseMin, b.looseMax || o.looseMax
-	switch c.order {
-	case orderBool, orderSigned, orderUnsigned:
-		b.addInt(o.lo)
-		b.addInt(o.hi)
-	case orderFloat:
+	b.LooseMin, b.LooseMax = b.LooseMin || o.LooseMin, b.LooseMax || o.LooseMax
+	switch c.Order {
+	case OrderBool, OrderSigned, OrderUnsigned:
+		b.AddInt(o.lo)
+		b.AddInt(o.hi)
+	case OrderFloat:
 		b.addFloat(o.flo)
 		b.addFloat(o.fhi)
 	default:
-		b.add(c, o.min)
-		b.add(c, o.max)
+		b.Add(c, o.min)
+		b.Add(c, o.max)
 	}
 }
 
-// compareBytes compares PLAIN values without their length in the column's order. NaN does not occur.
-func compareBytes(c *Column, x, y []byte) int {
-	switch c.order {
-	case orderBool:
+// Compare compares PLAIN values without their length in the column's order. NaN does not occur.
+func Compare(c *Column, x, y []byte) int {
+	switch c.Order {
+	case OrderBool:
 		return cmp.Compare(x[0], y[0])
-	case orderSigned:
+	case OrderSigned:
 		return cmp.Compare(plainInt(x), plainInt(y))
-	case orderUnsigned:
+	case OrderUnsigned:
 		return cmp.Compare(biased(plainInt(x), len(x)), biased(plainInt(y), len(y)))
-	case orderFloat:
+	case OrderFloat:
 		return cmp.Compare(plainFloat(x), plainFloat(y))
-	case orderFloat16:
+	case OrderFloat16:
 		return cmp.Compare(float16(x), float16(y))
-	case orderDecimal:
+	case OrderDecimal:
 		return compareDecimal(x, y)
 	}
 	return bytes.Compare(x, y)
 }
 
-// plain returns the bounds as PLAIN values without a length. Zeros of floats become -0.0 and +0.0, since readers may take
+// Plain returns the bounds as PLAIN values without a length. Zeros of floats become -0.0 and +0.0, since readers may take
 // the two for different values (parquet.thrift, ColumnOrder).
-func (b *bounds) plain(c *Column) (lo, hi []byte) {
-	switch c.order {
-	case orderBool:
+func (b *Bounds) Plain(c *Column) (lo, hi []byte) {
+	switch c.Order {
+	case OrderBool:
 		return []byte{byte(b.lo)}, []byte{byte(b.hi)}
-	case orderSigned, orderUnsigned:
+	case OrderSigned, OrderUnsigned:
 		lo, hi := b.lo, b.hi
-		if c.order == orderUnsigned && c.width() == 8 {
+		if c.Order == OrderUnsigned && c.Width() == 8 {
 			lo, hi = lo^math.MinInt64, hi^math.MinInt64
 		}
-		return plainBytes(uint64(lo), c.width()), plainBytes(uint64(hi), c.width())
-	case orderFloat:
+		return PlainBytes(uint64(lo), c.Width()), PlainBytes(uint64(hi), c.Width())
+	case OrderFloat:
 		lo, hi := b.flo, b.fhi
 		if lo == 0 {
 			lo = math.Copysign(0, -1)
@@ -267,11 +267,11 @@ func (b *bounds) plain(c *Column) (lo, hi []byte) {
 		if hi == 0 {
 			hi = 0
 		}
-		if c.width() == 4 {
-			return plainBytes(uint64(math.Float32bits(float32(lo))), 4), plainBytes(uint64(math.Float32bits(float32(hi))), 4)
+		if c.Width() == 4 {
+			return PlainBytes(uint64(math.Float32bits(float32(lo))), 4), PlainBytes(uint64(math.Float32bits(float32(hi))), 4)
 		}
-		return plainBytes(math.Float64bits(lo), 8), plainBytes(math.Float64bits(hi), 8)
-	case orderFloat16:
+		return PlainBytes(math.Float64bits(lo), 8), PlainBytes(math.Float64bits(hi), 8)
+	case OrderFloat16:
 		lo, hi := b.min, b.max
 		if b.flo == 0 {
 			lo = []byte{0, 0x80}
@@ -284,7 +284,7 @@ func (b *bounds) plain(c *Column) (lo, hi []byte) {
 	return b.min, b.max
 }
 
-func plainBytes(v uint64, width int) []byte {
+func PlainBytes(v uint64, width int) []byte {
 	return binary.LittleEndian.AppendUint64(nil, v)[:width]
 }
 
@@ -302,12 +302,12 @@ func plainFloat(v []byte) float64 {
 	return math.Float64frombits(binary.LittleEndian.Uint64(v))
 }
 
-func (b *bounds) addFloat16(v []byte) {
+func (b *Bounds) addFloat16(v []byte) {
 	f := float16(v)
 	switch {
 	case f != f:
-	case !b.any:
-		b.any, b.flo, b.fhi = true, f, f
+	case !b.Any:
+		b.Any, b.flo, b.fhi = true, f, f
 		b.min, b.max = append(b.min[:0], v...), append(b.max[:0], v...)
 	case f < b.flo:
 		b.flo, b.min = f, append(b.min[:0], v...)
@@ -365,4 +365,20 @@ func compareDecimal(x, y []byte) int {
 		return 1
 	}
 	return bytes.Compare(x, y)
+}
+
+// SoundBound reports whether v can be a value of the column (a prefix, of byte arrays) that compares.
+func SoundBound(c *Column, v []byte) bool {
+	switch c.Order {
+	case OrderBool:
+		return len(v) == 1 && v[0] <= 1
+	case OrderFloat:
+		return len(v) == c.Width() && plainFloat(v) == plainFloat(v)
+	case OrderFloat16:
+		return len(v) == 2 && float16(v) == float16(v)
+	}
+	if c.Physical == ByteArray {
+		return v != nil
+	}
+	return len(v) == c.Width()
 }

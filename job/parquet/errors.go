@@ -1,4 +1,4 @@
-package rewrite
+package parquet
 
 import (
 	"errors"
@@ -14,7 +14,7 @@ import (
 var (
 	// ErrCorrupt marks bytes that are not those of a Parquet file: damaged, cut short, or contradicting themselves.
 	ErrCorrupt = errors.New("corrupt file")
-	// ErrUnsupported marks a file that may be in order and still cannot be rewritten: encrypted, compressed with
+	// ErrUnsupported marks a file that may be in order and still is not read: encrypted, compressed with
 	// LZO, spread over several files, or beyond the limits stated in the package comment.
 	ErrUnsupported = errors.New("unsupported file")
 	// ErrNoColumn is wrapped by Lookup where no leaf column has the path.
@@ -52,17 +52,17 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-func corruptf(format string, args ...any) error {
+func Corruptf(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrCorrupt, fmt.Errorf(format, args...))
 }
 
-func unsupportedf(format string, args ...any) error {
+func Unsupportedf(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrUnsupported, fmt.Errorf(format, args...))
 }
 
-// classify turns the errors of the packages below into ErrCorrupt and ErrUnsupported; what is neither (reading,
+// Classify turns the errors of the packages below into ErrCorrupt and ErrUnsupported; what is neither (reading,
 // writing, cancelling) stays as it is.
-func classify(err error) error {
+func Classify(err error) error {
 	switch {
 	case err == nil, errors.Is(err, ErrCorrupt), errors.Is(err, ErrUnsupported):
 		return err
@@ -74,9 +74,9 @@ func classify(err error) error {
 	return err
 }
 
-// located gives a fault of the bytes its place; other errors get the file's name alone. An error that already
+// Fault gives a fault of the bytes its place; other errors get the file's name alone. An error that already
 // has a place keeps it.
-func (f *File) located(err error, rowGroup, column, page int) error {
+func (f *File) Fault(err error, rowGroup, column, page int) error {
 	if err == nil {
 		return nil
 	}
@@ -84,7 +84,7 @@ func (f *File) located(err error, rowGroup, column, page int) error {
 	if errors.As(err, &placed) {
 		return err
 	}
-	err = classify(err)
+	err = Classify(err)
 	if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrUnsupported) {
 		return fmt.Errorf("%s: %w", f.name, err)
 	}
@@ -95,9 +95,9 @@ func (f *File) located(err error, rowGroup, column, page int) error {
 	return e
 }
 
-// readFull reads exactly len(p) bytes at off. A file that ends before the size it was opened with is an error of
+// ReadFull reads exactly len(p) bytes at off. A file that ends before the size it was opened with is an error of
 // reading, not of the bytes.
-func (f *File) readFull(p []byte, off int64) error {
+func (f *File) ReadFull(p []byte, off int64) error {
 	n, err := f.r.ReadAt(p, off)
 	if n == len(p) {
 		return nil

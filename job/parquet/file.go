@@ -1,4 +1,4 @@
-package rewrite
+package parquet
 
 import (
 	"bytes"
@@ -19,11 +19,12 @@ type File struct {
 	meta    thrift.Struct // FileMetaData as it stands
 	dataEnd int64         // where the footer begins
 	rows    int64
+	root    *Node
 	columns []Column
 	groups  []rowGroup
 	keys    []KeyValue
 	by      string
-	app     application
+	app     Application
 	ordered bool // column_orders are given
 }
 
@@ -41,24 +42,11 @@ type KeyValue struct {
 }
 
 const (
-	magic          = "PAR1"
+	Magic          = "PAR1"
 	magicEncrypted = "PARE"
 	tailRead       = 64 << 10  // first read at the end of a file; most footers fit
 	maxFooter      = 256 << 20 // bytes
 	maxGroupRows   = 1<<31 - 1
-)
-
-// Field ids of FileMetaData.
-const (
-	fmVersion = iota + 1
-	fmSchema
-	fmNumRows
-	fmRowGroups
-	fmKeyValues
-	fmCreatedBy
-	fmColumnOrders
-	fmEncryption
-	fmFooterSigningKey
 )
 
 // Open reads and checks the footer of the size bytes of r. It needs two reads at most, and holds the footer in memory;
@@ -74,10 +62,10 @@ func Open(ctx context.Context, r io.ReaderAt, size int64, name string) (*File, e
 		err = f.parseFooter(footer)
 	}
 	if err != nil {
-		return nil, f.located(err, -1, -1, -1)
+		return nil, f.Fault(err, -1, -1, -1)
 	}
 	for i := range f.groups {
-		if _, err := f.chunks(i); err != nil {
+		if _, err := f.Chunks(i); err != nil {
 			return nil, err
 		}
 	}
@@ -86,32 +74,32 @@ func Open(ctx context.Context, r io.ReaderAt, size int64, name string) (*File, e
 
 func (f *File) readFooter() ([]byte, error) {
 	if f.size < 12 {
-		return nil, corruptf("%d bytes are too few", f.size)
+		return nil, Corruptf("%d bytes are too few", f.size)
 	}
 	var head [4]byte
-	if err := f.readFull(head[:], 0); err != nil {
+	if err := f.ReadFull(head[:], 0); err != nil {
 		return nil, err
 	}
 	tail := make([]byte, min(f.size, tailRead))
-	if err := f.readFull(tail, f.size-int64(len(tail))); err != nil {
+	if err := f.ReadFull(tail, f.size-int64(len(tail))); err != nil {
 		return nil, err
 	}
 	switch string(tail[len(tail)-4:]) {
-	case magic:
+	case Magic:
 	case magicEncrypted:
-		return nil, unsupportedf("encrypted")
+		return nil, Unsupportedf("encrypted")
 	default:
-		return nil, corruptf("no %s at the end", magic)
+		return nil, Corruptf("no %s at the end", Magic)
 	}
-	if string(head[:]) != magic {
-		return nil, corruptf("no %s at the start", magic)
+	if string(head[:]) != Magic {
+		return nil, Corruptf("no %s at the start", Magic)
 	}
 	n := int64(binary.LittleEndian.Uint32(tail[len(tail)-8:]))
 	if n > f.size-12 {
-		return nil, corruptf("a footer of %d bytes in a file of %d", n, f.size)
+		return nil, Corruptf("a footer of %d bytes in a file of %d", n, f.size)
 	}
 	if n > maxFooter {
-		return nil, unsupportedf("a footer of more than %d bytes", maxFooter)
+		return nil, Unsupportedf("a footer of more than %d bytes", maxFooter)
 	}
 	f.dataEnd = f.size - 8 - n
 	if have := int64(len(tail) - 8); n <= have {
@@ -119,7 +107,7 @@ func (f *File) readFooter() ([]byte, error) {
 	}
 	footer := make([]byte, n)
 	have := copy(footer[n-int64(len(tail)-8):], tail)
-	return footer, f.readFull(footer[:n-int64(have)], f.dataEnd)
+	return footer, f.ReadFull(footer[:n-int64(have)], f.dataEnd)
 }
 
 func (f *File) parseFooter(b []byte) error {
@@ -127,17 +115,17 @@ func (f *File) parseFooter(b []byte) error {
 	if f.meta, _, err = thrift.Parse(b); err != nil {
 		return err
 	}
-	if f.meta.Has(fmEncryption) || f.meta.Has(fmFooterSigningKey) {
-		return unsupportedf("encrypted columns")
+	if f.meta.Has(FileEncryption) || f.meta.Has(FileFooterSigningKey) {
+		return Unsupportedf("encrypted columns")
 	}
-	schema, err := f.meta.List(fmSchema)
+	schema, err := f.meta.List(FileSchema)
 	if err != nil {
 		return err
 	}
-	if f.columns, err = parseSchema(schema); err != nil {
+	if f.root, f.columns, err = parseSchema(schema); err != nil {
 		return err
 	}
-	by, _, err := f.meta.Bytes(fmCreatedBy)
+	by, _, err := f.meta.Bytes(FileCreatedBy)
 	if err != nil {
 		return err
 	}
@@ -154,7 +142,7 @@ func (f *File) parseFooter(b []byte) error {
 // parseOrders reads column_orders. Minima and maxima of a column whose order is not the one its type defines are
 // left out: its order here becomes orderNone.
 func (f *File) parseOrders() error {
-	orders, err := f.meta.List(fmColumnOrders)
+	orders, err := f.meta.List(FileColumnOrders)
 	if err != nil {
 		return err
 	}
@@ -165,7 +153,7 @@ func (f *File) parseOrders() error {
 		return nil
 	}
 	if orders.Len != len(f.columns) {
-		return corruptf("%d column orders for %d columns", orders.Len, len(f.columns))
+		return Corruptf("%d column orders for %d columns", orders.Len, len(f.columns))
 	}
 	f.ordered = true
 	for i, raw := range orders.Elements() {
@@ -174,14 +162,14 @@ func (f *File) parseOrders() error {
 			return err
 		}
 		if len(o) != 1 || o[0].ID != 1 {
-			f.columns[i].order = orderNone
+			f.columns[i].Order = OrderNone
 		}
 	}
 	return nil
 }
 
 func (f *File) parseKeyValues() error {
-	l, err := f.meta.List(fmKeyValues)
+	l, err := f.meta.List(FileKeyValues)
 	if err != nil {
 		return err
 	}
@@ -212,11 +200,11 @@ func (f *File) parseKeyValues() error {
 }
 
 func (f *File) parseGroups() error {
-	rows, err := f.meta.Int(fmNumRows, 0)
+	rows, err := f.meta.Int(FileNumRows, 0)
 	if err != nil {
 		return err
 	}
-	l, err := f.meta.List(fmRowGroups)
+	l, err := f.meta.List(FileRowGroups)
 	if err != nil {
 		return err
 	}
@@ -228,129 +216,84 @@ func (f *File) parseGroups() error {
 		if err != nil {
 			return err
 		}
-		n, err := g.Int(rgNumRows, 0)
+		n, err := g.Int(GroupNumRows, 0)
 		if err != nil {
 			return err
 		}
 		if n < 0 {
-			return corruptf("row group %d has %d rows", len(f.groups), n)
+			return Corruptf("row group %d has %d rows", len(f.groups), n)
 		}
 		if n > maxGroupRows {
-			return unsupportedf("row group %d has %d rows, more than %d", len(f.groups), n, maxGroupRows)
+			return Unsupportedf("row group %d has %d rows, more than %d", len(f.groups), n, maxGroupRows)
 		}
 		if f.rows > math.MaxInt64-n {
-			return corruptf("too many rows")
+			return Corruptf("too many rows")
 		}
 		f.rows += n
 		f.groups = append(f.groups, rowGroup{raw: raw, rows: n})
 	}
 	if f.rows != rows && rows != 0 { // some writers left it at 0
-		return corruptf("%d rows in the footer, %d in its row groups", rows, f.rows)
+		return Corruptf("%d rows in the footer, %d in its row groups", rows, f.rows)
 	}
 	return nil
 }
 
-// Field ids of RowGroup.
-const (
-	rgColumns = iota + 1
-	rgTotalByteSize
-	rgNumRows
-	rgSortingColumns
-	rgFileOffset
-	rgTotalCompressedSize
-	rgOrdinal
-)
-
-// Field ids of ColumnChunk.
-const (
-	ccFilePath = iota + 1
-	ccFileOffset
-	ccMetaData
-	ccOffsetIndexOffset
-	ccOffsetIndexLength
-	ccColumnIndexOffset
-	ccColumnIndexLength
-	ccCrypto
-	ccEncryptedMetaData
-)
-
-// Field ids of ColumnMetaData.
-const (
-	cmType = iota + 1
-	cmEncodings
-	cmPath
-	cmCodec
-	cmNumValues
-	cmTotalUncompressedSize
-	cmTotalCompressedSize
-	cmKeyValues
-	cmDataPageOffset
-	cmIndexPageOffset
-	cmDictionaryPageOffset
-	cmStatistics
-	cmEncodingStats
-	cmBloomFilterOffset
-	cmBloomFilterLength
-	cmSizeStatistics
-	cmGeospatialStatistics
-)
-
-// chunk is a column chunk's metadata, checked.
-type chunk struct {
-	raw        thrift.Struct // ColumnChunk
-	meta       thrift.Struct // ColumnMetaData
-	column     int
-	codec      codec.ID
-	values     int64 // slots, nulls and empty lists included
-	start, end int64 // where its pages lie
-	dictOffset int64 // 0: none named
-	dataOffset int64
+// Chunk is a column chunk's metadata, checked.
+type Chunk struct {
+	Raw              thrift.Struct // ColumnChunk
+	Metadata         thrift.Struct // ColumnMetaData
+	Column           int
+	Codec            codec.ID
+	Values           int64 // slots, nulls and empty lists included
+	Start, End       int64 // where its pages lie
+	DictionaryOffset int64 // 0: none named
+	DataOffset       int64
 }
 
-// chunks parses and checks the column chunks of a row group.
-func (f *File) chunks(rowGroup int) ([]chunk, error) {
-	g, _, err := thrift.Parse(f.groups[rowGroup].raw)
+// Chunks parses and checks the column chunks of a row group.
+func (f *File) Chunks(rowGroup int) ([]Chunk, error) {
+	g, err := f.RowGroup(rowGroup)
 	if err != nil {
-		return nil, f.located(err, rowGroup, -1, -1)
+		return nil, f.Fault(err, rowGroup, -1, -1)
 	}
-	l, err := g.List(rgColumns)
+	l, err := g.List(GroupColumns)
 	if err == nil {
 		err = l.Of(thrift.StrucT)
 	}
 	if err == nil && l.Len != len(f.columns) {
-		err = corruptf("%d column chunks for %d columns", l.Len, len(f.columns))
+		err = Corruptf("%d column chunks for %d columns", l.Len, len(f.columns))
 	}
 	if err != nil {
-		return nil, f.located(err, rowGroup, -1, -1)
+		return nil, f.Fault(err, rowGroup, -1, -1)
 	}
-	chunks := make([]chunk, l.Len)
+	chunks := make([]Chunk, l.Len)
 	for i, raw := range l.Elements() {
 		if chunks[i], err = f.parseChunk(raw, i, f.groups[rowGroup].rows); err != nil {
-			return nil, f.located(err, rowGroup, i, -1)
+			return nil, f.Fault(err, rowGroup, i, -1)
 		}
 	}
 	return chunks, nil
 }
 
-func (f *File) parseChunk(raw []byte, column int, rows int64) (chunk, error) {
-	c := chunk{column: column}
+func (f *File) parseChunk(raw []byte, column int, rows int64) (Chunk, error) {
+	c := Chunk{Column: column}
 	var err error
-	if c.raw, _, err = thrift.Parse(raw); err != nil {
+	if c.Raw, _, err = thrift.Parse(raw); err != nil {
 		return c, err
 	}
-	if c.raw.Has(ccCrypto) || c.raw.Has(ccEncryptedMetaData) {
-		return c, unsupportedf("encrypted")
+	if c.Raw.Has(ChunkCrypto) || c.Raw.Has(ChunkEncryptedMetaData) {
+		return c, Unsupportedf("encrypted")
 	}
-	if path, _, err := c.raw.Bytes(ccFilePath); err != nil {
+	if path, _, err := c.Raw.Bytes(ChunkFilePath); err != nil {
 		return c, err
 	} else if len(path) > 0 {
-		return c, unsupportedf("data in another file")
+		return c, Unsupportedf("data in another file")
 	}
-	if c.meta, err = c.raw.Struct(ccMetaData); err != nil {
+	if c.Metadata, err = c.Raw.Struct(ChunkMetaData); err != nil {
 		return c, err
 	}
-	if c.meta == nil {
-		return c, corruptf("no metadata")
+	if c.Metadata == nil {
+		return c, Corruptf("no metadata")
 	}
 	var physical, id, compressed int64
 	for _, field := range []struct {
@@ -358,43 +301,43 @@ func (f *File) parseChunk(raw []byte, column int, rows int64) (chunk, error) {
 		to  *int64
 		def int64
 	}{
-		{cmType, &physical, -1}, {cmCodec, &id, -1}, {cmNumValues, &c.values, -1}, {cmTotalCompressedSize, &compressed, -1},
-		{cmDataPageOffset, &c.dataOffset, -1}, {cmDictionaryPageOffset, &c.dictOffset, 0},
+		{MetaType, &physical, -1}, {MetaCodec, &id, -1}, {MetaNumValues, &c.Values, -1}, {MetaTotalCompressedSize, &compressed, -1},
+		{MetaDataPageOffset, &c.DataOffset, -1}, {MetaDictionaryPageOffset, &c.DictionaryOffset, 0},
 	} {
-		if *field.to, err = c.meta.Int(field.id, field.def); err != nil {
+		if *field.to, err = c.Metadata.Int(field.id, field.def); err != nil {
 			return c, err
 		}
 	}
 	col := &f.columns[column]
 	if Physical(physical) != col.Physical {
-		return c, corruptf("stored as %s, declared %s", Physical(physical), col.Physical)
+		return c, Corruptf("stored as %s, declared %s", Physical(physical), col.Physical)
 	}
-	if c.codec = codec.ID(id); !c.codec.Supported() {
-		return c, unsupportedf("compression %s", c.codec)
+	if c.Codec = codec.ID(id); !c.Codec.Supported() {
+		return c, Unsupportedf("compression %s", c.Codec)
 	}
-	if c.values < rows || col.MaxRep == 0 && c.values != rows {
-		return c, corruptf("%d values in %d rows", c.values, rows)
+	if c.Values < rows || col.MaxRep == 0 && c.Values != rows {
+		return c, Corruptf("%d values in %d rows", c.Values, rows)
 	}
 	return c, f.locate(&c, compressed)
 }
 
 // locate sets the chunk's range. The chunk begins at its dictionary page where that is before the data pages (writers
 // have left the offset at 0, or behind them).
-func (f *File) locate(c *chunk, compressed int64) error {
-	c.start = c.dataOffset
-	if c.dictOffset > 0 && c.dictOffset < c.dataOffset {
-		c.start = c.dictOffset
+func (f *File) locate(c *Chunk, compressed int64) error {
+	c.Start = c.DataOffset
+	if c.DictionaryOffset > 0 && c.DictionaryOffset < c.DataOffset {
+		c.Start = c.DictionaryOffset
 	}
-	if c.values == 0 {
-		c.start, c.end = 4, 4 // nothing in it is read
+	if c.Values == 0 {
+		c.Start, c.End = 4, 4 // nothing in it is read
 		return nil
 	}
-	if c.start < 4 || compressed < 0 || compressed > f.dataEnd-c.start {
-		return corruptf("%d bytes at %d are outside of the data", compressed, c.start)
+	if c.Start < 4 || compressed < 0 || compressed > f.dataEnd-c.Start {
+		return Corruptf("%d bytes at %d are outside of the data", compressed, c.Start)
 	}
-	c.end = c.start + compressed
+	c.End = c.Start + compressed
 	if f.app.omitsDictionaryHeader() {
-		c.end = min(c.end+maxOmittedHeader, f.dataEnd)
+		c.End = min(c.End+maxOmittedHeader, f.dataEnd)
 	}
 	return nil
 }
@@ -410,6 +353,33 @@ func (f *File) RowGroupRows(i int) int64 { return f.groups[i].rows }
 
 // Columns returns the leaves in schema order. They belong to f.
 func (f *File) Columns() []Column { return f.columns }
+
+// Name returns the name given to Open.
+func (f *File) Name() string { return f.name }
+
+// Metadata returns the file's FileMetaData as it stands. It must not be changed.
+func (f *File) Metadata() thrift.Struct { return f.meta }
+
+// RowGroup returns the RowGroup i as it stands.
+func (f *File) RowGroup(i int) (thrift.Struct, error) {
+	g, _, err := thrift.Parse(f.groups[i].raw)
+	return g, err
+}
+
+// DataEnd returns the offset at which the footer begins: pages, indexes and filters lie before it.
+func (f *File) DataEnd() int64 { return f.dataEnd }
+
+// KeyValues returns the key-value metadata in its order. It belongs to f.
+func (f *File) KeyValues() []KeyValue { return f.keys }
+
+// Application returns the writing application, by CreatedBy.
+func (f *File) Application() Application { return f.app }
+
+// Ordered reports whether the footer gives column_orders, without which min_value and max_value mean nothing.
+func (f *File) Ordered() bool { return f.ordered }
+
+// Root returns the schema's root, whose children are the file's fields. It belongs to f.
+func (f *File) Root() *Node { return f.root }
 
 // CreatedBy returns the name of the writing application, empty where the file has none.
 func (f *File) CreatedBy() string { return f.by }

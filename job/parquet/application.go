@@ -1,24 +1,24 @@
-package rewrite
+package parquet
 
 import (
 	"strconv"
 	"strings"
 )
 
-// An application is the writer that created_by names. Readers repair some old writers' faults when they see the name;
+// An Application is the writer that created_by names. Readers repair some old writers' faults when they see the name;
 // since a rewritten file bears another one, its chunks must not need the repair any more.
-type application struct {
+type Application struct {
 	name                string
 	major, minor, patch int
 }
 
 // parseApplication reads "name version 1.2.3 (build …)". Without a version, as parquet-mr was once named, it is the oldest.
-func parseApplication(createdBy string) application {
+func parseApplication(createdBy string) Application {
 	name, rest, ok := strings.Cut(createdBy, " version ")
 	if !ok {
-		return application{name: strings.TrimSpace(createdBy)}
+		return Application{name: strings.TrimSpace(createdBy)}
 	}
-	a := application{name: name}
+	a := Application{name: name}
 	rest, _, _ = strings.Cut(rest, " ")
 	part := strings.SplitN(rest, ".", 3)
 	var err error
@@ -38,7 +38,7 @@ func parseApplication(createdBy string) application {
 	return a
 }
 
-func (a application) before(name string, major, minor, patch int) bool {
+func (a Application) before(name string, major, minor, patch int) bool {
 	if a.name != name {
 		return false
 	}
@@ -55,17 +55,17 @@ func (a application) before(name string, major, minor, patch int) bool {
 const maxOmittedHeader = 100
 
 // omitsDictionaryHeader: parquet-mr up to 1.2.8 left the dictionary page header out of total_compressed_size (IMPALA-694).
-func (a application) omitsDictionaryHeader() bool { return a.before("parquet-mr", 1, 2, 9) }
+func (a Application) omitsDictionaryHeader() bool { return a.before("parquet-mr", 1, 2, 9) }
 
-// carriesDelta: parquet-mr before 1.8 let the first prefix of a DELTA_BYTE_ARRAY page refer to the page before (PARQUET-246).
-func (a application) carriesDelta() bool { return a.before("parquet-mr", 1, 8, 0) }
+// CarriesDelta: parquet-mr before 1.8 let the first prefix of a DELTA_BYTE_ARRAY page refer to the page before (PARQUET-246).
+func (a Application) CarriesDelta() bool { return a.before("parquet-mr", 1, 8, 0) }
 
-// badBounds reports whether minima and maxima of a column are not to be trusted: parquet-mr before 1.8 corrupted those
+// BadBounds reports whether minima and maxima of a column are not to be trusted: parquet-mr before 1.8 corrupted those
 // of byte arrays (PARQUET-251), and before 1.10, as parquet-cpp before 1.3, compared bytes and unsigned integers as signed
 // (PARQUET-686).
-func (a application) badBounds(c *Column) bool {
-	switch c.order {
-	case orderSigned, orderBool, orderFloat:
+func (a Application) BadBounds(c *Column) bool {
+	switch c.Order {
+	case OrderSigned, OrderBool, OrderFloat:
 		return false
 	}
 	return a.before("parquet-mr", 1, 10, 0) || a.before("parquet-cpp", 1, 3, 0)

@@ -1,4 +1,4 @@
-package rewrite
+package parquet
 
 import (
 	"strings"
@@ -93,10 +93,10 @@ type Column struct {
 	Optional       bool
 	Logical        Logical
 
-	short   string // path without the groups that only make up a LIST
-	lists   []int  // lengths in short at which a LIST group's name ends
-	slotDef int    // lowest definition level at which an element of the innermost list exists
-	order   order
+	short      string // path without the groups that only make up a LIST
+	lists      []int  // lengths in short at which a LIST group's name ends
+	ElementDef int    // lowest definition level at which an element of the innermost list exists
+	Order      Order
 }
 
 // Name returns the dotted path.
@@ -110,25 +110,33 @@ const (
 	maxPathSum     = 1 << 22
 )
 
-// Field ids of SchemaElement.
-const (
-	seType = iota + 1
-	seTypeLength
-	seRepetition
-	seName
-	seNumChildren
-	seConverted
-	seScale
-	sePrecision
-	seFieldID
-	seLogical
-)
-
 // converted types that matter here
 const (
-	convertedList     = 3
-	convertedInterval = 21
+	convertedMap         = 1
+	convertedMapKeyValue = 2
+	convertedList        = 3
+	convertedInterval    = 21
 )
+
+// A Repetition says how often a node stands in its parent, by its number in parquet.thrift (FieldRepetitionType).
+type Repetition int32
+
+// Repetitions.
+const (
+	Required Repetition = 0
+	Optional Repetition = 1
+	Repeated Repetition = 2
+)
+
+// A Node is an element of the schema: a group, or a leaf, which has no children. Groups without a leaf are left out.
+type Node struct {
+	Name           string
+	Repetition     Repetition
+	MaxRep, MaxDef int  // the levels of a slot in which the node is there
+	Leaf           int  // index of its first leaf, or of itself, in File.Columns
+	List           bool // a group that stands for a LIST or a MAP: its one child is repeated, and it is not
+	Children       []*Node
+}
 
 type schemaWalk struct {
 	elems   []thrift.Struct
@@ -139,158 +147,173 @@ type schemaWalk struct {
 
 // place is where a schema node stands.
 type place struct {
-	path     []string
-	short    []string
-	lists    []int
-	rep, def int
-	slotDef  int
-	list     int // 1: the parent is a LIST group, 2: the parent is the repeated group of one
-	depth    int
+	path       []string
+	short      []string
+	lists      []int
+	rep, def   int
+	elementDef int
+	list       int // 1: the parent is a LIST group, 2: the parent is the repeated group of one
+	depth      int
 }
 
-// parseSchema flattens the schema's depth-first list of elements into leaves.
-func parseSchema(l thrift.List) ([]Column, error) {
+// parseSchema reads the schema's depth-first list of elements: the tree and its leaves.
+func parseSchema(l thrift.List) (*Node, []Column, error) {
 	if err := l.Of(thrift.StrucT); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if l.Len == 0 {
-		return nil, corruptf("schema: no element")
+		return nil, nil, Corruptf("schema: no element")
 	}
 	w := schemaWalk{elems: make([]thrift.Struct, 0, min(l.Len, 4096))}
 	for _, raw := range l.Elements() {
 		s, _, err := thrift.Parse(raw)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		w.elems = append(w.elems, s)
 	}
-	n, err := w.elems[0].Int(seNumChildren, 0)
+	n, err := w.elems[0].Int(ElementNumChildren, 0)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	w.next = 1
-	for range n {
-		if err := w.node(place{}); err != nil {
-			return nil, err
-		}
+	root := &Node{}
+	if err := w.children(root, n, place{}); err != nil {
+		return nil, nil, err
 	}
 	if w.next != len(w.elems) {
-		return nil, corruptf("schema: %d elements outside of the tree", len(w.elems)-w.next)
+		return nil, nil, Corruptf("schema: %d elements outside of the tree", len(w.elems)-w.next)
 	}
-	return w.leaves, nil
+	return root, w.leaves, nil
 }
 
-func (w *schemaWalk) node(at place) error {
-	if w.next >= len(w.elems) {
-		return corruptf("schema: a group has fewer children than it says")
+// children reads the next n nodes as the children of a group.
+func (w *schemaWalk) children(of *Node, n int64, at place) error {
+	for range n {
+		before := len(w.leaves)
+		c, err := w.node(at)
+		if err != nil {
+			return err
+		}
+		if len(w.leaves) > before {
+			of.Children = append(of.Children, c)
+		}
 	}
-	if at.depth++; at.depth > maxSchemaDepth {
-		return unsupportedf("schema: more than %d levels deep", maxSchemaDepth)
-	}
-	e := w.elems[w.next]
-	w.next++
-	name, _, err := e.Bytes(seName)
-	if err != nil {
-		return err
-	}
-	at.path = append(at.path[:len(at.path):len(at.path)], string(name))
-	repetition, err := e.Int(seRepetition, 0)
-	if err != nil {
-		return err
-	}
-	switch repetition {
-	case 0:
-	case 1:
-		at.def++
-	case 2:
-		at.def++
-		at.rep++
-		at.slotDef = at.def
-	default:
-		return corruptf("schema: repetition type %d", repetition)
-	}
-	if at.rep > maxLevel || at.def > maxLevel {
-		return unsupportedf("schema: more than %d levels", maxLevel)
-	}
-	children, err := e.Int(seNumChildren, 0)
-	if err != nil {
-		return err
-	}
-	if at.list == 0 || repetition != 2 && at.list == 1 {
-		at.list = 0
-		at.short = append(at.short[:len(at.short):len(at.short)], string(name))
-	}
-	if !e.Has(seType) {
-		return w.group(e, at, children, repetition)
-	}
-	if children > 0 {
-		return corruptf("schema: a column with children")
-	}
-	if w.pathSum += len(at.path); w.pathSum > maxPathSum {
-		return unsupportedf("schema: too large")
-	}
-	c, err := newColumn(e, at)
-	if err != nil {
-		return err
-	}
-	c.Optional = repetition == 1
-	w.leaves = append(w.leaves, c)
 	return nil
 }
 
-func (w *schemaWalk) group(e thrift.Struct, at place, children, repetition int64) error {
-	if children < 0 || children > int64(len(w.elems)-w.next) {
-		return corruptf("schema: a group of %d children", children)
+func (w *schemaWalk) node(at place) (*Node, error) {
+	if w.next >= len(w.elems) {
+		return nil, Corruptf("schema: a group has fewer children than it says")
 	}
-	list, err := isList(e)
+	if at.depth++; at.depth > maxSchemaDepth {
+		return nil, Unsupportedf("schema: more than %d levels deep", maxSchemaDepth)
+	}
+	e := w.elems[w.next]
+	w.next++
+	name, _, err := e.Bytes(ElementName)
+	if err != nil {
+		return nil, err
+	}
+	at.path = append(at.path[:len(at.path):len(at.path)], string(name))
+	repetition, err := e.Int(ElementRepetition, 0)
+	if err != nil {
+		return nil, err
+	}
+	switch Repetition(repetition) {
+	case Required:
+	case Optional:
+		at.def++
+	case Repeated:
+		at.def++
+		at.rep++
+		at.elementDef = at.def
+	default:
+		return nil, Corruptf("schema: repetition type %d", repetition)
+	}
+	if at.rep > maxLevel || at.def > maxLevel {
+		return nil, Unsupportedf("schema: more than %d levels", maxLevel)
+	}
+	children, err := e.Int(ElementNumChildren, 0)
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{Name: string(name), Repetition: Repetition(repetition), MaxRep: at.rep, MaxDef: at.def, Leaf: len(w.leaves)}
+	if at.list == 0 || n.Repetition != Repeated && at.list == 1 {
+		at.list = 0
+		at.short = append(at.short[:len(at.short):len(at.short)], string(name))
+	}
+	if !e.Has(ElementType) {
+		return n, w.group(n, e, at, children)
+	}
+	if children > 0 {
+		return nil, Corruptf("schema: a column with children")
+	}
+	if w.pathSum += len(at.path); w.pathSum > maxPathSum {
+		return nil, Unsupportedf("schema: too large")
+	}
+	c, err := newColumn(e, at)
+	if err != nil {
+		return nil, err
+	}
+	c.Optional = n.Repetition == Optional
+	w.leaves = append(w.leaves, c)
+	return n, nil
+}
+
+func (w *schemaWalk) group(n *Node, e thrift.Struct, at place, children int64) error {
+	if children < 0 || children > int64(len(w.elems)-w.next) {
+		return Corruptf("schema: a group of %d children", children)
+	}
+	list, listOrMap, err := isList(e)
 	if err != nil {
 		return err
 	}
-	name := at.path[len(at.path)-1]
 	switch {
 	case list && children == 1:
 		at.lists = append(at.lists[:len(at.lists):len(at.lists)], len(strings.Join(at.short, ".")))
 		at.list = 1
-	case at.list == 1 && repetition == 2 && children == 1 && name != "array" && !strings.HasSuffix(name, "_tuple"):
+	case at.list == 1 && n.Repetition == Repeated && children == 1 && n.Name != "array" && !strings.HasSuffix(n.Name, "_tuple"):
 		at.list = 2 // the group between a LIST and its element (LogicalTypes.md, backward compatibility)
 	default:
 		at.list = 0
 	}
-	for range children {
-		if err := w.node(at); err != nil {
-			return err
-		}
+	if err := w.children(n, children, at); err != nil {
+		return err
 	}
+	n.List = listOrMap && n.Repetition != Repeated && len(n.Children) == 1 && n.Children[0].Repetition == Repeated
 	return nil
 }
 
-func isList(e thrift.Struct) (bool, error) {
-	logical, err := e.Struct(seLogical)
+// isList reports whether a group is a LIST, and whether it is one or a MAP.
+func isList(e thrift.Struct) (list, listOrMap bool, err error) {
+	logical, err := e.Struct(ElementLogical)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
-	converted, err := e.Int(seConverted, -1)
-	return logical.Has(int16(logicalListID)) || converted == convertedList, err
+	converted, err := e.Int(ElementConverted, -1)
+	list = logical.Has(logicalListID) || converted == convertedList
+	return list, list || logical.Has(logicalMapID) || converted == convertedMap || converted == convertedMapKeyValue, err
 }
 
 func newColumn(e thrift.Struct, at place) (Column, error) {
-	physical, err := e.Int(seType, 0)
+	physical, err := e.Int(ElementType, 0)
 	if err != nil {
 		return Column{}, err
 	}
 	if physical < 0 || physical > int64(FixedLenByteArray) {
-		return Column{}, unsupportedf("schema: physical type %d", physical)
+		return Column{}, Unsupportedf("schema: physical type %d", physical)
 	}
-	length, err := e.Int(seTypeLength, 0)
+	length, err := e.Int(ElementTypeLength, 0)
 	if err != nil {
 		return Column{}, err
 	}
 	c := Column{Path: at.path, Physical: Physical(physical), MaxRep: at.rep, MaxDef: at.def,
-		short: strings.Join(at.short, "."), lists: at.lists, slotDef: at.slotDef}
+		short: strings.Join(at.short, "."), lists: at.lists, ElementDef: at.elementDef}
 	switch c.Physical {
 	case FixedLenByteArray:
 		if length < 0 || length > 1<<30 {
-			return Column{}, corruptf("schema: %s of %d bytes", c.Physical, length)
+			return Column{}, Corruptf("schema: %s of %d bytes", c.Physical, length)
 		}
 		c.TypeLength = int(length)
 	case Int96:
@@ -299,12 +322,12 @@ func newColumn(e thrift.Struct, at place) (Column, error) {
 	if c.Logical, err = parseLogical(e); err != nil {
 		return Column{}, err
 	}
-	c.order = columnOrder(c.Physical, c.Logical)
+	c.Order = columnOrder(c.Physical, c.Logical)
 	return c, nil
 }
 
-// width returns the bytes of a PLAIN value, 0 for ByteArray and Boolean.
-func (c *Column) width() int {
+// Width returns the bytes of a PLAIN value, 0 for ByteArray and Boolean.
+func (c *Column) Width() int {
 	switch c.Physical {
 	case Int32, Float:
 		return 4
@@ -314,14 +337,25 @@ func (c *Column) width() int {
 	return c.TypeLength
 }
 
+// Integer reports whether values are held as integers.
+func (c *Column) Integer() bool { return c.Physical <= Int64 }
+
+// Text reports whether values are UTF-8.
+func (c *Column) Text() bool {
+	return c.Logical.Kind == String || c.Logical.Kind == JSON || c.Logical.Kind == Enum
+}
+
 // Members of the LogicalType union.
-const logicalListID = 3
+const (
+	logicalMapID  = 2
+	logicalListID = 3
+)
 
 var logicalKinds = map[int16]LogicalKind{1: String, 2: Map, 3: List, 4: Enum, 5: Decimal, 6: Date, 7: Time, 8: Timestamp,
 	10: Int, 11: Unknown, 12: JSON, 13: BSON, 14: UUID, 15: Float16, 16: Variant, 17: Geometry, 18: Geography}
 
 func parseLogical(e thrift.Struct) (Logical, error) {
-	union, err := e.Struct(seLogical)
+	union, err := e.Struct(ElementLogical)
 	if err != nil {
 		return Logical{}, err
 	}
@@ -377,7 +411,7 @@ func decimal(s thrift.Struct, scaleID, precisionID int16) (Logical, error) {
 
 // parseConverted reads the older ConvertedType.
 func parseConverted(e thrift.Struct) (Logical, error) {
-	c, err := e.Int(seConverted, -1)
+	c, err := e.Int(ElementConverted, -1)
 	if err != nil {
 		return Logical{}, err
 	}
@@ -393,7 +427,7 @@ func parseConverted(e thrift.Struct) (Logical, error) {
 	case c == 4:
 		return Logical{Kind: Enum}, nil
 	case c == 5:
-		return decimal(e, seScale, sePrecision)
+		return decimal(e, ElementScale, ElementPrecision)
 	case c == 6:
 		return Logical{Kind: Date}, nil
 	case c == 7 || c == 8:

@@ -1,0 +1,123 @@
+package parquet
+
+import (
+	"sync"
+
+	"assent/job/parquet/codec"
+	"assent/job/parquet/encoding"
+)
+
+// A ChunkReader reads the data pages of a column chunk and decodes their values: Next goes to a page, Load decodes it. Pages
+// that are not loaded cost no more than their header. Its errors have no place yet, see File.Fault.
+//
+// A loaded page has Page.Count values, in the slots in which Page.Levels say that one is present. If Dict is not nil the
+// values are its entries Index[i], else they are in Values. All of it is valid until the next call.
+type ChunkReader struct {
+	PageWalk
+	Page   Page
+	Dict   *Dictionary
+	Index  []int32
+	Values Values
+
+	f       *File
+	block   int64
+	dict    *Dictionary // of the chunk, once it was needed
+	carries bool        // see Application.CarriesDelta
+	last    []byte      // value of the page before, where carries
+}
+
+// NewChunkReader returns a reader of c, a chunk of f. It reads at least block bytes at a time.
+func NewChunkReader(f *File, c *Chunk, block int64) *ChunkReader {
+	r := &ChunkReader{f: f, block: block, carries: f.app.CarriesDelta()}
+	r.PageWalk = *NewPageWalk(&f.columns[c.Column], c, f.Section(c.Start, c.End, block))
+	return r
+}
+
+// Next goes to the next data page that has slots. io.EOF is the end.
+func (r *ChunkReader) Next() error {
+	for {
+		if err := r.PageWalk.Next(); err != nil {
+			return err
+		}
+		switch {
+		case r.Header.Kind == DictionaryPage && r.dict == nil:
+			if err := r.readDictionary(&r.PageWalk); err != nil {
+				return err
+			}
+		case r.Header.IsData() && r.Header.Values > 0:
+			return nil
+		}
+	}
+}
+
+// SeekPage makes the page that stands in the file from start up to end the next one: the one of the given number, before which
+// seen slots lie (0 where that is not known).
+func (r *ChunkReader) SeekPage(start, end int64, number int, seen int64) {
+	r.ResumeAt(r.f.Section(start, end, end-start), number, seen)
+}
+
+// Load decodes the page to which Next went.
+func (r *ChunkReader) Load() error {
+	body, err := r.Body()
+	if err != nil {
+		return err
+	}
+	err = withCodec(func(c *codec.Codec) error { return r.Page.Load(c, r.col, r.Chunk.Codec, &r.Header, body) })
+	if err != nil {
+		return err
+	}
+	r.Dict = nil
+	r.Values.Reset()
+	p := &r.Page
+	if p.Header.DictCoded() && p.Count > 0 {
+		if r.dict == nil {
+			first := NewPageWalk(r.col, r.Chunk, r.f.Section(r.Chunk.Start, r.Chunk.End, r.block))
+			if err := first.Next(); err != nil {
+				return err
+			}
+			if err := r.readDictionary(first); err != nil {
+				return err
+			}
+		}
+		r.Dict = r.dict
+		r.Index, err = encoding.DecodeIndices(r.Index[:0], p.Values, p.Count, r.Dict.Len())
+		return err
+	}
+	if p.Count == 0 {
+		return nil
+	}
+	if err := r.Values.Decode(r.col, p.Header.Encoding, p.Values, p.Count, r.last); err != nil {
+		return err
+	}
+	if n := r.Values.Bytes.Len(); r.carries && p.Header.Encoding == DeltaByteArray {
+		r.last = append(r.last[:0], r.Values.Bytes.At(n-1)...)
+	}
+	return nil
+}
+
+// readDictionary reads the dictionary on which w stands.
+func (r *ChunkReader) readDictionary(w *PageWalk) error {
+	if w.Header.Kind != DictionaryPage {
+		return Corruptf("dictionary-coded without a dictionary")
+	}
+	body, err := w.Body()
+	if err != nil {
+		return err
+	}
+	return withCodec(func(c *codec.Codec) error {
+		plain, err := LoadDictionary(c, r.Chunk.Codec, &w.Header, body)
+		if err == nil {
+			r.dict, err = ParseDictionary(r.col, plain, w.Header.Values)
+		}
+		return err
+	})
+}
+
+// codecs holds idle codecs, which are some megabytes each.
+var codecs = sync.Pool{New: func() any { return new(codec.Codec) }}
+
+func withCodec(do func(*codec.Codec) error) error {
+	c := codecs.Get().(*codec.Codec)
+	defer codecs.Put(c)
+	return do(c)
+}

@@ -1,0 +1,67 @@
+package parquet
+
+import (
+	"encoding/binary"
+	"io"
+	"math"
+
+	"assent/job/parquet/thrift"
+)
+
+// An Output is a file that is written from front to back: Begin, the pages of all chunks, Finish.
+type Output struct {
+	W    io.Writer
+	Size int64 // bytes written
+}
+
+// Write writes the next bytes.
+func (o *Output) Write(p []byte) (int, error) {
+	n, err := o.W.Write(p)
+	o.Size += int64(n)
+	return n, err
+}
+
+// Begin writes what a file begins with.
+func (o *Output) Begin() error {
+	_, err := o.Write([]byte(Magic))
+	return err
+}
+
+// A WrittenChunk is a column chunk whose pages are written, and what Finish writes of it.
+type WrittenChunk struct {
+	Metadata    thrift.Struct // ColumnChunk; Finish adds the places of the indexes
+	ColumnIndex []byte        // encoded; nil: none
+	OffsetIndex []byte        // encoded; nil: none
+}
+
+// Finish writes the page indexes of all chunks, then the FileMetaData that footer returns. It calls footer once the places of
+// the indexes stand in the chunks' metadata.
+func (o *Output) Finish(chunks []*WrittenChunk, footer func() thrift.Struct) error {
+	for _, c := range chunks {
+		if err := o.index(c, c.ColumnIndex, ChunkColumnIndexOffset, ChunkColumnIndexLength); err != nil {
+			return err
+		}
+	}
+	for _, c := range chunks {
+		if err := o.index(c, c.OffsetIndex, ChunkOffsetIndexOffset, ChunkOffsetIndexLength); err != nil {
+			return err
+		}
+	}
+	b := footer().Append(nil)
+	if len(b) > math.MaxUint32-8 {
+		return Unsupportedf("a footer of %d bytes", len(b))
+	}
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(b)))
+	_, err := o.Write(append(b, Magic...))
+	return err
+}
+
+func (o *Output) index(c *WrittenChunk, index []byte, offsetID, lengthID int16) error {
+	if index == nil {
+		return nil
+	}
+	c.Metadata.Set(thrift.Int64Field(offsetID, o.Size))
+	c.Metadata.Set(thrift.Int32Field(lengthID, int32(len(index))))
+	_, err := o.Write(index)
+	return err
+}
