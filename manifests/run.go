@@ -31,7 +31,8 @@ type Run struct {
 	Datasets      map[string]Dataset `json:"datasets"`
 	Daily         Object             `json:"daily"` // the counts by day, see DayCounts
 	Gates         []Gate             `json:"gates"`
-	Use           map[string]Use     `json:"use"` // by data set
+	Joins         []Join             `json:"joins"` // of the control inputs, in the order of Inputs
+	Use           map[string]Use     `json:"use"`   // by data set
 	Invocation    Invocation         `json:"invocation"`
 }
 
@@ -155,11 +156,26 @@ type Pages struct {
 	Dropped  int64 `json:"dropped"`
 }
 
+// Join says how many ids of a control input the data names.
+type Join struct {
+	Role       string `json:"role"`        // consent, deletions, restrictions, accounts
+	IDs        int64  `json:"ids"`         // distinct
+	Matched    int64  `json:"matched"`     // named by some record as they stand
+	NearMisses int64  `json:"near_misses"` // named only after folding; see semantics.md
+	// Unregistered are those that no record names and the registry lacks; 0 without one.
+	Unregistered int64 `json:"unregistered"`
+}
+
 // Names of the gates, as in the configuration.
 const (
 	GateAccountMatch = "min_account_match"
 	GateMaxExcluded  = "max_excluded"
 	GateHorizonAge   = "max_horizon_age"
+
+	GateDeletionMatch    = "min_deletion_match"
+	GateRestrictionMatch = "min_restriction_match"
+	GateRegistryMatch    = "min_registry_match"
+	GateNearMisses       = "max_near_misses"
 )
 
 // Gate is a check that a run passed before it was published.

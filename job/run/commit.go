@@ -17,7 +17,7 @@ import (
 // commit adds up what the shards did, checks the gates, completes the staged run and
 // publishes it. Nothing is published where it fails before its last step, which makes
 // the run the current one.
-func (r *runner) commit(ctx context.Context, lease *objstore.Lease, plan *Plan, results []*ShardResult) (run *manifests.Run, current bool, err error) {
+func (r *runner) commit(ctx context.Context, lease *objstore.Lease, plan *planned, results []*ShardResult) (run *manifests.Run, current bool, err error) {
 	run, daily, err := r.manifest(plan, results)
 	if err != nil {
 		return nil, false, err
@@ -64,14 +64,19 @@ func (r *runner) seal(ctx context.Context, run *manifests.Run, daily []manifests
 
 // manifest adds up the shards' results and checks the gates. Every file of the plan must
 // be in exactly one of them.
-func (r *runner) manifest(plan *Plan, results []*ShardResult) (*manifests.Run, []manifests.DayCounts, error) {
-	total, err := addUp(plan, results)
+func (r *runner) manifest(plan *planned, results []*ShardResult) (*manifests.Run, []manifests.DayCounts, error) {
+	total, err := addUp(&plan.Plan, results)
 	if err != nil {
 		return nil, nil, err
 	}
-	gates, err := checkGates(plan, total)
+	gates, joins, err := checkGates(plan, total, r.key.NewReferrer())
 	if err != nil {
 		return nil, nil, err
+	}
+	for _, j := range joins {
+		if j.Unregistered > 0 {
+			r.Log.Warn("accounts of an input are in no record and not in the registry", "input", j.Role, "accounts", j.Unregistered, "of", j.IDs)
+		}
 	}
 	run := &manifests.Run{
 		SchemaVersion: manifests.SchemaVersion,
@@ -83,6 +88,7 @@ func (r *runner) manifest(plan *Plan, results []*ShardResult) (*manifests.Run, [
 		Inputs:        plan.Inputs,
 		Datasets:      map[string]manifests.Dataset{},
 		Gates:         gates,
+		Joins:         joins,
 		Use:           map[string]manifests.Use{},
 		Invocation:    manifests.Invocation{StartedAt: r.started.UTC(), FinishedAt: r.Now().UTC(), Workers: r.options.Workers},
 	}

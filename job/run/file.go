@@ -29,6 +29,7 @@ type fileWork struct {
 
 	accounts   *manifests.Accounts
 	roles      []*roleAccounts
+	contract   contractColumn
 	rows       filter.Rows
 	reasons    []schema.Reasons
 	exclusions *manifests.ExclusionWriter
@@ -67,12 +68,9 @@ func (w *fileWork) uri() string { return w.d.store.URI(w.in.Object.Name) }
 func (w *fileWork) prepare() {
 	w.accounts = manifests.NewAccounts(w.key.NewReferrer())
 	for i, c := range w.bound.Roles {
-		role := &roleAccounts{form: c.ID, index: w.index, table: w.accounts}
-		if i < w.bound.Parties {
-			role.join = w.d.joins[i]
-		}
-		w.roles = append(w.roles, role)
+		w.roles = append(w.roles, &roleAccounts{form: c.ID, index: w.index, table: w.accounts, join: w.d.joins[i], near: w.d.near})
 	}
+	w.contract = contractColumn{form: w.bound.Contract.ID, index: w.index, join: w.d.contracts, near: w.d.nearContracts}
 	w.rows.Moments = make([][]schema.Instant, len(w.bound.Moments))
 	w.rows.Parties = make([]filter.Accounts, w.bound.Parties)
 	w.rows.Subjects = make([]filter.Accounts, len(w.bound.Roles)-w.bound.Parties)
@@ -277,15 +275,8 @@ func (w *fileWork) readKeys(b *rewrite.Batch) {
 		c.Time.Instants(&b.Columns[c.At], w.rows.Moments[i])
 	}
 	if c := w.bound.Contract; c.At >= 0 && w.index.Restricted() > 0 {
-		w.readContracts(&b.Columns[c.At], c.ID, b.Rows)
-	}
-}
-
-func (w *fileWork) readContracts(v *rewrite.Vector, form source.IDForm, rows int) {
-	w.rows.Contract = source.Grow(w.rows.Contract, rows)
-	for i := range rows {
-		w.recordID = form.Append(w.recordID[:0], v, i)
-		w.rows.Contract[i] = w.index.Contract(w.recordID)
+		w.rows.Contract = source.Grow(w.rows.Contract, b.Rows)
+		w.contract.read(&b.Columns[c.At], w.rows.Contract)
 	}
 }
 

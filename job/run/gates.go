@@ -1,9 +1,9 @@
 package run
 
 import (
-	"fmt"
 	"time"
 
+	"assent/filter"
 	"assent/job"
 	"assent/job/internal/config"
 	"assent/job/internal/source"
@@ -24,14 +24,50 @@ func checkHorizonAge(g config.Gates, horizon schema.Instant, now time.Time) erro
 	return nil
 }
 
-// checkGates evaluates the gates over what was decided. The first that fails is the error.
-func checkGates(plan *Plan, total []DatasetResult) ([]manifests.Gate, error) {
-	gates, err := accountGates(plan, total)
-	limit := plan.Gates.MaxExcluded
-	for i := range total {
-		name := plan.Datasets[i].Name
+// checkGates evaluates the gates over what was decided, and counts what joins. The first
+// gate that fails is the error.
+func checkGates(plan *planned, total []DatasetResult, refs *manifests.Referrer) ([]manifests.Gate, []manifests.Join, error) {
+	c := &checker{gates: plan.Gates, datasets: plan.Datasets, index: plan.index, total: total, refs: refs, configured: map[string]bool{}}
+	for _, in := range plan.Inputs {
+		c.configured[in.Role] = true
+	}
+	joins := c.joins()
+	c.accounts()
+	c.excluded()
+	// The age itself differs between repeats of a run, so the manifest has none.
+	c.passed = append(c.passed, manifests.Gate{Name: manifests.GateHorizonAge, Limit: plan.Gates.MaxHorizonAge.Seconds(), Passed: true})
+	return c.passed, joins, c.err
+}
+
+// checker evaluates gates one after the other.
+type checker struct {
+	gates    config.Gates
+	datasets []Dataset
+	index    *filter.Index
+	total    []DatasetResult
+	refs     *manifests.Referrer
+
+	configured map[string]bool // roles of control inputs that have files
+
+	passed []manifests.Gate // and the one that did not
+	err    error            // of the first that failed
+}
+
+func (c *checker) add(g manifests.Gate, failure error) {
+	g.Passed = failure == nil
+	c.passed = append(c.passed, g)
+	if c.err == nil {
+		c.err = failure
+	}
+}
+
+// excluded checks the share of each data set that is excluded.
+func (c *checker) excluded() {
+	limit := c.gates.MaxExcluded
+	for i := range c.total {
+		name := c.datasets[i].Name
 		var rows, excluded int64
-		for _, f := range total[i].Files {
+		for _, f := range c.total[i].Files {
 			rows += f.RowsIn
 			excluded += f.ExcludedByReason.Total()
 		}
@@ -39,68 +75,64 @@ func checkGates(plan *Plan, total []DatasetResult) ([]manifests.Gate, error) {
 		if rows > 0 {
 			share = float64(excluded) / float64(rows)
 		}
-		gate := manifests.Gate{Name: manifests.GateMaxExcluded, Dataset: name, Limit: limit, Value: &share, Passed: share <= limit}
-		if !gate.Passed && err == nil {
+		var err error
+		if share > limit {
 			err = job.Refused("look into why with `assent run --dry-run`; if it is right, raise gates.max_excluded",
 				"gate %s: %s: %d of %d records (%.4f) would be excluded, more than %g", manifests.GateMaxExcluded, name, excluded, rows, share, limit)
 		}
-		gates = append(gates, gate)
+		c.add(manifests.Gate{Name: manifests.GateMaxExcluded, Dataset: name, Limit: limit, Value: &share}, err)
 	}
-	// The age itself differs between repeats of a run, so the manifest has none.
-	gates = append(gates, manifests.Gate{Name: manifests.GateHorizonAge, Limit: plan.Gates.MaxHorizonAge.Seconds(), Passed: true})
-	return gates, err
 }
 
-// accountGates checks that the ids of the consent history and of the data join: over
-// all parties together, as semantics.md has it ("No silent miss"), and for each
-// party role of each data set by itself where it names so many accounts that even
-// the smallest share allowed would be one of them. Without the latter, one data
-// set whose ids join would vouch for another whose ids do not.
-func accountGates(plan *Plan, total []DatasetResult) ([]manifests.Gate, error) {
-	var gates []manifests.Gate
-	var err error
+// accounts checks that the ids of the consent history and of the data join: over all
+// parties together, as semantics.md has it ("No silent miss"), and for each party role
+// of each data set by itself where it names so many accounts that even the smallest
+// share allowed would be one of them. Without the latter, one data set whose ids join
+// would vouch for another whose ids do not.
+func (c *checker) accounts() {
 	var all source.Join
-	for i := range total {
-		d := &plan.Datasets[i]
-		for r := range total[i].Joins {
-			j := &total[i].Joins[r]
-			all.Add(j)
-			matched, others := j.Counts()
-			enough := float64(min(matched+others, int64(plan.HistoryAccounts)))*plan.Gates.MinAccountMatch >= 1
-			if !enough {
-				continue
-			}
-			gate, gateErr := accountGate(plan, j, fmt.Sprintf("%s, %s: ", d.Name, d.Parties[r].Name))
-			gate.Dataset, gate.Role = d.Name, d.Parties[r].Name
-			gates = append(gates, gate)
-			if err == nil {
-				err = gateErr
+	for i := range c.total {
+		for r := range c.datasets[i].Parties {
+			all.Add(&c.total[i].Joins[r])
+		}
+	}
+	c.account(&all, "", "")
+	for i := range c.total {
+		d := &c.datasets[i]
+		for r := range d.Parties {
+			j := &c.total[i].Joins[r]
+			matched := j.Count(c.inHistory)
+			if float64(min(matched+j.CountOthers(), c.history()))*c.gates.MinAccountMatch >= 1 {
+				c.account(j, d.Name, d.Parties[r].Name)
 			}
 		}
 	}
-	gate, gateErr := accountGate(plan, &all, "")
-	if gateErr != nil {
-		err = gateErr
-	}
-	return append([]manifests.Gate{gate}, gates...), err
 }
 
-func accountGate(plan *Plan, j *source.Join, where string) (manifests.Gate, error) {
-	limit := plan.Gates.MinAccountMatch
-	matched, others := j.Counts()
-	history := int64(plan.HistoryAccounts)
-	smaller := min(history, matched+others)
-	gate := manifests.Gate{Name: manifests.GateAccountMatch, Limit: limit, Passed: true}
+func (c *checker) inHistory(i int) bool { return c.index.InHistory(filter.Account(i)) }
+func (c *checker) history() int64       { return int64(c.index.HistoryAccounts()) }
+
+func (c *checker) account(j *source.Join, dataset, role string) {
+	limit := c.gates.MinAccountMatch
+	matched := j.Count(c.inHistory)
+	data := matched + j.CountOthers()
+	smaller := min(c.history(), data)
+	gate := manifests.Gate{Name: manifests.GateAccountMatch, Dataset: dataset, Role: role, Limit: limit}
 	if smaller == 0 { // one of the sets is empty: nothing to join
-		return gate, nil
+		c.add(gate, nil)
+		return
 	}
 	share := float64(matched) / float64(smaller)
 	gate.Value = &share
 	if limit == 0 || matched > 0 && share >= limit {
-		return gate, nil
+		c.add(gate, nil)
+		return
 	}
-	gate.Passed = false
-	return gate, job.Refused("check that both sides write ids the same way (prefix, case, number or text); to allow it, lower gates.min_account_match (0 turns the gate off)",
+	where := ""
+	if dataset != "" {
+		where = dataset + ", " + role + ": "
+	}
+	c.add(gate, job.Refused("check that both sides write ids the same way (prefix, case, number or text); to allow it, lower gates.min_account_match (0 turns the gate off)",
 		"gate %s: %sthe consent history names %d accounts and the data %d, but only %d are the same (%.6f of the smaller set, want %g)",
-		manifests.GateAccountMatch, where, history, matched+others, matched, share, limit)
+		manifests.GateAccountMatch, where, c.history(), data, matched, share, limit))
 }

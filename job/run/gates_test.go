@@ -9,13 +9,14 @@ import (
 	"assent/job"
 	"assent/job/internal/config"
 	"assent/job/internal/source"
+	"assent/job/parquet/rewrite"
 	"assent/manifests"
 	"assent/schema"
 )
 
 // joined is a plan and a result whose one party role names the accounts from lo to hi, of a
 // history that names those from 0 to history.
-func joined(t *testing.T, history, lo, hi int) (*Plan, []DatasetResult) {
+func joined(t *testing.T, history, lo, hi int) (*planned, []DatasetResult) {
 	t.Helper()
 	id := func(i int) []byte { return fmt.Appendf(nil, "id-%d", i) }
 	b := filter.NewBuilder()
@@ -29,13 +30,14 @@ func joined(t *testing.T, history, lo, hi int) (*Plan, []DatasetResult) {
 		}
 	}
 	x := b.Freeze(filter.Policy{})
-	j := source.NewJoinCounter(x)
-	for i := lo; i < hi; i++ {
-		j.Add(x.Account(id(i)), id(i))
-		j.Add(x.Account(id(i)), id(i))
+	role := roleAccounts{index: x, join: source.NewJoinCounter(x.Accounts())}
+	for range 2 {
+		for i := lo; i < hi; i++ {
+			role.lookup(nil, rewrite.Bytes{Data: id(i), Ends: []uint32{uint32(len(id(i)))}})
+		}
 	}
-	plan := &Plan{HistoryAccounts: x.HistoryAccounts(), Datasets: []Dataset{{Dataset: schema.Dataset{Name: "d", Parties: []schema.Role{{Name: "actor"}}}}}}
-	return plan, []DatasetResult{{Joins: []source.Join{j.Join()}}}
+	plan := &planned{index: x, Plan: Plan{Datasets: []Dataset{{Dataset: schema.Dataset{Name: "d", Parties: []schema.Role{{Name: "actor"}}}}}}}
+	return plan, []DatasetResult{{Joins: []source.Join{role.join.Join()}}}
 }
 
 func TestAccountGate(t *testing.T) {
@@ -55,13 +57,13 @@ func TestAccountGate(t *testing.T) {
 	} {
 		plan, total := joined(t, c.history, c.lo, c.hi)
 		plan.Gates = config.Gates{MinAccountMatch: c.limit, MaxExcluded: 1}
-		gates, err := checkGates(plan, total)
+		gates, _, err := checkGates(plan, total, nil)
 		exit, _ := job.Explain(err)
 		if c.refused == "" && err != nil || c.refused != "" && (exit != job.ExitRefused || !strings.Contains(err.Error(), c.refused)) {
 			t.Errorf("%s: %v", c.name, err)
 		}
-		if gates[0].Name != manifests.GateAccountMatch || gates[0].Passed != (c.refused == "") {
-			t.Errorf("%s: %+v", c.name, gates[0])
+		if gates[1].Name != manifests.GateAccountMatch || gates[1].Passed != (c.refused == "") {
+			t.Errorf("%s: %+v", c.name, gates[1])
 		}
 	}
 }
@@ -74,7 +76,7 @@ func TestAccountGateByRole(t *testing.T) {
 	plan.Gates = config.Gates{MinAccountMatch: 0.001, MaxExcluded: 1}
 	plan.Datasets[0].Parties = append(plan.Datasets[0].Parties, schema.Role{Name: "client"})
 	good[0].Joins = append(good[0].Joins, bad[0].Joins...)
-	_, err := checkGates(plan, good)
+	_, _, err := checkGates(plan, good, nil)
 	if exit, _ := job.Explain(err); exit != job.ExitRefused || !strings.Contains(err.Error(), "d, client: ") {
 		t.Error(err)
 	}

@@ -15,15 +15,14 @@ import (
 // Plan is the first step's result: what the run reads, under which rules, and what it
 // is called. It is plain data, so that other machines can take the next steps by it.
 type Plan struct {
-	RunID           string
-	Program         config.Program
-	PolicyDigest    string
-	Gates           config.Gates
-	Horizon         schema.Instant
-	RequestsAsOf    schema.Instant    // the newest deletion request; schema.Unknown without a ledger
-	HistoryAccounts int               // accounts that the consent history names
-	Inputs          []manifests.Input // every file, control inputs first, then data sets
-	Datasets        []Dataset
+	RunID        string
+	Program      config.Program
+	PolicyDigest string
+	Gates        config.Gates
+	Horizon      schema.Instant
+	RequestsAsOf schema.Instant    // the newest deletion request; schema.Unknown without a ledger
+	Inputs       []manifests.Input // every file, control inputs first, then data sets
+	Datasets     []Dataset
 }
 
 // Dataset is a data set as the plan has settled it against its files.
@@ -121,7 +120,6 @@ func (r *runner) loadHistory(ctx context.Context, in *source.Inputs, p *planned)
 	}
 	events := b.Events()
 	p.index = b.Freeze(in.Policy(horizon))
-	p.HistoryAccounts = p.index.HistoryAccounts()
 	p.RequestsAsOf = loader.NewestRequest
 	r.limitMemory(p.index.Size())
 	r.Log.Info("history loaded", "events", events, "accounts", p.index.Accounts(), "index_bytes", p.index.Size(), "took", r.Now().Sub(begin).Round(time.Millisecond).String())

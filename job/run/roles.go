@@ -13,7 +13,8 @@ type roleAccounts struct {
 	form    source.IDForm
 	index   *filter.Index
 	table   *manifests.Accounts
-	join    *source.JoinCounter // nil for a role that is no party
+	join    *source.JoinCounter
+	near    *source.NearSeen
 	scratch rewrite.Bytes
 
 	dict         *rewrite.Dictionary
@@ -36,7 +37,9 @@ func (r *roleAccounts) read(v *rewrite.Vector) {
 	if v.Dict == nil {
 		ids := r.form.IDs(v, &r.scratch)
 		r.accounts.IDs = r.lookup(r.accounts.IDs, ids)
+		known := r.table.Len()
 		r.handles = r.appendHandles(r.handles, ids)
+		r.checkNear(ids, r.accounts.IDs, r.handles, known)
 		return
 	}
 	r.readDictionary(v.Dict)
@@ -61,17 +64,41 @@ func (r *roleAccounts) readDictionary(d *rewrite.Dictionary) {
 		r.dict = d
 		r.dictAccounts = r.lookup(r.dictAccounts[:0], ids)
 	}
+	known := r.table.Len()
 	r.dictHandles = r.appendHandles(r.dictHandles[:0], ids)
+	r.checkNear(ids, r.dictAccounts, r.dictHandles, known)
+}
+
+// checkNear looks at the ids that the index lacks for near misses, each once a file:
+// where its handle is a new one.
+func (r *roleAccounts) checkNear(ids rewrite.Bytes, accounts []filter.Account, handles []manifests.Account, known int) {
+	fresh := func(i int) bool {
+		return accounts[i] == filter.Absent && handles[i] != manifests.NoAccount && int(handles[i]) >= known
+	}
+	for i := range accounts {
+		if !fresh(i) {
+			continue
+		}
+		r.near.Add(func(yield func([]byte) bool) {
+			for ; i < len(accounts); i++ {
+				if fresh(i) && !yield(ids.At(i)) {
+					return
+				}
+			}
+		})
+		return
+	}
 }
 
 func (r *roleAccounts) lookup(dst []filter.Account, ids rewrite.Bytes) []filter.Account {
 	n := len(dst)
 	dst = r.index.AppendAccounts(dst, ids.Data, ids.First, ids.Ends)
-	if r.join != nil {
-		for i, a := range dst[n:] {
-			if a != filter.Null {
-				r.join.Add(a, ids.At(i))
-			}
+	for i, a := range dst[n:] {
+		if a >= 0 {
+			r.join.Mark(int(a))
+		}
+		if a != filter.Null && !r.index.InHistory(a) {
+			r.join.Other(ids.At(i))
 		}
 	}
 	return dst

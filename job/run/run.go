@@ -105,7 +105,7 @@ func Run(ctx context.Context, env *job.Env, o Options) (*Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		run, _, err := r.manifest(&plan.Plan, results)
+		run, _, err := r.manifest(plan, results)
 		if err != nil {
 			return nil, err
 		}
@@ -138,7 +138,7 @@ func (r *runner) publish(ctx context.Context, plan *planned) (_ *Result, err err
 	if err != nil {
 		return nil, job.Cause(ctx, err)
 	}
-	run, current, err := r.commit(ctx, lease, &plan.Plan, results)
+	run, current, err := r.commit(ctx, lease, plan, results)
 	if err != nil {
 		return nil, job.Cause(ctx, err)
 	}

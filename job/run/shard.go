@@ -25,7 +25,11 @@ type ShardResult struct {
 type DatasetResult struct {
 	Files []manifests.File
 	Tally *Tally
-	Joins []source.Join // one a party role
+	// What the data names of the control inputs' ids.
+	Joins         []source.Join // of the index's accounts, one a role
+	Contracts     source.Join   // of the index's restricted contracts
+	Near          source.Near
+	NearContracts source.Near
 }
 
 // add adds another shard's counts; Files are the caller's.
@@ -37,6 +41,9 @@ func (d *DatasetResult) add(other *DatasetResult) {
 	for i := range other.Joins {
 		d.Joins[i].Add(&other.Joins[i])
 	}
+	d.Contracts.Add(&other.Contracts)
+	d.Near.Add(&other.Near)
+	d.NearContracts.Add(&other.NearContracts)
 }
 
 // shard works through input files: reads their keys, decides, rewrites, and stages
@@ -72,8 +79,11 @@ type dataset struct {
 	*Dataset
 	store   objstore.Store
 	decider *filter.Decider
-	joins   []*source.JoinCounter // one a party role
-	tally   sharedTally           // not of a dry run
+	tally   sharedTally // not of a dry run
+
+	joins               []*source.JoinCounter // one a role
+	contracts           *source.JoinCounter
+	near, nearContracts *source.NearSeen
 }
 
 // run works on files of the plan, several at a time. What it returns does not depend
@@ -103,6 +113,7 @@ func (s *shard) run(ctx context.Context, files []fileOf) (*ShardResult, error) {
 		for _, j := range d.joins {
 			r.Joins = append(r.Joins, j.Join())
 		}
+		r.Contracts, r.Near, r.NearContracts = d.contracts.Join(), d.near.Near(), d.nearContracts.Near()
 	}
 	for i, f := range files {
 		r := &result.Datasets[f.dataset]
@@ -114,16 +125,28 @@ func (s *shard) run(ctx context.Context, files []fileOf) (*ShardResult, error) {
 // datasets opens what the shard's files share of each data set.
 func (s *shard) datasets(ctx context.Context) ([]*dataset, error) {
 	var all []*dataset
+	x := s.index
+	accounts := source.NewNearFilter(x.Accounts(), func(yield func([]byte) bool) {
+		for a := filter.Account(0); int(a) < x.Accounts() && yield(x.ID(a)); a++ {
+		}
+	})
+	contracts := source.NewNearFilter(x.Restricted(), func(yield func([]byte) bool) {
+		for c := filter.Contract(0); int(c) < x.Restricted() && yield(x.ContractID(c)); c++ {
+		}
+	})
 	for i := range s.plan.Datasets {
 		p := &s.plan.Datasets[i]
 		store, err := s.Opener.Open(ctx, p.Root)
 		if err != nil {
 			return nil, err
 		}
-		d := &dataset{Dataset: p, store: store, decider: s.index.Decider(p.Category)}
-		d.tally.Tally = newTally(s.index.Policy(), len(p.Roles()))
-		for range p.Parties {
-			d.joins = append(d.joins, source.NewJoinCounter(s.index))
+		d := &dataset{
+			Dataset: p, store: store, decider: x.Decider(p.Category), contracts: source.NewJoinCounter(x.Restricted()),
+			near: source.NewNearSeen(accounts), nearContracts: source.NewNearSeen(contracts),
+		}
+		d.tally.Tally = newTally(x.Policy(), len(p.Roles()))
+		for range p.Roles() {
+			d.joins = append(d.joins, source.NewJoinCounter(x.Accounts()))
 		}
 		all = append(all, d)
 	}

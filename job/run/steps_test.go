@@ -63,12 +63,12 @@ func byShards(t *testing.T, env *job.Env, o Options) {
 	r.out = &publish.Output{Store: store, Program: r.cfg.Program.Name, Log: env.Log}
 	p, _, err := r.plan(ctx)
 	must(err)
-	plan := throughJSON(t, &p.Plan)
+	plan := &planned{Plan: *throughJSON(t, &p.Plan), index: p.index}
 	lease, err := objstore.Acquire(ctx, store, publish.LeaseObject, objstore.Holder{Run: plan.RunID}, env.Lease)
 	must(err)
 	var results []*ShardResult
-	for _, f := range allFiles(plan) {
-		s := &shard{Env: env, plan: plan, index: p.index, key: r.key, stage: store, prefix: stageOf(plan.RunID), workers: 1,
+	for _, f := range allFiles(&plan.Plan) {
+		s := &shard{Env: env, plan: &plan.Plan, index: p.index, key: r.key, stage: store, prefix: stageOf(plan.RunID), workers: 1,
 			cpu: semaphore.NewWeighted(1), memory: rewrite.NewBudget(job.DefaultMemory), progress: func(int64) {}}
 		result, err := s.run(ctx, []fileOf{f})
 		must(err)

@@ -91,9 +91,13 @@ type DatasetConfig struct {
 
 // Gates are limits beyond which a run is refused.
 type Gates struct {
-	MinAccountMatch float64
-	MaxExcluded     float64
-	MaxHorizonAge   time.Duration // 0: off
+	MinAccountMatch     float64
+	MinDeletionMatch    float64
+	MinRestrictionMatch float64
+	MinRegistryMatch    float64
+	MaxNearMisses       int64
+	MaxExcluded         float64
+	MaxHorizonAge       time.Duration // 0: off
 }
 
 // LoadConfig reads a configuration file and applies --set assignments. All its
@@ -181,11 +185,15 @@ func (c *configReader) config(root *node) *Config {
 		cfg.Accounts = &AccountsInput{Path: c.uri(n, "path"), Account: c.optional(cols, "account", "account_id")}
 	}
 	cfg.Datasets = c.datasets(root)
-	gates := c.sub(root, "gates", "min_account_match", "max_excluded", "max_horizon_age")
+	gates := c.sub(root, "gates", "min_account_match", "min_deletion_match", "min_restriction_match", "min_registry_match", "max_near_misses", "max_excluded", "max_horizon_age")
 	cfg.Gates = Gates{
-		MinAccountMatch: c.number(gates, "min_account_match", 0.001),
-		MaxExcluded:     c.number(gates, "max_excluded", 1),
-		MaxHorizonAge:   c.duration(gates, "max_horizon_age"),
+		MinAccountMatch:     c.number(gates, "min_account_match", 0.001),
+		MinDeletionMatch:    c.number(gates, "min_deletion_match", 0.001),
+		MinRestrictionMatch: c.number(gates, "min_restriction_match", 0.001),
+		MinRegistryMatch:    c.number(gates, "min_registry_match", 0.001),
+		MaxNearMisses:       c.count(gates, "max_near_misses"),
+		MaxExcluded:         c.number(gates, "max_excluded", 1),
+		MaxHorizonAge:       c.duration(gates, "max_horizon_age"),
 	}
 	return cfg
 }

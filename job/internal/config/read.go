@@ -116,6 +116,16 @@ func (r *reader) number(n *node, name string, preset float64) float64 {
 	return v
 }
 
+// count returns a number of things, 0 where it is absent.
+func (r *reader) count(n *node, name string) int64 {
+	s := r.text(n, name, "0")
+	v, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || v < 0 {
+		r.fail(n.fields[name], "%q is not a whole number of 0 or more", s)
+	}
+	return v
+}
+
 func (r *reader) duration(n *node, name string) time.Duration {
 	s := r.text(n, name, "0")
 	if s == "0" {

@@ -7,33 +7,41 @@ import (
 	"sync/atomic"
 
 	"github.com/cespare/xxhash/v2"
-
-	"assent/filter"
 )
 
-// Join is how the accounts of one party role join the consent history: which accounts
-// of the index the data names and the history too, and the hashes of the others. It is
-// plain data: joins of parts of the data add up to that of the whole.
+// Join is what a column of the data names: which ids of a numbered list (the accounts of
+// an index, its restricted contracts), and the hashes of other ids. It is plain data:
+// joins of parts of the data add up to that of the whole.
 type Join struct {
-	Matched []uint64 // bitmap over the index's accounts
-	Others  []uint64 // the smallest hashes, sorted; see distinct
+	Seen   []uint64 // bitmap over the list
+	Others []uint64 // the smallest hashes, sorted; see distinct
 }
 
-// Counts returns how many accounts of the data are in the history, and how many not.
-func (j *Join) Counts() (matched, others int64) {
-	for _, word := range j.Matched {
-		matched += int64(bits.OnesCount64(word))
+// Has reports whether the data names the id that is i-th in the list.
+func (j *Join) Has(i int) bool { return i/64 < len(j.Seen) && j.Seen[i/64]&(1<<(i%64)) != 0 }
+
+// Count returns how many ids of the list the data names, of those that are wanted.
+func (j *Join) Count(wanted func(i int) bool) (n int64) {
+	for at, word := range j.Seen {
+		for ; word != 0; word &= word - 1 {
+			if wanted(at*64 + bits.TrailingZeros64(word)) {
+				n++
+			}
+		}
 	}
-	return matched, countLeast(j.Others)
+	return n
 }
 
-// Add adds what another join over the same index has.
+// CountOthers returns how many distinct ids were counted by [JoinCounter.Other].
+func (j *Join) CountOthers() int64 { return countLeast(j.Others) }
+
+// Add adds what another join with the same list has.
 func (j *Join) Add(k *Join) {
-	if len(j.Matched) < len(k.Matched) {
-		j.Matched = append(j.Matched, make([]uint64, len(k.Matched)-len(j.Matched))...)
+	if len(j.Seen) < len(k.Seen) {
+		j.Seen = append(j.Seen, make([]uint64, len(k.Seen)-len(j.Seen))...)
 	}
-	for i, word := range k.Matched {
-		j.Matched[i] |= word
+	for i, word := range k.Seen {
+		j.Seen[i] |= word
 	}
 	j.Others = slices.Concat(j.Others, k.Others)
 	slices.Sort(j.Others)
@@ -41,36 +49,34 @@ func (j *Join) Add(k *Join) {
 	j.Others = j.Others[:min(len(j.Others), DistinctExact)]
 }
 
-// JoinCounter makes a Join, account by account. The result does not depend on the
-// order of rows. Safe for concurrent use.
+// JoinCounter makes a Join, id by id. The result does not depend on the order of rows.
+// Safe for concurrent use.
 type JoinCounter struct {
-	index   *filter.Index
-	matched []atomic.Uint64
-	others  *distinct
+	seen   []atomic.Uint64
+	others *distinct
 }
 
-// NewJoinCounter returns a counter that has seen nothing.
-func NewJoinCounter(x *filter.Index) *JoinCounter {
-	return &JoinCounter{index: x, matched: make([]atomic.Uint64, (x.Accounts()+63)/64), others: newDistinct()}
+// NewJoinCounter returns a counter for a list of n ids that has seen nothing.
+func NewJoinCounter(n int) *JoinCounter {
+	return &JoinCounter{seen: make([]atomic.Uint64, (n+63)/64), others: newDistinct()}
 }
 
-// Add takes an account of the data and its canonical id, which is not kept.
-func (j *JoinCounter) Add(a filter.Account, id []byte) {
-	if !j.index.InHistory(a) {
-		j.others.add(xxhash.Sum64(id))
-		return
-	}
-	word, bit := &j.matched[a/64], uint64(1)<<(a%64)
+// Mark says that the data names the id that is i-th in the list.
+func (j *JoinCounter) Mark(i int) {
+	word, bit := &j.seen[i/64], uint64(1)<<(i%64)
 	if word.Load()&bit == 0 {
 		word.Or(bit)
 	}
 }
 
+// Other says that the data names an id that is to be counted as another.
+func (j *JoinCounter) Other(id []byte) { j.others.add(xxhash.Sum64(id)) }
+
 // Join returns what was seen.
 func (j *JoinCounter) Join() Join {
-	out := Join{Matched: make([]uint64, len(j.matched)), Others: j.others.hashes()}
-	for i := range j.matched {
-		out.Matched[i] = j.matched[i].Load()
+	out := Join{Seen: make([]uint64, len(j.seen)), Others: j.others.hashes()}
+	for i := range j.seen {
+		out.Seen[i] = j.seen[i].Load()
 	}
 	return out
 }

@@ -1,0 +1,279 @@
+package source
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+	"sync"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// Near misses (semantics.md, "Consent timelines"): ids of a control input that no record
+// names as they stand, and that some record names after folding.
+//
+// The data is read once. While it is, each new id that the index lacks is folded and
+// looked up in a NearFilter, which knows the folded form of every id of the control
+// inputs; the few that it lets through are kept as NearIDs. Afterwards NearMisses
+// holds those, and the ids of the index that were seen, against the ids that were not.
+
+// NearID is an id of the data by its folded form. It is plain data and holds no id.
+type NearID struct {
+	Form   uint64 // hash of the folded form
+	Folds  Folds  // what folding changed
+	Prefix uint64 // hash of the prefix that was stripped; 0 for none
+}
+
+func nearID(id []byte) (n NearID, ok bool) {
+	form, folds, prefix := fold(id)
+	if len(form) == 0 {
+		return NearID{}, false
+	}
+	n = NearID{Form: xxhash.Sum64(form), Folds: folds}
+	if len(prefix) > 0 {
+		n.Prefix = xxhash.Sum64(prefix) | 1
+	}
+	return n, true
+}
+
+// Prefixes says whether ids share one prefix. The zero value has seen no id. It is
+// plain data.
+type Prefixes struct {
+	Seen, Mixed bool
+	Prefix      uint64 // of all, where not Mixed
+}
+
+func (p *Prefixes) add(prefix uint64) {
+	if p.Seen && p.Prefix != prefix {
+		p.Mixed = true
+	}
+	p.Seen, p.Prefix = true, prefix
+}
+
+// Add adds what another has seen.
+func (p *Prefixes) Add(other Prefixes) {
+	if other.Seen {
+		p.add(other.Prefix)
+		p.Mixed = p.Mixed || other.Mixed
+	}
+}
+
+// NearFilter is a Bloom filter over the folded forms of a list of ids: 16 bits an id and
+// four probes let through about 0.2 % of the others. It is frozen.
+type NearFilter struct{ bits []uint64 }
+
+// NewNearFilter returns a filter that knows the ids, which are about n.
+func NewNearFilter(n int, ids iter.Seq[[]byte]) *NearFilter {
+	f := &NearFilter{bits: make([]uint64, n/4+1)}
+	for id := range ids {
+		if near, ok := nearID(id); ok {
+			f.probes(near.Form, func(word *uint64, bit uint64) bool { *word |= bit; return true })
+		}
+	}
+	return f
+}
+
+func (f *NearFilter) has(form uint64) bool {
+	return f.probes(form, func(word *uint64, bit uint64) bool { return *word&bit != 0 })
+}
+
+// probes calls each for the filter's bits of a form until it returns false.
+func (f *NearFilter) probes(form uint64, each func(word *uint64, bit uint64) bool) bool {
+	for range 4 {
+		if !each(&f.bits[form%uint64(len(f.bits))], 1<<(form>>58)) {
+			return false
+		}
+		form *= 0x9E3779B97F4A7C15 // 2^64 over the golden ratio (Knuth, TAOCP 6.4)
+		form ^= form >> 32
+	}
+	return true
+}
+
+// NearSeen gathers the ids of one data set that may be near misses. Safe for concurrent use.
+type NearSeen struct {
+	filter *NearFilter
+	mu     sync.Mutex
+	ids    map[NearID]bool
+	prefix Prefixes
+}
+
+// NewNearSeen returns a NearSeen that has seen nothing.
+func NewNearSeen(f *NearFilter) *NearSeen { return &NearSeen{filter: f, ids: map[NearID]bool{}} }
+
+// Add takes ids of the data that the index lacks. They are not kept.
+func (s *NearSeen) Add(ids iter.Seq[[]byte]) {
+	var prefix Prefixes
+	var found []NearID
+	for id := range ids {
+		n, ok := nearID(id)
+		if !ok {
+			continue
+		}
+		prefix.add(n.Prefix)
+		if s.filter.has(n.Form) {
+			found = append(found, n)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.prefix.Add(prefix)
+	for _, n := range found {
+		s.ids[n] = true
+	}
+}
+
+// Near is what a NearSeen has seen, as plain data.
+type Near struct {
+	IDs    []NearID // sorted
+	Prefix Prefixes
+}
+
+// Near returns what was seen.
+func (s *NearSeen) Near() Near {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := Near{Prefix: s.prefix}
+	for id := range s.ids {
+		n.IDs = append(n.IDs, id)
+	}
+	n.sort()
+	return n
+}
+
+// Add adds what another part of the data has.
+func (n *Near) Add(other *Near) {
+	n.Prefix.Add(other.Prefix)
+	n.IDs = append(n.IDs, other.IDs...)
+	n.sort()
+}
+
+func (n *Near) sort() {
+	slices.SortFunc(n.IDs, func(a, b NearID) int {
+		return cmp.Or(cmp.Compare(a.Form, b.Form), cmp.Compare(a.Folds, b.Folds), cmp.Compare(a.Prefix, b.Prefix))
+	})
+	n.IDs = slices.Compact(n.IDs)
+}
+
+// Misses are the near misses of one control input.
+type Misses struct {
+	Count int64
+	Folds Folds // all that stand between the ids and those of the data
+	First []int // the first few, by their places in the list
+}
+
+// shownMisses is how many near misses are named by their references.
+const shownMisses = 3
+
+// NearMisses compares a control input's list of n ids with the data. seen says which of
+// the list the data names as they stand, wanted which belong to the input: the list may
+// be shared by several. near has a Near for each data set.
+func NearMisses(n int, id func(int) []byte, seen, wanted func(int) bool, near []Near) Misses {
+	named := nearForms(n, id, seen, wanted, near)
+	if len(named) == 0 {
+		return Misses{}
+	}
+	var own Prefixes
+	for i := range n {
+		if wanted(i) {
+			if c, ok := nearID(id(i)); ok {
+				own.add(c.Prefix)
+			}
+		}
+	}
+	var m Misses
+	for i := range n {
+		if !wanted(i) || seen(i) {
+			continue
+		}
+		c, ok := nearID(id(i))
+		if !ok {
+			continue
+		}
+		for _, d := range named[c.Form] {
+			folds, ok := between(c, own, d.NearID, d.prefix)
+			if !ok {
+				continue
+			}
+			m.Count++
+			m.Folds |= folds
+			if len(m.First) < shownMisses {
+				m.First = append(m.First, i)
+			}
+			break
+		}
+	}
+	return m
+}
+
+// namedForm is an id that the data names, with the prefixes of the data it stands in.
+type namedForm struct {
+	NearID
+	prefix Prefixes
+}
+
+// nearForms returns the ids of the data that may have the folded form of an id that
+// the data does not name: those of near, and those that are in the list themselves.
+func nearForms(n int, id func(int) []byte, seen, wanted func(int) bool, near []Near) map[uint64][]namedForm {
+	unseen := func(yield func([]byte) bool) {
+		for i := range n {
+			if wanted(i) && !seen(i) && !yield(id(i)) {
+				return
+			}
+		}
+	}
+	count := 0
+	for range unseen {
+		count++
+	}
+	if count == 0 {
+		return nil
+	}
+	missing := NewNearFilter(count, unseen)
+	var all Prefixes
+	for i := range near {
+		all.Add(near[i].Prefix)
+	}
+	named := map[uint64][]namedForm{}
+	var listed []NearID
+	for i := range n {
+		if !seen(i) {
+			continue
+		}
+		if d, ok := nearID(id(i)); ok {
+			all.add(d.Prefix)
+			if missing.has(d.Form) {
+				listed = append(listed, d)
+			}
+		}
+	}
+	for _, d := range listed {
+		named[d.Form] = append(named[d.Form], namedForm{d, all})
+	}
+	for _, of := range near {
+		for _, d := range of.IDs {
+			prefix := all
+			if d.Prefix == 0 { // that one data set has no prefixes is enough
+				prefix = of.Prefix
+			}
+			named[d.Form] = append(named[d.Form], namedForm{d, prefix})
+		}
+	}
+	return named
+}
+
+// between returns what stands between an id of a control input and one of the data that
+// has the same folded form. Prefixes that differ count only where each side has one for
+// all its ids: "c17" and "f17" are two accounts, not one that is written in two ways.
+func between(control NearID, own Prefixes, data NearID, theirs Prefixes) (Folds, bool) {
+	folds := (control.Folds ^ data.Folds) &^ FoldPrefix
+	if control.Prefix != data.Prefix {
+		if own.Mixed || theirs.Mixed || !theirs.Seen {
+			return 0, false
+		}
+		folds |= FoldPrefix
+	}
+	if folds == 0 { // both were folded, each in another way
+		folds = (control.Folds | data.Folds) &^ FoldPrefix
+	}
+	return folds, folds != 0
+}

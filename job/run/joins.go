@@ -1,0 +1,127 @@
+package run
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"assent/filter"
+	"assent/job"
+	"assent/job/internal/source"
+	"assent/manifests"
+)
+
+// controlInput is the ids of one control input, in a list that it may share with others.
+type controlInput struct {
+	role   string // as in the configuration, below inputs
+	what   string // that its ids name, in the plural
+	gate   string // empty: none of its own
+	limit  float64
+	length int              // of the list
+	id     func(int) []byte // the list's
+	wanted func(int) bool   // whether an id of the list is this input's
+	data   source.Join      // what the data names of the list
+	named  int64            // distinct ids that the data names, in the list or not
+	near   []source.Near    // by data set
+}
+
+const accountIDs = "accounts"
+
+// joins counts, for each control input, which of its ids the data names, and checks the
+// gates that hold it to that: semantics.md, "No silent miss".
+func (c *checker) joins() []manifests.Join {
+	var joins []manifests.Join
+	var near int64
+	var failure error
+	inputs := c.controlInputs()
+	for _, in := range inputs {
+		j := manifests.Join{Role: in.role}
+		for i := range in.length {
+			if !in.wanted(i) {
+				continue
+			}
+			j.IDs++
+			if in.what == accountIDs && c.index.HasRegistry() && !c.index.Registered(filter.Account(i)) && !in.data.Has(i) {
+				j.Unregistered++
+			}
+		}
+		j.Matched = in.data.Count(in.wanted)
+		misses := source.NearMisses(in.length, in.id, in.data.Has, in.wanted, in.near)
+		j.NearMisses = misses.Count
+		if near += misses.Count; near > c.gates.MaxNearMisses && failure == nil && misses.Count > 0 {
+			failure = c.nearMiss(&in, misses)
+		}
+		joins = append(joins, j)
+	}
+	value := float64(near)
+	c.add(manifests.Gate{Name: manifests.GateNearMisses, Limit: float64(c.gates.MaxNearMisses), Value: &value}, failure)
+	for i, in := range inputs {
+		c.match(&in, joins[i])
+	}
+	return joins
+}
+
+func (c *checker) controlInputs() []controlInput {
+	x := c.index
+	accounts := controlInput{what: accountIDs, length: x.Accounts(), id: func(i int) []byte { return x.ID(filter.Account(i)) }}
+	contracts := controlInput{what: "contracts", length: x.Restricted(), id: func(i int) []byte { return x.ContractID(filter.Contract(i)) }}
+	for i := range c.total {
+		t := &c.total[i]
+		for r := range t.Joins {
+			accounts.data.Add(&t.Joins[r])
+		}
+		accounts.near = append(accounts.near, t.Near)
+		contracts.data.Add(&t.Contracts)
+		contracts.near = append(contracts.near, t.NearContracts)
+	}
+	accounts.named = accounts.data.Count(c.inHistory) + accounts.data.CountOthers()
+	contracts.named = contracts.data.Count(func(int) bool { return true }) + contracts.data.CountOthers()
+	of := func(in controlInput, role, gate string, limit float64, wanted func(int) bool) controlInput {
+		in.role, in.gate, in.limit, in.wanted = role, gate, limit, wanted
+		return in
+	}
+	account := func(has func(filter.Account) bool) func(int) bool {
+		return func(i int) bool { return has(filter.Account(i)) }
+	}
+	all := []controlInput{
+		of(accounts, "consent", "", 0, c.inHistory),
+		of(accounts, "deletions", manifests.GateDeletionMatch, c.gates.MinDeletionMatch, account(x.Deleted)),
+		of(contracts, "restrictions", manifests.GateRestrictionMatch, c.gates.MinRestrictionMatch, func(int) bool { return true }),
+		of(accounts, "accounts", manifests.GateRegistryMatch, c.gates.MinRegistryMatch, account(x.Registered)),
+	}
+	return slices.DeleteFunc(all, func(in controlInput) bool { return !c.configured[in.role] })
+}
+
+// nearMiss says which ids of an input would join after folding.
+func (c *checker) nearMiss(in *controlInput, m source.Misses) error {
+	var refs []string
+	for _, i := range m.First {
+		refs = append(refs, c.refs.Ref(in.id(i)).String())
+	}
+	return job.Refused(fmt.Sprintf("mend the export of inputs.%s, so that it writes ids as the data does; to allow so many, set gates.max_near_misses", in.role),
+		"gate %s: inputs.%s: %d of its %s are in no record as they stand, but are after taking away %s; by reference: %s",
+		manifests.GateNearMisses, in.role, m.Count, in.what, m.Folds, strings.Join(refs, ", "))
+}
+
+// match checks the share of an input's ids, or of the data's where these are fewer, that
+// is in both.
+func (c *checker) match(in *controlInput, j manifests.Join) {
+	if in.gate == "" {
+		return // the consent history has a gate for each role
+	}
+	gate := manifests.Gate{Name: in.gate, Limit: in.limit}
+	smaller := min(j.IDs, in.named)
+	if smaller == 0 {
+		c.add(gate, nil)
+		return
+	}
+	share := float64(j.Matched) / float64(smaller)
+	gate.Value = &share
+	if in.limit == 0 || j.Matched > 0 && share >= in.limit {
+		c.add(gate, nil)
+		return
+	}
+	c.add(gate, job.Refused(fmt.Sprintf("check that both sides write ids the same way (prefix, case, number or text); where it is right that they do not meet, lower gates.%s (0 turns the gate off)", in.gate),
+		"gate %s: inputs.%s names %d %s and the data %d, but only %d are the same (%.6f of the smaller set, want %g)",
+		in.gate, in.role, j.IDs, in.what, in.named, j.Matched, share, in.limit))
+}
