@@ -16,9 +16,9 @@ import (
 	"assent/job"
 	"assent/job/diff"
 	"assent/job/internal/objstore/faulty"
-	"assent/job/internal/sample"
 	"assent/job/jobtest"
 	"assent/job/run"
+	"assent/job/sample"
 	"assent/schema"
 )
 

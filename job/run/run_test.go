@@ -17,10 +17,10 @@ import (
 	"assent/job/explain"
 	"assent/job/internal/objstore"
 	"assent/job/internal/objstore/faulty"
-	"assent/job/internal/sample"
 	"assent/job/jobtest"
 	"assent/job/run"
 	"assent/job/runs"
+	"assent/job/sample"
 )
 
 // TestSampleGolden checks each planted record of the sample: what explain says of

@@ -17,9 +17,9 @@ import (
 	"assent/job"
 	"assent/job/internal/objstore/faulty"
 	"assent/job/internal/runpage"
-	"assent/job/internal/sample"
 	"assent/job/jobtest"
 	"assent/job/run"
+	"assent/job/sample"
 	"assent/job/verify"
 	"assent/manifests"
 )
