@@ -3,87 +3,28 @@ package sample
 import (
 	"fmt"
 	"strings"
-
-	"github.com/apache/arrow/go/v17/arrow/array"
 )
 
-// deliverableRow is a row of deliverables; nil and none are null. Its moments are
+// deliverableRow is a row of deliverables. A null is nil; its moments are in
 // nanoseconds since the epoch.
 type deliverableRow struct {
-	id, contract, freelancer, client []byte
-
-	created, submitted   int64
-	kind                 string
-	title, content       []byte
-	metadata             bool // not null
-	format               []byte
-	tags                 []string // null elements are empty
-	hasTags, hasRevision bool
-	revision             int32
+	ID         []byte    `parquet:"deliverable_id,string,plain"`
+	Contract   []byte    `parquet:"contract_id,string,dict,optional"`
+	Freelancer []byte    `parquet:"freelancer_id,string,dict,optional"`
+	Client     []byte    `parquet:"client_id,string,dict,optional"`
+	Created    *int64    `parquet:"created_at,timestamp(nanosecond),plain"`
+	Submitted  *int64    `parquet:"submitted_at,timestamp(nanosecond),plain"`
+	Kind       string    `parquet:"kind,dict"`
+	Title      []byte    `parquet:"title,string,plain,optional"`
+	Content    []byte    `parquet:"content,plain,optional"`
+	Metadata   *metadata `parquet:"metadata"`
 }
 
-type deliverableTable struct {
-	*table
-	id, contract, freelancer, client textColumn
-
-	created, submitted timeColumn
-	kind, title        textColumn
-	content            *array.BinaryBuilder
-	metadata           *array.StructBuilder
-	format             textColumn
-	tags               *array.ListBuilder
-	tag                textColumn
-	revision           *array.Int32Builder
-}
-
-func newDeliverableTable(t *table) *deliverableTable {
-	metadata := field[*array.StructBuilder](t, 9)
-	tags := metadata.FieldBuilder(1).(*array.ListBuilder)
-	return &deliverableTable{
-		table: t,
-		id:    text(t, 0), contract: text(t, 1), freelancer: text(t, 2), client: text(t, 3),
-		created: instants(t, 4), submitted: instants(t, 5), kind: text(t, 6), title: text(t, 7),
-		content: field[*array.BinaryBuilder](t, 8), metadata: metadata,
-		format: textColumn{metadata.FieldBuilder(0).(*array.StringBuilder)},
-		tags:   tags, tag: textColumn{tags.ValueBuilder().(*array.StringBuilder)},
-		revision: metadata.FieldBuilder(2).(*array.Int32Builder),
-	}
-}
-
-func (t *deliverableTable) add(r *deliverableRow) error {
-	t.id.put(r.id)
-	t.contract.put(r.contract)
-	t.freelancer.put(r.freelancer)
-	t.client.put(r.client)
-	t.created.put(r.created)
-	t.submitted.put(r.submitted)
-	t.kind.Append(r.kind)
-	t.title.put(r.title)
-	if r.content == nil {
-		t.content.AppendNull()
-	} else {
-		t.content.Append(r.content)
-	}
-	if !r.metadata {
-		t.metadata.AppendNull()
-		return t.row()
-	}
-	t.metadata.Append(true)
-	t.format.put(r.format)
-	t.tags.Append(r.hasTags)
-	for _, tag := range r.tags {
-		if tag == "" {
-			t.tag.AppendNull()
-		} else {
-			t.tag.Append(tag)
-		}
-	}
-	if r.hasRevision {
-		t.revision.Append(r.revision)
-	} else {
-		t.revision.AppendNull()
-	}
-	return t.row()
+// metadata is the struct in a deliverable. An empty format and the revision 0 are null.
+type metadata struct {
+	Format   string `parquet:"format,dict,optional"`
+	Tags     *texts `parquet:"tags"`
+	Revision int32  `parquet:"revision,plain,optional"`
 }
 
 // works are the kinds of deliverable: their formats, and how their content begins
@@ -106,48 +47,48 @@ var works = []struct {
 }
 
 // deliverables writes the rows of one file.
-func (m *market) deliverables(f file, base *table) error {
-	t := newDeliverableTable(base)
+func (m *market) deliverables(f file, t *table) error {
 	next := f.first
 	if f.planted {
-		for i := range goldenDeliverables {
-			if err := t.add(goldenDeliverables[i].deliverable(i)); err != nil {
+		for i, g := range goldenRows("deliverables") {
+			if err := t.add(g.deliverable(i)); err != nil {
 				return err
 			}
+			next++
 		}
-		next += int64(len(goldenDeliverables))
 	}
 	d := newDice(hash(m.seed, domainFile, f.number))
 	p := &prose{dice: d}
 	var r deliverableRow
-	var content []byte
+	var title, content []byte
 	for ; next < f.first+f.rows; next++ {
 		work := m.talk(contract(d.skewed(m.contracts)))
 		kind := pick(d, works)
 		r = deliverableRow{
-			id: fmt.Appendf(r.id[:0], "d-%010d", next), contract: work.contract, freelancer: work.freelancer, client: work.client,
-			kind: kind.kind, format: []byte(kind.format), tags: r.tags[:0],
+			ID: fmt.Appendf(r.ID[:0], "d-%010d", next), Contract: work.contract, Freelancer: work.freelancer, Client: work.client, Kind: kind.kind,
 		}
 		created, submitted := f.moments(d, next, 2)
-		r.created = created*1000 + d.between(0, 1000)
-		if r.submitted = submitted; submitted != none {
-			r.submitted = submitted*1000 + d.between(0, 1000)
+		created = created*1000 + d.between(0, 1000)
+		if submitted != none {
+			submitted = submitted*1000 + d.between(0, 1000)
 		}
+		r.Created, r.Submitted = &created, nullable(submitted)
 		switch d.below(500) {
 		case 0:
-			r.freelancer = nil
+			r.Freelancer = nil
 		case 1:
-			r.client = nil
+			r.Client = nil
 		case 2:
-			r.created = none
+			r.Created = nil
 		}
 		if !d.oneIn(20) {
-			r.title = append(r.title[:0], p.line(titles)...)
+			title = append(title[:0], p.line(titles)...)
+			r.Title = title
 		}
-		r.describe(d, p)
+		r.Metadata = describe(d, p, kind.format)
 		if !d.oneIn(12) {
 			content = contentOf(d, p, kind.magic, content)
-			r.content = content
+			r.Content = content
 		}
 		if err := t.add(&r); err != nil {
 			return err
@@ -156,24 +97,29 @@ func (m *market) deliverables(f file, base *table) error {
 	return nil
 }
 
-// describe fills in the metadata: nothing at all now and then.
-func (r *deliverableRow) describe(d *dice, p *prose) {
-	r.metadata = !d.oneIn(15)
+// describe returns a deliverable's metadata: none at all now and then.
+func describe(d *dice, p *prose, format string) *metadata {
+	missing, m := d.oneIn(15), &metadata{Format: format}
 	if d.oneIn(10) {
-		r.format = nil
+		m.Format = ""
 	}
-	if r.hasTags = !d.oneIn(8); r.hasTags {
+	if !d.oneIn(8) {
+		m.Tags = new(texts)
 		for range d.below(6) {
-			if d.oneIn(40) {
-				r.tags = append(r.tags, "")
-			} else {
-				r.tags = append(r.tags, p.word(nouns))
+			var tag text
+			if !d.oneIn(40) {
+				tag.Element = []byte(p.word(nouns))
 			}
+			m.Tags.List = append(m.Tags.List, tag)
 		}
 	}
-	if r.hasRevision = !d.oneIn(6); r.hasRevision {
-		r.revision = 1 + int32(d.skewed(20))
+	if !d.oneIn(6) {
+		m.Revision = 1 + int32(d.skewed(20))
 	}
+	if missing {
+		return nil
+	}
+	return m
 }
 
 // contentOf returns a deliverable's bytes, in buf if it is large enough: noise
@@ -205,27 +151,27 @@ func contentOf(d *dice, p *prose, magic string, buf []byte) []byte {
 // deliverable is golden row number i as a row of deliverables.
 func (g *goldenRow) deliverable(i int) *deliverableRow {
 	r := &deliverableRow{
-		id:         []byte(g.Record),
-		contract:   goldenText(g.contractID()),
-		freelancer: goldenText(g.freelancer()),
-		client:     goldenText(g.client()),
-		created:    goldenInstant(g.first, nanos),
-		submitted:  goldenInstant(g.second, nanos),
-		kind:       "document",
-		title:      []byte("golden: " + g.Why),
-		content:    []byte(strings.Repeat("\x00\x01\xfe\xff", i)),
+		ID:         []byte(g.Record),
+		Contract:   goldenText(g.contractID()),
+		Freelancer: goldenText(g.freelancer()),
+		Client:     goldenText(g.client()),
+		Created:    goldenInstant(g.first, nanos),
+		Submitted:  goldenInstant(g.second, nanos),
+		Kind:       "document",
+		Title:      []byte("golden: " + g.Why),
+		Content:    []byte(strings.Repeat("\x00\x01\xfe\xff", i)),
 	}
 	switch i % 6 { // nesting has edges too
 	case 1:
-		r.metadata = true
+		r.Metadata = &metadata{}
 	case 2:
-		r.metadata, r.hasTags = true, true
+		r.Metadata = &metadata{Tags: new(texts)}
 	case 3:
-		r.metadata, r.hasTags, r.tags = true, true, []string{"golden", "", "row"}
+		r.Metadata = &metadata{Tags: &texts{[]text{{[]byte("golden")}, {nil}, {[]byte("row")}}}}
 	case 4:
-		r.metadata, r.format, r.hasRevision, r.revision = true, []byte("pdf"), true, int32(i)
+		r.Metadata = &metadata{Format: "pdf", Revision: int32(i)}
 	case 5:
-		r.content, r.title = nil, nil
+		r.Content, r.Title = nil, nil
 	}
 	return r
 }

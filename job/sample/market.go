@@ -143,8 +143,7 @@ func (m *market) deletionRequests(a account) int {
 
 // restrictionSpan is one span of a contract's no-AI clause.
 type restrictionSpan struct {
-	from, until int64
-	open        bool // until is null
+	from, until int64 // until none: without end
 }
 
 // restrictions returns the spans of a contract: none for most.
@@ -159,7 +158,7 @@ func (m *market) restrictions(c contract) []restrictionSpan {
 	until := middle + (7+int64(d.below(90)))*day
 	switch k := d.below(100); {
 	case k < 30:
-		return []restrictionSpan{{from: from, open: true}}
+		return []restrictionSpan{{from: from, until: none}}
 	case k < 65:
 		return []restrictionSpan{{from: from, until: until}}
 	case k < 80: // extended, day to day
@@ -167,7 +166,7 @@ func (m *market) restrictions(c contract) []restrictionSpan {
 	case k < 90:
 		return []restrictionSpan{{from: from, until: never}}
 	default: // renewed after a pause
-		return []restrictionSpan{{from: from, until: middle}, {from: until, open: true}}
+		return []restrictionSpan{{from: from, until: middle}, {from: until, until: none}}
 	}
 }
 

@@ -3,63 +3,28 @@ package sample
 import (
 	"fmt"
 	"strings"
-
-	"github.com/apache/arrow/go/v17/arrow/array"
 )
 
-// messageRow is a row of messages; nil and none are null.
+// messageRow is a row of messages. A null is nil; an empty text or list is not.
 type messageRow struct {
-	id, contract, room, freelancer, client, sender []byte
-
-	sent, edited int64
-	body         []byte
-	attachments  int32
-	participants [][]byte // an element may be null too
-}
-
-type messageTable struct {
-	*table
-	id, contract, room, freelancer, client, sender, body textColumn
-
-	sent, edited timeColumn
-	attachments  *array.Int32Builder
-	participants *array.ListBuilder
-	participant  textColumn
-}
-
-func newMessageTable(t *table) *messageTable {
-	list := field[*array.ListBuilder](t, 10)
-	return &messageTable{
-		table: t,
-		id:    text(t, 0), contract: text(t, 1), room: text(t, 2), freelancer: text(t, 3), client: text(t, 4), sender: text(t, 5),
-		sent: instants(t, 6), edited: instants(t, 7), body: text(t, 8), attachments: field[*array.Int32Builder](t, 9),
-		participants: list, participant: textColumn{list.ValueBuilder().(*array.StringBuilder)},
-	}
-}
-
-func (t *messageTable) add(r *messageRow) error {
-	t.id.put(r.id)
-	t.contract.put(r.contract)
-	t.room.put(r.room)
-	t.freelancer.put(r.freelancer)
-	t.client.put(r.client)
-	t.sender.put(r.sender)
-	t.sent.put(r.sent)
-	t.edited.put(r.edited)
-	t.body.put(r.body)
-	t.attachments.Append(r.attachments)
-	t.participants.Append(r.participants != nil)
-	for _, p := range r.participants {
-		t.participant.put(p)
-	}
-	return t.row()
+	ID           []byte `parquet:"message_id,string,plain"`
+	Contract     []byte `parquet:"contract_id,string,dict,optional"`
+	Room         []byte `parquet:"room_id,string,dict"`
+	Freelancer   []byte `parquet:"freelancer_id,string,dict,optional"`
+	Client       []byte `parquet:"client_id,string,dict,optional"`
+	Sender       []byte `parquet:"sender_id,string,dict,optional"`
+	Sent         *int64 `parquet:"sent_at,timestamp(microsecond),plain"`
+	Edited       *int64 `parquet:"edited_at,timestamp(microsecond),plain"`
+	Body         []byte `parquet:"body,string,plain,optional"`
+	Attachments  int32  `parquet:"attachments,plain"`
+	Participants *texts `parquet:"participants"`
 }
 
 // talk is what goes on in a room: what the messages of a contract have in common.
 type talk struct {
 	contract, room, freelancer, client []byte
 
-	participants [][]byte
+	participants *texts
 }
 
 func (m *market) talk(c contract) talk {
@@ -72,9 +37,9 @@ func (m *market) talk(c contract) talk {
 	if m.signed(c) {
 		t.contract = m.appendContract(nil, c)
 	}
-	t.participants = [][]byte{t.freelancer, t.client}
+	t.participants = &texts{[]text{{t.freelancer}, {t.client}}}
 	for _, guest := range m.guests(c) {
-		t.participants = append(t.participants, m.appendAccount(nil, guest))
+		t.participants.List = append(t.participants.List, text{m.appendAccount(nil, guest)})
 	}
 	return t
 }
@@ -88,16 +53,15 @@ const (
 
 // messages writes the rows of one file. Rows are about in the order in which they
 // were sent: they are in that of their load.
-func (m *market) messages(f file, base *table) error {
-	t := newMessageTable(base)
+func (m *market) messages(f file, t *table) error {
 	next := f.first
 	if f.planted {
-		for i := range goldenMessages {
-			if err := t.add(goldenMessages[i].message(i)); err != nil {
+		for i, g := range goldenRows("messages") {
+			if err := t.add(g.message(i)); err != nil {
 				return err
 			}
+			next++
 		}
-		next += int64(len(goldenMessages))
 	}
 	d := newDice(hash(m.seed, domainFile, f.number))
 	p := &prose{dice: d}
@@ -112,18 +76,19 @@ func (m *market) messages(f file, base *table) error {
 			*now = m.talk(contract(d.skewed(m.contracts)))
 		}
 		r = messageRow{
-			id: fmt.Appendf(r.id[:0], "m-%012d", next), contract: now.contract, room: now.room,
-			freelancer: now.freelancer, client: now.client, participants: now.participants,
+			ID: fmt.Appendf(r.ID[:0], "m-%012d", next), Contract: now.contract, Room: now.room,
+			Freelancer: now.freelancer, Client: now.client, Participants: now.participants,
 		}
-		r.sent, r.edited = f.moments(d, next, 10)
+		sent, edited := f.moments(d, next, 10)
+		r.Sent, r.Edited = nullable(sent), nullable(edited)
 		r.blur(d, now)
 		if !d.oneIn(50) {
-			if r.body = p.message(); d.oneIn(200) {
-				r.body = r.body[:0]
+			if r.Body = p.message(); d.oneIn(200) {
+				r.Body = r.Body[:0]
 			}
 		}
 		if d.oneIn(9) {
-			r.attachments = 1 + int32(d.skewed(6))
+			r.Attachments = 1 + int32(d.skewed(6))
 		}
 		if err := t.add(&r); err != nil {
 			return err
@@ -137,21 +102,21 @@ func (r *messageRow) blur(d *dice, t *talk) {
 	switch k := d.below(1000); {
 	case k < 3: // a bot, or an account that is gone
 	case k < 480:
-		r.sender = t.freelancer
+		r.Sender = t.freelancer
 	default:
-		r.sender = pick(d, t.participants)
+		r.Sender = pick(d, t.participants.List).Element
 	}
 	switch d.below(1000) {
 	case 0, 1:
-		r.freelancer = nil
+		r.Freelancer = nil
 	case 2, 3:
-		r.client = nil
+		r.Client = nil
 	case 4:
-		r.client = []byte{}
+		r.Client = []byte{}
 	case 5, 6:
-		r.sent = none
+		r.Sent = nil
 	case 7, 8, 9:
-		r.participants = nil
+		r.Participants = nil
 	}
 }
 
@@ -182,37 +147,38 @@ func (f *file) moments(d *dice, i int64, changed uint64) (first, second int64) {
 // message is golden row number i as a row of messages.
 func (g *goldenRow) message(i int) *messageRow {
 	r := &messageRow{
-		id:         []byte(g.Record),
-		contract:   goldenText(g.contractID()),
-		room:       []byte("golden-room"),
-		freelancer: goldenText(g.freelancer()),
-		client:     goldenText(g.client()),
-		sent:       goldenInstant(g.first, micros),
-		edited:     goldenInstant(g.second, micros),
-		body:       []byte("golden: " + g.Why),
+		ID:         []byte(g.Record),
+		Contract:   goldenText(g.contractID()),
+		Room:       []byte("golden-room"),
+		Freelancer: goldenText(g.freelancer()),
+		Client:     goldenText(g.client()),
+		Sent:       goldenInstant(g.first, micros),
+		Edited:     goldenInstant(g.second, micros),
+		Body:       []byte("golden: " + g.Why),
 	}
-	r.sender = goldenText(or(g.other, g.freelancer()))
+	r.Sender = goldenText(or(g.other, g.freelancer()))
 	switch g.room {
 	case null:
 	case empty:
-		r.participants = [][]byte{}
+		r.Participants = new(texts)
 	case "":
-		r.participants = [][]byte{r.freelancer, r.client}
+		r.Participants = &texts{[]text{{r.Freelancer}, {r.Client}}}
 	default:
+		r.Participants = new(texts)
 		for p := range strings.SplitSeq(g.room, ",") {
-			r.participants = append(r.participants, goldenText(p))
+			r.Participants.List = append(r.Participants.List, text{goldenText(p)})
 		}
 	}
 	// Content has edges too.
 	switch i % 8 {
 	case 1:
-		r.body = nil
+		r.Body = nil
 	case 3:
-		r.body = []byte{}
+		r.Body = []byte{}
 	case 5:
-		r.body = append(r.body, " 🙂\nand a second line\n"...)
+		r.Body = append(r.Body, " 🙂\nand a second line\n"...)
 	case 7:
-		r.body = append(r.body, strings.Repeat(" как дела? 好的。", 400)...)
+		r.Body = append(r.Body, strings.Repeat(" как дела? 好的。", 400)...)
 	}
 	return r
 }

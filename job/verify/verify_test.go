@@ -302,7 +302,7 @@ func TestVerify(t *testing.T) {
 // TestVerifySample audits the sample, of which the facts come in several batches.
 func TestVerifySample(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "market")
-	if _, err := sample.Generate(t.Context(), sample.Options{Dir: dir, Rows: 2000, Seed: 11}); err != nil {
+	if _, err := sample.Run(t.Context(), jobtest.NewEnv(t), sample.Options{Dir: dir, Rows: 2000, Seed: 11}); err != nil {
 		t.Fatal(err)
 	}
 	config := filepath.Join(dir, "job.yaml")
