@@ -13,13 +13,8 @@ import (
 // counterpart here.
 var ErrUnsupported = errors.New("type not supported")
 
-// Schema returns the Parquet schema that NewWriter gives to files of an Arrow
-// schema, with its fields in the same order. The error wraps ErrUnsupported and
-// names the field.
-func Schema(s *arrow.Schema) (*parquet.Schema, error) {
-	return schemaOf(s, &Options{})
-}
-
+// schemaOf returns the Parquet schema of an Arrow schema, with its fields in the same
+// order. The error wraps ErrUnsupported and names the field.
 func schemaOf(s *arrow.Schema, o *Options) (*parquet.Schema, error) {
 	root, err := groupOf(s.Fields(), "", o)
 	if err != nil {

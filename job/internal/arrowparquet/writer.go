@@ -1,6 +1,7 @@
 package arrowparquet
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -28,13 +29,6 @@ type Options struct {
 	// Delta reports whether a leaf that has no dictionary takes the delta encoding of
 	// its type (DELTA_BINARY_PACKED, DELTA_BYTE_ARRAY) instead of PLAIN; nil: none does.
 	Delta func(path string) bool
-
-	// PageStatistics repeats each page's smallest and largest value, in full, in its
-	// header. The page index, which is always written, has them truncated.
-	PageStatistics bool
-
-	CreatedBy string            // application that the footer names; empty: assent
-	KeyValues map[string]string // file metadata; written in the order of the keys
 }
 
 // Limits that keep the library's buffers, which are sized by them, in bounds.
@@ -47,20 +41,11 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Codec == nil {
 		o.Codec = &zstd.Codec{}
 	}
-	def := func(v, otherwise int64) int64 {
-		if v == 0 {
-			return otherwise
-		}
-		return v
-	}
-	o.PageVersion = int(def(int64(o.PageVersion), 1))
-	o.RowGroupRows = def(o.RowGroupRows, 128<<10)
-	o.PageBytes = int(def(int64(o.PageBytes), 1<<20))
-	o.PageRows = int(def(int64(o.PageRows), 20_000))
-	o.DictionaryBytes = def(o.DictionaryBytes, 1<<20)
-	if o.CreatedBy == "" {
-		o.CreatedBy = "assent"
-	}
+	o.PageVersion = cmp.Or(o.PageVersion, 1)
+	o.RowGroupRows = cmp.Or(o.RowGroupRows, 128<<10)
+	o.PageBytes = cmp.Or(o.PageBytes, 1<<20)
+	o.PageRows = cmp.Or(o.PageRows, 20_000)
+	o.DictionaryBytes = cmp.Or(o.DictionaryBytes, 1<<20)
 	switch {
 	case o.PageVersion != 1 && o.PageVersion != 2:
 		return o, fmt.Errorf("page version %d: neither 1 nor 2", o.PageVersion)
@@ -104,15 +89,12 @@ func NewWriter(out io.Writer, schema *arrow.Schema, options Options) (*Writer, e
 		parquetSchema,
 		parquet.Compression(options.Codec),
 		parquet.DataPageVersion(options.PageVersion),
-		parquet.DataPageStatistics(options.PageStatistics),
+		parquet.DataPageStatistics(false), // the page index, which is always written, has them
 		parquet.DictionaryMaxBytes(options.DictionaryBytes),
-		parquet.CreatedBy(options.CreatedBy, "1.0.0", "parquet-go"),
+		parquet.CreatedBy("assent", "1.0.0", "parquet-go"),
 		// Pages end where column.write says, by what they will hold. The library's own
 		// limit counts its bookkeeping too, up to 13 bytes a value; keep it out of reach.
 		parquet.PageBufferSize(4*options.PageBytes + 16*options.PageRows),
-	}
-	for key, value := range options.KeyValues {
-		config = append(config, parquet.KeyValueMetadata(key, value)) // the library sorts them
 	}
 	w := &Writer{schema: schema, options: options, file: parquet.NewGenericWriter[any](out, config...)}
 	for _, f := range schema.Fields() {
