@@ -196,18 +196,10 @@ func valuesOf(a arrow.Array) (value func(i int) parquet.Value, size func(parquet
 	switch a := a.(type) {
 	case *array.Boolean:
 		return func(i int) parquet.Value { return parquet.BooleanValue(a.Value(i)) }, fixedSize(1), nil
-	case *array.Int8:
-		return int32s(a.Int8Values())
-	case *array.Int16:
-		return int32s(a.Int16Values())
 	case *array.Int32:
 		return int32s(a.Int32Values())
 	case *array.Int64:
 		return int64s(a.Int64Values())
-	case *array.Uint8:
-		return int32s(a.Uint8Values())
-	case *array.Uint16:
-		return int32s(a.Uint16Values())
 	case *array.Uint32:
 		return int32s(a.Uint32Values())
 	case *array.Uint64:
@@ -247,7 +239,7 @@ func valuesOf(a arrow.Array) (value func(i int) parquet.Value, size func(parquet
 	return nil, nil, fmt.Errorf("%s: %w", a.DataType(), ErrUnsupported)
 }
 
-func int32s[T ~int8 | ~int16 | ~int32 | ~uint8 | ~uint16 | ~uint32](v []T) (func(int) parquet.Value, func(parquet.Value) int, error) {
+func int32s[T ~int32 | ~uint32](v []T) (func(int) parquet.Value, func(parquet.Value) int, error) {
 	return func(i int) parquet.Value { return parquet.Int32Value(int32(v[i])) }, fixedSize(4), nil
 }
 

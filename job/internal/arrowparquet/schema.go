@@ -128,17 +128,17 @@ func leafNodeOf(t arrow.DataType) (parquet.Node, error) {
 	switch t := t.(type) {
 	case *arrow.BooleanType:
 		return parquet.Leaf(parquet.BooleanType), nil
-	case *arrow.Int8Type, *arrow.Int16Type, *arrow.Int32Type, *arrow.Int64Type:
+	case *arrow.Int32Type, *arrow.Int64Type:
 		return parquet.Int(t.(arrow.FixedWidthDataType).BitWidth()), nil
-	case *arrow.Uint8Type, *arrow.Uint16Type, *arrow.Uint32Type, *arrow.Uint64Type:
+	case *arrow.Uint32Type, *arrow.Uint64Type:
 		return parquet.Uint(t.(arrow.FixedWidthDataType).BitWidth()), nil
 	case *arrow.Float32Type:
 		return parquet.Leaf(parquet.FloatType), nil
 	case *arrow.Float64Type:
 		return parquet.Leaf(parquet.DoubleType), nil
-	case *arrow.StringType, *arrow.LargeStringType:
+	case *arrow.StringType:
 		return parquet.String(), nil
-	case *arrow.BinaryType, *arrow.LargeBinaryType:
+	case *arrow.BinaryType:
 		return parquet.Leaf(parquet.ByteArrayType), nil
 	case *arrow.FixedSizeBinaryType:
 		if t.ByteWidth > 0 {
