@@ -81,6 +81,9 @@ func TestImportDirections(t *testing.T) {
 			if strings.HasPrefix(imported, "cloud.google.com/") && p.ImportPath != "assent/job/internal/objstore" {
 				t.Errorf("%s imports %s: the GCS SDK stands in objstore", p.ImportPath, imported)
 			}
+			if strings.HasPrefix(imported, "github.com/apache/arrow/") && !strings.HasPrefix(p.ImportPath, "assent/job/") {
+				t.Errorf("%s imports %s: what decides, and what a run leaves, does without Arrow", p.ImportPath, imported)
+			}
 		}
 	}
 	for path := range mayImport {

@@ -58,7 +58,7 @@ func (m *market) deliverables(f file, t *table) error {
 		}
 	}
 	d := newDice(hash(m.seed, domainFile, f.number))
-	p := &prose{dice: d}
+	p := m.prose(d)
 	var r deliverableRow
 	var title, content []byte
 	for ; next < f.first+f.rows; next++ {
@@ -82,7 +82,7 @@ func (m *market) deliverables(f file, t *table) error {
 			r.Created = nil
 		}
 		if !d.oneIn(20) {
-			title = append(title[:0], p.line(titles)...)
+			title = append(title[:0], p.line(p.Titles)...)
 			r.Title = title
 		}
 		r.Metadata = describe(d, p, kind.format)
@@ -108,7 +108,7 @@ func describe(d *dice, p *prose, format string) *metadata {
 		for range d.below(6) {
 			var tag text
 			if !d.oneIn(40) {
-				tag.Element = []byte(p.word(nouns))
+				tag.Element = []byte(p.word(p.words['n']))
 			}
 			m.Tags.List = append(m.Tags.List, tag)
 		}
@@ -139,7 +139,7 @@ func contentOf(d *dice, p *prose, magic string, buf []byte) []byte {
 	p.buf = p.buf[:0]
 	for len(p.buf) < size {
 		if d.oneIn(3) {
-			p.expand(pick(d, snippets))
+			p.expand(pick(d, p.Snippets))
 		} else {
 			p.sentencesOf(2)
 		}

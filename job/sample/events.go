@@ -59,7 +59,7 @@ func (m *market) events(f file, t *table) error {
 		}
 	}
 	d := newDice(hash(m.seed, domainFile, f.number))
-	p := &prose{dice: d}
+	p := m.prose(d)
 	var r eventRow
 	var actor, target []byte
 	for ; next < f.first+f.rows; next++ {
@@ -98,7 +98,7 @@ func propertiesOf(templates [][2]string, d *dice, p *prose) *pairs {
 			continue
 		case k == 1:
 		case template[1] == "":
-			property.Value = slices.Clone(p.line(searches))
+			property.Value = slices.Clone(p.line(p.Searches))
 		default:
 			p.buf = p.buf[:0]
 			p.expand(template[1])

@@ -57,6 +57,7 @@ type market struct {
 	freelancers          uint64
 	contracts            uint64
 	accountIDs, ctrctIDs permutation
+	vocabulary           *vocabulary
 }
 
 const idBits = 40
@@ -68,10 +69,13 @@ func newMarket(seed uint64, messages int64) *market {
 		contracts:  uint64(messages) / 25,
 		accountIDs: newPermutation(hash(seed, domainAccountID, 0), 1<<idBits),
 		ctrctIDs:   newPermutation(hash(seed, domainContractID, 0), 1<<idBits),
+		vocabulary: readVocabulary(),
 	}
 	m.freelancers = m.accounts * 3 / 5
 	return m
 }
+
+func (m *market) prose(d *dice) *prose { return &prose{dice: d, vocabulary: m.vocabulary} }
 
 func (m *market) appendAccount(dst []byte, a account) []byte {
 	return appendID(append(dst, "ac"...), m.accountIDs.at(uint64(a)))

@@ -64,7 +64,7 @@ func (m *market) messages(f file, t *table) error {
 		}
 	}
 	d := newDice(hash(m.seed, domainFile, f.number))
-	p := &prose{dice: d}
+	p := m.prose(d)
 	busy := make([]talk, talks)
 	for i := range busy {
 		busy[i] = m.talk(contract(d.skewed(m.contracts)))
