@@ -10,6 +10,8 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress"
 	"github.com/parquet-go/parquet-go/compress/zstd"
+
+	"assent/job/internal/leafwriter"
 )
 
 // Options say how a file is laid out. The zero value is a good choice for most.
@@ -64,12 +66,10 @@ func (o Options) withDefaults() (Options, error) {
 // is final.
 type Writer struct {
 	schema   *arrow.Schema
-	file     *parquet.GenericWriter[any]
+	file     *leafwriter.Writer
 	columns  []*column
 	fields   [][]*column // the leaves of each field
-	options  Options
-	rows     int64 // in the row group so far
-	finished error // why no more can be written
+	finished error       // why no more can be written
 }
 
 var errClosed = errors.New("writer is closed")
@@ -85,25 +85,18 @@ func NewWriter(out io.Writer, schema *arrow.Schema, options Options) (*Writer, e
 	if err != nil {
 		return nil, err
 	}
-	config := []parquet.WriterOption{
-		parquetSchema,
+	layout := leafwriter.Layout{GroupRows: options.RowGroupRows, PageRows: options.PageRows, PageBytes: options.PageBytes}
+	w := &Writer{schema: schema, file: leafwriter.New(out, parquetSchema, layout,
 		parquet.Compression(options.Codec),
 		parquet.DataPageVersion(options.PageVersion),
 		parquet.DataPageStatistics(false), // the page index, which is always written, has them
 		parquet.DictionaryMaxBytes(options.DictionaryBytes),
-		parquet.CreatedBy("assent", "1.0.0", "parquet-go"),
-		// Pages end where column.write says, by what they will hold. The library's own
-		// limit counts its bookkeeping too, up to 13 bytes a value; keep it out of reach.
-		parquet.PageBufferSize(4*options.PageBytes + 16*options.PageRows),
-	}
-	w := &Writer{schema: schema, options: options, file: parquet.NewGenericWriter[any](out, config...)}
+		parquet.CreatedBy("assent", "1.0.0", "parquet-go"))}
 	for _, f := range schema.Fields() {
 		leaves := leavesOf(f)
 		for _, c := range leaves {
 			c.index = len(w.columns)
-			c.writer = w.file.ColumnWriters()[c.index]
-			c.pageBytes, c.pageRows = options.PageBytes, options.PageRows
-			c.dictionary = options.Dictionary != nil && options.Dictionary(c.path)
+			c.leaf = w.file.Leaves[c.index]
 			w.columns = append(w.columns, c)
 		}
 		w.fields = append(w.fields, leaves)
@@ -114,14 +107,10 @@ func NewWriter(out io.Writer, schema *arrow.Schema, options Options) (*Writer, e
 // Write appends the rows of a batch, whose schema must be the writer's. It keeps
 // no reference to the batch.
 func (w *Writer) Write(batch arrow.Record) error {
-	if w.finished != nil {
-		return w.finished
+	if w.finished == nil {
+		w.finished = w.write(batch)
 	}
-	if err := w.write(batch); err != nil {
-		w.finished = err
-		return err
-	}
-	return nil
+	return w.finished
 }
 
 func (w *Writer) write(batch arrow.Record) error {
@@ -137,18 +126,15 @@ func (w *Writer) write(batch arrow.Record) error {
 	}
 	defer w.unbind()
 	for from := int64(0); from < batch.NumRows(); {
-		n := min(batch.NumRows()-from, w.options.RowGroupRows-w.rows)
+		n := min(batch.NumRows()-from, w.file.Room())
 		for _, c := range w.columns {
 			if err := c.write(int(from), int(from+n)); err != nil {
 				return fmt.Errorf("%s: %w", c.path, err)
 			}
 		}
 		from += n
-		w.rows += n
-		if w.rows == w.options.RowGroupRows {
-			if err := w.flush(); err != nil {
-				return err
-			}
+		if err := w.file.EndRows(n); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -161,17 +147,6 @@ func (w *Writer) unbind() {
 	}
 }
 
-// flush ends the row group.
-func (w *Writer) flush() error {
-	for _, c := range w.columns {
-		if err := c.endPage(); err != nil {
-			return fmt.Errorf("%s: %w", c.path, err)
-		}
-	}
-	w.rows = 0
-	return w.file.Flush()
-}
-
 // Close writes the last row group and the footer. A file without rows is a valid
 // one, without row groups.
 func (w *Writer) Close() error {
@@ -179,8 +154,5 @@ func (w *Writer) Close() error {
 		return w.finished
 	}
 	w.finished = errClosed
-	if err := w.flush(); err != nil {
-		return err
-	}
 	return w.file.Close()
 }
