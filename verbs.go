@@ -18,6 +18,7 @@ import (
 	"assent/job/report"
 	"assent/job/run"
 	"assent/job/runs"
+	"assent/job/sample"
 	"assent/job/verify"
 )
 
@@ -121,7 +122,7 @@ type sampleCmd struct {
 }
 
 func (c *sampleCmd) Run(ctx context.Context, env *job.Env) error {
-	r, err := env.Sample(ctx, job.SampleOptions{Dir: c.To, Rows: c.Rows, Seed: c.Seed})
+	r, err := sample.Run(ctx, env, sample.Options{Dir: c.To, Rows: c.Rows, Seed: c.Seed})
 	if err != nil {
 		return err
 	}

@@ -16,9 +16,9 @@ import (
 	"assent/job"
 	"assent/job/diff"
 	"assent/job/internal/objstore/faulty"
-	"assent/job/internal/sample"
 	"assent/job/jobtest"
 	"assent/job/run"
+	"assent/job/sample"
 	"assent/schema"
 )
 
@@ -26,7 +26,7 @@ import (
 // got another identity, by their ids, with and without room for them.
 func TestDiffWays(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "market")
-	if _, err := sample.Generate(t.Context(), sample.Options{Dir: dir, Rows: 4000, Seed: 5}); err != nil {
+	if _, err := sample.Run(t.Context(), jobtest.NewEnv(t), sample.Options{Dir: dir, Rows: 4000, Seed: 5}); err != nil {
 		t.Fatal(err)
 	}
 	env := jobtest.NewEnv(t)

@@ -17,17 +17,17 @@ import (
 	"assent/job/explain"
 	"assent/job/internal/objstore"
 	"assent/job/internal/objstore/faulty"
-	"assent/job/internal/sample"
 	"assent/job/jobtest"
 	"assent/job/run"
 	"assent/job/runs"
+	"assent/job/sample"
 )
 
 // TestSampleGolden checks each planted record of the sample: what explain says of
 // it, and on which side of the published run it is.
 func TestSampleGolden(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "market")
-	if _, err := sample.Generate(t.Context(), sample.Options{Dir: dir, Rows: 2000, Seed: 7}); err != nil {
+	if _, err := sample.Run(t.Context(), jobtest.NewEnv(t), sample.Options{Dir: dir, Rows: 2000, Seed: 7}); err != nil {
 		t.Fatal(err)
 	}
 	env := jobtest.NewEnv(t)
@@ -39,7 +39,7 @@ func TestSampleGolden(t *testing.T) {
 	if result.Status != run.Published || !result.Current {
 		t.Fatalf("%+v", result)
 	}
-	for i, g := range sample.Golden {
+	for i, g := range sample.Golden() {
 		if testing.Short() && i%8 != 0 {
 			continue
 		}
@@ -61,7 +61,7 @@ func TestSampleGolden(t *testing.T) {
 // TestSameBytes runs one job with several numbers of workers and budgets.
 func TestSameBytes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "market")
-	if _, err := sample.Generate(t.Context(), sample.Options{Dir: dir, Rows: 20000, Seed: 3}); err != nil {
+	if _, err := sample.Run(t.Context(), jobtest.NewEnv(t), sample.Options{Dir: dir, Rows: 20000, Seed: 3}); err != nil {
 		t.Fatal(err)
 	}
 	var want map[string]string

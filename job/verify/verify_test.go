@@ -17,9 +17,9 @@ import (
 	"assent/job"
 	"assent/job/internal/objstore/faulty"
 	"assent/job/internal/runpage"
-	"assent/job/internal/sample"
 	"assent/job/jobtest"
 	"assent/job/run"
+	"assent/job/sample"
 	"assent/job/verify"
 	"assent/manifests"
 )
@@ -302,7 +302,7 @@ func TestVerify(t *testing.T) {
 // TestVerifySample audits the sample, of which the facts come in several batches.
 func TestVerifySample(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "market")
-	if _, err := sample.Generate(t.Context(), sample.Options{Dir: dir, Rows: 2000, Seed: 11}); err != nil {
+	if _, err := sample.Run(t.Context(), jobtest.NewEnv(t), sample.Options{Dir: dir, Rows: 2000, Seed: 11}); err != nil {
 		t.Fatal(err)
 	}
 	config := filepath.Join(dir, "job.yaml")

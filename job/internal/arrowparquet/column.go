@@ -8,23 +8,19 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/parquet-go/parquet-go"
+
+	"assent/job/internal/leafwriter"
 )
 
 // column shreds one leaf.
 type column struct {
-	path       string
-	steps      []step
-	index      int // of the leaf in the Parquet schema
-	writer     *parquet.ColumnWriter
-	dictionary bool
+	path  string
+	steps []step
+	index int // of the leaf in the Parquet schema
+	leaf  *leafwriter.Leaf
 
 	arrays []arrow.Array             // of the batch at hand, one for each step
 	value  func(i int) parquet.Value // value i of the last of them
-	size   func(v parquet.Value) int // of a value in a page
-	values []parquet.Value           // shredded, not yet given to the writer
-
-	pageBytes, pageRows int // at which a page ends
-	bytes, rows         int // of the page so far
 }
 
 // step is one level of nesting on the way from a field to a leaf.
@@ -90,55 +86,23 @@ func (c *column) bind(a arrow.Array) error {
 			a = list.ListValues()
 		}
 	}
-	var err error
-	c.value, c.size, err = valuesOf(a)
-	if c.dictionary {
-		c.size = fixedSize(4)
+	if c.value = valuesOf(a); c.value == nil {
+		return fmt.Errorf("%s: %w", a.DataType(), ErrUnsupported)
 	}
-	return err
+	return nil
 }
 
-// Values go to the writer in runs: long enough to spread the cost of a call, short
-// enough to stay in a cache.
-const runValues = 512
-
-// write shreds rows [from, to) of the batch, and ends pages as they fill.
+// write shreds rows [from, to) of the batch.
 func (c *column) write(from, to int) error {
 	for row := from; row < to; row++ {
 		if err := c.shred(0, row, 0, 0); err != nil {
 			return err
 		}
-		c.rows++
-		if len(c.values) >= runValues {
-			if err := c.flushRun(); err != nil {
-				return err
-			}
-		}
-		if c.bytes >= c.pageBytes || c.rows >= c.pageRows {
-			if err := c.endPage(); err != nil {
-				return err
-			}
+		if err := c.leaf.EndRow(); err != nil {
+			return err
 		}
 	}
-	return c.flushRun() // the values point into the batch
-}
-
-func (c *column) flushRun() error {
-	if len(c.values) == 0 {
-		return nil
-	}
-	_, err := c.writer.WriteRowValues(c.values)
-	clear(c.values)
-	c.values = c.values[:0]
-	return err
-}
-
-func (c *column) endPage() error {
-	if err := c.flushRun(); err != nil {
-		return err
-	}
-	c.bytes, c.rows = 0, 0
-	return c.writer.Flush()
+	return c.leaf.EndRun() // the values point into the batch
 }
 
 var errRequiredNull = errors.New("null in a required column")
@@ -174,40 +138,26 @@ func (c *column) shred(k, i, rep, def int) error {
 		}
 		return nil
 	}
-	v := c.value(i)
-	c.bytes += c.size(v)
-	c.append(v, rep, def)
+	c.append(c.value(i), rep, def)
 	return nil
 }
 
 func (c *column) append(v parquet.Value, rep, def int) {
-	c.values = append(c.values, v.Level(rep, def, c.index))
+	c.leaf.Add(v.Level(rep, def, c.index))
 }
-
-func fixedSize(n int) func(parquet.Value) int { return func(parquet.Value) int { return n } }
-
-func byteArraySize(v parquet.Value) int { return 4 + len(v.ByteArray()) }
 
 const decimalBytes = 16 // of a decimal128 as a FIXED_LEN_BYTE_ARRAY
 
-// valuesOf returns how to read the values of an array, and their plain size. The
-// values point into the array's buffers.
-func valuesOf(a arrow.Array) (value func(i int) parquet.Value, size func(parquet.Value) int, err error) {
+// valuesOf returns how to read the values of an array, and nil of a type that has no
+// counterpart here. The values point into the array's buffers.
+func valuesOf(a arrow.Array) func(i int) parquet.Value {
 	switch a := a.(type) {
 	case *array.Boolean:
-		return func(i int) parquet.Value { return parquet.BooleanValue(a.Value(i)) }, fixedSize(1), nil
-	case *array.Int8:
-		return int32s(a.Int8Values())
-	case *array.Int16:
-		return int32s(a.Int16Values())
+		return func(i int) parquet.Value { return parquet.BooleanValue(a.Value(i)) }
 	case *array.Int32:
 		return int32s(a.Int32Values())
 	case *array.Int64:
 		return int64s(a.Int64Values())
-	case *array.Uint8:
-		return int32s(a.Uint8Values())
-	case *array.Uint16:
-		return int32s(a.Uint16Values())
 	case *array.Uint32:
 		return int32s(a.Uint32Values())
 	case *array.Uint64:
@@ -221,36 +171,35 @@ func valuesOf(a arrow.Array) (value func(i int) parquet.Value, size func(parquet
 	case *array.Timestamp:
 		return int64s(a.TimestampValues())
 	case *array.Float32:
-		return func(i int) parquet.Value { return parquet.FloatValue(a.Value(i)) }, fixedSize(4), nil
+		return func(i int) parquet.Value { return parquet.FloatValue(a.Value(i)) }
 	case *array.Float64:
-		return func(i int) parquet.Value { return parquet.DoubleValue(a.Value(i)) }, fixedSize(8), nil
+		return func(i int) parquet.Value { return parquet.DoubleValue(a.Value(i)) }
 	case *array.FixedSizeBinary:
-		width := a.DataType().(*arrow.FixedSizeBinaryType).ByteWidth
-		return func(i int) parquet.Value { return parquet.FixedLenByteArrayValue(a.Value(i)) }, fixedSize(width), nil
+		return func(i int) parquet.Value { return parquet.FixedLenByteArrayValue(a.Value(i)) }
 	case *array.Decimal128:
 		return func(i int) parquet.Value {
 			n := a.Value(i)
 			b := binary.BigEndian.AppendUint64(make([]byte, 0, decimalBytes), uint64(n.HighBits()))
 			return parquet.FixedLenByteArrayValue(binary.BigEndian.AppendUint64(b, n.LowBits()))
-		}, fixedSize(decimalBytes), nil
+		}
 	case array.BinaryLike: // strings too, of either offset width
 		if a.Len() == 0 {
-			return func(int) parquet.Value { panic("no values") }, byteArraySize, nil
+			return func(int) parquet.Value { panic("no values") }
 		}
 		bytes, start := a.ValueBytes(), a.ValueOffset64(0)
 		return func(i int) parquet.Value {
 			from := a.ValueOffset64(i) - start
 			to := from + int64(a.ValueLen(i))
 			return parquet.ByteArrayValue(bytes[from:to:to])
-		}, byteArraySize, nil
+		}
 	}
-	return nil, nil, fmt.Errorf("%s: %w", a.DataType(), ErrUnsupported)
+	return nil
 }
 
-func int32s[T ~int8 | ~int16 | ~int32 | ~uint8 | ~uint16 | ~uint32](v []T) (func(int) parquet.Value, func(parquet.Value) int, error) {
-	return func(i int) parquet.Value { return parquet.Int32Value(int32(v[i])) }, fixedSize(4), nil
+func int32s[T ~int32 | ~uint32](v []T) func(int) parquet.Value {
+	return func(i int) parquet.Value { return parquet.Int32Value(int32(v[i])) }
 }
 
-func int64s[T ~int64 | ~uint64](v []T) (func(int) parquet.Value, func(parquet.Value) int, error) {
-	return func(i int) parquet.Value { return parquet.Int64Value(int64(v[i])) }, fixedSize(8), nil
+func int64s[T ~int64 | ~uint64](v []T) func(int) parquet.Value {
+	return func(i int) parquet.Value { return parquet.Int64Value(int64(v[i])) }
 }

@@ -17,27 +17,20 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress/snappy"
 	"github.com/parquet-go/parquet-go/format"
-
-	"assent/schema"
 )
 
 func TestLayout(t *testing.T) {
-	s := schema.MessageSnapshot()
+	s := messages()
 	batch := randomBatch(s, 1000, rand.New(rand.NewPCG(1, 1)))
 	data := writeFile(t, s, Options{
 		Codec: &snappy.Codec{}, PageVersion: 2, RowGroupRows: 300, PageRows: 100, PageBytes: 400,
 		Dictionary:      func(path string) bool { return path == "room_id" || path == "sender_id" },
 		DictionaryBytes: 64,
 		Delta:           func(path string) bool { return path == "message_id" || path == "attachments" },
-		KeyValues:       map[string]string{"b": "2", "a": "1"},
-		CreatedBy:       "tester",
 	}, batch)
 	f := open(t, data)
 	meta := f.Metadata()
-	if want := []format.KeyValue{{Key: "a", Value: "1"}, {Key: "b", Value: "2"}}; !slices.Equal(meta.KeyValueMetadata, want) {
-		t.Errorf("metadata %v", meta.KeyValueMetadata)
-	}
-	if !strings.HasPrefix(meta.CreatedBy, "tester version ") {
+	if !strings.HasPrefix(meta.CreatedBy, "assent version ") {
 		t.Errorf("created by %q", meta.CreatedBy)
 	}
 	var rows []int64
@@ -103,7 +96,7 @@ func TestLayout(t *testing.T) {
 func TestSameInputSameBytes(t *testing.T) {
 	for name, s := range schemas {
 		batch := randomBatch(s(), 500, rand.New(rand.NewPCG(1, 1)))
-		o := Options{KeyValues: map[string]string{"x": "1", "y": "2", "z": "3"}, Dictionary: func(p string) bool { return strings.HasSuffix(p, "_id") }}
+		o := Options{Dictionary: func(p string) bool { return strings.HasSuffix(p, "_id") }}
 		if !bytes.Equal(writeFile(t, s(), o, batch), writeFile(t, s(), o, batch)) {
 			t.Errorf("%s: two files differ", name)
 		}
@@ -115,7 +108,7 @@ func TestSameInputSameBytes(t *testing.T) {
 }
 
 func TestNoRows(t *testing.T) {
-	f := open(t, writeFile(t, schema.EventSnapshot(), Options{}))
+	f := open(t, writeFile(t, nested(), Options{}))
 	if f.NumRows() != 0 || len(f.RowGroups()) != 0 {
 		t.Errorf("%d rows, %d row groups", f.NumRows(), len(f.RowGroups()))
 	}

@@ -13,13 +13,8 @@ import (
 // counterpart here.
 var ErrUnsupported = errors.New("type not supported")
 
-// Schema returns the Parquet schema that NewWriter gives to files of an Arrow
-// schema, with its fields in the same order. The error wraps ErrUnsupported and
-// names the field.
-func Schema(s *arrow.Schema) (*parquet.Schema, error) {
-	return schemaOf(s, &Options{})
-}
-
+// schemaOf returns the Parquet schema of an Arrow schema, with its fields in the same
+// order. The error wraps ErrUnsupported and names the field.
 func schemaOf(s *arrow.Schema, o *Options) (*parquet.Schema, error) {
 	root, err := groupOf(s.Fields(), "", o)
 	if err != nil {
@@ -133,17 +128,17 @@ func leafNodeOf(t arrow.DataType) (parquet.Node, error) {
 	switch t := t.(type) {
 	case *arrow.BooleanType:
 		return parquet.Leaf(parquet.BooleanType), nil
-	case *arrow.Int8Type, *arrow.Int16Type, *arrow.Int32Type, *arrow.Int64Type:
+	case *arrow.Int32Type, *arrow.Int64Type:
 		return parquet.Int(t.(arrow.FixedWidthDataType).BitWidth()), nil
-	case *arrow.Uint8Type, *arrow.Uint16Type, *arrow.Uint32Type, *arrow.Uint64Type:
+	case *arrow.Uint32Type, *arrow.Uint64Type:
 		return parquet.Uint(t.(arrow.FixedWidthDataType).BitWidth()), nil
 	case *arrow.Float32Type:
 		return parquet.Leaf(parquet.FloatType), nil
 	case *arrow.Float64Type:
 		return parquet.Leaf(parquet.DoubleType), nil
-	case *arrow.StringType, *arrow.LargeStringType:
+	case *arrow.StringType:
 		return parquet.String(), nil
-	case *arrow.BinaryType, *arrow.LargeBinaryType:
+	case *arrow.BinaryType:
 		return parquet.Leaf(parquet.ByteArrayType), nil
 	case *arrow.FixedSizeBinaryType:
 		if t.ByteWidth > 0 {

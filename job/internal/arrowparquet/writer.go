@@ -1,6 +1,7 @@
 package arrowparquet
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,8 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress"
 	"github.com/parquet-go/parquet-go/compress/zstd"
+
+	"assent/job/internal/leafwriter"
 )
 
 // Options say how a file is laid out. The zero value is a good choice for most.
@@ -28,13 +31,6 @@ type Options struct {
 	// Delta reports whether a leaf that has no dictionary takes the delta encoding of
 	// its type (DELTA_BINARY_PACKED, DELTA_BYTE_ARRAY) instead of PLAIN; nil: none does.
 	Delta func(path string) bool
-
-	// PageStatistics repeats each page's smallest and largest value, in full, in its
-	// header. The page index, which is always written, has them truncated.
-	PageStatistics bool
-
-	CreatedBy string            // application that the footer names; empty: assent
-	KeyValues map[string]string // file metadata; written in the order of the keys
 }
 
 // Limits that keep the library's buffers, which are sized by them, in bounds.
@@ -47,20 +43,11 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Codec == nil {
 		o.Codec = &zstd.Codec{}
 	}
-	def := func(v, otherwise int64) int64 {
-		if v == 0 {
-			return otherwise
-		}
-		return v
-	}
-	o.PageVersion = int(def(int64(o.PageVersion), 1))
-	o.RowGroupRows = def(o.RowGroupRows, 128<<10)
-	o.PageBytes = int(def(int64(o.PageBytes), 1<<20))
-	o.PageRows = int(def(int64(o.PageRows), 20_000))
-	o.DictionaryBytes = def(o.DictionaryBytes, 1<<20)
-	if o.CreatedBy == "" {
-		o.CreatedBy = "assent"
-	}
+	o.PageVersion = cmp.Or(o.PageVersion, 1)
+	o.RowGroupRows = cmp.Or(o.RowGroupRows, 128<<10)
+	o.PageBytes = cmp.Or(o.PageBytes, 1<<20)
+	o.PageRows = cmp.Or(o.PageRows, 20_000)
+	o.DictionaryBytes = cmp.Or(o.DictionaryBytes, 1<<20)
 	switch {
 	case o.PageVersion != 1 && o.PageVersion != 2:
 		return o, fmt.Errorf("page version %d: neither 1 nor 2", o.PageVersion)
@@ -79,12 +66,10 @@ func (o Options) withDefaults() (Options, error) {
 // is final.
 type Writer struct {
 	schema   *arrow.Schema
-	file     *parquet.GenericWriter[any]
+	file     *leafwriter.Writer
 	columns  []*column
 	fields   [][]*column // the leaves of each field
-	options  Options
-	rows     int64 // in the row group so far
-	finished error // why no more can be written
+	finished error       // why no more can be written
 }
 
 var errClosed = errors.New("writer is closed")
@@ -100,28 +85,18 @@ func NewWriter(out io.Writer, schema *arrow.Schema, options Options) (*Writer, e
 	if err != nil {
 		return nil, err
 	}
-	config := []parquet.WriterOption{
-		parquetSchema,
+	layout := leafwriter.Layout{GroupRows: options.RowGroupRows, PageRows: options.PageRows, PageBytes: options.PageBytes}
+	w := &Writer{schema: schema, file: leafwriter.New(out, parquetSchema, layout,
 		parquet.Compression(options.Codec),
 		parquet.DataPageVersion(options.PageVersion),
-		parquet.DataPageStatistics(options.PageStatistics),
+		parquet.DataPageStatistics(false), // the page index, which is always written, has them
 		parquet.DictionaryMaxBytes(options.DictionaryBytes),
-		parquet.CreatedBy(options.CreatedBy, "1.0.0", "parquet-go"),
-		// Pages end where column.write says, by what they will hold. The library's own
-		// limit counts its bookkeeping too, up to 13 bytes a value; keep it out of reach.
-		parquet.PageBufferSize(4*options.PageBytes + 16*options.PageRows),
-	}
-	for key, value := range options.KeyValues {
-		config = append(config, parquet.KeyValueMetadata(key, value)) // the library sorts them
-	}
-	w := &Writer{schema: schema, options: options, file: parquet.NewGenericWriter[any](out, config...)}
+		parquet.CreatedBy("assent", "1.0.0", "parquet-go"))}
 	for _, f := range schema.Fields() {
 		leaves := leavesOf(f)
 		for _, c := range leaves {
 			c.index = len(w.columns)
-			c.writer = w.file.ColumnWriters()[c.index]
-			c.pageBytes, c.pageRows = options.PageBytes, options.PageRows
-			c.dictionary = options.Dictionary != nil && options.Dictionary(c.path)
+			c.leaf = w.file.Leaves[c.index]
 			w.columns = append(w.columns, c)
 		}
 		w.fields = append(w.fields, leaves)
@@ -132,14 +107,10 @@ func NewWriter(out io.Writer, schema *arrow.Schema, options Options) (*Writer, e
 // Write appends the rows of a batch, whose schema must be the writer's. It keeps
 // no reference to the batch.
 func (w *Writer) Write(batch arrow.Record) error {
-	if w.finished != nil {
-		return w.finished
+	if w.finished == nil {
+		w.finished = w.write(batch)
 	}
-	if err := w.write(batch); err != nil {
-		w.finished = err
-		return err
-	}
-	return nil
+	return w.finished
 }
 
 func (w *Writer) write(batch arrow.Record) error {
@@ -155,18 +126,15 @@ func (w *Writer) write(batch arrow.Record) error {
 	}
 	defer w.unbind()
 	for from := int64(0); from < batch.NumRows(); {
-		n := min(batch.NumRows()-from, w.options.RowGroupRows-w.rows)
+		n := min(batch.NumRows()-from, w.file.Room())
 		for _, c := range w.columns {
 			if err := c.write(int(from), int(from+n)); err != nil {
 				return fmt.Errorf("%s: %w", c.path, err)
 			}
 		}
 		from += n
-		w.rows += n
-		if w.rows == w.options.RowGroupRows {
-			if err := w.flush(); err != nil {
-				return err
-			}
+		if err := w.file.EndRows(n); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -179,17 +147,6 @@ func (w *Writer) unbind() {
 	}
 }
 
-// flush ends the row group.
-func (w *Writer) flush() error {
-	for _, c := range w.columns {
-		if err := c.endPage(); err != nil {
-			return fmt.Errorf("%s: %w", c.path, err)
-		}
-	}
-	w.rows = 0
-	return w.file.Flush()
-}
-
 // Close writes the last row group and the footer. A file without rows is a valid
 // one, without row groups.
 func (w *Writer) Close() error {
@@ -197,8 +154,5 @@ func (w *Writer) Close() error {
 		return w.finished
 	}
 	w.finished = errClosed
-	if err := w.flush(); err != nil {
-		return err
-	}
 	return w.file.Close()
 }

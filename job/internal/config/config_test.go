@@ -115,7 +115,7 @@ func TestPolicyDigest(t *testing.T) {
 
 func FuzzConfig(f *testing.F) {
 	f.Add([]byte(smallConfig))
-	if sample, err := os.ReadFile("../sample/job.yaml"); err == nil {
+	if sample, err := os.ReadFile("../../sample/job.yaml"); err == nil {
 		f.Add(sample)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

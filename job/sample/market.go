@@ -57,6 +57,7 @@ type market struct {
 	freelancers          uint64
 	contracts            uint64
 	accountIDs, ctrctIDs permutation
+	vocabulary           *vocabulary
 }
 
 const idBits = 40
@@ -68,10 +69,13 @@ func newMarket(seed uint64, messages int64) *market {
 		contracts:  uint64(messages) / 25,
 		accountIDs: newPermutation(hash(seed, domainAccountID, 0), 1<<idBits),
 		ctrctIDs:   newPermutation(hash(seed, domainContractID, 0), 1<<idBits),
+		vocabulary: readVocabulary(),
 	}
 	m.freelancers = m.accounts * 3 / 5
 	return m
 }
+
+func (m *market) prose(d *dice) *prose { return &prose{dice: d, vocabulary: m.vocabulary} }
 
 func (m *market) appendAccount(dst []byte, a account) []byte {
 	return appendID(append(dst, "ac"...), m.accountIDs.at(uint64(a)))
@@ -143,8 +147,7 @@ func (m *market) deletionRequests(a account) int {
 
 // restrictionSpan is one span of a contract's no-AI clause.
 type restrictionSpan struct {
-	from, until int64
-	open        bool // until is null
+	from, until int64 // until none: without end
 }
 
 // restrictions returns the spans of a contract: none for most.
@@ -159,7 +162,7 @@ func (m *market) restrictions(c contract) []restrictionSpan {
 	until := middle + (7+int64(d.below(90)))*day
 	switch k := d.below(100); {
 	case k < 30:
-		return []restrictionSpan{{from: from, open: true}}
+		return []restrictionSpan{{from: from, until: none}}
 	case k < 65:
 		return []restrictionSpan{{from: from, until: until}}
 	case k < 80: // extended, day to day
@@ -167,7 +170,7 @@ func (m *market) restrictions(c contract) []restrictionSpan {
 	case k < 90:
 		return []restrictionSpan{{from: from, until: never}}
 	default: // renewed after a pause
-		return []restrictionSpan{{from: from, until: middle}, {from: until, open: true}}
+		return []restrictionSpan{{from: from, until: middle}, {from: until, until: none}}
 	}
 }
 

@@ -3,8 +3,30 @@ package sample
 import (
 	"fmt"
 	"math"
+)
 
-	"github.com/apache/arrow/go/v17/arrow/array"
+// The rows of the inputs. A null is nil.
+type (
+	accountRow struct {
+		Account []byte `parquet:"account_id,string,dict"`
+	}
+	consentRow struct {
+		Account   []byte `parquet:"account_id,string,dict"`
+		Category  string `parquet:"category,dict"`
+		In        bool   `parquet:"opted_in,plain"`
+		Effective int64  `parquet:"effective_at,timestamp(microsecond),plain"`
+		Sequence  int64  `parquet:"sequence,plain"`
+	}
+	deletionRow struct {
+		Account   []byte `parquet:"account_id,string,dict"`
+		Requested int64  `parquet:"requested_at,timestamp(microsecond),plain"`
+		Request   []byte `parquet:"request_id,string,plain"`
+	}
+	restrictionRow struct {
+		Contract []byte `parquet:"contract_id,string,dict"`
+		From     int64  `parquet:"from,timestamp(microsecond),plain"`
+		Until    *int64 `parquet:"until,timestamp(microsecond),plain"`
+	}
 )
 
 // The inputs beside the data sets. Their rows come in the order of a permutation,
@@ -12,25 +34,22 @@ import (
 
 // registry writes accounts [from, until) of the registry's order.
 func (m *market) registry(from, until uint64, t *table) error {
-	id := text(t, 0)
 	if from == 0 {
 		for _, a := range goldenAccounts {
-			id.put([]byte(a))
-			if err := t.row(); err != nil {
+			if err := t.add(&accountRow{[]byte(a)}); err != nil {
 				return err
 			}
 		}
 	}
 	order := newPermutation(hash(m.seed, domainRegistryOrder, 0), m.accounts)
-	var buf []byte
+	var r accountRow
 	for i := from; i < until; i++ {
 		a := account(order.at(i))
 		if !m.registered(a) {
 			continue
 		}
-		buf = m.appendAccount(buf[:0], a)
-		id.put(buf)
-		if err := t.row(); err != nil {
+		r.Account = m.appendAccount(r.Account[:0], a)
+		if err := t.add(&r); err != nil {
 			return err
 		}
 	}
@@ -49,18 +68,11 @@ func consentEras() []int64 {
 
 // consent writes the events effective in [from, until).
 func (m *market) consent(from, until int64, t *table) error {
-	id, category := text(t, 0), text(t, 1)
-	state, at, sequence := field[*array.BooleanBuilder](t, 2), instants(t, 3), field[*array.Int64Builder](t, 4)
 	add := func(account []byte, e consentEvent) error {
 		if e.at < from || e.at >= until {
 			return nil
 		}
-		id.put(account)
-		category.Append(e.category)
-		state.Append(e.in)
-		at.put(e.at)
-		sequence.Append(e.sequence)
-		return t.row()
+		return t.add(&consentRow{account, e.category, e.in, e.at, e.sequence})
 	}
 	for _, g := range goldenConsent {
 		for _, s := range g.switches {
@@ -90,28 +102,22 @@ func (m *market) consent(from, until int64, t *table) error {
 // deletions writes the ledger. It goes over a twentieth more accounts than the market
 // has, so that some requests are of accounts without a record.
 func (m *market) deletions(t *table) error {
-	id, at, request := text(t, 0), instants(t, 1), text(t, 2)
 	for _, g := range goldenDeletions {
-		id.put([]byte(g.account))
-		at.put(micros(g.at))
-		request.put([]byte(g.request))
-		if err := t.row(); err != nil {
+		if err := t.add(&deletionRow{[]byte(g.account), micros(g.at), []byte(g.request)}); err != nil {
 			return err
 		}
 	}
 	all := m.accounts + m.accounts/20
 	order := newPermutation(hash(m.seed, domainRegistryOrder, 1), all)
 	d := newDice(hash(m.seed, domainDeletion, math.MaxUint64))
-	var buf []byte
+	var r deletionRow
 	for i := range all {
 		a := account(order.at(i))
 		for range m.deletionRequests(a) {
-			buf = m.appendAccount(buf[:0], a)
-			id.put(buf)
-			at.put(d.between(programStart, horizon))
-			buf = fmt.Appendf(buf[:0], "dr-%08x", i<<1|d.below(2))
-			request.put(buf)
-			if err := t.row(); err != nil {
+			r.Account = m.appendAccount(r.Account[:0], a)
+			r.Requested = d.between(programStart, horizon)
+			r.Request = fmt.Appendf(r.Request[:0], "dr-%08x", i<<1|d.below(2))
+			if err := t.add(&r); err != nil {
 				return err
 			}
 		}
@@ -121,29 +127,19 @@ func (m *market) deletions(t *table) error {
 
 // restrictionTable writes the contracts' clauses.
 func (m *market) restrictionTable(t *table) error {
-	id, from, until := text(t, 0), instants(t, 1), instants(t, 2)
 	for _, g := range goldenRestrictions {
-		id.put([]byte(g.contract))
-		from.put(micros(g.from))
-		until.put(goldenInstant(g.until, micros))
-		if err := t.row(); err != nil {
+		if err := t.add(&restrictionRow{[]byte(g.contract), micros(g.from), goldenInstant(g.until, micros)}); err != nil {
 			return err
 		}
 	}
 	order := newPermutation(hash(m.seed, domainRestrictionOrder, 0), m.contracts)
-	var buf []byte
+	var r restrictionRow
 	for i := range m.contracts {
 		c := contract(order.at(i))
 		for _, span := range m.restrictions(c) {
-			buf = m.appendContract(buf[:0], c)
-			id.put(buf)
-			from.put(span.from)
-			if span.open {
-				until.put(none)
-			} else {
-				until.put(span.until)
-			}
-			if err := t.row(); err != nil {
+			r.Contract = m.appendContract(r.Contract[:0], c)
+			r.From, r.Until = span.from, nullable(span.until)
+			if err := t.add(&r); err != nil {
 				return err
 			}
 		}

@@ -1,8 +1,11 @@
 package sample
 
 import (
+	_ "embed"
 	"strconv"
 	"strings"
+
+	"github.com/goccy/go-yaml"
 )
 
 // prose writes text out of templates and dice. A template's %x stands for
@@ -15,7 +18,54 @@ import (
 //	%j link  %D opener  %q question  %Q whole question
 type prose struct {
 	*dice
+	*vocabulary
 	buf []byte
+}
+
+// vocabulary is vocabulary.yaml. It is read-only.
+type vocabulary struct {
+	Words                                map[string]wordList
+	Phrases                              map[string][]string
+	People, Syllables, Hosts, Extensions wordList
+
+	Greetings, Closings, Shorts, Sentences, Titles, Searches, Snippets []string
+
+	LogLines []string `yaml:"log_lines"`
+	Tongues  []struct {
+		Space, End string
+		Words      wordList
+	}
+
+	words, phrases [256][]string // by the letter
+}
+
+// wordList is written as words with spaces between them.
+type wordList []string
+
+// UnmarshalYAML splits the words.
+func (w *wordList) UnmarshalYAML(unmarshal func(any) error) error {
+	var text string
+	err := unmarshal(&text)
+	*w = strings.Fields(text)
+	return err
+}
+
+//go:embed vocabulary.yaml
+var vocabularyYAML []byte
+
+// readVocabulary panics where vocabulary.yaml, which is part of the program, is wrong.
+func readVocabulary() *vocabulary {
+	v := new(vocabulary)
+	if err := yaml.UnmarshalWithOptions(vocabularyYAML, v, yaml.DisallowUnknownField()); err != nil {
+		panic(err)
+	}
+	for letter, list := range v.Words {
+		v.words[letter[0]] = list
+	}
+	for letter, list := range v.Phrases {
+		v.phrases[letter[0]] = list
+	}
+	return v
 }
 
 // word draws from a list, its beginning likelier than its end.
@@ -39,84 +89,49 @@ func (p *prose) expand(template string) {
 	}
 }
 
-func (p *prose) slot(kind byte) {
-	switch kind {
-	case 'S':
-		p.expand(pick(p.dice, clauses))
-	case 's':
-		p.expand(pick(p.dice, subjects))
-	case 'V':
-		p.expand(pick(p.dice, doings))
-	case 'O':
-		p.expand(pick(p.dice, objects))
-	case 'x':
-		p.expand(pick(p.dice, circumstances))
-	case 't':
-		p.expand(pick(p.dice, times))
-	case 'b':
-		p.buf = append(p.buf, pick(p.dice, beings)...)
-	case 'j':
-		p.buf = append(p.buf, pick(p.dice, links)...)
-	case 'D':
-		p.expand(pick(p.dice, openers))
-	case 'q':
-		p.buf = append(p.buf, pick(p.dice, questions)...)
-	case 'Q':
-		p.expand(pick(p.dice, asks))
-	default:
-		p.lexeme(kind)
+func (p *prose) slot(letter byte) {
+	if list := p.phrases[letter]; list != nil {
+		p.expand(pick(p.dice, list))
+		return
 	}
-}
-
-func (p *prose) lexeme(kind byte) {
-	switch kind {
-	case 'n':
-		p.spell(p.word(nouns), "")
-	case 'v':
-		p.spell(p.word(verbs), "")
+	if list := p.words[letter]; list != nil {
+		p.spell(p.word(list), "")
+		return
+	}
+	switch letter {
 	case 'p':
-		p.inflect(p.word(verbs), "ed")
+		p.inflect(p.word(p.words['v']), "ed")
 	case 'g':
-		p.inflect(p.word(verbs), "ing")
-	case 'a':
-		p.spell(p.word(adjectives), "")
-	case 'd':
-		p.spell(p.word(adverbs), "")
+		p.inflect(p.word(p.words['v']), "ing")
 	case 'P':
-		p.buf = append(p.buf, pick(p.dice, people)...)
+		p.buf = append(p.buf, pick(p.dice, p.People)...)
 		if p.oneIn(3) {
 			p.buf = append(p.buf, ' ')
 			p.name()
 		}
-	case 'F':
-		p.buf = append(p.buf, pick(p.dice, firms)...)
-	case 'w':
-		p.buf = append(p.buf, pick(p.dice, weekdays)...)
 	case 'N':
 		p.name()
 	case 'l':
-		p.buf = append(append(p.buf, pick(p.dice, hosts)...), '/')
+		p.buf = append(append(p.buf, pick(p.dice, p.Hosts)...), '/')
 		p.reference(6 + int(p.below(20)))
 	case 'f':
-		p.buf = append(append(p.buf, p.word(nouns)...), '_')
+		p.buf = append(append(p.buf, p.word(p.words['n'])...), '_')
 		p.number()
-		p.buf = append(append(p.buf, '.'), pick(p.dice, extensions)...)
-	case 'e':
-		p.buf = append(p.buf, pick(p.dice, emoji)...)
+		p.buf = append(append(p.buf, '.'), pick(p.dice, p.Extensions)...)
 	case 'i':
-		p.buf = append(p.buf, p.word(nouns)...)
+		p.buf = append(p.buf, p.word(p.words['n'])...)
 		if p.oneIn(2) {
-			p.capital(p.word(nouns))
+			p.capital(p.word(p.words['n']))
 		}
 	case 'I':
-		p.capital(p.word(nouns))
+		p.capital(p.word(p.words['n']))
 	default:
-		p.digits(kind)
+		p.digits(letter)
 	}
 }
 
-func (p *prose) digits(kind byte) {
-	switch kind {
+func (p *prose) digits(letter byte) {
+	switch letter {
 	case '#':
 		p.number()
 	case 'm':
@@ -136,7 +151,7 @@ func (p *prose) digits(kind byte) {
 	case 'h':
 		p.buf = strconv.AppendUint(p.buf, 1<<27+p.below(1<<28), 16)
 	default:
-		panic("template with %" + string(kind))
+		panic("template with %" + string(letter))
 	}
 }
 
@@ -144,7 +159,7 @@ func (p *prose) digits(kind byte) {
 func (p *prose) name() {
 	from := len(p.buf)
 	for range 2 + p.below(3) {
-		p.buf = append(p.buf, pick(p.dice, syllables)...)
+		p.buf = append(p.buf, pick(p.dice, p.Syllables)...)
 	}
 	p.buf[from] -= 'a' - 'A'
 }
@@ -204,22 +219,22 @@ func (p *prose) sentencesOf(n int) {
 				p.buf = append(p.buf, ' ')
 			}
 		}
-		p.expand(pick(p.dice, sentences))
+		p.expand(pick(p.dice, p.Sentences))
 	}
 }
 
 func (p *prose) foreign(words int) {
-	tongue := &tongues[p.below(uint64(len(tongues)))]
+	tongue := &p.Tongues[p.below(uint64(len(p.Tongues)))]
 	for i := range words {
 		if i > 0 {
-			p.buf = append(p.buf, tongue.space...)
+			p.buf = append(p.buf, tongue.Space...)
 		}
-		p.buf = append(p.buf, pick(p.dice, tongue.words)...)
+		p.buf = append(p.buf, pick(p.dice, tongue.Words)...)
 		if p.oneIn(9) {
-			p.buf = append(p.buf, tongue.end...)
+			p.buf = append(p.buf, tongue.End...)
 		}
 	}
-	p.buf = append(p.buf, tongue.end...)
+	p.buf = append(p.buf, tongue.End...)
 }
 
 // message writes the body of one chat message, and returns it; it is valid until
@@ -228,7 +243,7 @@ func (p *prose) message() []byte {
 	p.buf = p.buf[:0]
 	switch k := p.below(2000); {
 	case k < 600:
-		p.expand(pick(p.dice, shorts))
+		p.expand(pick(p.dice, p.Shorts))
 	case k < 1640:
 		p.letter(1 + int(p.below(4)))
 	case k < 1800:
@@ -238,7 +253,7 @@ func (p *prose) message() []byte {
 	case k < 1960:
 		p.sentencesOf(1)
 		p.buf = append(p.buf, '\n')
-		p.expand(pick(p.dice, snippets))
+		p.expand(pick(p.dice, p.Snippets))
 	case k < 1975:
 		p.buf = append(p.buf, "https://"...)
 		p.slot('l')
@@ -252,11 +267,11 @@ func (p *prose) message() []byte {
 
 func (p *prose) letter(sentences int) {
 	if p.oneIn(3) {
-		p.expand(pick(p.dice, greetings))
+		p.expand(pick(p.dice, p.Greetings))
 	}
 	p.sentencesOf(sentences)
 	if p.oneIn(3) {
-		p.expand(pick(p.dice, closings))
+		p.expand(pick(p.dice, p.Closings))
 	}
 }
 
@@ -268,7 +283,7 @@ func (p *prose) long() {
 	pasted := p.oneIn(2)
 	for len(p.buf) < size {
 		if pasted {
-			p.expand(pick(p.dice, logLines))
+			p.expand(pick(p.dice, p.LogLines))
 		} else {
 			p.sentencesOf(8)
 			p.buf = append(p.buf, '\n')

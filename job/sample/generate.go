@@ -15,10 +15,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/apache/arrow/go/v17/arrow"
 	"golang.org/x/sync/errgroup"
 
-	"assent/schema"
+	"assent/job"
 )
 
 const (
@@ -38,116 +37,101 @@ type part struct {
 	dir     string // of the data set or input, in the sample's directory
 	path    string // below the sample's directory, with slashes
 	rows    int64  // about how many
-	schema  *arrow.Schema
+	row     any    // a pointer to a row, which has the schema
 	write   func(*table) error
-	meta    map[string]string
-	counted bool // in the progress
+	asOf    string // in the file's metadata, unless it is empty
+	counted bool   // in the progress
 }
 
-// Generate writes a sample. What is in the directory has its final name only once
+// generate writes a sample. What is in the directory has its final name only once
 // it is complete, the configuration comes last, and after an error all of it is
-// removed again. The error is ErrNotEmpty where the directory holds something.
-func Generate(ctx context.Context, o Options) (Summary, error) {
-	if err := o.Validate(); err != nil {
-		return Summary{}, err
-	}
+// removed again.
+func generate(ctx context.Context, o Options, progress func(rows int64)) (*Result, error) {
 	out, err := newOutput(o.Dir)
 	if err != nil {
-		return Summary{}, fmt.Errorf("sample: %w", err)
+		return nil, err
 	}
-	summary, err := generate(ctx, o, out)
+	result, err := out.fill(ctx, o, progress)
 	if err != nil {
-		return Summary{}, fmt.Errorf("sample: %w", errors.Join(err, out.remove()))
+		return nil, errors.Join(err, out.remove())
 	}
-	return summary, nil
+	return result, nil
 }
 
-func generate(ctx context.Context, o Options, out *output) (Summary, error) {
-	summary := Summary{Dir: o.Dir, Config: filepath.Join(o.Dir, configName), Seed: o.Seed}
+func (out *output) fill(ctx context.Context, o Options, progress func(rows int64)) (*Result, error) {
+	r := &Result{Dir: o.Dir, Config: filepath.Join(o.Dir, configName), Seed: o.Seed}
 	counts := map[string]*int64{
-		"messages": &summary.Messages, "deliverables": &summary.Deliverables, "platform_events": &summary.Events, "accounts": &summary.Accounts,
-		"consent_history": &summary.Consent, "deletion_requests": &summary.Deletions, "contract_restrictions": &summary.Restrictions,
+		"messages": &r.Messages, "deliverables": &r.Deliverables, "platform_events": &r.Events, "accounts": &r.Accounts,
+		"consent_history": &r.Consent, "deletion_requests": &r.Deletions, "contract_restrictions": &r.Restrictions,
 	}
 	var mu sync.Mutex
-	var done int64
 	group, ctx := errgroup.WithContext(ctx)
-	progress := func(rows int64) error {
-		mu.Lock()
-		defer mu.Unlock()
-		done += rows
-		if o.Progress != nil {
-			o.Progress(done)
-		}
-		return ctx.Err()
-	}
-	uncounted := func(int64) error { return ctx.Err() }
 	group.SetLimit(min(max(2, runtime.GOMAXPROCS(0)), maxWorkers))
-	for _, p := range newMarket(o.Seed, o.Rows).parts(o) {
-		report := progress
-		if !p.counted {
-			report = uncounted
-		}
+	for _, p := range newMarket(o.Seed, o.Rows).parts(&o) {
 		group.Go(func() error {
-			rows, bytes, err := out.part(ctx, p, report)
+			rows, bytes, err := out.part(ctx, p, func(rows int64) error {
+				if p.counted {
+					progress(rows)
+				}
+				return ctx.Err()
+			})
 			if err != nil {
 				return fmt.Errorf("%s: %w", p.path, err)
 			}
 			mu.Lock()
 			defer mu.Unlock()
 			*counts[p.dir] += rows
-			summary.Files++
-			summary.Bytes += bytes
+			r.Files++
+			r.Bytes += bytes
 			return nil
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return Summary{}, err
+		return nil, err
 	}
 	if err := out.file(keyName, subjectKey(o.Seed), 0o600); err != nil {
-		return Summary{}, err
+		return nil, err
 	}
-	return summary, out.file(configName, config, 0o644)
+	return r, out.file(configName, config, 0o644)
 }
 
 // parts lists all files, in an order that does not matter.
-func (m *market) parts(o Options) []part {
+func (m *market) parts(o *Options) []part {
 	var parts []part
 	number := uint64(0)
-	dataset := func(dir string, rows int64, planted int, loads []load, s *arrow.Schema, write func(file, *table) error) {
-		files := cut(dir, rows, int64(planted), number, loads)
+	dataset := func(name, dir string, rows int64, loads []load, row any, write func(file, *table) error) {
+		files := cut(dir, rows, int64(len(goldenRows(name))), number, loads)
 		number += uint64(len(files))
 		for _, f := range files {
 			parts = append(parts, part{
-				dir: dir, path: f.path, rows: f.rows, schema: s, counted: true,
+				dir: dir, path: f.path, rows: f.rows, row: row, counted: true,
 				write: func(t *table) error { return write(f, t) },
 			})
 		}
 	}
-	dataset("messages", o.Rows, len(goldenMessages), months("2026-01", "2026-11"), messageSchema(), m.messages)
+	dataset("messages", "messages", o.Rows, months("2026-01", "2026-11"), new(messageRow), m.messages)
 	// A file that loses all rows, and, as distributed writers leave them, one without any.
-	dataset("deliverables", o.deliverables(), len(goldenDeliverables), months("2025-12", "2026-11"), deliverableSchema(), m.deliverables)
+	dataset("deliverables", "deliverables", o.deliverables(), months("2025-12", "2026-11"), new(deliverableRow), m.deliverables)
 	idle := months("2026-12", "2026-12")
 	idle[0].weight = 0
-	dataset("platform_events", o.events(), len(goldenEvents), append(months("2026-01", "2026-11"), idle...), schema.EventSnapshot(), m.events)
+	dataset("events", "platform_events", o.events(), append(months("2026-01", "2026-11"), idle...), new(eventRow), m.events)
 
-	input := func(dir string, i int, rows uint64, s *arrow.Schema, meta map[string]string, write func(*table) error) {
+	input := func(dir string, i int, rows uint64, row any, asOf string, write func(*table) error) {
 		parts = append(parts, part{
-			dir: dir, path: fmt.Sprintf("%s/part-%03d.parquet", dir, i), rows: int64(rows), schema: s, meta: meta, write: write,
+			dir: dir, path: fmt.Sprintf("%s/part-%03d.parquet", dir, i), rows: int64(rows), row: row, asOf: asOf, write: write,
 		})
 	}
 	eras := consentEras()
-	asOf := map[string]string{"assent.as_of": time.UnixMicro(horizon).UTC().Format(time.RFC3339)}
+	asOf := time.UnixMicro(horizon).UTC().Format(time.RFC3339)
 	for i := range len(eras) - 1 {
-		input("consent_history", i, m.accounts/10, schema.ConsentSnapshot(), asOf,
-			func(t *table) error { return m.consent(eras[i], eras[i+1], t) })
+		input("consent_history", i, m.accounts/10, new(consentRow), asOf, func(t *table) error { return m.consent(eras[i], eras[i+1], t) })
 	}
 	for i := uint64(0); i*fileRows < m.accounts; i++ {
 		from, until := i*fileRows, min((i+1)*fileRows, m.accounts)
-		input("accounts", int(i), until-from, schema.AccountSnapshot(), nil,
-			func(t *table) error { return m.registry(from, until, t) })
+		input("accounts", int(i), until-from, new(accountRow), "", func(t *table) error { return m.registry(from, until, t) })
 	}
-	input("deletion_requests", 0, m.accounts/100, schema.DeletionSnapshot(), nil, m.deletions)
-	input("contract_restrictions", 0, m.contracts/12, schema.RestrictionSnapshot(), nil, m.restrictionTable)
+	input("deletion_requests", 0, m.accounts/100, new(deletionRow), "", m.deletions)
+	input("contract_restrictions", 0, m.contracts/12, new(restrictionRow), "", m.restrictionTable)
 	return parts
 }
 
@@ -176,7 +160,7 @@ func newOutput(dir string) (*output, error) {
 	case err != nil:
 		return nil, err
 	case len(entries) > 0:
-		return nil, fmt.Errorf("%s: %w", dir, ErrNotEmpty)
+		return nil, job.UsageError("name a directory that is new or empty", "%s: directory is not empty", dir)
 	}
 	return &output{dir: dir}, nil
 }
@@ -202,12 +186,7 @@ func (o *output) part(ctx context.Context, p part, progress func(int64) error) (
 		return 0, 0, err
 	}
 	err = o.create(p.path, 0o644, func(f *os.File) error {
-		options := layout(p.dir, p.rows)
-		options.KeyValues = p.meta
-		t, err := newTable(f, p.schema, options, progress)
-		if err != nil {
-			return err
-		}
+		t := newTable(f, p, progress)
 		if err := p.write(t); err != nil {
 			return err
 		}

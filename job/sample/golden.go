@@ -1,6 +1,13 @@
 package sample
 
-import "assent/schema"
+import (
+	"bytes"
+	_ "embed"
+	"encoding/csv"
+	"strings"
+
+	"assent/schema"
+)
 
 // GoldenCase is a planted record and what the rules make of it.
 type GoldenCase struct {
@@ -13,13 +20,11 @@ type GoldenCase struct {
 // Golden lists the planted records: golden-01 to golden-12 are the golden timeline
 // of the rules, the others an edge each. They are the first rows of the data sets'
 // first files of the programme's first month (`month=2026-01/part-000.parquet`).
-var Golden = goldenCases()
-
-func goldenCases() []GoldenCase {
+func Golden() []GoldenCase {
 	var cases []GoldenCase
-	for _, rows := range [...][]goldenRow{goldenMessages, goldenDeliverables, goldenEvents} {
-		for i := range rows {
-			cases = append(cases, rows[i].GoldenCase)
+	for _, dataset := range []string{"messages", "deliverables", "events"} {
+		for _, row := range goldenRows(dataset) {
+			cases = append(cases, row.GoldenCase)
 		}
 	}
 	return cases
@@ -31,7 +36,8 @@ const (
 	empty = "(empty)"
 )
 
-// goldenRow is a planted record of any data set. Its moments are in RFC 3339.
+// goldenRow is a planted record of any data set: a line of golden.csv. Its moments
+// are in RFC 3339.
 type goldenRow struct {
 	GoldenCase
 	first    string // sent, created, occurred
@@ -41,6 +47,39 @@ type goldenRow struct {
 	other    string // sender, usually the freelancer; target, usually null
 	contract string // usually golden-contract
 	room     string // participants, split at commas; usually both sides
+}
+
+//go:embed golden.csv
+var goldenCSV []byte
+
+// goldenRows returns the planted records of a data set. It panics where golden.csv,
+// which is part of the program, is wrong; a test reads all of it.
+func goldenRows(dataset string) []goldenRow {
+	r := csv.NewReader(bytes.NewReader(goldenCSV))
+	r.Comment = '#'
+	lines, err := r.ReadAll()
+	if err != nil {
+		panic(err)
+	}
+	var rows []goldenRow
+	for _, line := range lines[1:] {
+		if line[0] != dataset {
+			continue
+		}
+		row := goldenRow{
+			GoldenCase: GoldenCase{Dataset: dataset, Record: line[1], Why: line[2]},
+			first:      line[4], second: line[5], one: line[6], two: line[7], other: line[8], contract: line[9], room: line[10],
+		}
+		for _, code := range strings.Fields(line[3]) {
+			reason, err := schema.ParseReason(code)
+			if err != nil {
+				panic(err)
+			}
+			row.Reasons |= reason.Set()
+		}
+		rows = append(rows, row)
+	}
+	return rows
 }
 
 func or(s, usual string) string {
@@ -127,25 +166,19 @@ var goldenRestrictions = []struct{ contract, from, until string }{
 	{"golden-old", "2025-06-01T00:00:00Z", "2026-02-01T00:00:00Z"},
 }
 
-// Short for the tables of golden rows.
-const (
-	deletion   = schema.DeletionRequested
-	stranger   = schema.PartyUnknown
-	timeless   = schema.MomentUnknown
-	before     = schema.BeforeProgram
-	after      = schema.AfterHorizon
-	restricted = schema.ContractRestricted
-	out        = schema.PartyOptedOut
-)
-
-func message(record, why string, reasons ...schema.Reason) GoldenCase {
-	return GoldenCase{"messages", record, why, schema.ReasonsOf(reasons...)}
+// goldenText is a golden row's text as a field of a row; null is nil.
+func goldenText(s string) []byte {
+	if s == null {
+		return nil
+	}
+	return []byte(s)
 }
 
-func deliverable(record, why string, reasons ...schema.Reason) GoldenCase {
-	return GoldenCase{"deliverables", record, why, schema.ReasonsOf(reasons...)}
-}
-
-func event(record, why string, reasons ...schema.Reason) GoldenCase {
-	return GoldenCase{"events", record, why, schema.ReasonsOf(reasons...)}
+// goldenInstant is a golden row's moment in the unit that convert gives it.
+func goldenInstant(s string, convert func(string) int64) *int64 {
+	if s == null || s == "" {
+		return nil
+	}
+	at := convert(s)
+	return &at
 }

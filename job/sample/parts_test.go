@@ -83,11 +83,16 @@ func TestTemplates(t *testing.T) {
 			events = append(events, property[1])
 		}
 	}
-	p := &prose{dice: newDice(1)}
-	for _, list := range [][]string{
-		greetings, closings, shorts, sentences, clauses, subjects, doings, objects, circumstances, beings, links, openers,
-		questions, asks, times, snippets, logLines, titles, searches, events,
-	} {
+	v := readVocabulary()
+	lists := [][]string{v.Greetings, v.Closings, v.Shorts, v.Sentences, v.Titles, v.Searches, v.Snippets, v.LogLines, events}
+	for _, list := range v.Phrases {
+		lists = append(lists, list)
+	}
+	p := &prose{dice: newDice(1), vocabulary: v}
+	for _, list := range lists {
+		if len(list) == 0 {
+			t.Error("a list is empty")
+		}
 		for _, template := range list {
 			for range 20 {
 				p.buf = p.buf[:0]
@@ -102,7 +107,7 @@ func TestTemplates(t *testing.T) {
 
 // TestProse wants text as compressible as real chat, with short and long messages.
 func TestProse(t *testing.T) {
-	p := &prose{dice: newDice(11)}
+	p := &prose{dice: newDice(11), vocabulary: readVocabulary()}
 	var page []byte
 	longest, emojis, lines, links, code := 0, 0, 0, 0, 0
 	for range 40_000 {

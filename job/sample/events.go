@@ -2,51 +2,18 @@ package sample
 
 import (
 	"fmt"
-
-	"github.com/apache/arrow/go/v17/arrow/array"
+	"slices"
 )
 
-// eventRow is a row of events; nil and none are null.
+// eventRow is a row of events. A null is nil, and the instant 0: the library allows a
+// pointer no delta encoding.
 type eventRow struct {
-	id, actor, target []byte
-	occurred          int64
-	kind              string
-	properties        bool // not null
-}
-
-type eventTable struct {
-	*table
-	id, actor, target textColumn
-	occurred          timeColumn
-	kind              textColumn
-	properties        *array.MapBuilder
-	key, value        textColumn
-}
-
-func newEventTable(t *table) *eventTable {
-	properties := field[*array.MapBuilder](t, 5)
-	return &eventTable{
-		table: t,
-		id:    text(t, 0), actor: text(t, 1), target: text(t, 2), occurred: instants(t, 3), kind: text(t, 4), properties: properties,
-		key:   textColumn{properties.KeyBuilder().(*array.StringBuilder)},
-		value: textColumn{properties.ItemBuilder().(*array.StringBuilder)},
-	}
-}
-
-// begin appends all of a row but its properties, which follow with property, and
-// then row.
-func (t *eventTable) begin(r *eventRow) {
-	t.id.put(r.id)
-	t.actor.put(r.actor)
-	t.target.put(r.target)
-	t.occurred.put(r.occurred)
-	t.kind.Append(r.kind)
-	t.properties.Append(r.properties)
-}
-
-func (t *eventTable) property(key string, value []byte) {
-	t.key.Append(key)
-	t.value.put(value)
+	ID         []byte `parquet:"event_id,string,delta"`
+	Actor      []byte `parquet:"account_id,string,dict,optional"`
+	Target     []byte `parquet:"target_account_id,string,dict,optional"`
+	Occurred   int64  `parquet:"occurred_at,timestamp(microsecond),delta,optional"`
+	Kind       string `parquet:"kind,dict"`
+	Properties *pairs `parquet:"properties"`
 }
 
 // acts are the kinds of event, whether another account is their target, and the
@@ -81,62 +48,65 @@ var acts = []struct {
 }
 
 // events writes the rows of one file.
-func (m *market) events(f file, base *table) error {
-	t := newEventTable(base)
+func (m *market) events(f file, t *table) error {
 	next := f.first
 	if f.planted {
-		for i := range goldenEvents {
-			if err := t.golden(&goldenEvents[i], i); err != nil {
+		for i, g := range goldenRows("events") {
+			if err := t.add(g.event(i)); err != nil {
 				return err
 			}
+			next++
 		}
-		next += int64(len(goldenEvents))
 	}
 	d := newDice(hash(m.seed, domainFile, f.number))
-	p := &prose{dice: d}
+	p := m.prose(d)
 	var r eventRow
 	var actor, target []byte
 	for ; next < f.first+f.rows; next++ {
 		act := &acts[d.skewed(uint64(len(acts)))]
 		actor = m.appendAccount(actor[:0], m.anyone(d))
-		r = eventRow{id: fmt.Appendf(r.id[:0], "e-%012d", next), actor: actor, kind: act.kind, properties: !d.oneIn(30)}
+		r = eventRow{ID: fmt.Appendf(r.ID[:0], "e-%012d", next), Actor: actor, Kind: act.kind}
+		described := !d.oneIn(30)
 		if act.targeted {
 			target = m.appendAccount(target[:0], m.anyone(d))
-			r.target = target
+			r.Target = target
 		}
-		r.occurred, _ = f.moments(d, next, 2)
+		r.Occurred, _ = f.moments(d, next, 2)
 		switch d.below(500) {
 		case 0, 1:
-			r.actor = nil
+			r.Actor = nil
 		case 2:
-			r.occurred = none
+			r.Occurred = 0
 		}
-		t.begin(&r)
-		if r.properties {
-			for _, property := range act.properties {
-				t.describe(d, p, property[0], property[1])
-			}
+		if described {
+			r.Properties = propertiesOf(act.properties, d, p)
 		}
-		if err := t.row(); err != nil {
+		if err := t.add(&r); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// describe adds a property, unless it is one of the few that are missing.
-func (t *eventTable) describe(d *dice, p *prose, key, template string) {
-	switch k := d.below(20); {
-	case k == 0:
-	case k == 1:
-		t.property(key, nil)
-	case template == "":
-		t.property(key, p.line(searches))
-	default:
-		p.buf = p.buf[:0]
-		p.expand(template)
-		t.property(key, p.buf)
+// propertiesOf writes the properties of an act. A few are missing.
+func propertiesOf(templates [][2]string, d *dice, p *prose) *pairs {
+	all := new(pairs)
+	for _, template := range templates {
+		property := pair{Key: template[0]}
+		switch k := d.below(20); {
+		case k == 0:
+			continue
+		case k == 1:
+		case template[1] == "":
+			property.Value = slices.Clone(p.line(p.Searches))
+		default:
+			p.buf = p.buf[:0]
+			p.expand(template[1])
+			property.Value = slices.Clone(p.buf)
+		}
+		all.Pairs = append(all.Pairs, property)
 	}
+	return all
 }
 
 // anyone draws an account, of either side, the active ones likelier.
@@ -147,21 +117,24 @@ func (m *market) anyone(d *dice) account {
 	return account(m.freelancers + d.skewed(m.accounts-m.freelancers))
 }
 
-func (t *eventTable) golden(g *goldenRow, i int) error {
-	t.begin(&eventRow{
-		id:         []byte(g.Record),
-		actor:      goldenText(g.freelancer()),
-		target:     goldenText(or(g.other, null)),
-		occurred:   goldenInstant(g.first, micros),
-		kind:       "golden",
-		properties: i%4 != 0,
-	})
+// event is golden row number i as a row of events.
+func (g *goldenRow) event(i int) *eventRow {
+	r := &eventRow{
+		ID:     []byte(g.Record),
+		Actor:  goldenText(g.freelancer()),
+		Target: goldenText(or(g.other, null)),
+		Kind:   "golden",
+	}
+	if at := goldenInstant(g.first, micros); at != nil {
+		r.Occurred = *at
+	}
 	switch i % 4 {
 	case 1:
-		t.property("why", []byte(g.Why))
-		t.property("nothing", nil)
+		r.Properties = &pairs{[]pair{{"why", []byte(g.Why)}, {"nothing", nil}}}
 	case 2:
-		t.property("", []byte{})
+		r.Properties = &pairs{[]pair{{"", []byte{}}}}
+	case 3:
+		r.Properties = &pairs{}
 	}
-	return t.row()
+	return r
 }

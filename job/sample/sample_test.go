@@ -6,42 +6,54 @@ import (
 	"encoding/base64"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/goccy/go-yaml"
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 
+	"assent/job"
 	"assent/schema"
 )
 
-func mustGenerate(t *testing.T, rows int64, seed uint64) (dir string, s Summary) {
+// run writes a sample with an environment that shows no progress.
+func run(t *testing.T, o Options) (*Result, error) {
+	t.Helper()
+	env := job.NewEnv(slog.New(slog.DiscardHandler), "test")
+	defer env.Close()
+	return Run(t.Context(), env, o)
+}
+
+func mustRun(t *testing.T, rows int64, seed uint64) (dir string, r *Result) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "new", "sample")
-	s, err := Generate(t.Context(), Options{Dir: dir, Rows: rows, Seed: seed})
+	r, err := run(t, Options{Dir: dir, Rows: rows, Seed: seed})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return dir, s
+	return dir, r
 }
 
 func TestSample(t *testing.T) {
 	const rows = 30_000
-	dir, summary := mustGenerate(t, rows, 7)
+	dir, result := mustRun(t, rows, 7)
 	in := readInputs(t, dir)
 	var tables [3][]tableFile
 	for i, d := range datasets {
 		tables[i] = readTable(t, dir, d.dir)
 	}
 
-	t.Run("summary", func(t *testing.T) {
+	t.Run("result", func(t *testing.T) {
 		count := func(name string) int64 { return int64(len(allRows(readTable(t, dir, name)))) }
-		want := Summary{
+		want := Result{
 			Dir: dir, Config: filepath.Join(dir, "job.yaml"), Seed: 7,
 			Messages: rows, Deliverables: rows / 10, Events: rows / 2,
 			Accounts: count("accounts"), Consent: count("consent_history"),
@@ -55,11 +67,11 @@ func TestSample(t *testing.T) {
 			want.Files++
 			want.Bytes += info.Size()
 		}
-		if summary != want {
-			t.Errorf("got  %+v\nwant %+v", summary, want)
+		if *result != want {
+			t.Errorf("got  %+v\nwant %+v", *result, want)
 		}
-		if accounts := int64(rows / 20); summary.Accounts < accounts*95/100 || summary.Accounts > accounts+int64(len(goldenAccounts)) {
-			t.Errorf("%d accounts registered of %d", summary.Accounts, accounts)
+		if accounts := int64(rows / 20); result.Accounts < accounts*95/100 || result.Accounts > accounts+int64(len(goldenAccounts)) {
+			t.Errorf("%d accounts registered of %d", result.Accounts, accounts)
 		}
 		for i := range datasets {
 			if n := int64(len(allRows(tables[i]))); n != []int64{rows, rows / 10, rows / 2}[i] {
@@ -80,7 +92,7 @@ func testGolden(t *testing.T, in *inputs, tables [3][]tableFile) {
 	for i, d := range datasets {
 		at := slices.IndexFunc(tables[i], func(f tableFile) bool { return strings.HasSuffix(f.path, "month=2026-01/part-000.parquet") })
 		rows := tables[i][at].rows
-		for n, g := range d.golden {
+		for n, g := range goldenRows(d.name) {
 			cases = append(cases, g.GoldenCase)
 			if got := rows[n][d.record]; got != g.Record {
 				t.Fatalf("%s: row %d is %v, want %s", d.name, n, got, g.Record)
@@ -97,7 +109,7 @@ func testGolden(t *testing.T, in *inputs, tables [3][]tableFile) {
 			ids[r[d.record]] = true
 		}
 	}
-	if !slices.Equal(cases, Golden) {
+	if !slices.Equal(cases, Golden()) {
 		t.Error("Golden does not list the planted rows")
 	}
 }
@@ -242,7 +254,7 @@ func testInputs(t *testing.T, dir string, in *inputs, tables [3][]tableFile) {
 		if v, _ := f.file.Lookup("assent.as_of"); v != "2026-11-20T00:00:00Z" {
 			t.Errorf("%s: as of %q", f.path, v)
 		}
-		if ids := column(f.rows, "account_id"); len(ids) > 40 && slices.IsSorted(ids[len(ids)/2:]) {
+		if ids := columnOf(f.rows, "account_id"); len(ids) > 40 && slices.IsSorted(ids[len(ids)/2:]) {
 			t.Errorf("%s: sorted by account", f.path)
 		}
 	}
@@ -295,7 +307,7 @@ func testInputs(t *testing.T, dir string, in *inputs, tables [3][]tableFile) {
 	}
 }
 
-func column(rows []record, name string) []string {
+func columnOf(rows []record, name string) []string {
 	var out []string
 	for _, r := range rows {
 		out = append(out, r[name].(string))
@@ -409,10 +421,10 @@ func tree(t *testing.T, dir string) map[string][]byte {
 }
 
 func TestSameSeedSameBytes(t *testing.T) {
-	first, _ := mustGenerate(t, 5_000, 3)
+	first, _ := mustRun(t, 5_000, 3)
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(7)) // as many workers
-	second, _ := mustGenerate(t, 5_000, 3)
-	other, _ := mustGenerate(t, 5_000, 4)
+	second, _ := mustRun(t, 5_000, 3)
+	other, _ := mustRun(t, 5_000, 4)
 	a, b, c := tree(t, first), tree(t, second), tree(t, other)
 	if len(a) != len(b) || len(a) != len(c) {
 		t.Fatalf("%d, %d and %d files", len(a), len(b), len(c))
@@ -429,7 +441,7 @@ func TestSameSeedSameBytes(t *testing.T) {
 
 func TestShareExcluded(t *testing.T) {
 	for seed := range uint64(3) {
-		dir, _ := mustGenerate(t, 10_000, seed)
+		dir, _ := mustRun(t, 10_000, seed)
 		in := readInputs(t, dir)
 		excluded := 0
 		for _, r := range allRows(readTable(t, dir, "messages")) {
@@ -445,12 +457,14 @@ func TestShareExcluded(t *testing.T) {
 
 func TestDirectory(t *testing.T) {
 	dir := t.TempDir() // there, but empty
-	if _, err := Generate(t.Context(), Options{Dir: dir, Rows: MinRows}); err != nil {
+	if _, err := run(t, Options{Dir: dir, Rows: MinRows}); err != nil {
 		t.Fatal(err)
 	}
 	before := tree(t, dir)
-	if _, err := Generate(t.Context(), Options{Dir: dir, Rows: MinRows}); !errors.Is(err, ErrNotEmpty) {
-		t.Errorf("into a sample: %v", err)
+	if _, err := run(t, Options{Dir: dir, Rows: MinRows}); err == nil {
+		t.Error("into a sample: no error")
+	} else if exit, hint := job.Explain(err); exit != job.ExitUsage || hint == "" {
+		t.Errorf("into a sample: %v: exit code %d, hint %q", err, exit, hint)
 	}
 	if after := tree(t, dir); len(after) != len(before) {
 		t.Errorf("%d files are %d after a refusal", len(before), len(after))
@@ -459,33 +473,40 @@ func TestDirectory(t *testing.T) {
 	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Generate(t.Context(), Options{Dir: file, Rows: MinRows}); err == nil {
+	if _, err := run(t, Options{Dir: file, Rows: MinRows}); err == nil {
 		t.Error("into a file: no error")
 	}
 }
 
 func TestValidate(t *testing.T) {
 	for _, o := range []Options{{Rows: MinRows}, {Dir: "x"}, {Dir: "x", Rows: MinRows - 1}, {Dir: "x", Rows: MaxRows + 1}} {
-		if _, err := Generate(t.Context(), o); err == nil {
+		if _, err := run(t, o); err == nil {
 			t.Errorf("%+v: no error", o)
 		}
 	}
 }
 
+// progress is a bar that counts, and calls seen at each step.
+type progress struct {
+	total, done atomic.Int64
+	seen        func(done int64)
+}
+
+func (p *progress) Start(total int64) job.Bar { p.total.Store(total); return p }
+func (p *progress) Add(n int64)               { p.seen(p.done.Add(n)) }
+func (p *progress) Stop()                     {}
+
 func TestProgress(t *testing.T) {
-	o := Options{Dir: t.TempDir(), Rows: 4_000, Progress: nil}
-	last := int64(0)
-	o.Progress = func(rows int64) {
-		if rows < last || rows > o.DatasetRows() {
-			t.Errorf("%d rows after %d, of %d", rows, last, o.DatasetRows())
-		}
-		last = rows
-	}
-	if _, err := Generate(t.Context(), o); err != nil {
+	env := job.NewEnv(slog.New(slog.DiscardHandler), "test")
+	defer env.Close()
+	p := &progress{seen: func(int64) {}}
+	env.Progress = p
+	r, err := Run(t.Context(), env, Options{Dir: t.TempDir(), Rows: 4_000})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if last != o.DatasetRows() {
-		t.Errorf("%d rows at last, of %d", last, o.DatasetRows())
+	if want := r.Messages + r.Deliverables + r.Events; p.total.Load() != want || p.done.Load() != want {
+		t.Errorf("%d rows at last of %d, want %d", p.done.Load(), p.total.Load(), want)
 	}
 }
 
@@ -496,18 +517,24 @@ func TestCancelled(t *testing.T) {
 			dir = filepath.Join(dir, "new")
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		calls := 0
-		_, err := Generate(ctx, Options{Dir: dir, Rows: 50_000, Progress: func(rows int64) {
+		var once sync.Once
+		env := job.NewEnv(slog.New(slog.DiscardHandler), "test")
+		env.Progress = &progress{seen: func(rows int64) {
 			// Some files are complete by then, others are not.
-			if rows > 25_000 && calls == 0 {
-				calls++
-				if len(parquetFiles(t, dir)) == 0 {
-					t.Error("no file is complete yet: the test shows nothing")
-				}
-				cancel()
+			if rows > 25_000 {
+				once.Do(func() {
+					if len(parquetFiles(t, dir)) == 0 {
+						t.Error("no file is complete yet: the test shows nothing")
+					}
+					cancel()
+				})
 			}
-		}})
+		}}
+		_, err := Run(ctx, env, Options{Dir: dir, Rows: 50_000})
 		cancel()
+		if err := env.Close(); err != nil {
+			t.Error(err)
+		}
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v", err)
 		}
