@@ -79,7 +79,7 @@ func newScene(d *dice) *scene {
 		if id == "" {
 			continue
 		}
-		e := filter.Event{Category: schema.Category(d.roll(3)), State: schema.State(d.roll(2)), At: d.instant()}
+		e := filter.Event{Category: schema.Category(d.roll(schema.NumCategories)), State: schema.State(d.roll(2)), At: d.instant()}
 		if d.roll(4) > 0 {
 			e.Sequence = filter.Sequence{N: int64(d.roll(4)) - 1, Valid: true}
 		}
@@ -125,6 +125,9 @@ func newRecords(d *dice, x *filter.Index, c schema.Category) ([]*filter.Record, 
 		Subjects: []filter.Accounts{{}, {Offsets: []int32{0}}},
 		Moments:  make([][]schema.Instant, 2),
 	}
+	if d.roll(2) == 0 {
+		rows.Stated = []schema.Reasons{}
+	}
 	var records []*filter.Record
 	flat := func(a *filter.Accounts, role string) []filter.Subject {
 		id := d.id()
@@ -154,13 +157,29 @@ func newRecords(d *dice, x *filter.Index, c schema.Category) ([]*filter.Record, 
 		}
 		r.Contract = []string{"", "k", "l", "m"}[d.roll(4)]
 		rows.Contract = append(rows.Contract, x.Contract([]byte(r.Contract)))
+		if rows.Stated != nil {
+			r.Private, r.SourceDeleted = d.roll(3) == 0, d.roll(3) == 0
+			rows.Stated = append(rows.Stated, stated(r))
+		}
 		records = append(records, r)
 	}
 	return records, rows
 }
 
-// agree holds the fast path against the slow one over everything that the bytes roll.
-func agree(t *testing.T, data []byte) {
+// stated is what the source states of the record, as the fast path is told.
+func stated(r *filter.Record) (set schema.Reasons) {
+	if r.Private {
+		set |= schema.PrivateRecord.Set()
+	}
+	if r.SourceDeleted {
+		set |= schema.SourceDeleted.Set()
+	}
+	return set
+}
+
+// agree holds the fast path against the slow one over everything that the bytes roll,
+// and returns the reasons that held for some record.
+func agree(t *testing.T, data []byte) (held schema.Reasons) {
 	d := &dice{data}
 	s := newScene(d)
 	w := &s.world
@@ -168,7 +187,7 @@ func agree(t *testing.T, data []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := schema.Category(d.roll(3))
+	c := schema.Category(d.roll(schema.NumCategories))
 	records, rows := newRecords(d, x, c)
 	got := make([]schema.Reasons, rows.Len)
 	decider := x.Decider(c)
@@ -178,20 +197,24 @@ func agree(t *testing.T, data []byte) {
 		if e.Reasons != got[i] {
 			t.Fatalf("record %d: Decide %v, Explain %v\n%+v\n%+v", i, got[i].Strings(), e.Reasons.Strings(), *r, e.Rules)
 		}
+		held |= got[i]
 		if got[i].Kept() {
 			continue
 		}
-		if when, want := decider.When(rows, i, got[i].Primary()), slowWhen(w, r, got[i].Primary()); when != want {
-			t.Fatalf("record %d: When %v, want %v", i, when, want)
+		why := got[i].Primary()
+		want := slowWhen(w, r, why)
+		if fast, slow := decider.When(rows, i, why), w.When(r, why); fast != want || slow != want {
+			t.Fatalf("record %d: %s holds at %v and %v, want %v", i, why, fast, slow, want)
 		}
 		agreeFindings(t, w, r, decider.Findings(rows, i, nil))
 	}
 	agreeShuffled(t, s, x, data)
+	return held
 }
 
 // slowWhen asks Explain about each moment alone.
 func slowWhen(w *filter.World, r *filter.Record, why schema.Reason) schema.Instant {
-	if why >= schema.BeforeProgram {
+	if why.Timed() {
 		for _, m := range r.Moments {
 			alone := *r
 			alone.Moments = []filter.Moment{m}
@@ -257,7 +280,7 @@ func agreeShuffled(t *testing.T, s *scene, x *filter.Index, data []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := schema.Category(len(data) % 3)
+	c := schema.Category(len(data) % schema.NumCategories)
 	decide := func(index *filter.Index) []schema.Reasons {
 		_, rows := newRecords(&dice{data}, index, c)
 		out := make([]schema.Reasons, rows.Len)
@@ -271,12 +294,18 @@ func agreeShuffled(t *testing.T, s *scene, x *filter.Index, data []byte) {
 
 func TestDecideAgreesWithExplain(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
+	var held schema.Reasons
 	for range 20000 {
 		data := make([]byte, r.IntN(300))
 		for i := range data {
 			data[i] = byte(r.Uint32())
 		}
-		agree(t, data)
+		held |= agree(t, data)
+	}
+	for _, reason := range schema.AllReasons() {
+		if !held.Has(reason) {
+			t.Errorf("no record has the reason %s: newRecords has to make some", reason)
+		}
 	}
 }
 

@@ -12,11 +12,12 @@ import (
 
 // Faults of what a builder is told. Each is bad input for the run.
 var (
-	ErrNoID      = errors.New("the id is null or empty")
-	ErrLongID    = fmt.Errorf("the id is longer than %d bytes", MaxIDLen)
-	ErrNoInstant = errors.New("the instant is null")
-	ErrInverted  = errors.New("the span ends before it begins")
-	ErrTooMany   = errors.New("too many accounts or events for one index")
+	ErrNoID       = errors.New("the id is null or empty")
+	ErrLongID     = fmt.Errorf("the id is longer than %d bytes", MaxIDLen)
+	ErrNoInstant  = errors.New("the instant is null")
+	ErrNoCategory = errors.New("there is no such category")
+	ErrInverted   = errors.New("the span ends before it begins")
+	ErrTooMany    = errors.New("too many accounts or events for one index")
 )
 
 // Sequence orders events of one instant. The zero value is "none".
@@ -58,13 +59,21 @@ type eventChunk struct {
 
 const chunkEvents = 1 << 16
 
-// eventKind packs the category (bits 0-1), the new state (bit 2) and whether the
-// event has a sequence (bit 3).
+// eventKind packs the new state (bit 0), whether the event has a sequence (bit 1) and
+// the category (from bit 2 on).
 type eventKind uint8
 
-func (k eventKind) category() schema.Category { return schema.Category(k & 3) }
-func (k eventKind) state() schema.State       { return schema.State(k >> 2 & 1) }
-func (k eventKind) sequenced() bool           { return k&8 != 0 }
+const (
+	kindState     eventKind = 1
+	kindSequenced eventKind = 1 << 1
+	kindCategory            = 2 // by how many bits the category is shifted
+
+	_ = eventKind(schema.NumCategories-1) << kindCategory // does not compile where a category does not fit
+)
+
+func (k eventKind) category() schema.Category { return schema.Category(k >> kindCategory) }
+func (k eventKind) state() schema.State       { return schema.State(k & kindState) }
+func (k eventKind) sequenced() bool           { return k&kindSequenced != 0 }
 
 // NewBuilder returns an empty builder.
 func NewBuilder() *Builder {
@@ -73,20 +82,23 @@ func NewBuilder() *Builder {
 
 // Event adds an event of the consent history. The account is one that b.Account returned.
 func (b *Builder) Event(a Account, c schema.Category, s schema.State, at schema.Instant, seq Sequence) error {
-	if at == schema.Unknown {
+	switch {
+	case at == schema.Unknown:
 		return ErrNoInstant
+	case c >= schema.NumCategories:
+		return ErrNoCategory
 	}
 	if b.events == math.MaxUint32-1 {
 		return ErrTooMany
 	}
 	b.flags[a] |= flagHistory
 	ch := b.chunk()
-	kind := eventKind(c) | eventKind(s)<<2
+	kind := eventKind(c)<<kindCategory | eventKind(s)
 	if seq.Valid {
 		if ch.seq == nil {
 			ch.seq = make([]int64, len(ch.at), cap(ch.at))
 		}
-		kind |= 8
+		kind |= kindSequenced
 		b.sequenced = true
 	}
 	ch.account, ch.at, ch.kind = append(ch.account, uint32(a)), append(ch.at, at), append(ch.kind, kind)

@@ -12,6 +12,9 @@ type Rows struct {
 	Subjects []Accounts         // one for each other role
 	Moments  [][]schema.Instant // one a moment, schema.Unknown where null; the first is the required one
 	Contract []Contract         // nil where the data set names no contract
+	// Stated are the reasons that the source states of each record, out of
+	// schema.SourceReasons. It is nil where the data set has no such column.
+	Stated []schema.Reasons
 }
 
 // Accounts are the accounts of one role. Without offsets, record i has the one
@@ -41,8 +44,14 @@ type Decider struct {
 	category schema.Category
 }
 
-// Decider returns the decider for records of category c.
-func (x *Index) Decider(c schema.Category) *Decider { return &Decider{x, c} }
+// Decider returns the decider for records of category c. It panics where c is no
+// category: the index knows nothing of its consent.
+func (x *Index) Decider(c schema.Category) *Decider {
+	if c >= schema.NumCategories {
+		panic("filter: a decider for " + c.String())
+	}
+	return &Decider{x, c}
+}
 
 // Decide sets out[i] to the reasons that exclude record i; none if it is kept.
 // len(out) is rows.Len. It does not allocate.
@@ -61,6 +70,9 @@ func (d *Decider) Decide(rows *Rows, out []schema.Reasons) {
 	}
 	for r := range rows.Subjects {
 		d.subjects(&rows.Subjects[r], out)
+	}
+	for i, stated := range rows.Stated {
+		out[i] |= stated
 	}
 }
 
@@ -301,6 +313,8 @@ func (d *Decider) When(rows *Rows, i int, why schema.Reason) schema.Instant {
 			holds = d.x.restricted(rows.Contract[i], t)
 		case schema.PartyOptedOut:
 			holds = t < d.x.policy.Horizon && d.anyOut(rows, i, t)
+		case schema.DeletionRequested, schema.PartyUnknown, schema.MomentUnknown, schema.PrivateRecord, schema.SourceDeleted:
+			return rows.Moments[0][i] // not about time
 		}
 		if holds {
 			return t

@@ -39,6 +39,9 @@ type Record struct {
 	Subjects []Subject
 	Moments  []Moment // in the order configured; the first is the required one
 	Contract string   // empty: none
+	// What the source states of the record.
+	Private       bool
+	SourceDeleted bool
 }
 
 // Subject is an account under its role.
@@ -69,74 +72,134 @@ type Explanation struct {
 // Explain evaluates every rule for the record.
 func (w *World) Explain(r *Record) Explanation {
 	var e Explanation
-	for _, reason := range schema.AllReasons() {
-		why := w.holds(reason, r)
-		rule := Rule{Reason: reason, Holds: len(why) > 0, Why: strings.Join(why, "; ")}
+	for i, evaluate := range rules {
+		reason := schema.Reason(i)
+		why, otherwise := evaluate(w, r)
+		rule := Rule{Reason: reason, Holds: len(why) > 0, Why: otherwise}
 		if rule.Holds {
 			e.Reasons |= reason.Set()
-		} else {
-			rule.Why = w.fine(reason)
+			rule.Why = strings.Join(why, "; ")
 		}
 		e.Rules = append(e.Rules, rule)
 	}
 	return e
 }
 
-// holds returns why the reason holds for the record; nothing if it does not.
-func (w *World) holds(reason schema.Reason, r *Record) (why []string) {
-	say := func(format string, args ...any) { why = append(why, fmt.Sprintf(format, args...)) }
-	switch reason {
-	case schema.DeletionRequested:
-		for _, s := range slices.Concat(r.Parties, r.Subjects) {
-			for _, d := range w.Deletions[s.ID] {
-				say("the %s asked for deletion (request %q, %s)", s.Role, d.Request, d.RequestedAt)
-			}
-		}
-	case schema.PartyUnknown:
-		for _, p := range r.Parties {
-			if p.ID == "" {
-				say("the %s is null or empty", p.Role)
-			} else if w.Registry != nil && !w.Registry[p.ID] {
-				say("the %s is not in the registry", p.Role)
-			}
-		}
-	case schema.MomentUnknown:
-		if m := r.Moments[0]; m.At == schema.Unknown {
-			say("%s is null", m.Name)
-		}
-	case schema.BeforeProgram:
+// evaluation evaluates one rule for a record. It returns why the rule's reason holds, a
+// line for each cause, and nothing if it does not hold; and what to say if it does not.
+type evaluation func(*World, *Record) (why []string, otherwise string)
+
+// rules are the rules by their reason. The list is as long as that of the reasons, or
+// the compiler refuses it.
+var rules [schema.NumReasons]evaluation = [...]evaluation{
+	schema.DeletionRequested:  (*World).deletionRequested,
+	schema.PartyUnknown:       (*World).partyUnknown,
+	schema.MomentUnknown:      (*World).momentUnknown,
+	schema.BeforeProgram:      (*World).beforeProgram,
+	schema.AfterHorizon:       (*World).afterHorizon,
+	schema.ContractRestricted: (*World).contractRestricted,
+	schema.PartyOptedOut:      (*World).partyOptedOut,
+	schema.PrivateRecord: func(_ *World, r *Record) ([]string, string) {
+		return stated(r.Private, "the source says that the record is private"), "the source does not say that the record is private"
+	},
+	schema.SourceDeleted: func(_ *World, r *Record) ([]string, string) {
+		return stated(r.SourceDeleted, "the source marks the row as deleted"), "the source does not mark the row as deleted"
+	},
+}
+
+// When returns the first moment of the record, in the order configured, at which the
+// reason holds; the required moment where the reason is not about time.
+func (w *World) When(r *Record, reason schema.Reason) schema.Instant {
+	if reason.Timed() {
 		for m := range known(r.Moments) {
-			if m.At < w.Policy.Start {
-				say("%s at %s is before the programme's start, %s", m.Name, m.At, w.Policy.Start)
-			}
-		}
-	case schema.AfterHorizon:
-		for m := range known(r.Moments) {
-			if m.At >= w.Policy.Horizon {
-				say("%s at %s is not before the horizon, %s", m.Name, m.At, w.Policy.Horizon)
-			}
-		}
-	case schema.ContractRestricted:
-		for m := range known(r.Moments) {
-			for _, s := range w.Restrictions[r.Contract] {
-				if r.Contract != "" && s.From <= m.At && (m.At < s.Until || s.Until == schema.Forever) {
-					say("%s at %s is in the contract's no-AI clause from %s until %s", m.Name, m.At, s.From, s.Until)
-				}
-			}
-		}
-	case schema.PartyOptedOut:
-		for m := range known(r.Moments) {
-			for _, p := range r.Parties {
-				if p.ID == "" || m.At >= w.Policy.Horizon {
-					continue
-				}
-				if w.StateAt(p.ID, r.Category, m.At) == schema.OptedOut {
-					say("at %s (%s) the %s was out, %s", m.Name, m.At, p.Role, sinceWords(w.Since(p.ID, r.Category, m.At)))
-				}
+			alone := *r
+			alone.Moments = []Moment{m}
+			if why, _ := rules[reason](w, &alone); len(why) > 0 {
+				return m.At
 			}
 		}
 	}
-	return why
+	return r.Moments[0].At
+}
+
+func (w *World) deletionRequested(r *Record) (why []string, otherwise string) {
+	for _, s := range slices.Concat(r.Parties, r.Subjects) {
+		for _, d := range w.Deletions[s.ID] {
+			why = append(why, fmt.Sprintf("the %s asked for deletion (request %q, %s)", s.Role, d.Request, d.RequestedAt))
+		}
+	}
+	return why, "no subject asked for deletion"
+}
+
+func (w *World) partyUnknown(r *Record) (why []string, otherwise string) {
+	for _, p := range r.Parties {
+		if p.ID == "" {
+			why = append(why, fmt.Sprintf("the %s is null or empty", p.Role))
+		} else if w.Registry != nil && !w.Registry[p.ID] {
+			why = append(why, fmt.Sprintf("the %s is not in the registry", p.Role))
+		}
+	}
+	if w.Registry == nil {
+		return why, "every party is named; no registry is given"
+	}
+	return why, "every party is in the registry"
+}
+
+func (w *World) momentUnknown(r *Record) (why []string, otherwise string) {
+	if m := r.Moments[0]; m.At == schema.Unknown {
+		why = append(why, m.Name+" is null")
+	}
+	return why, "the required moment is known"
+}
+
+func (w *World) beforeProgram(r *Record) (why []string, otherwise string) {
+	for m := range known(r.Moments) {
+		if m.At < w.Policy.Start {
+			why = append(why, fmt.Sprintf("%s at %s is before the programme's start, %s", m.Name, m.At, w.Policy.Start))
+		}
+	}
+	return why, "no moment is before the programme's start, " + w.Policy.Start.String()
+}
+
+func (w *World) afterHorizon(r *Record) (why []string, otherwise string) {
+	for m := range known(r.Moments) {
+		if m.At >= w.Policy.Horizon {
+			why = append(why, fmt.Sprintf("%s at %s is not before the horizon, %s", m.Name, m.At, w.Policy.Horizon))
+		}
+	}
+	return why, "every moment is before the horizon, " + w.Policy.Horizon.String()
+}
+
+func (w *World) contractRestricted(r *Record) (why []string, otherwise string) {
+	for m := range known(r.Moments) {
+		for _, s := range w.Restrictions[r.Contract] {
+			if r.Contract != "" && s.From <= m.At && (m.At < s.Until || s.Until == schema.Forever) {
+				why = append(why, fmt.Sprintf("%s at %s is in the contract's no-AI clause from %s until %s", m.Name, m.At, s.From, s.Until))
+			}
+		}
+	}
+	return why, "no no-AI clause of the contract is in force at a moment"
+}
+
+func (w *World) partyOptedOut(r *Record) (why []string, otherwise string) {
+	for m := range known(r.Moments) {
+		for _, p := range r.Parties {
+			if p.ID == "" || m.At >= w.Policy.Horizon {
+				continue
+			}
+			if w.StateAt(p.ID, r.Category, m.At) == schema.OptedOut {
+				why = append(why, fmt.Sprintf("at %s (%s) the %s was out, %s", m.Name, m.At, p.Role, sinceWords(w.Since(p.ID, r.Category, m.At))))
+			}
+		}
+	}
+	return why, "every party was in at every moment"
+}
+
+func stated(holds bool, what string) []string {
+	if !holds {
+		return nil
+	}
+	return []string{what}
 }
 
 func sinceWords(since schema.Instant) string {
@@ -144,29 +207,6 @@ func sinceWords(since schema.Instant) string {
 		return "by the programme's default"
 	}
 	return "by the event of " + since.String()
-}
-
-// fine says in a line what a rule that does not hold has found.
-func (w *World) fine(reason schema.Reason) string {
-	switch reason {
-	case schema.DeletionRequested:
-		return "no subject asked for deletion"
-	case schema.PartyUnknown:
-		if w.Registry == nil {
-			return "every party is named; no registry is given"
-		}
-		return "every party is in the registry"
-	case schema.MomentUnknown:
-		return "the required moment is known"
-	case schema.BeforeProgram:
-		return "no moment is before the programme's start, " + w.Policy.Start.String()
-	case schema.AfterHorizon:
-		return "every moment is before the horizon, " + w.Policy.Horizon.String()
-	case schema.ContractRestricted:
-		return "no no-AI clause of the contract is in force at a moment"
-	default:
-		return "every party was in at every moment"
-	}
 }
 
 func known(moments []Moment) func(yield func(Moment) bool) {

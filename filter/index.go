@@ -54,16 +54,16 @@ type Index struct {
 }
 
 // accountFlags sums up an account in a byte, so that the common account, which
-// never touched a switch, costs a decision one look into a small array.
+// never touched a switch, costs a decision one look into a small array. The lowest
+// bits are the categories', one each. With too many of them the compiler refuses
+// flagHistory: it would not fit into the byte.
 type accountFlags uint8
 
 const (
-	flagTimeline   accountFlags = 1 << iota // shifted by the category: it has flips there
-	_                                       // work_product's
-	_                                       // platform's
-	flagRegistered                          // in the registry
-	flagDeleted                             // has a deletion request
-	flagHistory                             // has a consent event of any category
+	flagTimeline   accountFlags = 1                               // shifted by the category: it has flips there
+	flagRegistered accountFlags = 1 << (schema.NumCategories + 0) // in the registry
+	flagDeleted    accountFlags = 1 << (schema.NumCategories + 1) // has a deletion request
+	flagHistory    accountFlags = 1 << (schema.NumCategories + 2) // has a consent event of any category
 )
 
 // Policy returns the policy that the index was built for.

@@ -16,12 +16,6 @@ type CauseCount struct {
 	Rows   int64    `json:"rows"`
 }
 
-// causedByAccounts are the reasons of which every record has an account as a cause.
-const causedByAccounts = schema.Reasons(1<<schema.DeletionRequested | 1<<schema.PartyUnknown | 1<<schema.PartyOptedOut)
-
-// CausedByAccounts reports whether a reason is about accounts.
-func CausedByAccounts(r schema.Reason) bool { return causedByAccounts.Has(r) }
-
 // checkCauses checks that causes add up to the data set's counts.
 func checkCauses(causes []CauseCount, excluded *ReasonCounts) error {
 	var sums ReasonCounts
@@ -41,7 +35,7 @@ func checkCauses(causes []CauseCount, excluded *ReasonCounts) error {
 			return fmt.Errorf("causes of %s are out of order, or come twice", reason)
 		case c.Rows < 1 || !counts(c.Rows):
 			return fmt.Errorf("causes of %s: %d rows", reason, c.Rows)
-		case c.Roles == nil || len(c.Roles) > MaxRoles || (len(c.Roles) > 0) != CausedByAccounts(reason) || slices.Contains(c.Roles, "") || twice(c.Roles):
+		case c.Roles == nil || len(c.Roles) > MaxRoles || (len(c.Roles) > 0) != schema.AccountReasons().Has(reason) || slices.Contains(c.Roles, "") || twice(c.Roles):
 			return fmt.Errorf("causes of %s: the roles cannot be", reason)
 		}
 		seen[key], last = true, reason

@@ -53,11 +53,8 @@ func (e *Exclusion) check() error {
 	if set.Kept() || e.Reason != set.Primary() {
 		return errors.New("reason is not the first of reasons")
 	}
-	switch e.Reason {
-	case schema.BeforeProgram, schema.AfterHorizon, schema.ContractRestricted, schema.PartyOptedOut:
-		if e.Moment == schema.Unknown {
-			return fmt.Errorf("%s, but no moment", e.Reason)
-		}
+	if e.Reason.Timed() && e.Moment == schema.Unknown {
+		return fmt.Errorf("%s, but no moment", e.Reason)
 	}
 	if e.RequestID != "" && !set.Has(schema.DeletionRequested) {
 		return fmt.Errorf("request_id without %s", schema.DeletionRequested)
@@ -75,15 +72,6 @@ func (e *Exclusion) check() error {
 		}
 	}
 	return nil
-}
-
-// reason returns the reason that a cause other than NoCause brings about.
-func (c Cause) reason() schema.Reason {
-	return [...]schema.Reason{
-		CauseOptedOut:          schema.PartyOptedOut,
-		CauseDeletionRequested: schema.DeletionRequested,
-		CausePartyUnknown:      schema.PartyUnknown,
-	}[c]
 }
 
 // CheckSubjects reads a whole subject index and compares it with the input file's

@@ -51,20 +51,24 @@ func (c *DayCounts) DayText() string {
 	return c.Day.String()
 }
 
-func dailyHeader() []string {
-	header := []string{"dataset", "day", "records", "kept"}
-	for _, r := range schema.AllReasons() {
+// dailyHeader returns the header, with the columns of these reasons.
+func dailyHeader(reasons []schema.Reason) []string {
+	header := slices.Clone(dailyColumns)
+	for _, r := range reasons {
 		header = append(header, r.String())
 	}
 	return header
 }
+
+// dailyColumns come before those of the reasons.
+var dailyColumns = []string{"dataset", "day", "records", "kept"}
 
 // maxDailyBytes bounds daily.csv: a dozen data sets over all the days that there are.
 const maxDailyBytes = 64 << 20
 
 // MarshalDaily returns the bytes of daily.csv: a header, then a line for each data set
 // and day that has records, data sets by name, each with before, its days, after and
-// unknown in this order.
+// unknown in this order. It has a column for each reason that the sum of all lists.
 func MarshalDaily(daily []DayCounts) ([]byte, error) {
 	if err := validateDaily(daily); err != nil {
 		return nil, fmt.Errorf("counts by day: %w", err)
@@ -79,15 +83,20 @@ func MarshalDaily(daily []DayCounts) ([]byte, error) {
 func writeDaily(daily []DayCounts) ([]byte, error) {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
-	if err := w.Write(dailyHeader()); err != nil {
+	var sum ReasonCounts
+	for i := range daily {
+		sum.Add(&daily[i].Excluded)
+	}
+	reasons := sum.Listed()
+	if err := w.Write(dailyHeader(reasons)); err != nil {
 		return nil, err
 	}
 	line := make([]string, 0, 4+schema.NumReasons)
 	for i := range daily {
 		c := &daily[i]
 		line = append(line[:0], c.Dataset, c.DayText(), strconv.FormatInt(c.Records(), 10), strconv.FormatInt(c.Kept, 10))
-		for _, n := range c.Excluded {
-			line = append(line, strconv.FormatInt(n, 10))
+		for _, r := range reasons {
+			line = append(line, strconv.FormatInt(c.Excluded[r], 10))
 		}
 		if err := w.Write(line); err != nil {
 			return nil, err
@@ -115,12 +124,16 @@ func parseDaily(data []byte) ([]DayCounts, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(lines) == 0 || !slices.Equal(lines[0], dailyHeader()) {
-		return nil, errors.New("not its header")
+	if len(lines) == 0 {
+		return nil, errors.New("no header")
+	}
+	reasons, err := parseDailyHeader(lines[0])
+	if err != nil {
+		return nil, err
 	}
 	daily := make([]DayCounts, len(lines)-1)
 	for i, line := range lines[1:] {
-		if err := daily[i].parse(line); err != nil {
+		if err := daily[i].parse(line, reasons); err != nil {
 			return nil, fmt.Errorf("line %d: %w", i+2, err)
 		}
 	}
@@ -133,20 +146,40 @@ func parseDaily(data []byte) ([]DayCounts, error) {
 	return daily, nil
 }
 
-func (c *DayCounts) parse(line []string) (err error) {
+// parseDailyHeader returns the reasons of the header's columns.
+func parseDailyHeader(header []string) ([]schema.Reason, error) {
+	n := len(dailyColumns)
+	if len(header) < n || !slices.Equal(header[:n], dailyColumns) {
+		return nil, errors.New("not its header")
+	}
+	var reasons []schema.Reason
+	for _, code := range header[n:] {
+		r, err := schema.ParseReason(code)
+		if err != nil {
+			return nil, err
+		}
+		reasons = append(reasons, r)
+	}
+	return reasons, nil
+}
+
+// parse reads a line, which has a value for each of the header's columns.
+func (c *DayCounts) parse(line []string, reasons []schema.Reason) (err error) {
 	c.Dataset = line[0]
 	if c.Day, err = parseDay(line[1]); err != nil {
 		return err
 	}
-	var n [2 + schema.NumReasons]int64
+	n := make([]int64, len(line)-2)
 	for i, text := range line[2:] {
 		if n[i], err = strconv.ParseInt(text, 10, 64); err != nil {
 			return err
 		}
 	}
 	c.Kept = n[1]
-	copy(c.Excluded[:], n[2:])
-	if !counts(n[:]...) || n[0] != c.Records() {
+	for i, r := range reasons {
+		c.Excluded[r] = n[2+i]
+	}
+	if !counts(n...) || n[0] != c.Records() {
 		return errors.New("the counts do not add up")
 	}
 	return nil

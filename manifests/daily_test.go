@@ -3,6 +3,7 @@ package manifests
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,11 +62,37 @@ func TestDaily(t *testing.T) {
 	}
 }
 
+// TestDailyReasons checks that a later reason has a column, of its own, where it occurs.
+func TestDailyReasons(t *testing.T) {
+	for _, r := range schema.AllReasons() {
+		want := []DayCounts{{"messages", 20500, 3, ReasonCounts{}}, {"messages", 20501, 0, countOf(r)}}
+		data, err := MarshalDaily(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := ParseDaily(data); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %v, %v", r, got, err)
+		}
+		header, _, _ := strings.Cut(string(data), "\n")
+		columns := 4 + schema.FirstReasons
+		if r >= schema.FirstReasons {
+			columns++
+		}
+		if got := len(strings.Split(header, ",")); got != columns || !strings.Contains(header, ","+r.String()) {
+			t.Errorf("%s: %s", r, header)
+		}
+	}
+}
+
 func TestDailyRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ old, new string }{
 		"empty":           {testDailyText, ""},
 		"header":          {"records,", "rows,"},
 		"column missing":  {",0,0,2\n", ",0,2\n"},
+		"unknown reason":  {"opted_out\n", "opted_in\n"},
+		"reason twice":    {"moment_unknown", "party_unknown"},
+		"reasons' order":  {"moment_unknown,before_program", "before_program,moment_unknown"},
+		"reason missing":  {",deletion_requested", ""},
 		"sum":             {"6,6,0", "7,6,0"},
 		"sign":            {"1,0,1,0", "0,-1,1,0"},
 		"form of numbers": {"6,6,0", "06,6,0"},

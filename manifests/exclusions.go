@@ -70,6 +70,8 @@ type ExclusionWriter struct {
 // hasSince marks a subject that has a Since.
 const hasSince = 1 << 7
 
+const _ = uint(hasSince - 1 - len(causeReasons)) // does not compile where a cause does not fit beside it
+
 // NewExclusionWriter returns a writer to w, which it does not close. Accounts are
 // those of the subjects that are to come.
 func NewExclusionWriter(w io.Writer, accounts *Accounts, meta Meta) *ExclusionWriter {
@@ -149,11 +151,11 @@ func (w *ExclusionWriter) check(row int64, reasons schema.Reasons, subjects []Su
 		return fmt.Errorf("does not follow row %d", w.lastRow)
 	}
 	if reasons.Kept() || reasons >= 1<<schema.NumReasons {
-		return fmt.Errorf("no such set of reasons: %#x", uint8(reasons))
+		return fmt.Errorf("no such set of reasons: %#x", uint16(reasons))
 	}
 	for i := range subjects {
 		s := &subjects[i]
-		if int(s.Role) >= len(w.meta.Roles) || int(s.Cause) >= len(causeNames) || (int(s.Account) >= len(w.table.refs) && s.Account != NoAccount) {
+		if int(s.Role) >= len(w.meta.Roles) || int(s.Cause) > len(causeReasons) || (int(s.Account) >= len(w.table.refs) && s.Account != NoAccount) {
 			return fmt.Errorf("subject %d: no such account, role or cause", i)
 		}
 	}

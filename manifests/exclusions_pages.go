@@ -91,24 +91,31 @@ func (w *ExclusionWriter) writeRows() {
 	c.end(int64Bounds(w.rows[0], w.rows[len(w.rows)-1]))
 }
 
-func (w *ExclusionWriter) reasonDictionary(leaf int) *chunkWriter {
-	c := w.file.beginChunk(leaf, format.RLEDictionary, false)
-	for _, r := range schema.AllReasons() {
+// reasonDictionary begins a column of reasons. Its dictionary holds the n first ones: up
+// to the last that occurs in the row group, and at least schema.FirstReasons.
+func (w *ExclusionWriter) reasonDictionary(leaf int) (c *chunkWriter, n int) {
+	var occur schema.Reasons
+	for _, set := range w.sets {
+		occur |= set
+	}
+	n = max(schema.FirstReasons, bits.Len16(uint16(occur)))
+	c = w.file.beginChunk(leaf, format.RLEDictionary, false)
+	for _, r := range schema.AllReasons()[:n] {
 		c.appendPlainText(r.String())
 	}
-	c.dictionaryPage(schema.NumReasons)
-	return c
+	c.dictionaryPage(n)
+	return c, n
 }
 
 func (w *ExclusionWriter) writeReason() {
-	c := w.reasonDictionary(leafReason)
+	c, n := w.reasonDictionary(leafReason)
 	codes := w.scratch.codes[:0]
 	for from, to := range w.pages {
 		codes = codes[:0]
 		for _, set := range w.sets[from:to] {
 			codes = append(codes, int32(set.Primary()))
 		}
-		c.appendIndexes(codes, schema.NumReasons)
+		c.appendIndexes(codes, n)
 		c.dataPage(to-from, to-from, 0, bounds{})
 	}
 	w.scratch.codes = codes
@@ -116,20 +123,20 @@ func (w *ExclusionWriter) writeReason() {
 }
 
 func (w *ExclusionWriter) writeReasons() {
-	c := w.reasonDictionary(leafReasons)
+	c, n := w.reasonDictionary(leafReasons)
 	codes, levels := w.scratch.codes[:0], w.scratch.levels[:0]
 	for from, to := range w.pages {
 		codes, levels = codes[:0], levels[:0]
 		for _, set := range w.sets[from:to] {
 			repeat := uint8(0)
-			for rest := uint8(set); rest != 0; rest &= rest - 1 {
-				codes = append(codes, int32(bits.TrailingZeros8(rest)))
+			for rest := set; !rest.Kept(); rest &= rest - 1 {
+				codes = append(codes, int32(rest.Primary()))
 				levels = append(levels, repeat)
 				repeat = 1
 			}
 		}
 		c.appendListLevels(levels)
-		c.appendIndexes(codes, schema.NumReasons)
+		c.appendIndexes(codes, n)
 		c.dataPage(to-from, len(codes), 0, bounds{})
 	}
 	w.scratch.codes, w.scratch.levels = codes, levels
@@ -220,11 +227,11 @@ func (w *ExclusionWriter) writeRoles() {
 
 func (w *ExclusionWriter) writeCauses() {
 	c := w.file.beginChunk(leafCause, format.RLEDictionary, false)
-	for _, name := range causeNames[1:] {
-		c.appendPlainText(name)
+	for _, r := range causeReasons {
+		c.appendPlainText(r.String())
 	}
-	c.dictionaryPage(len(causeNames) - 1)
-	w.subjectPages(c, 2, int32(len(causeNames)-1), func(i int) (uint8, int32) {
+	c.dictionaryPage(len(causeReasons))
+	w.subjectPages(c, 2, int32(len(causeReasons)), func(i int) (uint8, int32) {
 		if cause := w.causes[i] &^ hasSince; cause != uint8(NoCause) {
 			return 2, int32(cause - 1)
 		}

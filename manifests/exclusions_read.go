@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"slices"
 
 	"assent/schema"
 )
@@ -187,11 +186,11 @@ func (g *exclusionGroup) parse() (err error) {
 	text := func(b []byte) (string, error) { return string(b), nil }
 	reason := func(b []byte) (schema.Reason, error) { return schema.ParseReason(string(b)) }
 	cause := func(b []byte) (Cause, error) {
-		i := slices.Index(causeNames[1:], string(b))
-		if i < 0 {
-			return 0, fmt.Errorf("unknown cause %q", b)
+		r, err := schema.ParseReason(string(b))
+		if c := CauseOf(r.Set()); err == nil && c != NoCause {
+			return c, nil
 		}
-		return Cause(i + 1), nil
+		return NoCause, fmt.Errorf("unknown cause %q", b)
 	}
 	if g.reason, err = dictionary(&g.columns[leafReason], reason); err != nil {
 		return err

@@ -273,6 +273,60 @@ func TestExclusionsRefuses(t *testing.T) {
 	}
 }
 
+// TestExclusionsReasons writes every set of reasons, those of the first reasons alone in a
+// row group before the others, and reads them back.
+func TestExclusionsReasons(t *testing.T) {
+	accounts := NewAccounts(testKey.NewReferrer())
+	var file bytes.Buffer
+	w := NewExclusionWriter(&file, accounts, testMeta())
+	const all = 1<<schema.NumReasons - 1
+	for set := schema.Reasons(1); set <= all; set++ {
+		if err := w.Append(nil, int64(set), set, 1, nil, ""); err != nil {
+			t.Fatal(err)
+		}
+		if set == 1<<schema.FirstReasons-1 {
+			if err := w.flush(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	set := schema.Reasons(0)
+	for e, err := range openExclusions(t, file.Bytes()).All() {
+		if set++; err != nil || e.Reason != set.Primary() || schema.ReasonsOf(e.Reasons...) != set {
+			t.Fatalf("got %s of %v, %v, want %v", e.Reason, e.Reasons, err, set.Strings())
+		}
+	}
+	if set != all {
+		t.Errorf("%d exclusions, want %d", set, all)
+	}
+}
+
+// TestCauses checks that each reason that accounts are the cause of has its cause, and
+// that no other has one.
+func TestCauses(t *testing.T) {
+	seen := map[Cause]bool{}
+	for _, r := range schema.AllReasons() {
+		c := CauseOf(r.Set())
+		if schema.AccountReasons().Has(r) != (c != NoCause) || seen[c] && c != NoCause {
+			t.Errorf("%s: its cause is %q", r, c)
+		}
+		if seen[c] = true; c != NoCause && (c.reason() != r || c.String() != r.String()) {
+			t.Errorf("%s: its cause %q is of %s", r, c, c.reason())
+		}
+	}
+	for c, want := range map[Cause]schema.Reason{CauseOptedOut: schema.PartyOptedOut, CauseDeletionRequested: schema.DeletionRequested, CausePartyUnknown: schema.PartyUnknown} {
+		if c.reason() != want {
+			t.Errorf("the cause %d is of %s, want %s", c, c.reason(), want)
+		}
+	}
+	if c := CauseOf(0); c != NoCause {
+		t.Errorf("no reason has the cause %s", c)
+	}
+}
+
 func TestExclusionsText(t *testing.T) {
 	accounts := NewAccounts(testKey.NewReferrer())
 	var file bytes.Buffer

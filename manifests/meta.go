@@ -49,12 +49,31 @@ const (
 	CausePartyUnknown
 )
 
-var causeNames = [...]string{"", schema.PartyOptedOut.String(), schema.DeletionRequested.String(), schema.PartyUnknown.String()}
+// causeReasons are the reasons that the causes after NoCause bring about: each of
+// schema.AccountReasons, in the order of the file's dictionary.
+var causeReasons = [...]schema.Reason{schema.PartyOptedOut, schema.DeletionRequested, schema.PartyUnknown}
+
+// CauseOf returns the cause that brings about the one reason of a set. It is NoCause for
+// the empty set, and for a reason that no account is the cause of.
+func CauseOf(reason schema.Reasons) Cause {
+	for i, r := range causeReasons {
+		if reason == r.Set() {
+			return Cause(i + 1)
+		}
+	}
+	return NoCause
+}
+
+// reason returns the reason that a cause other than NoCause brings about.
+func (c Cause) reason() schema.Reason { return causeReasons[c-1] }
 
 // String returns the cause's code in manifests, "" for NoCause.
 func (c Cause) String() string {
-	if int(c) < len(causeNames) {
-		return causeNames[c]
+	switch {
+	case c == NoCause:
+		return ""
+	case int(c) <= len(causeReasons):
+		return c.reason().String()
 	}
 	return fmt.Sprintf("cause(%d)", uint8(c))
 }

@@ -78,8 +78,8 @@ type Dataset struct {
 	Files            []File       `json:"files"`  // by source
 }
 
-// ReasonCounts counts records by primary reason. Its JSON is an object that has all
-// reasons, in their order.
+// ReasonCounts counts records by primary reason. Its JSON is an object that has the
+// reasons of Listed, in their order.
 type ReasonCounts [schema.NumReasons]int64
 
 // Total returns the sum.
@@ -98,16 +98,21 @@ func (c *ReasonCounts) Add(other *ReasonCounts) {
 	}
 }
 
-// MarshalJSON writes the object, zero counts included.
+// Listed returns the reasons that a document with these counts lists, in their order.
+func (c *ReasonCounts) Listed() []schema.Reason {
+	return slices.DeleteFunc(schema.AllReasons(), func(r schema.Reason) bool { return !r.Listed(c[r]) })
+}
+
+// MarshalJSON writes the object.
 func (c ReasonCounts) MarshalJSON() ([]byte, error) {
 	b := []byte{'{'}
-	for i, n := range c {
+	for i, r := range c.Listed() {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = strconv.AppendQuote(b, schema.Reason(i).String())
+		b = strconv.AppendQuote(b, r.String())
 		b = append(b, ':')
-		b = strconv.AppendInt(b, n, 10)
+		b = strconv.AppendInt(b, c[r], 10)
 	}
 	return append(b, '}'), nil
 }

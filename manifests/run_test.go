@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -234,6 +235,32 @@ func TestMarkers(t *testing.T) {
 	}
 }
 
+// TestReasonCounts checks that every reason goes through run.json and back, and that the
+// later ones are written only where they occur.
+func TestReasonCounts(t *testing.T) {
+	for _, r := range schema.AllReasons() {
+		counts := countOf(r)
+		data, err := json.Marshal(counts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back ReasonCounts
+		if err := json.Unmarshal(data, &back); err != nil || back != counts {
+			t.Errorf("%s: %v, %v", data, back, err)
+		}
+		for _, other := range schema.AllReasons() {
+			if want := other == r || other < schema.FirstReasons; strings.Contains(string(data), `"`+other.String()+`"`) != want {
+				t.Errorf("%s: %s is listed: %v", data, other, !want)
+			}
+		}
+	}
+}
+
+func countOf(r schema.Reason) (counts ReasonCounts) {
+	counts[r] = 5
+	return counts
+}
+
 // TestRunSchema holds the published schema to the structs: the same properties, of the
 // same type, required unless they may be left out, and each described.
 func TestRunSchema(t *testing.T) {
@@ -245,12 +272,23 @@ func TestRunSchema(t *testing.T) {
 		t.Errorf("$schema is %q", root.Schema)
 	}
 	compareSchema(t, &root, "run", &root, reflect.TypeFor[Run]())
-	var reasons []string
-	for _, r := range schema.AllReasons() {
-		reasons = append(reasons, r.String())
+	reasons, audiences := schema.Reasons(1<<schema.NumReasons-1).Strings(), []string{}
+	for _, c := range schema.Categories() {
+		audiences = append(audiences, c.Audience())
 	}
-	if got := root.Defs["reasons"].Required; !reflect.DeepEqual(got, reasons) {
-		t.Errorf("reasons: %q, want %q", got, reasons)
+	for _, list := range []struct {
+		what      string
+		got, want []string
+	}{
+		{"required reasons", root.Defs["reasons"].Required, reasons[:schema.FirstReasons]},
+		{"names of reasons", root.Defs["reasons"].Names.Enum, reasons},
+		{"reasons of a cause", root.Defs["cause"].Properties["reason"].Enum, reasons},
+		{"categories", root.Defs["dataset"].Properties["category"].Enum, schema.CategoryCodes()},
+		{"audiences", root.Defs["use"].Properties["audience"].Enum, slices.Compact(audiences)},
+	} {
+		if !slices.Equal(list.got, list.want) {
+			t.Errorf("%s: %q, want %q", list.what, list.got, list.want)
+		}
 	}
 	if got := string(root.Properties["schema_version"].Const); got != "1" {
 		t.Errorf("schema_version is %s", got)
@@ -266,6 +304,8 @@ type schemaNode struct {
 	Format      string                 `json:"format"`
 	Required    []string               `json:"required"`
 	Properties  map[string]*schemaNode `json:"properties"`
+	Enum        []string               `json:"enum"`
+	Names       *schemaNode            `json:"propertyNames"`
 	Additional  *schemaNode            `json:"additionalProperties"`
 	Items       *schemaNode            `json:"items"`
 	Defs        map[string]*schemaNode `json:"$defs"`

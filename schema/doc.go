@@ -12,4 +12,7 @@
 //   - timeline: an account's consent for one category, as half-open spans.
 //   - horizon: up to when the consent snapshot is complete.
 //   - reason: why a record is excluded; stable, append-only codes.
+//
+// Reasons and categories are tables, a row each (reason.go, category.go): all that the
+// program says of one, to whomever, stands in its row.
 package schema

@@ -135,8 +135,94 @@ func TestReasons(t *testing.T) {
 			t.Errorf("%v: %v, %v", r, back, err)
 		}
 	}
-	if len(AllReasons()) != NumReasons || slices.Contains(reasonNames[:], "") {
-		t.Error("a reason has no name")
+	if len(AllReasons()) != NumReasons {
+		t.Errorf("%d reasons", len(AllReasons()))
+	}
+}
+
+// words checks that a table's texts are there, and each once: two rows with one text
+// would tell people something false of one of them.
+func words(t *testing.T, what string, texts ...string) {
+	t.Helper()
+	for i, text := range texts {
+		if text == "" || slices.Contains(texts[:i], text) {
+			t.Errorf("%s: row %d has %q", what, i, text)
+		}
+	}
+}
+
+func TestReasonWords(t *testing.T) {
+	var codes, labels, sentences, toAccount []string
+	for r, row := range reasonRows {
+		codes, labels = append(codes, row.code), append(labels, row.label)
+		sentences, toAccount = append(sentences, row.sentence), append(toAccount, row.toAccount)
+		if row.origin < fromAccounts || row.origin > fromSource {
+			t.Errorf("%s comes from nowhere", row.code)
+		}
+		for n, format := range row.accounts {
+			if want := row.origin == fromAccounts; strings.Contains(format, "%s") != want {
+				t.Errorf("%s: of %d accounts it says %q", row.code, n+1, format)
+			}
+		}
+		if row.origin == fromAccounts {
+			if got := Reason(r).SentenceOf("all of them", 7); !strings.Contains(got, "all of them") || strings.Contains(got, "%!") {
+				t.Errorf("%s: %s", row.code, got)
+			}
+		}
+	}
+	words(t, "codes", codes...)
+	words(t, "labels", labels...)
+	words(t, "sentences", sentences...)
+	words(t, "what accounts are told", toAccount...)
+}
+
+// TestReasonsFit puts each reason into a set and gets it back.
+func TestReasonsFit(t *testing.T) {
+	all := Reasons(0)
+	for _, r := range AllReasons() {
+		if r.Set().Primary() != r || all.Has(r) {
+			t.Errorf("%s is another's bit, or none", r)
+		}
+		all |= r.Set()
+	}
+	if got := len(all.Strings()); got != NumReasons {
+		t.Errorf("%d of %d reasons are in the set of all", got, NumReasons)
+	}
+}
+
+func TestCategories(t *testing.T) {
+	var titles, toAccount, names []string
+	for _, c := range Categories() {
+		if back, err := ParseCategory(c.String()); err != nil || back != c {
+			t.Errorf("%s: %v, %v", c, back, err)
+		}
+		d := c.Canonical()
+		titles, toAccount, names = append(titles, c.Title()), append(toAccount, c.ToAccount()), append(names, d.Name)
+		if len(d.Parties) < c.Parties() || c.Parties() < 1 || d.Record == "" || len(d.Moments) == 0 {
+			t.Errorf("%s: the canonical data set lacks something: %+v", c, d)
+		}
+		// What needs the consent of both sides is for these alone.
+		if want := map[bool]string{true: "exclusive", false: "marketplace"}[c.Parties() > 1]; c.Audience() != want || c.AudienceSentence() == "" {
+			t.Errorf("%s: audience %q, %q", c, c.Audience(), c.AudienceSentence())
+		}
+	}
+	words(t, "codes", CategoryCodes()...)
+	words(t, "titles", titles...)
+	words(t, "what accounts are told", toAccount...)
+	words(t, "canonical data sets", names...)
+	if _, err := ParseCategory("other"); err == nil {
+		t.Error("a category of no name is known")
+	}
+}
+
+// TestNoSuchCategory checks that a value which is no category has no audience: above
+// all not the wide one.
+func TestNoSuchCategory(t *testing.T) {
+	for _, c := range []Category{NumCategories, NumCategories + 1, 255} {
+		func() {
+			defer func() { _ = recover() }()
+			t.Errorf("%s: audience %s", c, c.Audience())
+		}()
 	}
 }
 

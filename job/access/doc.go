@@ -29,13 +29,13 @@ const BothSides Reason = "no_consent_of_both_sides"
 // ReasonOf returns the reason to give. all are the reasons of the decision; own are
 // those of which the account itself is a cause.
 //
-// Times and clauses are facts of the record, and what the account did is its own to
-// know. If any of those is enough to exclude the record, the other side is not
+// What no account is the cause of, such as times and clauses, is a fact of the record,
+// and what the account did is its own to know. If any of those is enough to exclude the record, the other side is not
 // mentioned, whatever it did: else "both were out" and "you were out" would read
 // differently, and tell. Only if none is, it is the consent of both sides.
 func ReasonOf(all, own schema.Reasons) Reason {
-	const aboutRecord = 1<<schema.MomentUnknown | 1<<schema.BeforeProgram | 1<<schema.AfterHorizon | 1<<schema.ContractRestricted
-	if seen := all&aboutRecord | own&^aboutRecord; !seen.Kept() {
+	byAccounts := schema.AccountReasons()
+	if seen := all&^byAccounts | own&byAccounts; !seen.Kept() {
 		return Reason(seen.Primary().String())
 	}
 	return BothSides
@@ -50,22 +50,7 @@ func (r Reason) Because() string {
 	if err != nil {
 		return ""
 	}
-	switch reason {
-	case schema.DeletionRequested:
-		return "You asked for your data to be deleted."
-	case schema.PartyUnknown:
-		return "Your account was not in the register of accounts."
-	case schema.MomentUnknown:
-		return "The time of the record is not known."
-	case schema.BeforeProgram:
-		return "It is from before the programme began, in whole or in part."
-	case schema.AfterHorizon:
-		return "It is newer than the records that were looked at."
-	case schema.ContractRestricted:
-		return "The contract rules out the use for AI training."
-	default:
-		return "You had opted out of this category at the time."
-	}
+	return reason.ToAccount()
 }
 
 // Reasons lists all reasons, in the order in which they take precedence.

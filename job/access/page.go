@@ -128,19 +128,13 @@ type BarPart struct{ Percent, State string }
 // More returns how many of count records are beyond those listed.
 func More(count int64, listed int) int64 { return count - int64(listed) }
 
-var categoryWords = map[schema.Category]string{
-	schema.Communications: "Messages. They are used only if both sides of the contract are opted in.",
-	schema.WorkProduct:    "Deliverables: documents, designs, code, files. They are used only if both sides of the contract are opted in.",
-	schema.Platform:       "Job posts, proposals, searches, interactions. They follow the choice of the account that acted, so what another account did may be used though it names you.",
-}
-
 //go:embed page.html
 var pageHTML string
 
 var pageTemplate = pages.New("access", pageHTML, template.FuncMap{
 	"when":     when,
-	"words":    func(c schema.Category) string { return categoryWords[c] },
-	"category": func(name string) (schema.Category, error) { return schema.ParseCategory(name) },
+	"words":    schema.Category.ToAccount,
+	"category": schema.ParseCategory,
 	"state":    func(s string) string { return strings.ReplaceAll(s, "_", " ") },
 	"more":     More,
 	"because":  func(r Reason) string { return r.Because() },

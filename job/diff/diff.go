@@ -127,6 +127,8 @@ const (
 	excluded // plus the primary reason
 )
 
+const _ = excluded + fate(schema.NumReasons-1) // does not compile where a reason does not fit
+
 func excludedFor(r schema.Reason) fate { return excluded + fate(r) }
 
 func (f fate) reason() schema.Reason { return schema.Reason(f - excluded) }

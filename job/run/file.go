@@ -311,7 +311,7 @@ func (w *fileWork) exclude(b *rewrite.Batch, first int64) error {
 		w.named = w.named[:0]
 		request := ""
 		for _, f := range w.findings {
-			s := manifests.Subject{Account: manifests.NoAccount, Role: uint8(f.Role), Cause: causeOf(&f), Since: f.Since}
+			s := manifests.Subject{Account: manifests.NoAccount, Role: uint8(f.Role), Cause: manifests.CauseOf(f.Cause), Since: f.Since}
 			if f.Slot >= 0 {
 				s.Account = w.roles[f.Role].handles[f.Slot]
 			}
@@ -328,19 +328,6 @@ func (w *fileWork) exclude(b *rewrite.Batch, first int64) error {
 		}
 	}
 	return nil
-}
-
-// causeOf is a finding's cause as manifests have it.
-func causeOf(f *filter.Finding) manifests.Cause {
-	switch f.Cause {
-	case schema.PartyOptedOut.Set():
-		return manifests.CauseOptedOut
-	case schema.DeletionRequested.Set():
-		return manifests.CauseDeletionRequested
-	case schema.PartyUnknown.Set():
-		return manifests.CausePartyUnknown
-	}
-	return manifests.NoCause
 }
 
 // indexSubjects tells the subject index of every account that the batch names.

@@ -31,7 +31,7 @@ func newTally(p filter.Policy, roles int) *Tally {
 	t := &Tally{First: first, Days: make([]DaySlot, 3+max(0, int(last)-int(first)+1))}
 	for r := range t.Causes {
 		t.Causes[r] = make([]int64, 1)
-		if manifests.CausedByAccounts(schema.Reason(r)) {
+		if schema.AccountReasons().Has(schema.Reason(r)) {
 			t.Causes[r] = make([]int64, 1<<roles)
 		}
 	}
@@ -61,7 +61,7 @@ func (t *Tally) decided(moments []schema.Instant, reasons []schema.Reasons) {
 // cause of the primary reason.
 func (t *Tally) excluded(reason schema.Reason, findings []filter.Finding) {
 	roles := 0
-	if manifests.CausedByAccounts(reason) {
+	if schema.AccountReasons().Has(reason) {
 		for i := range findings {
 			if findings[i].Cause == reason.Set() {
 				roles |= 1 << findings[i].Role

@@ -135,7 +135,7 @@ func testReasons(t *testing.T, in *inputs, tables [3][]tableFile) {
 			}
 		}
 		for reason, n := range with {
-			cannot := d.category == schema.Platform && schema.Reason(reason) == restricted
+			cannot := d.category == schema.Platform && schema.Reason(reason) == restricted || schema.SourceReasons().Has(schema.Reason(reason))
 			if (n == 0) != cannot {
 				t.Errorf("%s: %d rows %s", d.name, n, schema.Reason(reason))
 			}

@@ -302,7 +302,7 @@ func (a *fileAudit) exclusionOf(row int64, r *auditRecord, reasons schema.Reason
 	e := &exclusion{
 		record: string(r.id), file: a.m.Source, row: row,
 		reason: reasons.Primary().String(), reasons: reasons.Strings(),
-		moment: a.momentOf(r, reasons.Primary()),
+		moment: a.w.world.When(&r.Record, reasons.Primary()),
 	}
 	for _, x := range r.named {
 		s := exclusionSubject{role: a.d.Roles()[x.role].Name, since: schema.Unknown}
@@ -362,30 +362,4 @@ func earliest(requests []filter.Deletion) filter.Deletion {
 		}
 		return cmp.Or(cmp.Compare(x.RequestedAt, y.RequestedAt), cmp.Compare(x.Request, y.Request))
 	})
-}
-
-// momentOf is the first moment at which a reason holds, in the order configured; the
-// required one where the reason is not about time.
-func (a *fileAudit) momentOf(r *auditRecord, reason schema.Reason) schema.Instant {
-	world := a.w.world
-	for _, m := range r.Moments {
-		if m.At == schema.Unknown {
-			continue
-		}
-		holds := false
-		switch reason {
-		case schema.BeforeProgram:
-			holds = m.At < world.Policy.Start
-		case schema.AfterHorizon:
-			holds = m.At >= world.Policy.Horizon
-		case schema.ContractRestricted:
-			holds = r.Contract != "" && slices.ContainsFunc(world.Restrictions[r.Contract], func(s schema.Span) bool { return s.Contains(m.At) })
-		case schema.PartyOptedOut:
-			holds = slices.ContainsFunc(r.Parties, func(p filter.Subject) bool { return p.ID != "" && a.outAt(p.ID, m.At) })
-		}
-		if holds {
-			return m.At
-		}
-	}
-	return r.Moments[0].At
 }

@@ -21,10 +21,11 @@ CREATE MACRO saturated(ns) AS
 CREATE MACRO nanos(t) AS saturated(t::HUGEINT);
 CREATE MACRO micros(t) AS saturated(t::HUGEINT * 1000);
 
--- In the order in which the first that holds is the primary one.
+-- In the order in which the first that holds is the primary one. The last two are what
+-- a source states of its records; the sample's sources state nothing of the kind.
 CREATE TYPE reason AS ENUM (
     'deletion_requested', 'party_unknown', 'moment_unknown', 'before_program',
-    'after_horizon', 'contract_restricted', 'opted_out');
+    'after_horizon', 'contract_restricted', 'opted_out', 'private_record', 'source_deleted');
 
 
 ------------------------------------------------------------------ what the inputs say

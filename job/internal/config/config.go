@@ -259,28 +259,6 @@ func (c *configReader) consent(in *node) ConsentInput {
 	return out
 }
 
-// canonical are the columns that a data set has unless it says otherwise, by its
-// category; the data sets of these names need not name their category.
-var canonical = map[schema.Category]schema.Dataset{
-	schema.Communications: {
-		Name: "messages", Record: "message_id", Author: "sender", Contract: "contract_id",
-		Parties:  []schema.Role{{Name: "freelancer", Column: "freelancer_id"}, {Name: "client", Column: "client_id"}},
-		Subjects: []schema.Role{{Name: "sender", Column: "sender_id"}},
-		Moments:  []schema.Moment{{Name: "sent", Column: "sent_at"}, {Name: "edited", Column: "edited_at"}},
-	},
-	schema.WorkProduct: {
-		Name: "deliverables", Record: "deliverable_id", Author: "freelancer", Contract: "contract_id",
-		Parties: []schema.Role{{Name: "freelancer", Column: "freelancer_id"}, {Name: "client", Column: "client_id"}},
-		Moments: []schema.Moment{{Name: "created", Column: "created_at"}, {Name: "submitted", Column: "submitted_at"}},
-	},
-	schema.Platform: {
-		Name: "events", Record: "event_id", Author: "actor",
-		Parties:  []schema.Role{{Name: "actor", Column: "account_id"}},
-		Subjects: []schema.Role{{Name: "target", Column: "target_account_id"}},
-		Moments:  []schema.Moment{{Name: "occurred", Column: "occurred_at"}},
-	},
-}
-
 func (c *configReader) datasets(root *node) []DatasetConfig {
 	n := root.fields["datasets"]
 	if n == nil || n.kind != mapNode || len(n.names) == 0 {
@@ -305,8 +283,8 @@ func (c *configReader) dataset(all *node, name string) DatasetConfig {
 	d := DatasetConfig{line: n.line, Path: c.uri(n, "path")}
 	d.Name, d.AssumeUTC = name, c.assumeUTC(n)
 	preset := schema.Dataset{}
-	for category, p := range canonical {
-		if p.Name == name {
+	for _, category := range schema.Categories() { // a data set of a canonical name need not name its category
+		if p := category.Canonical(); p.Name == name {
 			d.Category, preset = category, p
 		}
 	}
@@ -315,9 +293,9 @@ func (c *configReader) dataset(all *node, name string) DatasetConfig {
 		if err != nil {
 			c.fail(n.fields["category"], "%v", err)
 		}
-		d.Category, preset = category, canonical[category]
+		d.Category, preset = category, category.Canonical()
 	} else if preset.Name == "" {
-		c.fail(n, "category is missing (communications, work_product or platform)")
+		c.fail(n, "category is missing (one of %s)", strings.Join(schema.CategoryCodes(), ", "))
 	}
 	d.Record = c.need(n, "record", preset.Record)
 	d.Parties = roles(c.pairs(n, "parties"))
@@ -348,11 +326,7 @@ func (c *configReader) checkDataset(n *node, d *DatasetConfig, author string) {
 		}
 		return n
 	}
-	least := 1
-	if d.Category.Bilateral() {
-		least = 2
-	}
-	if len(d.Parties) < least {
+	if least := d.Category.Parties(); len(d.Parties) < least {
 		c.fail(at("parties"), "%s needs the consent of at least %d party roles, here are %d: name every side of the contract", d.Category, least, len(d.Parties))
 	}
 	if len(d.Moments) == 0 {

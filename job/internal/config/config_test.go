@@ -124,7 +124,7 @@ func FuzzConfig(f *testing.F) {
 			return
 		}
 		for _, d := range cfg.Datasets {
-			if d.Category.Bilateral() && len(d.Parties) < 2 {
+			if len(d.Parties) < d.Category.Parties() {
 				t.Errorf("one side only: %+v", d)
 			}
 		}

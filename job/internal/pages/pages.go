@@ -25,8 +25,8 @@ func New(name, text string, more template.FuncMap) *template.Template {
 		"time":     Time,
 		"count":    Count,
 		"records":  Records,
-		"title":    func(c schema.Category) string { return titles[c] },
-		"audience": func(c schema.Category) string { return audiences[c] },
+		"title":    schema.Category.Title,
+		"audience": schema.Category.AudienceSentence,
 		"join":     func(s []string) string { return strings.Join(s, ", ") },
 		"list":     List,
 	}).Funcs(more).Parse(text))
@@ -61,16 +61,4 @@ func List(words []string) string {
 		return strings.Join(words[:n-1], ", ") + " and " + words[n-1]
 	}
 	return strings.Join(words, "")
-}
-
-var titles = map[schema.Category]string{
-	schema.Communications: "Communications",
-	schema.WorkProduct:    "Work product",
-	schema.Platform:       "Other platform data",
-}
-
-var audiences = map[schema.Category]string{
-	schema.Communications: "Models trained on it are for the exclusive use of the accounts concerned.",
-	schema.WorkProduct:    "Models trained on it are for the exclusive use of the accounts concerned.",
-	schema.Platform:       "Models trained on it may improve the marketplace for everyone.",
 }

@@ -114,7 +114,7 @@ type tick struct {
 func layers() []layer {
 	out := []layer{{Class: "kept", Label: "Kept", kept: true}}
 	for r := schema.Reason(schema.NumReasons); r > 0; r-- {
-		out = append(out, layer{Class: "r" + strconv.Itoa(int(r-1)), Label: labels[r-1], reason: r - 1})
+		out = append(out, layer{Class: "r" + strconv.Itoa(int(r-1)), Label: (r - 1).Label(), reason: r - 1})
 	}
 	return out
 }

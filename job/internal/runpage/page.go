@@ -31,9 +31,9 @@ var pageHTML string
 var page = pages.New("report", pageHTML, template.FuncMap{
 	"share":  share,
 	"size":   size,
-	"label":  func(r schema.Reason) string { return labels[r] },
-	"reason": func(r schema.Reason) string { return sentences[r] },
-	"code":   func(r schema.Reason) string { return r.String() },
+	"label":  schema.Reason.Label,
+	"reason": schema.Reason.Sentence,
+	"code":   schema.Reason.String,
 })
 
 // Page returns the report of a run. digest is the SHA-256 of the run manifest's bytes.
@@ -67,7 +67,7 @@ type view struct {
 	Total    set
 	Sets     []*set
 	Uses     []use
-	Reasons  []schema.Reason // all
+	Reasons  []schema.Reason // those that documents list
 	Steps    []step
 	Causes   []cause // the most frequent
 	More     int     // causes that are not told
@@ -118,6 +118,10 @@ type cause struct {
 	Rows                int64
 }
 
+// Later reports whether a reason beyond the first ones occurs. Only then does the page
+// have its colours.
+func (v *view) Later() bool { return len(v.Reasons) > schema.FirstReasons }
+
 func (v *view) add(name string, d manifests.Dataset) {
 	category, _ := schema.ParseCategory(d.Category) // the run is valid
 	v.Sets = append(v.Sets, &set{Name: name, Category: category, In: d.RowsIn, Kept: d.RowsKept, Excluded: d.ExcludedByReason})
@@ -149,7 +153,7 @@ func (v *view) use(name string, c schema.Category) {
 
 func (v *view) steps() {
 	remain := v.Total.In
-	v.Reasons = schema.AllReasons()
+	v.Reasons = v.Total.Excluded.Listed()
 	for _, r := range v.Reasons {
 		s := step{Reason: r, Rows: v.Total.Excluded[r], Remain: remain - v.Total.Excluded[r]}
 		s.After, s.Taken = percent(s.Remain, v.Total.In), percent(s.Rows, v.Total.In)

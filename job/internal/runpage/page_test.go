@@ -63,7 +63,7 @@ func (m *made) add(name string, category schema.Category, files int, daily ...ma
 			continue
 		}
 		c := manifests.CauseCount{Reason: schema.Reason(r).String(), Roles: []string{}, Rows: n}
-		if manifests.CausedByAccounts(schema.Reason(r)) {
+		if schema.AccountReasons().Has(schema.Reason(r)) {
 			c.Roles = []string{"freelancer", "client"}
 		}
 		d.Causes = append(d.Causes, c)
@@ -107,14 +107,14 @@ func day(t *testing.T, text string, kept int64, excluded manifests.ReasonCounts)
 	return manifests.DayCounts{Day: d, Kept: kept, Excluded: excluded}
 }
 
-// everyDay has counts that change from day to day.
+// everyDay has counts that change from day to day, for the first reasons.
 func everyDay(t *testing.T, first string, days int) (out []manifests.DayCounts) {
 	at := day(t, first, 0, manifests.ReasonCounts{})
 	for i := range int64(days) {
 		c := at
 		c.Day += schema.Day(i)
 		c.Kept = 100 + i%7*3
-		for r := range c.Excluded {
+		for r := range c.Excluded[:schema.FirstReasons] {
 			c.Excluded[r] = (i + int64(r)) % 5
 		}
 		out = append(out, c)
@@ -159,7 +159,11 @@ func TestPageHasFigures(t *testing.T) {
 		wants = append(wants, in.Path, in.Identity, pages.Count(in.Rows), pages.Count(in.Bytes))
 	}
 	for _, r := range schema.AllReasons() {
-		wants = append(wants, r.String(), labels[r], sentences[r])
+		if r < schema.FirstReasons {
+			wants = append(wants, r.String(), r.Label(), r.Sentence())
+		} else if strings.Contains(page, r.String()) || strings.Contains(page, fmt.Sprintf(".r%d", r)) {
+			t.Errorf("%s is on the page and does not occur", r)
+		}
 	}
 	wants = append(wants, m.run.RunID, m.run.PolicyDigest, m.run.Daily.SHA256, "1.2.3", "20 November 2026, 00:00:00 UTC",
 		"5 January 2026", "19 November 2026, 06:00:00 UTC", "≥ 0.1%", "92.71%", "≤ 40%", "not passed", "≤ 36 hours", "nothing to compare",
@@ -173,6 +177,43 @@ func TestPageHasFigures(t *testing.T) {
 	}
 	if again := m.page(t); again != page {
 		t.Error("made again it is another")
+	}
+}
+
+// TestPageHasEveryReason checks that each reason that occurs has its words and its colour,
+// in the light and in the dark.
+func TestPageHasEveryReason(t *testing.T) {
+	m := newRun(t, "2026-01-05T00:00:00Z", "2026-03-01T00:00:00Z")
+	var excluded manifests.ReasonCounts
+	for r := range excluded {
+		excluded[r] = 10
+	}
+	m.add("messages", schema.Communications, 1, day(t, "2026-02-01", 10, excluded))
+	page := m.page(t)
+	legend := page[strings.Index(page, `class="key"`):]
+	for _, r := range schema.AllReasons() {
+		for _, want := range []string{r.String(), r.Label(), r.Sentence(), fmt.Sprintf(".r%d { background: var(--r%d); fill: var(--r%d); }", r, r, r)} {
+			if !strings.Contains(page, want) {
+				t.Errorf("%s: %q is not on the page", r, want)
+			}
+		}
+		if n := strings.Count(page, fmt.Sprintf("--r%d: #", r)); n != 2 {
+			t.Errorf("%s: %d colours, want one for each theme", r, n)
+		}
+		if !strings.Contains(legend, fmt.Sprintf(`<span class="r%d"></span>%s`, r, r.Label())) {
+			t.Errorf("%s is not in the legend: %.300s", r, legend)
+		}
+	}
+}
+
+// TestCategoriesNamed checks that the rules on the page name every category.
+func TestCategoriesNamed(t *testing.T) {
+	for _, c := range schema.Categories() {
+		m := newRun(t, "2026-01-05T00:00:00Z", "2026-03-01T00:00:00Z")
+		m.add("some", c, 1)
+		if text := strings.ToLower(strings.Join(rules(m.run), " ")); !strings.Contains(text, strings.ToLower(c.Title())) {
+			t.Errorf("%s: %s", c, text)
+		}
 	}
 }
 

@@ -12,28 +12,7 @@ import (
 	"assent/schema"
 )
 
-// What the page says of reasons, causes, gates and rules.
-
-// labels are the reasons in a word or two.
-var labels = [schema.NumReasons]string{
-	schema.DeletionRequested:  "Deletion requested",
-	schema.PartyUnknown:       "Party unknown",
-	schema.MomentUnknown:      "Time unknown",
-	schema.BeforeProgram:      "Before the programme",
-	schema.AfterHorizon:       "After the horizon",
-	schema.ContractRestricted: "Contract forbids it",
-	schema.PartyOptedOut:      "Opted out",
-}
-
-var sentences = [schema.NumReasons]string{
-	schema.DeletionRequested:  "An account has asked for deletion",
-	schema.PartyUnknown:       "A party is missing or not known",
-	schema.MomentUnknown:      "Its time is not known",
-	schema.BeforeProgram:      "From before the programme began",
-	schema.AfterHorizon:       "From after the consent horizon",
-	schema.ContractRestricted: "The contract forbids AI training",
-	schema.PartyOptedOut:      "A party had opted out",
-}
+// What the page says of causes, gates and rules.
 
 var inputNames = map[string]string{
 	"consent":      "Consent history",
@@ -49,22 +28,34 @@ func causeText(c manifests.CauseCount) string {
 	for i, role := range c.Roles {
 		who[i] = "the " + strings.ReplaceAll(role, "_", " ")
 	}
-	all := pages.List(who)
-	switch {
-	case len(who) == 0:
-		return sentences[reason]
-	case reason == schema.DeletionRequested:
-		return "Deletion was asked for by " + all
-	case reason == schema.PartyUnknown && len(who) == 1:
-		return capital(all) + " is missing or not known"
-	case reason == schema.PartyUnknown:
-		return capital(all) + " are missing or not known"
-	case len(who) == 1:
-		return capital(all) + " had opted out"
-	case len(who) == 2:
-		return capital(all) + " had both opted out"
+	if len(who) == 0 {
+		return reason.Sentence()
 	}
-	return capital(all) + " had all opted out"
+	return capital(reason.SentenceOf(pages.List(who), len(who)))
+}
+
+// categories lists the titles of all categories of a kind, with their number, and says
+// whether the run has a data set of one of them.
+func categories(run *manifests.Run, kind func(schema.Category) bool) (list string, n int, has bool) {
+	var titles []string
+	for _, c := range schema.Categories() {
+		if !kind(c) {
+			continue
+		}
+		titles = append(titles, strings.ToLower(c.Title()))
+		for _, d := range run.Datasets {
+			has = has || d.Category == c.String()
+		}
+	}
+	return capital(pages.List(titles)), len(titles), has
+}
+
+// verb is a verb as it follows n nouns.
+func verb(n int, word string) string {
+	if n == 1 {
+		return word + "s"
+	}
+	return word
 }
 
 func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
@@ -202,16 +193,11 @@ func rules(run *manifests.Run) []string {
 		state = "out"
 	}
 	say("An account is opted %s until it says otherwise, for each category of data by itself.", state)
-	two, platform := false, false
-	for _, d := range run.Datasets {
-		two = two || d.Category != schema.Platform.String()
-		platform = platform || d.Category == schema.Platform.String()
+	if all, n, has := categories(run, func(c schema.Category) bool { return c.Parties() > 1 }); has {
+		say("%s %s all parties: if one side was opted out at any moment at which a record was made, edited or shared, the record is left out.", all, verb(n, "need"))
 	}
-	if two {
-		say("Communications and work product need all parties: if one side was opted out at any moment at which a record was made, edited or shared, the record is left out.")
-	}
-	if platform {
-		say("Other platform data follows the choice of the account that acted.")
+	if all, n, has := categories(run, func(c schema.Category) bool { return c.Parties() == 1 }); has {
+		say("%s %s the choice of the account that acted.", all, verb(n, "follow"))
 	}
 	say("Opting out is not retroactive: what was made and shared while all were opted in may be used. What comes from a time out stays out, also after an account has opted in again.")
 	switch {
