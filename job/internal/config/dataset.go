@@ -1,0 +1,174 @@
+package config
+
+import (
+	"reflect"
+	"strings"
+
+	"assent/job"
+	"assent/manifests"
+	"assent/schema"
+)
+
+// DatasetConfig is a data set to be filtered.
+type DatasetConfig struct {
+	schema.Dataset
+	Path string `json:"-"`
+	// Mapped by default rather than by hand: absent columns are left out.
+	DefaultSubjects, DefaultContract bool `json:"-"`
+
+	at place // of its name
+}
+
+// datasetKeys are the keys of a data set. What is nil was not given.
+type datasetKeys struct {
+	Path      string           `key:"path,uri"`
+	Category  *schema.Category `key:"category"`
+	Record    string           `key:"record,nonempty"`
+	Parties   []pair           `key:"parties"`
+	Subjects  []pair           `key:"subjects"`
+	Author    string           `key:"author"`
+	Moments   []pair           `key:"moments"`
+	Contract  Column           `key:"contract"`
+	AssumeUTC bool             `key:"timezone,zone"`
+}
+
+// canonical are the columns that a data set has unless it says otherwise, by its
+// category; the data sets of these names need not name their category.
+var canonical = map[schema.Category]schema.Dataset{
+	schema.Communications: {
+		Name: "messages", Record: "message_id", Author: "sender", Contract: "contract_id",
+		Parties:  []schema.Role{{Name: "freelancer", Column: "freelancer_id"}, {Name: "client", Column: "client_id"}},
+		Subjects: []schema.Role{{Name: "sender", Column: "sender_id"}},
+		Moments:  []schema.Moment{{Name: "sent", Column: "sent_at"}, {Name: "edited", Column: "edited_at"}},
+	},
+	schema.WorkProduct: {
+		Name: "deliverables", Record: "deliverable_id", Author: "freelancer", Contract: "contract_id",
+		Parties: []schema.Role{{Name: "freelancer", Column: "freelancer_id"}, {Name: "client", Column: "client_id"}},
+		Moments: []schema.Moment{{Name: "created", Column: "created_at"}, {Name: "submitted", Column: "submitted_at"}},
+	},
+	schema.Platform: {
+		Name: "events", Record: "event_id", Author: "actor",
+		Parties:  []schema.Role{{Name: "actor", Column: "account_id"}},
+		Subjects: []schema.Role{{Name: "target", Column: "target_account_id"}},
+		Moments:  []schema.Moment{{Name: "occurred", Column: "occurred_at"}},
+	},
+}
+
+// canonicalOf is what a data set is unless it says otherwise.
+func canonicalOf(name string, category *schema.Category) (schema.Dataset, schema.Category, bool) {
+	for c, d := range canonical {
+		if category == nil && d.Name == name || category != nil && *category == c {
+			return d, c, true
+		}
+	}
+	return schema.Dataset{}, 0, false
+}
+
+func (d *decoder) dataset(e entry) DatasetConfig {
+	var keys datasetKeys
+	d.mapping(e.value, e.at, reflect.ValueOf(&keys).Elem())
+	if !validDatasetName(e.name) {
+		d.fail(e.at, "a data set's name is made of letters, digits, _ and -, begins with a letter, and is a directory of the output")
+	}
+	preset, category, ok := canonicalOf(e.name, keys.Category)
+	if !ok {
+		d.fail(e.at, "category is missing (communications, work_product or platform)")
+	}
+	out := DatasetConfig{Path: keys.Path, DefaultSubjects: keys.Subjects == nil, DefaultContract: !keys.Contract.Explicit, at: e.at}
+	out.Dataset = schema.Dataset{
+		Name: e.name, Category: category, AssumeUTC: keys.AssumeUTC,
+		Record: preset.Record, Parties: preset.Parties, Subjects: preset.Subjects,
+		Author: keys.Author, Moments: preset.Moments, Contract: preset.Contract,
+	}
+	if keys.Record != "" {
+		out.Record = keys.Record
+	}
+	if keys.Parties != nil {
+		out.Parties = roles(keys.Parties)
+	}
+	if keys.Subjects != nil {
+		out.Subjects = roles(keys.Subjects)
+	}
+	if keys.Moments != nil {
+		out.Moments = nil
+		for _, p := range keys.Moments {
+			out.Moments = append(out.Moments, schema.Moment(p))
+		}
+	}
+	if keys.Contract.Explicit {
+		out.Contract = keys.Contract.Path
+	}
+	d.checkDataset(e, &out, preset.Author)
+	return out
+}
+
+// checkDataset holds what no single key shows, and settles the author. A preset
+// author is used where the data set has that role.
+func (d *decoder) checkDataset(e entry, out *DatasetConfig, presetAuthor string) {
+	fail := func(key, format string, args ...any) {
+		at := e.at
+		for _, k := range d.entries(e.value, e.at, "") {
+			if k.name == key {
+				at = k.at
+			}
+		}
+		d.fail(at, format, args...)
+	}
+	least := 1
+	if out.Category.Bilateral() {
+		least = 2
+	}
+	if len(out.Parties) < least {
+		fail("parties", "%s needs the consent of at least %d party roles, here are %d: name every side of the contract", out.Category, least, len(out.Parties))
+	}
+	if len(out.Moments) == 0 {
+		fail("moments", "at least one moment is needed; the first is the required one")
+	}
+	seen := map[string]bool{}
+	columns := map[string]bool{}
+	for i, r := range out.Roles() {
+		if r.Name == "" || strings.Contains(r.Name, ",") {
+			fail("parties", "a role's name is not empty and has no comma")
+		}
+		if seen[r.Name] {
+			fail("subjects", "the role %q stands under parties as well", r.Name)
+		}
+		if i < len(out.Parties) && columns[r.Column] {
+			fail("parties", "two party roles share the column %q: that is one side, not two", r.Column)
+		}
+		seen[r.Name], columns[r.Column] = true, true
+	}
+	if len(seen) > manifests.MaxRoles {
+		fail("parties", "more than %d roles", manifests.MaxRoles)
+	}
+	if out.Author == "" && seen[presetAuthor] {
+		out.Author = presetAuthor
+	}
+	if out.Author != "" && !seen[out.Author] {
+		fail("author", "%q is no role of this data set", out.Author)
+	}
+}
+
+func roles(pairs []pair) []schema.Role {
+	var out []schema.Role
+	for _, p := range pairs {
+		out = append(out, schema.Role(p))
+	}
+	return out
+}
+
+// validDatasetName keeps a data set's directory from being hidden, nested or one of ours.
+func validDatasetName(name string) bool {
+	letter := func(r rune) bool { return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' }
+	if name == "" || len(name) > 100 || !letter(rune(name[0])) {
+		return false
+	}
+	return !strings.ContainsFunc(name, func(r rune) bool {
+		return !letter(r) && !('0' <= r && r <= '9') && r != '_' && r != '-'
+	})
+}
+
+// Errorf is an error of wrong usage about a key of the data set.
+func (d *DatasetConfig) Errorf(cfg *Config, key, format string, args ...any) error {
+	return job.UsageError("", "%s: %w", cfg.File, d.at.below(key, d.at.line).errorf(format, args...))
+}
