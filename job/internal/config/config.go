@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -56,22 +57,37 @@ type Column struct {
 
 // Inputs are the control inputs; nil where not configured.
 type Inputs struct {
-	Consent      ConsentInput       `key:"consent"`
-	Deletions    *DeletionsInput    `key:"deletions"`
-	Restrictions *RestrictionsInput `key:"restrictions"`
-	Accounts     *AccountsInput     `key:"accounts"`
+	Consent       ConsentInput        `key:"consent"`
+	Deletions     *DeletionsInput     `key:"deletions"`
+	Restrictions  *RestrictionsInput  `key:"restrictions"`
+	Accounts      *AccountsInput      `key:"accounts"`
+	Aliases       *AliasesInput       `key:"aliases"`
+	Organisations *OrganisationsInput `key:"organisations"`
+}
+
+// ControlInput is what can be said of every control input.
+type ControlInput struct {
+	Path       string        `key:"path,uri" json:"-"`
+	AllowEmpty bool          `key:"allow_empty"` // there may be no file
+	Deleted    *schema.Match `key:"deleted"`     // rows that the source marks as deleted
+}
+
+// Instants says how columns hold instants.
+type Instants struct {
+	AssumeUTC bool                   `key:"timezone,zone"`
+	Units     map[string]schema.Unit `key:"units"` // of columns of plain integers, by their keys
 }
 
 // ConsentInput is the consent history.
 type ConsentInput struct {
-	Path string `key:"path,uri" json:"-"`
+	ControlInput
+	Instants
 	// AsOf is schema.Unknown where it is left to the files. The run's id has the horizon itself.
 	AsOf           schema.Instant `key:"as_of" json:"-"`
 	ConsentColumns `key:"columns"`
 	States         map[string]schema.State    `key:"states"`
 	Categories     map[string]schema.Category `key:"categories"`
 	Ignored        []string                   `key:"ignore_categories"`
-	AssumeUTC      bool                       `key:"timezone,zone"`
 }
 
 // ConsentColumns are the columns of the consent history.
@@ -85,9 +101,9 @@ type ConsentColumns struct {
 
 // DeletionsInput is the ledger of deletion requests in force.
 type DeletionsInput struct {
-	Path            string `key:"path,uri" json:"-"`
+	ControlInput
+	Instants
 	DeletionColumns `key:"columns"`
-	AssumeUTC       bool `key:"timezone,zone"`
 }
 
 // DeletionColumns are the columns of the ledger.
@@ -99,9 +115,9 @@ type DeletionColumns struct {
 
 // RestrictionsInput is the list of contracts' no-AI clauses.
 type RestrictionsInput struct {
-	Path               string `key:"path,uri" json:"-"`
+	ControlInput
+	Instants
 	RestrictionColumns `key:"columns"`
-	AssumeUTC          bool `key:"timezone,zone"`
 }
 
 // RestrictionColumns are the columns of the list of restrictions.
@@ -113,7 +129,7 @@ type RestrictionColumns struct {
 
 // AccountsInput is the registry of known accounts.
 type AccountsInput struct {
-	Path           string `key:"path,uri" json:"-"`
+	ControlInput
 	AccountColumns `key:"columns"`
 }
 
@@ -122,11 +138,42 @@ type AccountColumns struct {
 	Account Column `key:"account" default:"account_id"`
 }
 
+// AliasesInput lists accounts that were merged or renamed: the alias and the account
+// are one.
+type AliasesInput struct {
+	ControlInput
+	AliasColumns `key:"columns"`
+}
+
+// AliasColumns are the columns of the list of aliases.
+type AliasColumns struct {
+	Alias   Column `key:"alias" default:"old_account_id"`
+	Account Column `key:"account" default:"account_id"`
+}
+
+// OrganisationsInput lists which account belonged to which organisation, and when.
+type OrganisationsInput struct {
+	ControlInput
+	Instants
+	OrganisationColumns `key:"columns"`
+}
+
+// OrganisationColumns are the columns of the list of memberships.
+type OrganisationColumns struct {
+	Account      Column `key:"account" default:"account_id"`
+	Organisation Column `key:"organisation" default:"organisation_id"`
+	From         Column `key:"from" default:"from"`
+	Until        Column `key:"until" default:"until"`
+}
+
 // Gates are limits beyond which a run is refused.
 type Gates struct {
-	MinAccountMatch float64       `key:"min_account_match" default:"0.001"`
-	MaxExcluded     float64       `key:"max_excluded" default:"1"`
-	MaxHorizonAge   time.Duration `key:"max_horizon_age" default:"0"` // 0: off
+	MinAccountMatch     float64       `key:"min_account_match" default:"0.001"`
+	MinDeletionMatch    float64       `key:"min_deletion_match" default:"0.001"`    // as MinAccountMatch, of the deletion requests
+	MinRestrictionMatch float64       `key:"min_restriction_match" default:"0.001"` // of contracts
+	MaxNearMisses       int64         `key:"max_near_misses" default:"0"`
+	MaxExcluded         float64       `key:"max_excluded" default:"1"`
+	MaxHorizonAge       time.Duration `key:"max_horizon_age" default:"0"` // 0: off
 }
 
 // Digest is the SHA-256 of all of the configuration that a run's outcome depends on:
@@ -209,7 +256,30 @@ func (c *Config) check(root *yaml.Node) error {
 			return placeOf(root, "inputs.consent.ignore_categories").errorf("%q is mapped under categories as well", name)
 		}
 	}
-	return nil
+	return c.checkUnits(root)
+}
+
+// checkUnits holds that units are given for columns of instants.
+func (c *Config) checkUnits(root *yaml.Node) error {
+	check := func(input string, in *Instants, columns ...string) error {
+		for _, name := range slices.Sorted(maps.Keys(in.Units)) {
+			if !slices.Contains(columns, name) {
+				return placeOf(root, "inputs."+input+".units."+name).errorf("no column of instants%s", nearest(name, columns))
+			}
+		}
+		return nil
+	}
+	err := check("consent", &c.Consent.Instants, "effective_at")
+	if c.Deletions != nil && err == nil {
+		err = check("deletions", &c.Deletions.Instants, "requested_at")
+	}
+	if c.Restrictions != nil && err == nil {
+		err = check("restrictions", &c.Restrictions.Instants, "from", "until")
+	}
+	if c.Organisations != nil && err == nil {
+		err = check("organisations", &c.Organisations.Instants, "from", "until")
+	}
+	return err
 }
 
 // Dataset returns the data set of that name.

@@ -65,6 +65,27 @@ func TestConfigErrors(t *testing.T) {
 		{"gates.max_excluded=2", "not a share"},
 		{"gates.max_horizon_age=long", "not a duration"},
 		{"gates=[1]", "want a mapping"},
+		{"gates.max_near_misses=-1", "not a number"},
+		{"gates.max_near_misses=1.5", "not a number"},
+		{"inputs.consent.allow_empty=yes", "neither true nor false"},
+		{"inputs.consent.deleted={values: [D]}", "--set inputs.consent.deleted: column is missing"},
+		{"inputs.consent.deleted={column: op}", "values are missing"},
+		{"inputs.consent.deleted={column: op, values: []}", "values are missing"},
+		{"inputs.consent.deleted={column: op, values: [D, null]}", "values are missing"},
+		{"inputs.consent.deleted={column: op, values: D}", "want a list"},
+		{"inputs.consent.deleted={column: op, value: D}", "unknown key (did you mean values?)"},
+		{"inputs.consent.units={at: ms}", "--set inputs.consent.units.at: no column of instants"},
+		{"inputs.consent.units={effective_at: minutes}", `unknown unit "minutes"`},
+		{"inputs.aliases={path: a, columns: {new: x}}", "unknown key"},
+		{"inputs.organisations={}", "path is missing"},
+		{"inputs.organisations={path: o, units: {account: s}}", "no column of instants"},
+		{"datasets.messages.optional=[sent]", `"sent" is neither a subject nor a later moment`},
+		{"datasets.messages.optional=[client]", `"client" is neither`},
+		{"datasets.messages.optional=[edited_at]", "did you mean edited?"},
+		{"datasets.messages.optional=edited", "--set datasets.messages.optional: want a list"},
+		{"datasets.messages.units={edited_at: ms}", "no moment of this data set"},
+		{"datasets.messages.private={column: v}", "values are missing"},
+		{"datasets.messages.metadata=[geo]", "--set datasets.messages.metadata: want a mapping"},
 		{"nothing", "want key=value"},
 	} {
 		_, err := parse([]byte(smallConfig), "job.yaml", []string{c.set})
@@ -96,6 +117,8 @@ inputs:
   deletions: {path: deletions}
   restrictions: {path: restrictions}
   accounts: {path: accounts}
+  aliases: {path: aliases}
+  organisations: {path: organisations}
 datasets:
   messages: {path: m}
 `
@@ -129,6 +152,32 @@ var anotherValue = map[string]string{
 
 	"inputs.accounts.columns.account": "x",
 
+	"inputs.aliases.columns.alias":   "x",
+	"inputs.aliases.columns.account": "x",
+
+	"inputs.organisations.columns.account":      "x",
+	"inputs.organisations.columns.organisation": "x",
+	"inputs.organisations.columns.from":         "x",
+	"inputs.organisations.columns.until":        "x",
+	"inputs.organisations.timezone":             "UTC",
+
+	"inputs.consent.allow_empty":       "true",
+	"inputs.deletions.allow_empty":     "true",
+	"inputs.restrictions.allow_empty":  "true",
+	"inputs.accounts.allow_empty":      "true",
+	"inputs.aliases.allow_empty":       "true",
+	"inputs.organisations.allow_empty": "true",
+	"inputs.consent.deleted":           "{column: op, values: [D]}",
+	"inputs.deletions.deleted":         "{column: op, values: [D]}",
+	"inputs.restrictions.deleted":      "{column: op, values: [D]}",
+	"inputs.accounts.deleted":          "{column: op, values: [D]}",
+	"inputs.aliases.deleted":           "{column: op, values: [D]}",
+	"inputs.organisations.deleted":     "{column: op, values: [D]}",
+	"inputs.consent.units":             "{effective_at: ms}",
+	"inputs.deletions.units":           "{requested_at: ms}",
+	"inputs.restrictions.units":        "{until: ms}",
+	"inputs.organisations.units":       "{from: s}",
+
 	"datasets.messages.category": "work_product",
 	"datasets.messages.record":   "x",
 	"datasets.messages.parties":  "{client: client_id, freelancer: freelancer_id}",
@@ -137,21 +186,33 @@ var anotherValue = map[string]string{
 	"datasets.messages.moments":  "{sent: sent_at}",
 	"datasets.messages.contract": `""`,
 	"datasets.messages.timezone": "UTC",
+	"datasets.messages.optional": "[edited]",
+	"datasets.messages.units":    "{edited: us}",
+	"datasets.messages.deleted":  "{column: op, values: [D]}",
+	"datasets.messages.private":  "{column: visibility, values: [private]}",
+
+	"datasets.messages.metadata.keep": "[geo]",
 
 	"gates.min_account_match": "0.5",
 	"gates.max_excluded":      "0.5",
 	"gates.max_horizon_age":   "1h",
+	"gates.max_near_misses":   "1",
+
+	"gates.min_deletion_match":    "0.5",
+	"gates.min_restriction_match": "0.5",
 }
 
 // outsideDigest are the keys that say only where things are.
 var outsideDigest = map[string]string{
-	"output":                   "elsewhere",
-	"subject_key_file":         "k",
-	"inputs.consent.path":      "elsewhere",
-	"inputs.deletions.path":    "elsewhere",
-	"inputs.restrictions.path": "elsewhere",
-	"inputs.accounts.path":     "elsewhere",
-	"datasets.messages.path":   "elsewhere",
+	"output":                    "elsewhere",
+	"subject_key_file":          "k",
+	"inputs.consent.path":       "elsewhere",
+	"inputs.deletions.path":     "elsewhere",
+	"inputs.restrictions.path":  "elsewhere",
+	"inputs.accounts.path":      "elsewhere",
+	"inputs.aliases.path":       "elsewhere",
+	"inputs.organisations.path": "elsewhere",
+	"datasets.messages.path":    "elsewhere",
 	// The run's id is made of the digest and of the horizon.
 	"inputs.consent.as_of": "2026-06-01",
 	// There is one version.
@@ -161,14 +222,14 @@ var outsideDigest = map[string]string{
 // leafKeys returns the dotted paths of all keys below a struct that are no sections.
 func leafKeys(prefix string, t reflect.Type) (paths []string) {
 	for _, k := range keysOf(t) {
-		of, path := t.Field(k.field).Type, prefix+k.name
+		of, path := t.FieldByIndex(k.field).Type, prefix+k.name
 		if of.Kind() == reflect.Pointer {
 			of = of.Elem()
 		}
 		switch {
 		case of == reflect.TypeFor[[]DatasetConfig]():
 			paths = append(paths, leafKeys(path+".messages.", reflect.TypeFor[datasetKeys]())...)
-		case of.Kind() == reflect.Struct && of != reflect.TypeFor[Column]():
+		case of.Kind() == reflect.Struct && len(keysOf(of)) > 0:
 			paths = append(paths, leafKeys(path+".", of)...)
 		default:
 			paths = append(paths, path)
@@ -213,7 +274,7 @@ func TestEveryKeyIsInTheDigest(t *testing.T) {
 // TestSectionsAreInTheDigest holds the same of what is left out or added whole.
 func TestSectionsAreInTheDigest(t *testing.T) {
 	plain := digestOf(t)
-	for _, set := range []string{"inputs.deletions=null", "inputs.restrictions=null", "inputs.accounts=null", "datasets.events={path: e}"} {
+	for _, set := range []string{"inputs.aliases=null", "inputs.organisations=", "inputs.deletions=null", "inputs.restrictions=null", "inputs.accounts=null", "datasets.events={path: e}"} {
 		if digestOf(t, set) == plain {
 			t.Errorf("%s does not change the digest", set)
 		}

@@ -28,7 +28,7 @@ import (
 //	file      as nonempty; a local path
 //	zone      a bool that is true where the text is UTC
 //
-// A struct is a section that is filled with defaults where it is absent. A pointer is
+// An embedded struct without a tag adds its keys. A struct is a section that is filled with defaults where it is absent. A pointer is
 // an optional value or section: it is nil where absent or null.
 type decoder struct {
 	dir     string            // relative paths are below it
@@ -45,17 +45,28 @@ func (d *decoder) fail(at place, format string, args ...any) {
 // key is a key that a struct knows.
 type key struct {
 	name, option, preset string
-	field                int
+	field                []int // as reflect.Value.FieldByIndex has it
 }
 
 func keysOf(t reflect.Type) (keys []key) {
-	for i := range t.NumField() {
-		if tag, ok := t.Field(i).Tag.Lookup("key"); ok {
+	for _, f := range reflect.VisibleFields(t) {
+		// The field of a section has the tag, and what is promoted from it is the section's.
+		if tag, ok := f.Tag.Lookup("key"); ok && !throughSection(t, f.Index) {
 			name, option, _ := strings.Cut(tag, ",")
-			keys = append(keys, key{name, option, t.Field(i).Tag.Get("default"), i})
+			keys = append(keys, key{name, option, f.Tag.Get("default"), f.Index})
 		}
 	}
 	return keys
+}
+
+// throughSection reports whether a promoted field belongs to an embedded section.
+func throughSection(t reflect.Type, index []int) bool {
+	for n := 1; n < len(index); n++ {
+		if t.FieldByIndex(index[:n]).Tag != "" {
+			return true
+		}
+	}
+	return false
 }
 
 func (k key) required() bool { return k.option == "required" || k.option == "uri" }
@@ -112,7 +123,7 @@ func (d *decoder) mapping(n *yaml.Node, at place, into reflect.Value) {
 		}
 	}
 	for _, k := range keys {
-		field := into.Field(k.field)
+		field := into.FieldByIndex(k.field)
 		if i := slices.IndexFunc(given, func(e entry) bool { return e.name == k.name }); i >= 0 {
 			d.given(k, given[i], field)
 			continue
@@ -167,7 +178,13 @@ func (d *decoder) value(n *yaml.Node, at place, option string, into reflect.Valu
 			*v = d.absolute(*v)
 		}
 	case *bool:
-		*v = scalar(d, n, at, *v, parseZone)
+		parse := parseSwitch
+		if option == "zone" {
+			parse = parseZone
+		}
+		*v = scalar(d, n, at, *v, parse)
+	case *int64:
+		*v = scalar(d, n, at, *v, parseCount)
 	case *float64:
 		*v = scalar(d, n, at, *v, parseShare)
 	case *time.Duration:
@@ -178,6 +195,15 @@ func (d *decoder) value(n *yaml.Node, at place, option string, into reflect.Valu
 		*v = scalar(d, n, at, *v, schema.ParseState)
 	case *schema.Category:
 		*v = scalar(d, n, at, *v, schema.ParseCategory)
+	case *schema.Unit:
+		*v = scalar(d, n, at, *v, schema.ParseUnit)
+	case *schema.Match:
+		var keys matchKeys
+		d.mapping(n, at, reflect.ValueOf(&keys).Elem())
+		*v = schema.Match(keys)
+		if len(v.Values) == 0 || slices.Contains(v.Values, "") {
+			d.fail(at, "values are missing: which values of %q mean that a row is meant", v.Column)
+		}
 	case *[]string:
 		*v = d.list(n, at)
 	case *[]DatasetConfig:
@@ -240,6 +266,12 @@ func scalar[T any](d *decoder, n *yaml.Node, at place, preset T, parse func(stri
 		d.fail(at, "%v", err)
 	}
 	return v
+}
+
+// matchKeys are the keys of a schema.Match.
+type matchKeys struct {
+	Column string   `key:"column,required"`
+	Values []string `key:"values"`
 }
 
 // pair is a name and what it is mapped to.

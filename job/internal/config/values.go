@@ -45,3 +45,21 @@ func parseZone(s string) (bool, error) {
 	}
 	return true, nil
 }
+
+func parseSwitch(s string) (bool, error) {
+	switch s {
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	}
+	return false, fmt.Errorf("%q is neither true nor false", s)
+}
+
+func parseCount(s string) (int64, error) {
+	v, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || v < 0 {
+		return 0, fmt.Errorf("%q is not a number such as 0 or 20", s)
+	}
+	return v, nil
+}
