@@ -15,16 +15,31 @@ type Dataset struct {
 	Contract string   // column of the contract's id; may be empty
 	// AssumeUTC takes timestamps without a zone (isAdjustedToUTC=false) for UTC.
 	AssumeUTC bool
+	Deleted   *Match // the rows that the source marks as deleted; nil: none
+	Private   *Match // the records that are private; nil: none
 }
 
-// Role is the part that an account plays in a record, and the column that names it.
+// Role is the part that an account plays in a record, and the column that names it. In
+// a file that lacks the column of an optional role, the role is null.
 type Role struct {
 	Name, Column string
+	Optional     bool
 }
 
-// Moment is an instant of a record, by name, and the column that holds it.
+// Moment is an instant of a record, by name, and the column that holds it. In a file
+// that lacks the column of an optional moment, the moment is null.
 type Moment struct {
 	Name, Column string
+	Optional     bool
+	Unit         Unit // of a column of plain integers
+}
+
+// Match says which rows of an input are meant: those whose column has one of the
+// values. Integers are compared in decimal, booleans as "true" and "false". A null is
+// none of them.
+type Match struct {
+	Column string
+	Values []string
 }
 
 // Roles returns the parties, then the other subjects.

@@ -1,7 +1,10 @@
 package config
 
 import (
+	"fmt"
 	"os"
+	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -19,7 +22,7 @@ datasets:
 
 func TestConfigDefaults(t *testing.T) {
 	t.Setenv("MONTH", "2026-03")
-	cfg, err := parseConfig([]byte(smallConfig), "/jobs/job.yaml", []string{"datasets.messages.path=gs://b/month=${MONTH}", "inputs.consent.as_of=2026-06-01T00:00:00Z"})
+	cfg, err := parse([]byte(smallConfig), "/jobs/job.yaml", []string{"datasets.messages.path=gs://b/month=${MONTH}", "inputs.consent.as_of=2026-06-01T00:00:00Z"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,9 +65,30 @@ func TestConfigErrors(t *testing.T) {
 		{"gates.max_excluded=2", "not a share"},
 		{"gates.max_horizon_age=long", "not a duration"},
 		{"gates=[1]", "want a mapping"},
+		{"gates.max_near_misses=-1", "not a number"},
+		{"gates.max_near_misses=1.5", "not a number"},
+		{"inputs.consent.allow_empty=yes", "neither true nor false"},
+		{"inputs.consent.deleted={values: [D]}", "--set inputs.consent.deleted: column is missing"},
+		{"inputs.consent.deleted={column: op}", "values are missing"},
+		{"inputs.consent.deleted={column: op, values: []}", "values are missing"},
+		{"inputs.consent.deleted={column: op, values: [D, null]}", "values are missing"},
+		{"inputs.consent.deleted={column: op, values: D}", "want a list"},
+		{"inputs.consent.deleted={column: op, value: D}", "unknown key (did you mean values?)"},
+		{"inputs.consent.units={at: ms}", "--set inputs.consent.units.at: no column of instants"},
+		{"inputs.consent.units={effective_at: minutes}", `unknown unit "minutes"`},
+		{"inputs.aliases={path: a, columns: {new: x}}", "unknown key"},
+		{"inputs.organisations={}", "path is missing"},
+		{"inputs.organisations={path: o, units: {account: s}}", "no column of instants"},
+		{"datasets.messages.optional=[sent]", `"sent" is neither a subject nor a later moment`},
+		{"datasets.messages.optional=[client]", `"client" is neither`},
+		{"datasets.messages.optional=[edited_at]", "did you mean edited?"},
+		{"datasets.messages.optional=edited", "--set datasets.messages.optional: want a list"},
+		{"datasets.messages.units={edited_at: ms}", "no moment of this data set"},
+		{"datasets.messages.private={column: v}", "values are missing"},
+		{"datasets.messages.metadata=[geo]", "--set datasets.messages.metadata: want a mapping"},
 		{"nothing", "want key=value"},
 	} {
-		_, err := parseConfig([]byte(smallConfig), "job.yaml", []string{c.set})
+		_, err := parse([]byte(smallConfig), "job.yaml", []string{c.set})
 		if err == nil || !strings.Contains(err.Error(), strings.TrimPrefix(c.want, "line 7: ")) {
 			t.Errorf("%s: %v, want %s", c.set, err, c.want)
 		}
@@ -77,38 +101,259 @@ func TestConfigErrors(t *testing.T) {
 		{"a: &x 1\nb: *x\n", "anchors"},
 		{"---\n" + smallConfig + "---\n" + smallConfig, "second document"},
 	} {
-		_, err := parseConfig([]byte(c.yaml), "job.yaml", nil)
+		_, err := parse([]byte(c.yaml), "job.yaml", nil)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v, want %s", err, c.want)
 		}
 	}
 }
 
-// TestPolicyDigest holds that what decisions depend on is in the digest, and that
-// where things are is not.
-func TestPolicyDigest(t *testing.T) {
-	digestOf := func(set ...string) string {
-		t.Helper()
-		cfg, err := parseConfig([]byte(smallConfig), "job.yaml", set)
-		if err != nil {
-			t.Fatal(err)
+// fullConfig has every section, so that --set can reach every key.
+const fullConfig = `version: 1
+program: {name: p, starts_at: 2026-01-05}
+output: out
+inputs:
+  consent: {path: consent}
+  deletions: {path: deletions}
+  restrictions: {path: restrictions}
+  accounts: {path: accounts}
+  aliases: {path: aliases}
+  organisations: {path: organisations}
+datasets:
+  messages: {path: m}
+`
+
+// anotherValue has, for every key, a value that means something else than it does in
+// fullConfig. A new key needs a line here.
+var anotherValue = map[string]string{
+	"program.name":      "q",
+	"program.starts_at": "2026-01-06",
+	"program.default":   "opted_out",
+
+	"inputs.consent.columns.account":      "x",
+	"inputs.consent.columns.category":     "x",
+	"inputs.consent.columns.state":        "x",
+	"inputs.consent.columns.effective_at": "x",
+	"inputs.consent.columns.sequence":     "x",
+	"inputs.consent.states":               "{in: opted_in}",
+	"inputs.consent.categories":           "{mail: communications}",
+	"inputs.consent.ignore_categories":    "[x]",
+	"inputs.consent.timezone":             "UTC",
+
+	"inputs.deletions.columns.account":      "x",
+	"inputs.deletions.columns.requested_at": "x",
+	"inputs.deletions.columns.request":      "x",
+	"inputs.deletions.timezone":             "UTC",
+
+	"inputs.restrictions.columns.contract": "x",
+	"inputs.restrictions.columns.from":     "x",
+	"inputs.restrictions.columns.until":    "x",
+	"inputs.restrictions.timezone":         "UTC",
+
+	"inputs.accounts.columns.account": "x",
+
+	"inputs.aliases.columns.alias":   "x",
+	"inputs.aliases.columns.account": "x",
+
+	"inputs.organisations.columns.account":      "x",
+	"inputs.organisations.columns.organisation": "x",
+	"inputs.organisations.columns.from":         "x",
+	"inputs.organisations.columns.until":        "x",
+	"inputs.organisations.timezone":             "UTC",
+
+	"inputs.consent.allow_empty":       "true",
+	"inputs.deletions.allow_empty":     "true",
+	"inputs.restrictions.allow_empty":  "true",
+	"inputs.accounts.allow_empty":      "true",
+	"inputs.aliases.allow_empty":       "true",
+	"inputs.organisations.allow_empty": "true",
+	"inputs.consent.deleted":           "{column: op, values: [D]}",
+	"inputs.deletions.deleted":         "{column: op, values: [D]}",
+	"inputs.restrictions.deleted":      "{column: op, values: [D]}",
+	"inputs.accounts.deleted":          "{column: op, values: [D]}",
+	"inputs.aliases.deleted":           "{column: op, values: [D]}",
+	"inputs.organisations.deleted":     "{column: op, values: [D]}",
+	"inputs.consent.units":             "{effective_at: ms}",
+	"inputs.deletions.units":           "{requested_at: ms}",
+	"inputs.restrictions.units":        "{until: ms}",
+	"inputs.organisations.units":       "{from: s}",
+
+	"datasets.messages.category": "work_product",
+	"datasets.messages.record":   "x",
+	"datasets.messages.parties":  "{client: client_id, freelancer: freelancer_id}",
+	"datasets.messages.subjects": "{}",
+	"datasets.messages.author":   "client",
+	"datasets.messages.moments":  "{sent: sent_at}",
+	"datasets.messages.contract": `""`,
+	"datasets.messages.timezone": "UTC",
+	"datasets.messages.optional": "[edited]",
+	"datasets.messages.units":    "{edited: us}",
+	"datasets.messages.deleted":  "{column: op, values: [D]}",
+	"datasets.messages.private":  "{column: visibility, values: [private]}",
+
+	"datasets.messages.metadata.keep": "[geo]",
+
+	"gates.min_account_match": "0.5",
+	"gates.max_excluded":      "0.5",
+	"gates.max_horizon_age":   "1h",
+	"gates.max_near_misses":   "1",
+
+	"gates.min_deletion_match":    "0.5",
+	"gates.min_restriction_match": "0.5",
+	"gates.min_registry_match":    "0.5",
+}
+
+// outsideDigest are the keys that say only where things are.
+var outsideDigest = map[string]string{
+	"output":                    "elsewhere",
+	"subject_key_file":          "k",
+	"inputs.consent.path":       "elsewhere",
+	"inputs.deletions.path":     "elsewhere",
+	"inputs.restrictions.path":  "elsewhere",
+	"inputs.accounts.path":      "elsewhere",
+	"inputs.aliases.path":       "elsewhere",
+	"inputs.organisations.path": "elsewhere",
+	"datasets.messages.path":    "elsewhere",
+	// The run's id is made of the digest and of the horizon.
+	"inputs.consent.as_of": "2026-06-01",
+	// There is one version.
+	"version": "1",
+}
+
+// leafKeys returns the dotted paths of all keys below a struct that are no sections.
+func leafKeys(prefix string, t reflect.Type) (paths []string) {
+	for _, k := range keysOf(t) {
+		of, path := t.FieldByIndex(k.field).Type, prefix+k.name
+		if of.Kind() == reflect.Pointer {
+			of = of.Elem()
 		}
-		return cfg.Digest()
-	}
-	plain := digestOf()
-	for _, same := range []string{"output=elsewhere", "inputs.consent.path=other", "datasets.messages.path=other", "subject_key_file=k"} {
-		if digestOf(same) != plain {
-			t.Errorf("%s changes the policy", same)
+		switch {
+		case of == reflect.TypeFor[[]DatasetConfig]():
+			paths = append(paths, leafKeys(path+".messages.", reflect.TypeFor[datasetKeys]())...)
+		case of.Kind() == reflect.Struct && len(keysOf(of)) > 0:
+			paths = append(paths, leafKeys(path+".", of)...)
+		default:
+			paths = append(paths, path)
 		}
 	}
-	for _, other := range []string{
-		"program.default=opted_out", "program.starts_at=2026-01-06", "program.name=q", "inputs.consent.columns={state: s}",
-		"inputs.consent.states={in: opted_in}", "inputs.consent.ignore_categories=[x]", "inputs.deletions={path: d}",
-		"datasets.messages.category=work_product", "datasets.messages.moments={sent: sent_at}", "datasets.messages.contract=k",
-		"datasets.messages.timezone=UTC", "gates.max_excluded=0.5", "datasets.messages.subjects={}",
+	return paths
+}
+
+func digestOf(t *testing.T, sets ...string) string {
+	t.Helper()
+	cfg, err := parse([]byte(fullConfig), "job.yaml", sets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg.Digest()
+}
+
+// TestEveryKeyIsInTheDigest holds that two configurations which differ in any key
+// have two digests, unless the key says only where things are.
+func TestEveryKeyIsInTheDigest(t *testing.T) {
+	plain := digestOf(t)
+	paths := leafKeys("", reflect.TypeFor[Config]())
+	if want := len(anotherValue) + len(outsideDigest); len(paths) != want {
+		t.Errorf("there are %d keys, and the test has values for %d", len(paths), want)
+	}
+	for _, path := range paths {
+		if value, ok := outsideDigest[path]; ok {
+			if digestOf(t, path+"="+value) != plain {
+				t.Errorf("%s says where things are, and changes the digest", path)
+			}
+			continue
+		}
+		value, ok := anotherValue[path]
+		if !ok {
+			t.Errorf("%s: name another value for it in this test", path)
+		} else if digestOf(t, path+"="+value) == plain {
+			t.Errorf("%s=%s does not change the digest", path, value)
+		}
+	}
+}
+
+// TestSectionsAreInTheDigest holds the same of what is left out or added whole.
+func TestSectionsAreInTheDigest(t *testing.T) {
+	plain := digestOf(t)
+	for _, set := range []string{"inputs.aliases=null", "inputs.organisations=", "inputs.deletions=null", "inputs.restrictions=null", "inputs.accounts=null", "datasets.events={path: e}"} {
+		if digestOf(t, set) == plain {
+			t.Errorf("%s does not change the digest", set)
+		}
+	}
+	for _, set := range []string{"gates={max_excluded: 1.0}", "inputs.consent.columns={account: account_id}", "datasets.messages.record=message_id"} {
+		if digestOf(t, set) != plain {
+			t.Errorf("%s says what holds by default, and changes the digest", set)
+		}
+	}
+}
+
+// TestNumbersThatAreNone holds that what is no share is refused, also where Go's
+// parser of numbers takes it.
+func TestNumbersThatAreNone(t *testing.T) {
+	for _, key := range []string{"min_account_match", "max_excluded"} {
+		for _, value := range []string{"NaN", ".nan", "nan", "Inf", "-inf", ".inf", "+Infinity", "1e999", "-0.1", "1.0001", "0x1p4", "one", "[0.5]"} {
+			if _, err := parse([]byte(smallConfig), "job.yaml", []string{"gates." + key + "=" + value}); err == nil || !strings.Contains(err.Error(), "--set gates."+key+": ") {
+				t.Errorf("%s: %s: %v", key, value, err)
+			}
+		}
+	}
+	for _, value := range []string{"NaN", "Inf", "-1h", "1e400h", "36"} {
+		if _, err := parse([]byte(smallConfig), "job.yaml", []string{"gates.max_horizon_age=" + value}); err == nil {
+			t.Errorf("max_horizon_age: %s is taken", value)
+		}
+	}
+}
+
+// TestHostileDocuments holds that a configuration cannot make the program grow: what
+// is allocated in all, and much of it is freed on the way, has a limit.
+func TestHostileDocuments(t *testing.T) {
+	const n = 200_000
+	var otherKeys strings.Builder
+	for i := range n / 8 {
+		fmt.Fprintf(&otherKeys, "k%d: 1\n", i)
+	}
+	for name, text := range map[string]string{
+		"lists":        strings.Repeat("[", n),
+		"closed lists": strings.Repeat("[", n) + strings.Repeat("]", n),
+		"mappings":     strings.Repeat("{a: ", n),
+		"dashes":       strings.Repeat("- ", n),
+		"questions":    strings.Repeat("? ", n),
+		"below a key":  "datasets:\n  messages:\n    parties: " + strings.Repeat("[", n),
+		"too long":     smallConfig + "#" + strings.Repeat("x", 2<<20),
+		"many keys":    strings.Repeat("a: 1\n", n/8),
+		"other keys":   otherKeys.String(),
+		"long key":     strings.Repeat("x", 1000) + ": 1",
+		"long scalar":  strings.Replace(smallConfig, "version: 1", "version: "+strings.Repeat("x", 900<<10), 1),
 	} {
-		if digestOf(other) == plain {
-			t.Errorf("%s does not change the policy", other)
+		for _, sets := range [][]string{nil, {"datasets.messages.parties=" + text}} {
+			data := text
+			if sets != nil {
+				data = smallConfig
+			}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := parse([]byte(data), "job.yaml", sets)
+			runtime.ReadMemStats(&after)
+			if err == nil {
+				t.Errorf("%s: no error", name)
+			} else if len(err.Error()) > 1<<10 {
+				t.Errorf("%s: an error of %d bytes", name, len(err.Error()))
+			}
+			if used := after.TotalAlloc - before.TotalAlloc; used > 512<<20 {
+				t.Errorf("%s: %d MiB were allocated", name, used>>20)
+			}
+		}
+	}
+}
+
+// TestByteOrderMark holds that a byte order mark is read past.
+func TestByteOrderMark(t *testing.T) {
+	for _, text := range []string{smallConfig, "---\n" + smallConfig, "# a comment\n" + smallConfig, strings.ReplaceAll(smallConfig, "\n", "\r\n")} {
+		for _, mark := range []string{"", "\ufeff"} {
+			cfg, err := parse([]byte(mark+text), "job.yaml", nil)
+			if err != nil || cfg.Program.Name != "p" {
+				t.Errorf("%q: %v", text[:10], err)
+			}
 		}
 	}
 }
@@ -119,7 +364,7 @@ func FuzzConfig(f *testing.F) {
 		f.Add(sample)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		cfg, err := parseConfig(data, "job.yaml", nil)
+		cfg, err := parse(data, "job.yaml", nil)
 		if err != nil {
 			return
 		}
