@@ -27,7 +27,7 @@ var mayImport = map[string][]string{
 
 	"assent/job/internal/config":             {"assent/job", "assent/manifests", "assent/schema", "assent/job/internal/objstore"},
 	"assent/job/internal/source":             {"assent/job", "assent/filter", "assent/manifests", "assent/schema", "assent/job/internal/config", "assent/job/internal/objstore", "assent/job/parquet", "assent/job/parquet/rewrite"},
-	"assent/job/internal/publish":            {"assent/job", "assent/manifests", "assent/schema", "assent/job/internal/config", "assent/job/internal/objstore"},
+	"assent/job/internal/publish":            {"assent/job", "assent/manifests", "assent/schema", "assent/job/internal/config", "assent/job/internal/objstore", "assent/job/parquet"},
 	"assent/job/internal/holdings":           {"assent/job", "assent/filter", "assent/manifests", "assent/schema", "assent/job/internal/config", "assent/job/internal/objstore", "assent/job/internal/publish", "assent/job/internal/source", "assent/job/parquet", "assent/job/parquet/rewrite"},
 	"assent/job/internal/objstore":           {},
 	"assent/job/internal/objstore/faulty":    {"assent/job/internal/objstore"},

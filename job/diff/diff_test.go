@@ -294,7 +294,7 @@ func TestDiffFailures(t *testing.T) {
 		env.Opener.Wrap = f.Wrap
 		err := compare(t.Context(), env, both)
 		if !f.Met() {
-			if i < 40 || err != nil {
+			if i < 20 || err != nil {
 				t.Errorf("%d operations, %v", i, err)
 			}
 			break
