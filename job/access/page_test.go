@@ -59,7 +59,7 @@ func TestLabels(t *testing.T) {
 	l.Meet([]access.Named{{Role: "freelancer", ID: "b"}, {Role: "participant", ID: "c"}, {Role: "client", ID: ""}})
 	l.Meet([]access.Named{{Role: "client", ID: "d"}, {Role: "freelancer", ID: "e"}})
 	for id, want := range map[string]string{"me": "you", "b": "client 1", "c": "other 1", "d": "client 2", "e": "freelancer 1", "": "", "never met": "other"} {
-		if got := l.Of(id); got != want {
+		if got := l.Label(id); got != want {
 			t.Errorf("%q is %q, want %q", id, got, want)
 		}
 	}

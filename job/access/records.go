@@ -111,7 +111,7 @@ func (w *recordWriter) content(ctx context.Context, f *outputFile, places []int6
 	text := map[int]func(*pick.Slots, int) string{}
 	for _, role := range f.roles {
 		text[role.Leaf] = func(s *pick.Slots, slot int) string {
-			return w.labels.Of(string(role.ID.Append(nil, &s.Vector, slot)))
+			return w.labels.Label(string(role.ID.Append(nil, &s.Vector, slot)))
 		}
 	}
 	rows := f.file.Assembler(pick.Options{Text: text, Finite: w.format != Parquet})
