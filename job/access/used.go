@@ -49,10 +49,13 @@ func (a *copier) openOutput(ctx context.Context, d *dataset, f *file) (*outputFi
 	return out, nil
 }
 
-// bind finds the data set's columns.
+// bind finds the columns of the data set that a copy needs. The contract is not one of
+// them: a run leaves it out where its files have none.
 func (o *outputFile) bind(d *dataset) (err error) {
 	find := source.Finder{File: o.file.File}
-	if o.Binding, err = source.Bind(o.file.File, &d.Dataset); err == nil {
+	needed := d.Dataset
+	needed.Contract, needed.Moments = "", d.Moments[:1]
+	if o.Binding, err = source.Bind(o.file.File, &needed); err == nil {
 		inRun := d.Roles()
 		for _, r := range d.allRoles {
 			used := slices.Contains(inRun, r)
