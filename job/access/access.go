@@ -19,6 +19,7 @@ import (
 	"assent/job/internal/objstore"
 	"assent/job/internal/pages"
 	"assent/job/internal/publish"
+	"assent/job/plain"
 	"assent/manifests"
 	"assent/schema"
 )
@@ -32,6 +33,7 @@ type Options struct {
 	Dir             string // local; new or empty
 	Format          string // parquet (also ""), csv or jsonl
 	IncludeReceived bool   // give the content of records that others authored, too
+	RawCSV          bool   // leave cells as they are that a spreadsheet would take for a formula
 }
 
 // Validate complains of what is missing.
@@ -42,8 +44,12 @@ func (o *Options) Validate() error {
 	if loc, err := objstore.Parse(o.Dir); err != nil || !loc.IsLocal() {
 		return job.UsageError("write it to a directory of this machine, and hand it on from there", "--to must be a local directory")
 	}
-	if _, err := ParseFormat(o.Format); err != nil {
+	format, err := ParseFormat(o.Format)
+	if err != nil {
 		return job.UsageError("", "--%w", err)
+	}
+	if o.RawCSV && format != CSV {
+		return job.UsageError("add --format csv", "--raw-csv is about CSV, and the tables are %s", format)
 	}
 	return nil
 }
@@ -86,6 +92,7 @@ func Run(ctx context.Context, e *job.Env, o Options) (*Result, error) {
 	if err != nil {
 		return nil, placeError(err)
 	}
+	dir.RawCSV = o.RawCSV
 	result, err := a.write(ctx, dir)
 	if err == nil {
 		err = ctx.Err()
@@ -260,7 +267,7 @@ func (a *copier) write(ctx context.Context, dir *Dir) (*Result, error) {
 	page := &Page{
 		Program: a.run.Program.Name, Starts: a.run.Program.StartsAt, AsOf: a.run.ConsentAsOf,
 		OptedInAtFirst: a.run.Program.Default == schema.OptedIn.String(),
-		Format:         a.format, IncludeReceived: a.o.IncludeReceived,
+		Format:         a.format, RawCSV: a.o.RawCSV, IncludeReceived: a.o.IncludeReceived,
 		Choices: a.choices, NotUsedBy: map[Reason]int64{},
 	}
 	counts, err := a.writeRecords(ctx, dir, page)
@@ -280,7 +287,7 @@ func (a *copier) write(ctx context.Context, dir *Dir) (*Result, error) {
 	err = putJSON(dir, "receipt.json", &Receipt{
 		Program: a.run.Program.Name, RunID: a.run.RunID, ManifestSHA256: a.run.Digest, AsOf: a.run.ConsentAsOf,
 		Subject: a.ref.String(), MadeAt: a.Now().UTC().Truncate(time.Second), Tool: "assent " + a.Version,
-		Format: a.format, IncludeReceived: a.o.IncludeReceived, Datasets: counts, Files: dir.Files(),
+		Format: a.format, RawCSV: a.o.RawCSV, IncludeReceived: a.o.IncludeReceived, Datasets: counts, Files: dir.Files(),
 	})
 	return &Result{Dir: a.o.Dir, RunID: a.run.RunID, Found: page.Found(), Datasets: counts, Files: len(dir.Files())}, err
 }
@@ -307,6 +314,6 @@ func (r *Result) WriteText(w io.Writer) error {
 	if !r.Found {
 		fmt.Fprintf(w, "\nno record names the account (ids are compared byte for byte)\n")
 	}
-	_, err := fmt.Fprintf(w, "\nthe copy is in %s: open %s\n", r.Dir, filepath.Join(r.Dir, "index.html"))
+	_, err := fmt.Fprintf(w, "\nthe copy is in %s: open %s\n", plain.Line(r.Dir), plain.Line(filepath.Join(r.Dir, "index.html")))
 	return err
 }

@@ -132,6 +132,7 @@ type Receipt struct {
 	MadeAt          time.Time                `json:"made_at"`
 	Tool            string                   `json:"tool"`
 	Format          Format                   `json:"format"`
+	RawCSV          bool                     `json:"raw_csv,omitempty"`
 	IncludeReceived bool                     `json:"include_received"`
 	Datasets        map[string]DatasetCounts `json:"datasets"`
 	Files           []FileInfo               `json:"files"` // all but the receipt itself

@@ -32,6 +32,7 @@ type Options struct {
 	Set           []string
 	Before, After string // runs: an id, or the URI of a run's directory
 	To            string // URI of a .parquet or .csv file for the full list; may be empty
+	RawCSV        bool   // leave cells of a .csv file as they are that a spreadsheet would take for a formula
 	Show          int    // records of each kind of change in Result.Shown; 0: 10
 	Memory        int64  // bytes for ids, where records are compared by these; 0: DefaultMemory
 }
@@ -49,6 +50,8 @@ func (o *Options) Validate() error {
 		return job.UsageError("`assent runs -c job.yaml` lists them", "diff needs two runs: BEFORE and AFTER")
 	case o.To != "" && ext != ".parquet" && ext != ".csv":
 		return job.UsageError("", "--to %s: the list is written as .parquet or .csv", o.To)
+	case o.RawCSV && ext != ".csv":
+		return job.UsageError("name a .csv file with --to", "--raw-csv is about a list in CSV")
 	case o.Show < 0:
 		return job.UsageError("", "--show %d is negative", o.Show)
 	case o.Memory < 64<<10:
@@ -204,6 +207,7 @@ type differ struct {
 	runs   [2]*publish.Run // before and after
 	list   *changeList
 	keys   keyEvidence
+	bar    job.Bar // counts the records of both runs
 	result *Result
 }
 
@@ -226,6 +230,8 @@ func Run(ctx context.Context, e *job.Env, o Options) (*Result, error) {
 		return nil, err
 	}
 	defer d.list.abort()
+	d.bar = e.Progress.Start(recordsOf(d.runs[0]) + recordsOf(d.runs[1]))
+	defer d.bar.Stop()
 	if err := d.compare(ctx); err != nil {
 		return nil, err
 	}
@@ -245,6 +251,14 @@ func findRun(ctx context.Context, e *job.Env, out *publish.Output, name string) 
 		return nil, job.UsageError("`assent runs -c job.yaml` lists them", "%s is neither a run's id nor the URI of a run's directory", name)
 	}
 	return publish.OpenRun(ctx, e, name)
+}
+
+// recordsOf returns how many records a run has looked at.
+func recordsOf(r *publish.Run) (n int64) {
+	for _, d := range r.Datasets {
+		n += d.RowsIn
+	}
+	return n
 }
 
 // compare goes through the data sets of both runs.

@@ -29,6 +29,9 @@ type idJoin struct {
 	sources []idSource
 	total   *DatasetDiff
 	limit   int // ids of a table
+
+	unreported int64 // records read that the bar does not know of yet
+	again      int64 // records that are read a second time, as their part was split
 }
 
 // idSource is a file of one of the runs.
@@ -77,6 +80,7 @@ func (d *differ) compareIDs(ctx context.Context, dataset string, files [2][]*man
 			return err
 		}
 	}
+	j.bar.Add(j.unreported)
 	return nil
 }
 
@@ -87,6 +91,7 @@ var errFull = errors.New("too many ids")
 // are too many.
 func (j *idJoin) part(ctx context.Context, depth int, part uint64) error {
 	table := map[idDigest]idFates{}
+	read := int64(0)
 	err := j.read(ctx, depth, part, false, func(source int, id idFate) error {
 		f := table[id.digest]
 		side := j.sources[source].side
@@ -94,12 +99,15 @@ func (j *idJoin) part(ctx context.Context, depth int, part uint64) error {
 			f.fate[side], f.source[side] = id.fate, int32(source)
 		}
 		table[id.digest] = f
+		read++
+		j.progress()
 		if len(table) > j.limit {
 			return errFull
 		}
 		return nil
 	})
 	if errors.Is(err, errFull) {
+		j.again += read
 		if err := j.part(ctx, depth+1, part); err != nil {
 			return err
 		}
@@ -119,6 +127,19 @@ func (j *idJoin) part(ctx context.Context, depth int, part uint64) error {
 		}
 	}
 	return j.listChanges(ctx, depth, part, table, changed)
+}
+
+// progress counts a record for the bar, once.
+func (j *idJoin) progress() {
+	const step = 4096
+	if j.again > 0 {
+		j.again--
+		return
+	}
+	if j.unreported++; j.unreported == step {
+		j.bar.Add(step)
+		j.unreported = 0
+	}
 }
 
 // listChanges reads a part's ids again, for the text of those that changed.

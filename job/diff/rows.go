@@ -96,6 +96,7 @@ func (d *differ) compareRows(ctx context.Context, dataset string, pairs [][2]*ma
 	keys := make([]keyEvidence, len(pairs))
 	err := inOrder(ctx, len(pairs), func(ctx context.Context, i int, send func(Change) error) error {
 		counts[i].ByRow, counts[i].InBoth = 1, pairs[i][0].RowsIn
+		defer d.bar.Add(2 * pairs[i][0].RowsIn)
 		return d.mergeRows(ctx, pairs[i], &keys[i], func(id string, before, after fate) error {
 			counts[i].count(before, after)
 			kind := kindOf(before, after)

@@ -29,6 +29,7 @@ import (
 	"assent/job/internal/holdings"
 	"assent/job/internal/pages"
 	"assent/job/internal/publish"
+	"assent/job/plain"
 	"assent/manifests"
 )
 
@@ -240,7 +241,10 @@ func (r *Result) WriteText(w io.Writer) error {
 	}
 	list := func(title string, lines []string) {
 		if len(lines) > 0 {
-			fmt.Fprintf(b, "\n%s:\n  %s\n", title, strings.Join(lines, "\n  "))
+			fmt.Fprintf(b, "\n%s:\n", title)
+		}
+		for _, line := range lines {
+			fmt.Fprintf(b, "  %s\n", plain.Line(line))
 		}
 	}
 	list("never finished, or half removed", r.Incomplete)

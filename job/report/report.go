@@ -12,6 +12,7 @@ import (
 	"assent/job/internal/pages"
 	"assent/job/internal/publish"
 	"assent/job/internal/runpage"
+	"assent/job/plain"
 	"assent/manifests"
 )
 
@@ -70,6 +71,6 @@ func Run(ctx context.Context, e *job.Env, o Options) (*Result, error) {
 
 // WriteText writes the answer for people.
 func (r *Result) WriteText(w io.Writer) error {
-	_, err := fmt.Fprintf(w, "the report of %s is in %s (%s bytes): open it in any browser\n", r.RunID, r.Report, pages.Count(r.Bytes))
+	_, err := fmt.Fprintf(w, "the report of %s is in %s (%s bytes): open it in any browser\n", r.RunID, plain.Line(r.Report), pages.Count(r.Bytes))
 	return err
 }

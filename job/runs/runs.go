@@ -36,9 +36,11 @@ type Info struct {
 	Problem      string    `json:"problem,omitempty"` // why it must not be used
 }
 
-// List returns the published runs, the newest horizon first. A run that is damaged is
-// listed with its problem.
-func List(ctx context.Context, e *job.Env, o Options) ([]Info, error) {
+// List is the answer: the published runs, the newest horizon first.
+type List []Info
+
+// Run lists the published runs. A run that is damaged is listed with its problem.
+func Run(ctx context.Context, e *job.Env, o Options) (List, error) {
 	cfg, out, err := publish.Open(ctx, e, o.Config, o.Set)
 	if err != nil {
 		return nil, err
@@ -55,7 +57,7 @@ func List(ctx context.Context, e *job.Env, o Options) ([]Info, error) {
 	if err != nil {
 		return nil, err
 	}
-	runs := []Info{}
+	runs := List{}
 	for _, dir := range dirs {
 		id, ok := strings.CutPrefix(dir, publish.RunPrefix)
 		if !ok {
@@ -128,15 +130,15 @@ func Current(ctx context.Context, e *job.Env, o Options) (string, error) {
 	return out.Store.URI(current.Run), nil
 }
 
-// WriteText writes a list of runs as a table.
-func WriteText(w io.Writer, runs []Info) error {
-	if len(runs) == 0 {
+// WriteText writes the list as a table.
+func (l List) WriteText(w io.Writer) error {
+	if len(l) == 0 {
 		_, err := fmt.Fprintln(w, "no runs are published there")
 		return err
 	}
 	t := job.NewTable(w)
 	t.Row("run", "horizon", "kept", "excluded", "erased accounts", "current", "state")
-	for _, r := range runs {
+	for _, r := range l {
 		current, state, erased := "", "ok", "?"
 		if r.HoldsErased != nil {
 			erased = map[bool]string{true: "held", false: "none"}[*r.HoldsErased]
