@@ -21,6 +21,7 @@ import (
 	"golang.org/x/term"
 
 	"assent/job"
+	"assent/job/plain"
 )
 
 // version is set by the linker for releases; else it comes from the build's own record.
@@ -119,13 +120,14 @@ func execute(args []string) int {
 
 // newEnv logs to stderr, and draws a bar instead where that is a terminal.
 func newEnv(format string) *job.Env {
-	var handler slog.Handler = slog.NewTextHandler(os.Stderr, nil)
-	if format == "json" {
-		handler = slog.NewJSONHandler(os.Stderr, nil)
-	}
 	terminal := term.IsTerminal(int(os.Stderr.Fd()))
+	options := &slog.HandlerOptions{ReplaceAttr: printable}
 	if terminal && format == "text" {
-		handler = slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})
+		options.Level = slog.LevelWarn
+	}
+	var handler slog.Handler = slog.NewTextHandler(os.Stderr, options)
+	if format == "json" {
+		handler = slog.NewJSONHandler(os.Stderr, options)
 	}
 	env := job.NewEnv(slog.New(handler), buildVersion())
 	if os.Getenv("GOMEMLIMIT") == "" { // a limit from the environment stands
@@ -138,18 +140,42 @@ func newEnv(format string) *job.Env {
 	return env
 }
 
+// printable quotes what is not printable in the attributes of a log line: they may name
+// files.
+func printable(_ []string, a slog.Attr) slog.Attr {
+	if err, ok := a.Value.Any().(error); ok {
+		a.Value = slog.StringValue(oneLine(err))
+	} else if a.Value.Kind() == slog.KindString {
+		a.Value = slog.StringValue(plain.Line(a.Value.String()))
+	}
+	return a
+}
+
 // fail says what went wrong and returns the exit code.
 func fail(err error) int {
 	exit, hint := job.Explain(err)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "assent: error: %s\n", oneLine(err.Error()))
+		fmt.Fprintf(os.Stderr, "assent: error: %s\n", oneLine(err))
 		if hint != "" {
-			fmt.Fprintf(os.Stderr, "assent: hint: %s\n", hint)
+			fmt.Fprintf(os.Stderr, "assent: hint: %s\n", plain.Line(hint))
 		}
 	}
 	return exit
 }
 
-func oneLine(s string) string {
-	return strings.Join(strings.Fields(strings.ReplaceAll(s, "\n", "; ")), " ")
+// oneLine returns the text of an error as one printable line. Errors that were joined
+// stand one after the other. A newline that is part of a name is quoted.
+func oneLine(err error) string {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return plain.Line(err.Error())
+	}
+	var texts, lines []string
+	for _, e := range joined.Unwrap() {
+		texts, lines = append(texts, e.Error()), append(lines, oneLine(e))
+	}
+	if err.Error() != strings.Join(texts, "\n") { // it says more than the errors that it wraps
+		return plain.Line(err.Error())
+	}
+	return strings.Join(lines, "; ")
 }

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"log/slog"
 	"os"
 	"path"
 	"path/filepath"
@@ -14,6 +17,31 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"assent": main})
+}
+
+// TestOneLine checks that what a file's name or a flag holds cannot act in an error.
+func TestOneLine(t *testing.T) {
+	a, b := errors.New("out/\x1b[31m\nassent: hint: rm -rf: not empty"), errors.New("gpj\u202eexe")
+	const quotedA, quotedB = `out/\x1b[31m\nassent: hint: rm -rf: not empty`, `gpj\u202eexe`
+	for want, err := range map[string]error{
+		quotedA:                          a,
+		quotedA + "; " + quotedB:         errors.Join(a, b),
+		quotedB + "; " + quotedA + "; x": errors.Join(b, errors.Join(a, errors.New("x"))),
+		"--to: " + quotedB:               fmt.Errorf("--to: %w", b),
+		quotedB + " and " + quotedA:      fmt.Errorf("%w and %w", b, a),
+		`x: ` + quotedA + `\n` + quotedB: fmt.Errorf("x: %w", errors.Join(a, b)),
+	} {
+		if got := oneLine(err); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	var log strings.Builder
+	for _, handler := range []slog.Handler{slog.NewTextHandler(&log, &slog.HandlerOptions{ReplaceAttr: printable}), slog.NewJSONHandler(&log, &slog.HandlerOptions{ReplaceAttr: printable})} {
+		slog.New(handler).Warn("read", "file", "a\u009b31m\nlevel=ERROR", "error", b)
+	}
+	if strings.Count(log.String(), "\n") != 2 || strings.ContainsAny(log.String(), "\u009b\u202e") || strings.Count(log.String(), `gpj\\u202eexe`) != 1 {
+		t.Error(log.String())
+	}
 }
 
 // TestScripts runs every story of testdata/script twice: with its output, $OUT, in a

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"assent/job/diff"
 	"assent/job/erase"
 	"assent/job/explain"
+	"assent/job/plain"
 	"assent/job/report"
 	"assent/job/run"
 	"assent/job/runs"
@@ -30,12 +32,22 @@ type format struct {
 	Table bool `xor:"format" help:"Answer with a table, also where stdout is no terminal."`
 }
 
-// answer writes a result to stdout: a table on a terminal, else one line of JSON.
-func (f format) answer(result any, text func(io.Writer) error) error {
+// answer writes a result to stdout: a table on a terminal, else one line of JSON. What
+// others wrote into the inputs cannot act on a terminal either way.
+func (f format) answer(result interface{ WriteText(io.Writer) error }) error {
+	var b bytes.Buffer
 	if f.Table || !f.JSON && term.IsTerminal(int(os.Stdout.Fd())) {
-		return text(os.Stdout)
+		if err := result.WriteText(&b); err != nil {
+			return err
+		}
+		_, err := io.WriteString(os.Stdout, plain.Lines(b.String()))
+		return err
 	}
-	return json.NewEncoder(os.Stdout).Encode(result)
+	if err := json.NewEncoder(&b).Encode(result); err != nil {
+		return err
+	}
+	_, err := os.Stdout.Write(plain.JSON(b.Bytes()))
+	return err
 }
 
 // config is what all verbs that work on a job take.
@@ -57,7 +69,7 @@ func (c *runCmd) Run(ctx context.Context, env *job.Env) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(r, r.WriteText)
+	return c.answer(r)
 }
 
 type verifyCmd struct {
@@ -75,7 +87,7 @@ func (c *verifyCmd) Run(ctx context.Context, env *job.Env) error {
 	if r == nil {
 		return err
 	}
-	return errors.Join(c.answer(r, r.WriteText), err)
+	return errors.Join(c.answer(r), err)
 }
 
 type explainCmd struct {
@@ -89,7 +101,7 @@ func (c *explainCmd) Run(ctx context.Context, env *job.Env) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(r, r.WriteText)
+	return c.answer(r)
 }
 
 type runsCmd struct {
@@ -107,11 +119,11 @@ func (c *runsCmd) Run(ctx context.Context, env *job.Env) error {
 		_, err = fmt.Println(uri)
 		return err
 	}
-	list, err := runs.List(ctx, env, o)
+	list, err := runs.Run(ctx, env, o)
 	if err != nil {
 		return err
 	}
-	return c.answer(list, func(w io.Writer) error { return runs.WriteText(w, list) })
+	return c.answer(list)
 }
 
 type sampleCmd struct {
@@ -126,7 +138,7 @@ func (c *sampleCmd) Run(ctx context.Context, env *job.Env) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(r, r.WriteText)
+	return c.answer(r)
 }
 
 type accessCmd struct {
@@ -136,15 +148,16 @@ type accessCmd struct {
 	To              string `required:"" placeholder:"DIR" help:"A new or empty directory of this machine."`
 	Format          string `enum:"parquet,csv,jsonl" default:"parquet" help:"Of the tables: parquet, csv or jsonl."`
 	IncludeReceived bool   `help:"Give the content of records that others authored, too."`
+	RawCSV          bool   `name:"raw-csv" help:"Leave CSV cells as they are that a spreadsheet would calculate. Without it, a cell that begins with = + - @ tab or a line break gets an apostrophe before it, unless it is a number."`
 }
 
 func (c *accessCmd) Run(ctx context.Context, env *job.Env) error {
 	r, err := access.Run(ctx, env, access.Options{Config: c.Config, Set: c.Set, Run: c.Dir, Subject: c.Subject, Dir: c.To,
-		Format: c.Format, IncludeReceived: c.IncludeReceived})
+		Format: c.Format, IncludeReceived: c.IncludeReceived, RawCSV: c.RawCSV})
 	if err != nil {
 		return err
 	}
-	return c.answer(r, r.WriteText)
+	return c.answer(r)
 }
 
 type reportCmd struct {
@@ -158,7 +171,7 @@ func (c *reportCmd) Run(ctx context.Context, env *job.Env) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(r, r.WriteText)
+	return c.answer(r)
 }
 
 type eraseCmd struct {
@@ -171,7 +184,7 @@ func (c *eraseCmd) Run(ctx context.Context, env *job.Env) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(c.answer(r, r.WriteText), r.Complaint())
+	return errors.Join(c.answer(r), r.Complaint())
 }
 
 type diffCmd struct {
@@ -179,14 +192,15 @@ type diffCmd struct {
 	Before string `arg:"" help:"A published run: its id, or the URI of its directory."`
 	After  string `arg:"" help:"The run to compare it with."`
 	To     string `placeholder:"FILE" help:"Write all records that changed to a .parquet or .csv file."`
+	RawCSV bool   `name:"raw-csv" help:"Leave cells of a .csv file as they are that a spreadsheet would calculate. Without it, a cell that begins with = + - @ tab or a line break gets an apostrophe before it, unless it is a number."`
 	Show   int    `help:"Records of each kind of change in the table." default:"10"`
 	Memory size   `help:"Memory for record ids, where files are not the same in both runs." default:"256MiB"`
 }
 
 func (c *diffCmd) Run(ctx context.Context, env *job.Env) error {
-	r, err := diff.Run(ctx, env, diff.Options{Config: c.Config, Set: c.Set, Before: c.Before, After: c.After, To: c.To, Show: c.Show, Memory: int64(c.Memory)})
+	r, err := diff.Run(ctx, env, diff.Options{Config: c.Config, Set: c.Set, Before: c.Before, After: c.After, To: c.To, RawCSV: c.RawCSV, Show: c.Show, Memory: int64(c.Memory)})
 	if err != nil {
 		return err
 	}
-	return c.answer(r, r.WriteText)
+	return c.answer(r)
 }

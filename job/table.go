@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"assent/job/plain"
 )
 
 // table aligns columns: text to the left, numbers to the right.
@@ -13,9 +15,17 @@ type table struct {
 	Rows [][]string
 }
 
+// NewTable returns an empty table.
 func NewTable(w io.Writer) *table { return &table{w: w} }
 
-func (t *table) Row(cells ...string) { t.Rows = append(t.Rows, cells) }
+// Row appends a row. What is not printable in its cells is quoted.
+func (t *table) Row(cells ...string) {
+	row := make([]string, len(cells))
+	for i, cell := range cells {
+		row[i] = plain.Line(cell)
+	}
+	t.Rows = append(t.Rows, row)
+}
 
 // Flush writes the table.
 func (t *table) Flush() error {

@@ -36,7 +36,20 @@ type Run struct {
 	Invocation    Invocation         `json:"invocation"`
 }
 
-// Object is a document of the run, by name and digest.
+// Objects lists the objects that the manifest names: all of the run's but itself, the
+// report and the marker.
+func (r *Run) Objects() []Object {
+	all := []Object{r.Daily}
+	for _, name := range slices.Sorted(maps.Keys(r.Datasets)) {
+		for i := range r.Datasets[name].Files {
+			f := &r.Datasets[name].Files[i]
+			all = append(all, f.Data(), f.ExclusionManifest(), f.SubjectIndex())
+		}
+	}
+	return all
+}
+
+// Object is an object of the run, by name and digest.
 type Object struct {
 	Path   string `json:"path"` // relative to the run's root
 	Bytes  int64  `json:"bytes"`
@@ -153,6 +166,17 @@ type File struct {
 	SubjectsBytes    int64        `json:"subjects_bytes"`
 	SubjectsSHA256   string       `json:"subjects_sha256"`
 }
+
+// Data is the published data file.
+func (f *File) Data() Object { return Object{f.Output, f.Bytes, f.SHA256} }
+
+// ExclusionManifest is the list of the file's excluded records.
+func (f *File) ExclusionManifest() Object {
+	return Object{f.Exclusions, f.ExclusionsBytes, f.ExclusionsSHA256}
+}
+
+// SubjectIndex is the index of the accounts that the file's records name.
+func (f *File) SubjectIndex() Object { return Object{f.Subjects, f.SubjectsBytes, f.SubjectsSHA256} }
 
 // Pages counts data pages by what became of them.
 type Pages struct {

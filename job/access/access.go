@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"path"
 	"path/filepath"
 	"slices"
 	"time"
@@ -20,22 +19,12 @@ import (
 	"assent/job/internal/objstore"
 	"assent/job/internal/pages"
 	"assent/job/internal/publish"
-	"assent/job/parquet/rewrite"
+	"assent/job/plain"
 	"assent/manifests"
 	"assent/schema"
 )
 
-// The verb access: the copy of what a run holds about one account.
-//
-//	subject index → rows that name the account, kept or not, of each input file
-//	  kept     → their place in the output is their row less the excluded rows before
-//	             it (exclusion manifest) → those rows of the published data file
-//	  excluded → their entry in the exclusion manifest; the input may be gone
-//	consent inputs → the account's own timeline
-//
-// Package access writes the copy and says what an account may know.
-
-// AccessOptions configure the verb access.
+// Options configure one copy.
 type Options struct {
 	Config          string
 	Set             []string
@@ -44,6 +33,7 @@ type Options struct {
 	Dir             string // local; new or empty
 	Format          string // parquet (also ""), csv or jsonl
 	IncludeReceived bool   // give the content of records that others authored, too
+	RawCSV          bool   // leave cells as they are that a spreadsheet would take for a formula
 }
 
 // Validate complains of what is missing.
@@ -54,13 +44,17 @@ func (o *Options) Validate() error {
 	if loc, err := objstore.Parse(o.Dir); err != nil || !loc.IsLocal() {
 		return job.UsageError("write it to a directory of this machine, and hand it on from there", "--to must be a local directory")
 	}
-	if _, err := ParseFormat(o.Format); err != nil {
+	format, err := ParseFormat(o.Format)
+	if err != nil {
 		return job.UsageError("", "--%w", err)
+	}
+	if o.RawCSV && format != CSV {
+		return job.UsageError("add --format csv", "--raw-csv is about CSV, and the tables are %s", format)
 	}
 	return nil
 }
 
-// AccessResult is the answer of access.
+// Result is the answer.
 type Result struct {
 	Dir      string                   `json:"dir"`
 	RunID    string                   `json:"run_id"`
@@ -69,7 +63,7 @@ type Result struct {
 	Files    int                      `json:"files"`
 }
 
-// Access writes the copy for one account. An account that nothing is known of gets a
+// Run writes the copy for one account. An account that nothing is known of gets a
 // copy that says so. After an error there is nothing at o.Dir.
 func Run(ctx context.Context, e *job.Env, o Options) (*Result, error) {
 	if err := o.Validate(); err != nil {
@@ -86,7 +80,7 @@ func Run(ctx context.Context, e *job.Env, o Options) (*Result, error) {
 	if err := placeError(CheckPlace(o.Dir)); err != nil {
 		return nil, err
 	}
-	a := &accessing{Env: e, o: o, cfg: cfg, subject: []byte(o.Subject), ref: key.NewReferrer().Ref([]byte(o.Subject))}
+	a := &copier{Env: e, o: o, cfg: cfg, subject: []byte(o.Subject), ref: key.NewReferrer().Ref([]byte(o.Subject))}
 	a.format, _ = ParseFormat(o.Format)
 	if err := a.openRun(ctx, key); err != nil {
 		return nil, err
@@ -98,6 +92,7 @@ func Run(ctx context.Context, e *job.Env, o Options) (*Result, error) {
 	if err != nil {
 		return nil, placeError(err)
 	}
+	dir.RawCSV = o.RawCSV
 	result, err := a.write(ctx, dir)
 	if err == nil {
 		err = ctx.Err()
@@ -121,8 +116,8 @@ func placeError(err error) error {
 	return nil
 }
 
-// accessing is one copy under way.
-type accessing struct {
+// copier is one copy under way.
+type copier struct {
 	*job.Env
 	o       Options
 	cfg     *config.Config
@@ -130,24 +125,21 @@ type accessing struct {
 	subject []byte
 	ref     manifests.Ref
 
-	store    objstore.Store // the output
-	dir      string         // the run's directory there
-	run      *manifests.Run
-	digest   string // of its manifest
-	same     bool   // the configuration is, as far as it matters, the run's
+	run      *publish.Run
+	same     bool // the configuration is, as far as it matters, the run's
 	datasets []*dataset
 	choices  Choices
 }
 
-// accessDataset is a data set of the run.
+// dataset is a data set of the run.
 type dataset struct {
 	config.DatasetConfig               // roles are those of the run
 	allRoles             []schema.Role // of the configuration; the run left out those that its first file lacks
-	tellTime             bool          // of records that are not used; see accessFile.notUsed
+	tellTime             bool          // of records that are not used; see notUsed
 	files                []*file       // those with rows that name the account
 }
 
-// accessFile is an input file of the run that names the account.
+// file is an input file of the run that names the account.
 type file struct {
 	*manifests.File
 	roles []string // of the data set
@@ -155,34 +147,23 @@ type file struct {
 }
 
 // openRun finds the run and holds the configuration against it.
-func (a *accessing) openRun(ctx context.Context, key *manifests.Key) error {
-	parent, dir, err := publish.SplitRun(a.o.Run)
-	if err != nil {
+func (a *copier) openRun(ctx context.Context, key *manifests.Key) error {
+	var err error
+	if a.run, err = publish.OpenRun(ctx, a.Env, a.o.Run); err != nil {
 		return err
-	}
-	a.dir = dir
-	if a.store, err = a.Opener.OpenLocation(ctx, parent); err != nil {
-		return err
-	}
-	out := &publish.Output{Store: a.store, Program: a.cfg.Program.Name, Log: a.Log}
-	if a.run, a.digest, err = out.Published(ctx, dir); err != nil {
-		return a.located(err)
-	}
-	if a.run == nil {
-		return out.NoRun(ctx, dir)
 	}
 	if a.run.Program.Name != a.cfg.Program.Name {
-		return job.UsageError("", "%s belongs to the programme %q, not to %q", a.store.URI(dir), a.run.Program.Name, a.cfg.Program.Name)
+		return job.UsageError("", "%s belongs to the programme %q, not to %q", a.run.URI(""), a.run.Program.Name, a.cfg.Program.Name)
 	}
 	if !a.run.MadeUnder(key) {
 		return job.UsageError("its key is the one that subject_key_file or ASSENT_SUBJECT_KEY named when it was made; try --set subject_key_file=FILE",
-			"%s: the account cannot be looked up: the run was made under another key than the configured one", a.store.URI(dir))
+			"%s: the account cannot be looked up: the run was made under another key than the configured one", a.run.URI(""))
 	}
 	return a.matchConfig()
 }
 
 // matchConfig finds the configuration of each of the run's data sets, in its order.
-func (a *accessing) matchConfig() error {
+func (a *copier) matchConfig() error {
 	a.same = a.cfg.Digest() == a.run.PolicyDigest
 	if !a.same {
 		a.Log.Warn("the configuration has changed since the run; the copy follows the configuration as it is now", "run", a.run.RunID)
@@ -206,7 +187,7 @@ func (a *accessing) matchConfig() error {
 }
 
 // gather looks the account up: in the run's subject indexes and in the consent inputs.
-func (a *accessing) gather(ctx context.Context) error {
+func (a *copier) gather(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(holdings.IndexReaders)
 	g.Go(func() error { return a.loadChoices(ctx) })
@@ -216,7 +197,7 @@ func (a *accessing) gather(ctx context.Context) error {
 		for i := range files {
 			g.Go(func() (err error) {
 				d.files[i], err = a.lookup(ctx, d.Name, &files[i])
-				return a.located(err)
+				return err
 			})
 		}
 	}
@@ -233,7 +214,7 @@ func (a *accessing) gather(ctx context.Context) error {
 
 // settle leaves of a data set the roles that the run had, which are the same in all
 // its files, and the files that name the account.
-func (a *accessing) settle(d *dataset) error {
+func (a *copier) settle(d *dataset) error {
 	if len(d.files) == 0 {
 		return nil
 	}
@@ -252,34 +233,41 @@ func (a *accessing) settle(d *dataset) error {
 
 const hintThatConfig = "take the configuration that the run was made with"
 
-// lookup finds the rows of one input file that name the account.
-func (a *accessing) lookup(ctx context.Context, dataset string, f *manifests.File) (*file, error) {
-	r, err := a.openSealed(ctx, f.Subjects, f.SubjectsBytes, f.SubjectsSHA256)
+// lookup finds the rows of one input file that name the account. The digest of all of
+// the subject index is checked: a bound that is off, in the parts that no page's checksum
+// covers, could hide records, and nobody would know that they are missing.
+func (a *copier) lookup(ctx context.Context, dataset string, f *manifests.File) (*file, error) {
+	r, err := a.run.Open(ctx, f.SubjectIndex(), publish.DigestAll)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
 	index, err := manifests.OpenSubjectIndex(r, f.SubjectsBytes)
 	if err != nil {
-		return nil, a.of(f.Subjects, err)
+		return nil, a.run.Fault(f.Subjects, err)
 	}
 	rows, err := index.Lookup(a.ref)
-	if err != nil {
-		return nil, a.of(f.Subjects, err)
-	}
 	meta := index.Meta()
-	if meta.RunID != a.run.RunID || meta.Dataset != dataset || meta.Source != f.Source {
-		return nil, a.of(f.Subjects, fmt.Errorf("%w: it speaks of another file", manifests.ErrManifest))
+	if err == nil && (meta.RunID != a.run.RunID || meta.Dataset != dataset || meta.Source != f.Source) {
+		err = contradiction("it speaks of another file")
 	}
-	return &file{f, meta.Roles, rows}, nil
+	if n := len(rows); err == nil && n > 0 && rows[n-1].Row >= f.RowsIn {
+		err = contradiction("row %d of %d", rows[n-1].Row, f.RowsIn)
+	}
+	return &file{f, meta.Roles, rows}, a.run.Fault(f.Subjects, err)
+}
+
+// contradiction says that two of the run's objects do not agree.
+func contradiction(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", manifests.ErrManifest, fmt.Errorf(format, args...))
 }
 
 // write writes all of the copy.
-func (a *accessing) write(ctx context.Context, dir *Dir) (*Result, error) {
+func (a *copier) write(ctx context.Context, dir *Dir) (*Result, error) {
 	page := &Page{
 		Program: a.run.Program.Name, Starts: a.run.Program.StartsAt, AsOf: a.run.ConsentAsOf,
 		OptedInAtFirst: a.run.Program.Default == schema.OptedIn.String(),
-		Format:         a.format, IncludeReceived: a.o.IncludeReceived,
+		Format:         a.format, RawCSV: a.o.RawCSV, IncludeReceived: a.o.IncludeReceived,
 		Choices: a.choices, NotUsedBy: map[Reason]int64{},
 	}
 	counts, err := a.writeRecords(ctx, dir, page)
@@ -297,9 +285,9 @@ func (a *accessing) write(ctx context.Context, dir *Dir) (*Result, error) {
 		return nil, err
 	}
 	err = putJSON(dir, "receipt.json", &Receipt{
-		Program: a.run.Program.Name, RunID: a.run.RunID, ManifestSHA256: a.digest, AsOf: a.run.ConsentAsOf,
+		Program: a.run.Program.Name, RunID: a.run.RunID, ManifestSHA256: a.run.Digest, AsOf: a.run.ConsentAsOf,
 		Subject: a.ref.String(), MadeAt: a.Now().UTC().Truncate(time.Second), Tool: "assent " + a.Version,
-		Format: a.format, IncludeReceived: a.o.IncludeReceived, Datasets: counts, Files: dir.Files(),
+		Format: a.format, RawCSV: a.o.RawCSV, IncludeReceived: a.o.IncludeReceived, Datasets: counts, Files: dir.Files(),
 	})
 	return &Result{Dir: a.o.Dir, RunID: a.run.RunID, Found: page.Found(), Datasets: counts, Files: len(dir.Files())}, err
 }
@@ -310,26 +298,6 @@ func putJSON(dir *Dir, name string, v any) error {
 		return err
 	}
 	return dir.Put(name, append(data, '\n'))
-}
-
-// uri is that of an object of the run.
-func (a *accessing) uri(name string) string { return a.store.URI(path.Join(a.dir, name)) }
-
-// of names the object of the run that an error is about.
-func (a *accessing) of(name string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", a.uri(name), err)
-}
-
-// located makes errors that say that the run is not as it was published refusals.
-func (a *accessing) located(err error) error {
-	var e *job.Error
-	if errors.As(err, &e) || !publish.Damaged(err) && !errors.Is(err, rewrite.ErrCorrupt) && !errors.Is(err, rewrite.ErrUnsupported) {
-		return err
-	}
-	return job.Refused("the run is not as it was published: see `assent verify`, and publish again", "%w", err)
 }
 
 // WriteText writes the answer as a table.
@@ -346,6 +314,6 @@ func (r *Result) WriteText(w io.Writer) error {
 	if !r.Found {
 		fmt.Fprintf(w, "\nno record names the account (ids are compared byte for byte)\n")
 	}
-	_, err := fmt.Fprintf(w, "\nthe copy is in %s: open %s\n", r.Dir, filepath.Join(r.Dir, "index.html"))
+	_, err := fmt.Fprintf(w, "\nthe copy is in %s: open %s\n", plain.Line(r.Dir), plain.Line(filepath.Join(r.Dir, "index.html")))
 	return err
 }

@@ -19,6 +19,7 @@ var ErrNotEmpty = errors.New("not empty")
 // Dir is a copy on its way. It is made under a hidden name beside its place and moved
 // there as a whole, so that there is never half of one. Only the owner can read it.
 type Dir struct {
+	RawCSV     bool // CSV tables have their cells as they are; see Options
 	place, tmp string
 	open       []*os.File // and some that are closed
 	files      []FileInfo

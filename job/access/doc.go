@@ -1,16 +1,23 @@
-// Package access writes the copy of what was collected about one account for
-// training, as the account gets it: a directory of tables, a page for people and a
-// receipt.
+// Package access writes the copy of what a run holds about one account, as the account
+// gets it: a directory of tables, a page for people and a receipt.
 //
 //   - you: the account that asked. All others are a label: "client 2", "freelancer 1",
 //     "other 3".
 //   - used, not used: on which side of the run a record is that names you.
-//   - content: a record as a whole. It is given for records that you authored; of
+//   - content: a record as a whole. It is given for records that you authored. Of
 //     others, where you are the other party, only that, when and in which data set.
+//   - place: where a row of an input file is now: a row of the published data file.
 //
-// The package knows no storage and no decision: package job finds the records.
-// What must hold here is rule 6 of the programme (see Reason): the copy says nothing
-// about the other side's switch, deletion or status.
+// Where it comes from:
+//
+//	subject index → rows that name the account, kept or not, of each input file
+//	  kept     → their place is their row less the excluded rows before it (exclusion
+//	             manifest) → those rows of the published data file
+//	  excluded → their entry in the exclusion manifest; the input may be gone
+//	consent inputs → the account's own timeline
+//
+// What must hold is rule 6 of the programme (see Reason): the copy says nothing about
+// the other side's switch, deletion or status.
 package access
 
 import (
@@ -110,6 +117,7 @@ type Receipt struct {
 	MadeAt          time.Time                `json:"made_at"`
 	Tool            string                   `json:"tool"`
 	Format          Format                   `json:"format"`
+	RawCSV          bool                     `json:"raw_csv,omitempty"`
 	IncludeReceived bool                     `json:"include_received"`
 	Datasets        map[string]DatasetCounts `json:"datasets"`
 	Files           []FileInfo               `json:"files"` // all but the receipt itself

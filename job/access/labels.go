@@ -43,8 +43,8 @@ func (l *Labels) Meet(record []Named) {
 	}
 }
 
-// Of returns the label of an account that Meet has seen; "" for no account.
-func (l *Labels) Of(id string) string {
+// Label returns the label of an account that Meet has seen; "" for no account.
+func (l *Labels) Label(id string) string {
 	switch {
 	case id == "":
 		return ""

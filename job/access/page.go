@@ -1,7 +1,6 @@
 package access
 
 import (
-	"bytes"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -18,6 +17,7 @@ type Page struct {
 	Starts, AsOf    time.Time
 	OptedInAtFirst  bool // the programme's default
 	Format          Format
+	RawCSV          bool
 	IncludeReceived bool
 	Choices         Choices
 	Sets            []*PageSet
@@ -149,9 +149,5 @@ func when(i schema.Instant) string {
 	return i.Time().Format("2 January 2006, 15:04")
 }
 
-// HTML returns the page: one file that needs no other.
-func (p *Page) HTML() ([]byte, error) {
-	var b bytes.Buffer
-	err := pageTemplate.Execute(&b, p)
-	return b.Bytes(), err
-}
+// HTML returns the page.
+func (p *Page) HTML() ([]byte, error) { return pageTemplate.HTML(p) }

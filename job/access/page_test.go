@@ -2,7 +2,9 @@ package access_test
 
 import (
 	"bytes"
+	"encoding/csv"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,7 +61,7 @@ func TestLabels(t *testing.T) {
 	l.Meet([]access.Named{{Role: "freelancer", ID: "b"}, {Role: "participant", ID: "c"}, {Role: "client", ID: ""}})
 	l.Meet([]access.Named{{Role: "client", ID: "d"}, {Role: "freelancer", ID: "e"}})
 	for id, want := range map[string]string{"me": "you", "b": "client 1", "c": "other 1", "d": "client 2", "e": "freelancer 1", "": "", "never met": "other"} {
-		if got := l.Of(id); got != want {
+		if got := l.Label(id); got != want {
 			t.Errorf("%q is %q, want %q", id, got, want)
 		}
 	}
@@ -142,6 +144,61 @@ func TestTables(t *testing.T) {
 	}
 }
 
+// TestCSVFormulas checks that a spreadsheet calculates nothing of a CSV table, that
+// numbers stay numbers, and that raw cells can be had.
+func TestCSVFormulas(t *testing.T) {
+	texts := []string{"=HYPERLINK(\"http://x\")", "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1+1", "-5", "a=1"}
+	s := arrow.NewSchema([]arrow.Field{
+		{Name: "=cmd|' /C calc'!A0", Type: arrow.BinaryTypes.String}, {Name: "n", Type: arrow.PrimitiveTypes.Int64},
+		{Name: "f", Type: arrow.PrimitiveTypes.Float64}, {Name: "d", Type: &arrow.Decimal128Type{Precision: 9, Scale: 2}},
+	}, nil)
+	b := array.NewRecordBuilder(memory.DefaultAllocator, s)
+	defer b.Release()
+	for i, text := range texts {
+		b.Field(0).(*array.StringBuilder).Append(text)
+		b.Field(1).(*array.Int64Builder).Append(int64(-i))
+		b.Field(2).(*array.Float64Builder).Append(-1.5e300)
+		b.Field(3).(*array.Decimal128Builder).Append(decimal128.FromI64(-123))
+	}
+	r := b.NewRecord()
+	defer r.Release()
+	for _, raw := range []bool{false, true} {
+		place := filepath.Join(t.TempDir(), "copy")
+		d, err := access.NewDir(place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.RawCSV = raw
+		table, err := d.NewTable("t", access.CSV, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(table.Write(r), table.Close(), d.Commit()); err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(filepath.Join(place, "t.csv"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := csv.NewReader(bytes.NewReader(data)).ReadAll()
+		if err != nil || len(rows) != 1+len(texts) {
+			t.Fatal(rows, err)
+		}
+		for i, text := range append([]string{s.Field(0).Name}, texts...) {
+			want := text
+			if !raw && text != "-5" && text != "a=1" {
+				want = "'" + text
+			}
+			if got := rows[i][0]; got != strings.ReplaceAll(want, "\r\n", "\n") {
+				t.Errorf("raw %v: %q, want %q", raw, got, want)
+			}
+			if i > 0 && (rows[i][1] != fmt.Sprint(1-i) || rows[i][2] != "-1.5e+300" || rows[i][3] != "-1.23") {
+				t.Errorf("raw %v: numbers %v", raw, rows[i][1:])
+			}
+		}
+	}
+}
+
 // TestDir checks that a copy takes an empty place only, and leaves nothing of an
 // attempt behind.
 func TestDir(t *testing.T) {
@@ -181,7 +238,7 @@ func TestDir(t *testing.T) {
 func TestPage(t *testing.T) {
 	set := access.NewPageSet("messages", schema.Communications)
 	for range 150 {
-		set.AddUsed(access.Used{Record: "<script>", Dataset: "messages", Time: schema.Unknown, Content: true})
+		set.AddUsed(access.Used{Record: "<script>\n\x1b[31m\u202e", Dataset: "messages", Time: schema.Unknown, Content: true})
 	}
 	set.AddNotUsed(access.NotUsed{Record: `"><img src=x>`, Dataset: "messages", Time: 5, Reason: access.BothSides})
 	set.Tables = []access.PageTable{{Path: "content/messages.csv", Rows: 150, Columns: []string{"<b>"}}}
@@ -195,7 +252,7 @@ func TestPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"&lt;script&gt;", "p&amp;q", "And 50 more", "width:25.000%", "The consent of both sides was not in place.", `lang="en"`, "prefers-color-scheme: dark", "viewport"} {
+	for _, want := range []string{`&lt;script&gt;\n\x1b[31m\u202e<`, "Content-Security-Policy", "has an apostrophe", "p&amp;q", "And 50 more", "width:25.000%", "The consent of both sides was not in place.", `lang="en"`, "prefers-color-scheme: dark", "viewport"} {
 		if !strings.Contains(string(html), want) {
 			t.Errorf("no %q", want)
 		}
@@ -205,7 +262,11 @@ func TestPage(t *testing.T) {
 			t.Errorf("it has %q", bad)
 		}
 	}
-	empty := &access.Page{Program: "p", Format: access.CSV}
+	p.RawCSV = true
+	if html, err = p.HTML(); err != nil || !strings.Contains(string(html), "Take care with spreadsheets") || strings.Contains(string(html), "apostrophe") {
+		t.Errorf("raw cells: %v", err)
+	}
+	empty := &access.Page{Program: "p", Format: access.Parquet}
 	if html, err = empty.HTML(); err != nil || !strings.Contains(string(html), "nothing of yours is used") {
 		t.Errorf("%v: %s", err, html)
 	}

@@ -16,7 +16,7 @@ const accessFiles = 4
 
 // writeRecords writes the lists of records and the tables of content, in the order of
 // data sets, files and rows.
-func (a *accessing) writeRecords(ctx context.Context, dir *Dir, page *Page) (map[string]DatasetCounts, error) {
+func (a *copier) writeRecords(ctx context.Context, dir *Dir, page *Page) (map[string]DatasetCounts, error) {
 	lists, err := dir.NewLists(a.format)
 	if err != nil {
 		return nil, err
@@ -28,10 +28,10 @@ func (a *accessing) writeRecords(ctx context.Context, dir *Dir, page *Page) (map
 		if err != nil {
 			return nil, err
 		}
-		w := &accessWriter{accessing: a, d: d, out: dir, lists: lists, labels: labels, page: page, set: NewPageSet(d.Name, d.Category)}
+		w := &recordWriter{copier: a, d: d, out: dir, lists: lists, labels: labels, page: page, set: NewPageSet(d.Name, d.Category)}
 		for i, f := range d.files {
 			if err := w.file(ctx, f, records[i]); err != nil {
-				return nil, a.located(err)
+				return nil, err
 			}
 			records[i] = nil
 		}
@@ -45,22 +45,22 @@ func (a *accessing) writeRecords(ctx context.Context, dir *Dir, page *Page) (map
 }
 
 // findRecords finds the records of a data set, file by file.
-func (a *accessing) findRecords(ctx context.Context, d *dataset) ([]*fileRecords, error) {
+func (a *copier) findRecords(ctx context.Context, d *dataset) ([]*fileRecords, error) {
 	found := make([]*fileRecords, len(d.files))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(accessFiles)
 	for i, f := range d.files {
 		g.Go(func() (err error) {
 			found[i], err = a.records(ctx, d, f)
-			return a.located(err)
+			return err
 		})
 	}
 	return found, g.Wait()
 }
 
-// accessWriter writes the records of one data set.
-type accessWriter struct {
-	*accessing
+// recordWriter writes the records of one data set.
+type recordWriter struct {
+	*copier
 	d      *dataset
 	out    *Dir
 	lists  *Lists
@@ -78,7 +78,7 @@ type contentTable struct {
 }
 
 // file writes the records of one file.
-func (w *accessWriter) file(ctx context.Context, f *file, records *fileRecords) error {
+func (w *recordWriter) file(ctx context.Context, f *file, records *fileRecords) error {
 	for _, r := range records.used {
 		w.set.AddUsed(r)
 		if err := w.lists.Used(r); err != nil {
@@ -101,17 +101,17 @@ func (w *accessWriter) file(ctx context.Context, f *file, records *fileRecords) 
 	}
 	defer out.Close()
 	if err := w.content(ctx, out, records.content); err != nil {
-		return w.of(f.Output, err)
+		return w.run.Fault(f.Output, err)
 	}
 	return out.Unchanged(ctx)
 }
 
 // content writes whole records, with every account id of a mapped column replaced.
-func (w *accessWriter) content(ctx context.Context, f *outputFile, places []int64) error {
+func (w *recordWriter) content(ctx context.Context, f *outputFile, places []int64) error {
 	text := map[int]func(*pick.Slots, int) string{}
 	for _, role := range f.roles {
 		text[role.Leaf] = func(s *pick.Slots, slot int) string {
-			return w.labels.Of(string(role.ID.Append(nil, &s.Vector, slot)))
+			return w.labels.Label(string(role.ID.Append(nil, &s.Vector, slot)))
 		}
 	}
 	rows := f.file.Assembler(pick.Options{Text: text, Finite: w.format != Parquet})
@@ -153,7 +153,7 @@ func (t *contentTable) write(r arrow.Record) error {
 }
 
 // table returns the table of content for a schema.
-func (w *accessWriter) table(s *arrow.Schema) (*contentTable, error) {
+func (w *recordWriter) table(s *arrow.Schema) (*contentTable, error) {
 	for _, t := range w.tables {
 		if t.schema.Equal(s) {
 			return t, nil
@@ -175,7 +175,7 @@ func (w *accessWriter) table(s *arrow.Schema) (*contentTable, error) {
 	return t, nil
 }
 
-func (w *accessWriter) closeTables() error {
+func (w *recordWriter) closeTables() error {
 	for _, t := range w.tables {
 		if err := t.Close(); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,10 +10,10 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/csv"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"assent/job/internal/arrowparquet"
+	"assent/job/plain"
 	"assent/schema"
 )
 
@@ -20,7 +21,8 @@ import (
 type Format string
 
 // The formats. CSV has no types: instants are RFC 3339, lists and structs JSON, bytes
-// base64, and a null looks like an empty text.
+// base64, and a null looks like an empty text. Cells that a spreadsheet would take for a
+// formula have an apostrophe before them, unless raw cells are asked for.
 const (
 	Parquet Format = "parquet"
 	CSV     Format = "csv"
@@ -55,7 +57,7 @@ func (d *Dir) NewTable(name string, format Format, s *arrow.Schema) (*Table, err
 	t := &Table{file: f, close: func() error { return nil }}
 	switch format {
 	case CSV:
-		t.write, err = csvWriter(f, s)
+		t.write, err = csvWriter(f, s, d.RawCSV)
 	case JSONL:
 		t.write = func(r arrow.Record) error { return array.RecordToJSON(r, f) }
 	default:
@@ -81,44 +83,35 @@ func (t *Table) Close() error {
 	return t.file.Close(&t.rows)
 }
 
-// csvWriter writes records through Arrow's writer, but as texts: it has no structs, and
-// rounds decimals.
-func csvWriter(w io.Writer, s *arrow.Schema) (func(arrow.Record) error, error) {
-	var fields []arrow.Field
-	for _, f := range s.Fields() {
-		fields = append(fields, arrow.Field{Name: f.Name, Type: arrow.BinaryTypes.String, Nullable: true})
+// csvWriter writes the header, and returns what writes records.
+func csvWriter(w io.Writer, s *arrow.Schema, raw bool) (func(arrow.Record) error, error) {
+	out := csv.NewWriter(w)
+	row := make([]string, s.NumFields())
+	line := func(text func(column int) (string, error)) error {
+		for i := range row {
+			cell, err := text(i)
+			if err != nil {
+				return fmt.Errorf("%s: %w", s.Field(i).Name, err)
+			}
+			if !raw {
+				cell = plain.Cell(cell)
+			}
+			row[i] = cell
+		}
+		return out.Write(row)
 	}
-	texts := arrow.NewSchema(fields, nil)
-	out := csv.NewWriter(w, texts, csv.WithHeader(true), csv.WithNullWriter(""))
 	write := func(r arrow.Record) error {
-		b := array.NewRecordBuilder(memory.DefaultAllocator, texts)
-		defer b.Release()
-		for c, column := range r.Columns() {
-			for i := range column.Len() {
-				text, err := textOf(column, i)
-				if err != nil {
-					return fmt.Errorf("%s: %w", fields[c].Name, err)
-				}
-				b.Field(c).(*array.StringBuilder).Append(text)
+		for i := range int(r.NumRows()) {
+			if err := line(func(column int) (string, error) { return textOf(r.Column(column), i) }); err != nil {
+				return err
 			}
 		}
-		record := b.NewRecord()
-		defer record.Release()
-		return out.Write(record)
+		out.Flush()
+		return out.Error()
 	}
-	empty := array.NewRecord(s, emptyColumns(s), 0)
-	defer empty.Release()
-	return write, write(empty) // the header, also where no record follows
-}
-
-func emptyColumns(s *arrow.Schema) []arrow.Array {
-	var columns []arrow.Array
-	for _, f := range s.Fields() {
-		b := array.NewBuilder(memory.DefaultAllocator, f.Type)
-		defer b.Release()
-		columns = append(columns, b.NewArray())
-	}
-	return columns
+	err := line(func(column int) (string, error) { return s.Field(column).Name, nil })
+	out.Flush()
+	return write, errors.Join(err, out.Error())
 }
 
 func textOf(a arrow.Array, i int) (string, error) {

@@ -7,56 +7,60 @@ import (
 	"slices"
 
 	"assent/job"
+	"assent/job/internal/objstore"
+	"assent/job/internal/publish"
 	"assent/job/internal/source"
 	"assent/job/parquet/pick"
-	"assent/manifests"
 	"assent/schema"
 )
 
 // outputFile is an open data file of the run, with its key columns.
 type outputFile struct {
-	runObject
+	objstore.Reader
 	*source.Binding
 	file  *pick.File
-	roles []accessRole // all that are configured, also those that the run left out
+	roles []roleColumn // all that are configured, also those that the run left out
 }
 
-// accessRole is a column of account ids.
-type accessRole struct {
+// roleColumn is a column of account ids.
+type roleColumn struct {
 	name  string
 	inRun bool
 	source.KeyColumn
 }
 
 // openOutput opens what the run published of an input file.
-func (a *accessing) openOutput(ctx context.Context, d *dataset, f *file) (*outputFile, error) {
-	r, err := a.open(ctx, f.Output, f.Bytes, f.SHA256)
+func (a *copier) openOutput(ctx context.Context, d *dataset, f *file) (*outputFile, error) {
+	r, err := a.run.Open(ctx, f.Data(), publish.DigestSmall)
 	if err != nil {
 		return nil, err
 	}
-	out := &outputFile{runObject: r}
-	if out.file, err = pick.Open(ctx, r, f.Bytes, a.uri(f.Output)); err == nil {
-		err = a.of(f.Output, out.bind(d))
+	out := &outputFile{Reader: r}
+	if out.file, err = pick.Open(ctx, r, f.Bytes, a.run.URI(f.Output)); err == nil {
+		err = out.bind(d)
 	}
 	if err == nil && out.file.NumRows() != f.RowsKept {
-		err = a.of(f.Output, contradiction("%d rows, the run manifest says %d", out.file.NumRows(), f.RowsKept))
+		err = contradiction("%d rows, the run manifest says %d", out.file.NumRows(), f.RowsKept)
 	}
 	if err != nil {
 		r.Close()
-		return nil, err
+		return nil, a.run.Fault(f.Output, err)
 	}
 	return out, nil
 }
 
-// bind finds the data set's columns.
+// bind finds the columns of the data set that a copy needs. The contract is not one of
+// them: a run leaves it out where its files have none.
 func (o *outputFile) bind(d *dataset) (err error) {
 	find := source.Finder{File: o.file.File}
-	if o.Binding, err = source.Bind(o.file.File, &d.Dataset); err == nil {
+	needed := d.Dataset
+	needed.Contract, needed.Moments = "", d.Moments[:1]
+	if o.Binding, err = source.Bind(o.file.File, &needed); err == nil {
 		inRun := d.Roles()
 		for _, r := range d.allRoles {
 			used := slices.Contains(inRun, r)
 			if used || find.Has(r.Column) {
-				o.roles = append(o.roles, accessRole{r.Name, used, find.ID("role "+r.Name, r.Column, true)})
+				o.roles = append(o.roles, roleColumn{r.Name, used, find.ID("role "+r.Name, r.Column, true)})
 			}
 		}
 		err = find.Err
@@ -69,7 +73,7 @@ func (o *outputFile) bind(d *dataset) (err error) {
 }
 
 // ids appends the accounts under a role in row i of a batch to dst.
-func (r *accessRole) ids(dst []Named, b *pick.Batch, i int) []Named {
+func (r *roleColumn) ids(dst []Named, b *pick.Batch, i int) []Named {
 	s := b.Slots(r.Leaf)
 	for slot := s.Rows[i]; slot < s.Rows[i+1]; slot++ {
 		if id := r.ID.Append(nil, &s.Vector, int(slot)); len(id) > 0 {
@@ -82,20 +86,24 @@ func (r *accessRole) ids(dst []Named, b *pick.Batch, i int) []Named {
 // used reads the keys of kept records. Each row has to name the account under the very
 // roles that the subject index has: so nothing of another's is given away where files
 // do not fit together.
-func (a *accessing) used(ctx context.Context, d *dataset, f *outputFile, rows []manifests.SubjectRow, places []int64, found *fileRecords) error {
+func (a *copier) used(ctx context.Context, d *dataset, f *outputFile, kept []keptRow, found *fileRecords) error {
 	leaves := []int{f.Record.Leaf, f.Moments[0].Leaf}
 	for _, r := range f.roles {
 		leaves = append(leaves, r.Leaf)
 	}
 	slices.Sort(leaves)
 	leaves = slices.Compact(leaves)
+	places := make([]int64, len(kept))
+	for i, row := range kept {
+		places[i] = row.place
+	}
 	var named []Named
 	for b, err := range f.file.Batches(ctx, leaves, places) {
 		if err != nil {
 			return err
 		}
 		for i, place := range b.Rows {
-			row := rows[b.First+i]
+			row := kept[b.First+i]
 			var mine []string
 			for _, role := range f.roles {
 				named = role.ids(named[:0], b, i)
@@ -129,7 +137,7 @@ func (o *outputFile) recordID(b *pick.Batch, i int) []byte {
 
 // tellID returns a record's id as the account gets it. Where a data set takes an
 // account's id for that of the record, only the account's own is told.
-func (a *accessing) tellID(d *dataset, id []byte) string {
+func (a *copier) tellID(d *dataset, id []byte) string {
 	switch {
 	case !slices.ContainsFunc(d.allRoles, func(r schema.Role) bool { return r.Column == d.Record }):
 		return string(id)
@@ -140,9 +148,9 @@ func (a *accessing) tellID(d *dataset, id []byte) string {
 }
 
 func momentOf(c *source.BoundColumn, b *pick.Batch, i int) schema.Instant {
-	var at [1]schema.Instant
+	var instants [1]schema.Instant
 	s := b.Slots(c.Leaf)
 	one := source.OneSlot(&s.Vector, int(s.Rows[i]))
-	c.Time.Instants(&one, at[:])
-	return at[0]
+	c.Time.Instants(&one, instants[:])
+	return instants[0]
 }

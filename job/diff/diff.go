@@ -1,39 +1,39 @@
+// Package diff says which records changed sides between two published runs: kept before
+// and excluded after, or the other way round.
+//
+//   - fate: what became of a record in one run: kept, or excluded for a primary reason.
+//   - by row: where both runs read the same input file (same path below the data set's
+//     root, same identity, size and rows), its records are compared row by row, from the
+//     two exclusion manifests alone.
+//   - by id: the records of all other files of a data set are compared by their ids.
+//     Records that share an id, or have none, count as one there, which is kept if one
+//     of them is.
 package diff
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"assent/job"
 	"assent/job/internal/config"
-	"assent/job/internal/objstore"
 	"assent/job/internal/publish"
 	"assent/manifests"
 	"assent/schema"
 )
 
-// The verb diff: which records changed sides between two published runs.
-//
-// Where both runs read the same input file (same path below the data set's root,
-// same identity, size and rows), its records are compared row by row from the two
-// exclusion manifests alone (diff_rows.go). Records of all other files are compared
-// by their ids, over all these files of a data set (diff_ids.go). There, records
-// that share an id, or have none, count as one, which is kept if one of them is.
-
-// DiffOptions configure the verb diff.
+// Options configure a comparison.
 type Options struct {
 	Config        string
 	Set           []string
 	Before, After string // runs: an id, or the URI of a run's directory
 	To            string // URI of a .parquet or .csv file for the full list; may be empty
-	Show          int    // records of each kind of change in DiffResult.Shown; 0: 10
+	RawCSV        bool   // leave cells of a .csv file as they are that a spreadsheet would take for a formula
+	Show          int    // records of each kind of change in Result.Shown; 0: 10
 	Memory        int64  // bytes for ids, where records are compared by these; 0: DefaultMemory
 }
 
@@ -50,6 +50,8 @@ func (o *Options) Validate() error {
 		return job.UsageError("`assent runs -c job.yaml` lists them", "diff needs two runs: BEFORE and AFTER")
 	case o.To != "" && ext != ".parquet" && ext != ".csv":
 		return job.UsageError("", "--to %s: the list is written as .parquet or .csv", o.To)
+	case o.RawCSV && ext != ".csv":
+		return job.UsageError("name a .csv file with --to", "--raw-csv is about a list in CSV")
 	case o.Show < 0:
 		return job.UsageError("", "--show %d is negative", o.Show)
 	case o.Memory < 64<<10:
@@ -58,10 +60,10 @@ func (o *Options) Validate() error {
 	return nil
 }
 
-// DiffResult is the answer of diff.
+// Result is the answer.
 type Result struct {
-	Before   DiffRun                 `json:"before"`
-	After    DiffRun                 `json:"after"`
+	Before   RunInfo                 `json:"before"`
+	After    RunInfo                 `json:"after"`
 	Differs  []string                `json:"differs"`   // what the runs were made by: tool, program, horizon, policy, key, inputs.<role>, datasets.<name>
 	NotKnown []string                `json:"not_known"` // of these
 	Datasets map[string]*DatasetDiff `json:"datasets"`
@@ -70,8 +72,8 @@ type Result struct {
 	Shown    []Change                `json:"-"`              // the first of each kind
 }
 
-// DiffRun is one of the two runs.
-type DiffRun struct {
+// RunInfo says which run was compared.
+type RunInfo struct {
 	RunID   string    `json:"run_id"`
 	URI     string    `json:"uri"`
 	Horizon time.Time `json:"consent_as_of"`
@@ -204,22 +206,14 @@ type differ struct {
 	*job.Env
 	o      Options
 	cfg    *config.Config
-	runs   [2]*diffRun
+	runs   [2]*publish.Run // before and after
 	list   *changeList
 	keys   keyEvidence
+	bar    job.Bar // counts the records of both runs
 	result *Result
 }
 
-// diffRun is one of the two runs.
-type diffRun struct {
-	*manifests.Run
-	store objstore.Store
-	dir   string
-}
-
-func (r *diffRun) uri(name string) string { return r.store.URI(path.Join(r.dir, name)) }
-
-// Diff compares two published runs record by record.
+// Run compares two published runs record by record.
 func Run(ctx context.Context, e *job.Env, o Options) (*Result, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -238,10 +232,9 @@ func Run(ctx context.Context, e *job.Env, o Options) (*Result, error) {
 		return nil, err
 	}
 	defer d.list.abort()
+	d.bar = e.Progress.Start(recordsOf(d.runs[0]) + recordsOf(d.runs[1]))
+	defer d.bar.Stop()
 	if err := d.compare(ctx); err != nil {
-		if e := (*job.Error)(nil); publish.Damaged(err) && !errors.As(err, &e) {
-			err = job.Refused("`assent verify` says what is wrong with a run", "%w", err)
-		}
 		return nil, err
 	}
 	if err := d.list.finish(ctx); err != nil {
@@ -252,36 +245,22 @@ func Run(ctx context.Context, e *job.Env, o Options) (*Result, error) {
 }
 
 // findRun opens a published run by its id, its directory's name or its URI.
-func findRun(ctx context.Context, e *job.Env, out *publish.Output, name string) (*diffRun, error) {
-	r := &diffRun{store: out.Store, dir: publish.RunDir(strings.TrimPrefix(name, "run="))}
-	if id, _ := strings.CutPrefix(name, "run="); !publish.CompleteID.MatchString(id) {
-		loc, err := objstore.Parse(name)
-		if err != nil {
-			return nil, job.UsageError("", "%w", err)
-		}
-		if loc.IsLocal() {
-			loc.Path, r.dir = filepath.Dir(loc.Path), filepath.Base(loc.Path)
-		} else {
-			r.dir = path.Base(loc.Path)
-			loc.Path = strings.TrimSuffix(strings.TrimSuffix(loc.Path, r.dir), "/")
-		}
-		if id, ok := strings.CutPrefix(r.dir, "run="); !ok || !publish.CompleteID.MatchString(id) {
-			return nil, job.UsageError("`assent runs -c job.yaml` lists them", "%s is neither a run's id nor the URI of a run's directory", name)
-		}
-		if r.store, err = e.Opener.OpenLocation(ctx, loc); err != nil {
-			return nil, err
-		}
+func findRun(ctx context.Context, e *job.Env, out *publish.Output, name string) (*publish.Run, error) {
+	if id := strings.TrimPrefix(name, publish.RunPrefix); publish.CompleteID.MatchString(id) {
+		return out.Run(ctx, publish.RunDir(id))
 	}
-	at := &publish.Output{Store: r.store, Log: e.Log}
-	run, _, err := at.Published(ctx, r.dir)
-	if err != nil {
-		return nil, err
+	if !strings.Contains(name, publish.RunPrefix) {
+		return nil, job.UsageError("`assent runs -c job.yaml` lists them", "%s is neither a run's id nor the URI of a run's directory", name)
 	}
-	if run == nil {
-		return nil, at.NoRun(ctx, r.dir)
+	return publish.OpenRun(ctx, e, name)
+}
+
+// recordsOf returns how many records a run has looked at.
+func recordsOf(r *publish.Run) (n int64) {
+	for _, d := range r.Datasets {
+		n += d.RowsIn
 	}
-	r.Run = run
-	return r, nil
+	return n
 }
 
 // compare goes through the data sets of both runs.
@@ -311,7 +290,7 @@ func (d *differ) compare(ctx context.Context) error {
 func (d *differ) pair(dataset string) (pairs [][2]*manifests.File, rest [2][]*manifests.File) {
 	var inputs [2]map[string]manifests.Input // by source
 	for i, run := range d.runs {
-		inputs[i] = run.sources(dataset)
+		inputs[i] = sources(run.Run, dataset)
 	}
 	after := map[string]*manifests.File{}
 	for i := range d.runs[1].Datasets[dataset].Files {
@@ -338,7 +317,7 @@ func (d *differ) pair(dataset string) (pairs [][2]*manifests.File, rest [2][]*ma
 
 // sources returns a data set's inputs by their paths below its root. The manifest
 // lists inputs and files in one order.
-func (r *diffRun) sources(dataset string) map[string]manifests.Input {
+func sources(r *manifests.Run, dataset string) map[string]manifests.Input {
 	var inputs []manifests.Input
 	for _, in := range r.Inputs {
 		if in.Dataset == dataset {
@@ -359,7 +338,7 @@ func (r *diffRun) sources(dataset string) map[string]manifests.Input {
 // let back in by more than the passing of time.
 func (d *differ) finish() {
 	r, before, after := d.result, d.runs[0], d.runs[1]
-	r.Before, r.After = before.describe(), after.describe()
+	r.Before, r.After = infoOf(before), infoOf(after)
 	r.Listed, r.List, r.Shown = d.list.n, d.list.uri, d.list.shown()
 	say := func(name string, differs bool) {
 		if differs {
@@ -376,11 +355,11 @@ func (d *differ) finish() {
 		say("key", !same)
 	}
 	for _, role := range []string{"consent", "deletions", "restrictions", "accounts"} {
-		say("inputs."+role, !slices.Equal(before.identities(role, ""), after.identities(role, "")))
+		say("inputs."+role, !slices.Equal(identities(before, role, ""), identities(after, role, "")))
 	}
 	back := int64(0)
 	for _, name := range slices.Sorted(maps.Keys(r.Datasets)) {
-		say("datasets."+name, !slices.Equal(before.identities("", name), after.identities("", name)))
+		say("datasets."+name, !slices.Equal(identities(before, "", name), identities(after, "", name)))
 		for reason, n := range r.Datasets[name].NowKept {
 			if schema.Reason(reason) != schema.AfterHorizon {
 				back += n
@@ -392,11 +371,11 @@ func (d *differ) finish() {
 	}
 }
 
-func (r *diffRun) describe() DiffRun {
-	return DiffRun{RunID: r.RunID, URI: r.store.URI(r.dir), Horizon: r.ConsentAsOf, Policy: r.PolicyDigest}
+func infoOf(r *publish.Run) RunInfo {
+	return RunInfo{RunID: r.RunID, URI: r.URI(""), Horizon: r.ConsentAsOf, Policy: r.PolicyDigest}
 }
 
-func (r *diffRun) identities(role, dataset string) (ids []string) {
+func identities(r *publish.Run, role, dataset string) (ids []string) {
 	for _, in := range r.Inputs {
 		if in.Role == role && in.Dataset == dataset {
 			ids = append(ids, fmt.Sprintf("%s %d", in.Identity, in.Bytes))
@@ -412,7 +391,7 @@ type keyEvidence struct{ same, other bool }
 // configured one, where there is one that fits either, else by the references.
 func (d *differ) sameKey() (same, known bool) {
 	if key, err := config.SubjectKey(d.cfg); err == nil {
-		a, b := d.runs[0].Run.MadeUnder(key), d.runs[1].Run.MadeUnder(key)
+		a, b := d.runs[0].MadeUnder(key), d.runs[1].MadeUnder(key)
 		if a || b {
 			return a == b, true
 		}

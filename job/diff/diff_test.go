@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"assent/job"
@@ -30,6 +31,7 @@ func TestDiffWays(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := jobtest.NewEnv(t)
+	shown := new(counted)
 	publish := func(set ...string) *run.Result {
 		t.Helper()
 		r, err := run.Run(t.Context(), env, run.Options{Config: filepath.Join(dir, "job.yaml"), Set: set})
@@ -41,9 +43,15 @@ func TestDiffWays(t *testing.T) {
 	compare := func(before, after *run.Result, memory int64) (*diff.Result, [][]string) {
 		t.Helper()
 		list := filepath.Join(t.TempDir(), "list.csv")
+		env := jobtest.NewEnv(t)
+		shown = new(counted)
+		env.Progress = shown
 		r, err := diff.Run(t.Context(), env, diff.Options{Config: filepath.Join(dir, "job.yaml"), Before: before.RunID, After: after.URI, To: list, Memory: memory})
 		if err != nil {
 			t.Fatal(err)
+		}
+		if total := rowsOf(before) + rowsOf(after); shown.total != total || shown.sum.Load() != total || shown.calls.Load() < 3 || !shown.stopped {
+			t.Errorf("progress shows %d of %d records in %d steps, stopped %v; there are %d", shown.sum.Load(), shown.total, shown.calls.Load(), shown.stopped, total)
 		}
 		return r, readList(t, list)
 	}
@@ -96,6 +104,26 @@ func TestDiffWays(t *testing.T) {
 	if same.Listed != 0 || len(list) != 0 {
 		t.Errorf("%d listed between equal runs", same.Listed)
 	}
+}
+
+// counted is a progress that adds up what it is told.
+type counted struct {
+	total      int64
+	sum, calls atomic.Int64
+	stopped    bool
+}
+
+func (c *counted) Start(total int64) job.Bar { c.total = total; return c }
+
+func (c *counted) Add(n int64) { c.sum.Add(n); c.calls.Add(1) }
+
+func (c *counted) Stop() { c.stopped = true }
+
+func rowsOf(r *run.Result) (n int64) {
+	for _, d := range r.Datasets {
+		n += d.RowsIn
+	}
+	return n
 }
 
 // otherIdentity changes a byte of the writer's name in files' footers.
@@ -229,9 +257,14 @@ func TestDiffDisjoint(t *testing.T) {
 		}
 		ids = append(ids, r.RunID)
 	}
-	r, err := diff.Run(t.Context(), jobtest.NewEnv(t), diff.Options{Config: config, Before: ids[0], After: ids[1], Memory: 64 << 10})
+	env, shown := jobtest.NewEnv(t), new(counted)
+	env.Progress = shown
+	r, err := diff.Run(t.Context(), env, diff.Options{Config: config, Before: ids[0], After: ids[1], Memory: 64 << 10})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if shown.total != 2*(rows+2) || shown.sum.Load() != shown.total {
+		t.Errorf("progress shows %d of %d records", shown.sum.Load(), shown.total)
 	}
 	d := r.Datasets["messages"]
 	if only := (diff.SideCounts{Kept: rows / 3, Excluded: rows / 3 * 2}); d.OnlyBefore != only || d.OnlyAfter != only || d.InBoth != 2 || r.Listed != 2*rows {
@@ -294,7 +327,7 @@ func TestDiffFailures(t *testing.T) {
 		env.Opener.Wrap = f.Wrap
 		err := compare(t.Context(), env, both)
 		if !f.Met() {
-			if i < 40 || err != nil {
+			if i < 20 || err != nil {
 				t.Errorf("%d operations, %v", i, err)
 			}
 			break

@@ -7,12 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
-	"path"
 
 	"github.com/cespare/xxhash/v2"
 
 	"assent/job"
-	"assent/job/internal/objstore"
+	"assent/job/internal/publish"
 	"assent/job/internal/source"
 	"assent/job/parquet/rewrite"
 	"assent/manifests"
@@ -30,6 +29,9 @@ type idJoin struct {
 	sources []idSource
 	total   *DatasetDiff
 	limit   int // ids of a table
+
+	unreported int64 // records read that the bar does not know of yet
+	again      int64 // records that are read a second time, as their part was split
 }
 
 // idSource is a file of one of the runs.
@@ -78,6 +80,7 @@ func (d *differ) compareIDs(ctx context.Context, dataset string, files [2][]*man
 			return err
 		}
 	}
+	j.bar.Add(j.unreported)
 	return nil
 }
 
@@ -88,6 +91,7 @@ var errFull = errors.New("too many ids")
 // are too many.
 func (j *idJoin) part(ctx context.Context, depth int, part uint64) error {
 	table := map[idDigest]idFates{}
+	read := int64(0)
 	err := j.read(ctx, depth, part, false, func(source int, id idFate) error {
 		f := table[id.digest]
 		side := j.sources[source].side
@@ -95,12 +99,15 @@ func (j *idJoin) part(ctx context.Context, depth int, part uint64) error {
 			f.fate[side], f.source[side] = id.fate, int32(source)
 		}
 		table[id.digest] = f
+		read++
+		j.progress()
 		if len(table) > j.limit {
 			return errFull
 		}
 		return nil
 	})
 	if errors.Is(err, errFull) {
+		j.again += read
 		if err := j.part(ctx, depth+1, part); err != nil {
 			return err
 		}
@@ -120,6 +127,19 @@ func (j *idJoin) part(ctx context.Context, depth int, part uint64) error {
 		}
 	}
 	return j.listChanges(ctx, depth, part, table, changed)
+}
+
+// progress counts a record for the bar, once.
+func (j *idJoin) progress() {
+	const step = 4096
+	if j.again > 0 {
+		j.again--
+		return
+	}
+	if j.unreported++; j.unreported == step {
+		j.bar.Add(step)
+		j.unreported = 0
+	}
 }
 
 // listChanges reads a part's ids again, for the text of those that changed.
@@ -179,7 +199,7 @@ func (j *idJoin) read(ctx context.Context, depth int, part uint64, texts bool, t
 			}
 			return send(record)
 		}
-		for e, err := range j.runs[s.side].exclusions(ctx, s.File) {
+		for e, err := range j.runs[s.side].Exclusions(ctx, s.File) {
 			if err == nil {
 				err = one([]byte(e.RecordID), excludedFor(e.Reason))
 			}
@@ -198,34 +218,37 @@ func (j *idJoin) keptIDs(ctx context.Context, s idSource, each func(id []byte) e
 		return nil
 	}
 	run := j.runs[s.side]
-	file := &source.File{Store: run.store}
-	file.Object = objstore.Object{Name: path.Join(run.dir, s.Output)}
-	var column source.KeyColumn
-	bind := func(f *rewrite.File) ([]source.KeyColumn, error) {
-		find := source.Finder{File: f}
-		column = find.ID("datasets."+j.dataset+".record", j.record, false)
-		if find.Err != nil {
-			return nil, job.UsageError("configure the data set as it was for this run", "%s: %w", file.URI(), find.Err)
-		}
-		return []source.KeyColumn{column}, nil
-	}
-	rows := int64(0)
-	var id []byte
-	err := source.Scan(ctx, file, bind, func(_ int64, n int, v []*rewrite.Vector) error {
-		rows += int64(n)
-		for i := range n {
-			id = column.ID.Append(id[:0], v[0], i)
-			if err := each(bytes.ToValidUTF8(id, []byte("\uFFFD"))); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	r, err := run.Open(ctx, s.Data(), publish.DigestSmall)
 	if err != nil {
 		return err
 	}
-	if rows != s.RowsKept {
-		return fmt.Errorf("%s: %w: has %d rows, the run manifest says %d", file.URI(), manifests.ErrManifest, rows, s.RowsKept)
+	defer r.Close()
+	file, err := rewrite.Open(ctx, r, s.Bytes, run.URI(s.Output))
+	if err != nil {
+		return run.Fault(s.Output, err)
 	}
-	return nil
+	if file.NumRows() != s.RowsKept {
+		return run.Fault(s.Output, fmt.Errorf("%w: has %d rows, the run manifest says %d", manifests.ErrManifest, file.NumRows(), s.RowsKept))
+	}
+	find := source.Finder{File: file}
+	column := find.ID("datasets."+j.dataset+".record", j.record, false)
+	if find.Err != nil {
+		return job.UsageError("configure the data set as it was for this run", "%s: %w", run.URI(s.Output), find.Err)
+	}
+	var id []byte
+	for group := range file.NumRowGroups() {
+		err := source.ScanRowGroup(ctx, file, group, []int{column.Leaf}, func(b *rewrite.Batch) error {
+			for i := range b.Rows {
+				id = column.ID.Append(id[:0], &b.Columns[0], i)
+				if err := each(bytes.ToValidUTF8(id, []byte("\uFFFD"))); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return run.Fault(s.Output, err)
+		}
+	}
+	return r.Unchanged(ctx)
 }

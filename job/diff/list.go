@@ -17,6 +17,7 @@ import (
 	"assent/job/internal/objstore"
 	"assent/job/internal/pages"
 	"assent/job/internal/publish"
+	"assent/job/plain"
 	"assent/manifests"
 	"assent/schema"
 )
@@ -53,7 +54,7 @@ func newChangeList(ctx context.Context, e *job.Env, o Options) (*changeList, err
 	}
 	l.uri = store.URI(name)
 	if path.Ext(name) == ".csv" {
-		l.rows, err = newCSVRows(l.file)
+		l.rows, err = newCSVRows(l.file, o.RawCSV)
 	} else {
 		l.rows = newParquetRows(l.file, e.Version)
 	}
@@ -101,16 +102,23 @@ var changeColumns = []string{"dataset", "record_id", "change", "before", "after"
 type csvRows struct {
 	*csv.Writer
 	buf *bufio.Writer
+	raw bool
 }
 
-func newCSVRows(w io.Writer) (*csvRows, error) {
+func newCSVRows(w io.Writer, raw bool) (*csvRows, error) {
 	buf := bufio.NewWriterSize(w, 1<<16)
-	r := &csvRows{csv.NewWriter(buf), buf}
+	r := &csvRows{csv.NewWriter(buf), buf, raw}
 	return r, r.Write(changeColumns)
 }
 
 func (r *csvRows) write(c Change) error {
-	return r.Write([]string{c.Dataset, c.Record, string(c.Kind), c.Before, c.After, c.BeforeFile, c.AfterFile})
+	row := []string{c.Dataset, c.Record, string(c.Kind), c.Before, c.After, c.BeforeFile, c.AfterFile}
+	for i, cell := range row {
+		if !r.raw {
+			row[i] = plain.Cell(cell)
+		}
+	}
+	return r.Write(row)
 }
 
 func (r *csvRows) close() error {
@@ -171,7 +179,7 @@ func (r *parquetRows) close() error {
 // WriteText writes the comparison as a page.
 func (r *Result) WriteText(w io.Writer) error {
 	b := new(strings.Builder)
-	fmt.Fprintf(b, "before %s\nafter  %s\n", r.Before.URI, r.After.URI)
+	fmt.Fprintf(b, "before %s\nafter  %s\n", plain.Line(r.Before.URI), plain.Line(r.After.URI))
 	if len(r.Differs) > 0 {
 		fmt.Fprintf(b, "they differ in %s", strings.Join(r.Differs, ", "))
 	} else {
@@ -199,7 +207,7 @@ func (r *Result) WriteText(w io.Writer) error {
 		return err
 	}
 	if r.List != "" {
-		fmt.Fprintf(b, "\nall %s: %s\n", pages.Count(r.Listed), r.List)
+		fmt.Fprintf(b, "\nall %s: %s\n", pages.Count(r.Listed), plain.Line(r.List))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -2,13 +2,10 @@ package diff
 
 import (
 	"context"
-	"fmt"
 	"iter"
-	"path"
 
 	"golang.org/x/sync/errgroup"
 
-	"assent/job/internal/objstore"
 	"assent/manifests"
 )
 
@@ -99,6 +96,7 @@ func (d *differ) compareRows(ctx context.Context, dataset string, pairs [][2]*ma
 	keys := make([]keyEvidence, len(pairs))
 	err := inOrder(ctx, len(pairs), func(ctx context.Context, i int, send func(Change) error) error {
 		counts[i].ByRow, counts[i].InBoth = 1, pairs[i][0].RowsIn
+		defer d.bar.Add(2 * pairs[i][0].RowsIn)
 		return d.mergeRows(ctx, pairs[i], &keys[i], func(id string, before, after fate) error {
 			counts[i].count(before, after)
 			kind := kindOf(before, after)
@@ -124,20 +122,20 @@ func (d *differ) mergeRows(ctx context.Context, files [2]*manifests.File, keys *
 		row  manifests.Exclusion
 		ok   bool
 	}
-	var at [2]cursor
+	var cursors [2]cursor
 	step := func(c *cursor) (err error) {
 		c.row, err, c.ok = c.next()
 		return err
 	}
-	for i := range at {
-		next, stop := iter.Pull2(d.runs[i].exclusions(ctx, files[i]))
+	for i := range cursors {
+		next, stop := iter.Pull2(d.runs[i].Exclusions(ctx, files[i]))
 		defer stop()
-		at[i].next = next
-		if err := step(&at[i]); err != nil {
+		cursors[i].next = next
+		if err := step(&cursors[i]); err != nil {
 			return err
 		}
 	}
-	before, after := &at[0], &at[1]
+	before, after := &cursors[0], &cursors[1]
 	for before.ok || after.ok {
 		id, fates := "", [2]fate{kept, kept}
 		inBefore := before.ok && (!after.ok || before.row.SourceRow <= after.row.SourceRow)
@@ -176,49 +174,4 @@ func (k *keyEvidence) compare(a, b []manifests.ExcludedSubject) {
 		k.same = k.same || a[0].Ref == b[0].Ref
 		k.other = k.other || a[0].Ref != b[0].Ref
 	}
-}
-
-// exclusions reads a file's exclusion manifest, which has to be as long as the run
-// manifest says and to have as many rows, in their order.
-func (r *diffRun) exclusions(ctx context.Context, f *manifests.File) iter.Seq2[manifests.Exclusion, error] {
-	return func(yield func(manifests.Exclusion, error) bool) {
-		if f.ExcludedByReason.Total() == 0 {
-			return
-		}
-		if err := r.readExclusions(ctx, f, func(e manifests.Exclusion) bool { return yield(e, nil) }); err != nil {
-			yield(manifests.Exclusion{}, fmt.Errorf("%s: %w", r.uri(f.Exclusions), err))
-		}
-	}
-}
-
-func (r *diffRun) readExclusions(ctx context.Context, f *manifests.File, yield func(manifests.Exclusion) bool) error {
-	file, err := r.store.Open(ctx, objstore.Object{Name: path.Join(r.dir, f.Exclusions)})
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	if file.Size() != f.ExclusionsBytes {
-		return fmt.Errorf("%w: has %d bytes, the run manifest says %d", manifests.ErrManifest, file.Size(), f.ExclusionsBytes)
-	}
-	exclusions, err := manifests.OpenExclusions(file, file.Size())
-	if err != nil {
-		return err
-	}
-	rows, last := int64(0), int64(-1)
-	for e, err := range exclusions.All() {
-		if err != nil {
-			return err
-		}
-		if e.SourceRow <= last {
-			return fmt.Errorf("%w: row %d follows row %d", manifests.ErrManifest, e.SourceRow, last)
-		}
-		rows, last = rows+1, e.SourceRow
-		if !yield(e) {
-			return nil
-		}
-	}
-	if want := f.ExcludedByReason.Total(); rows != want {
-		return fmt.Errorf("%w: has %d rows, the run manifest says %d", manifests.ErrManifest, rows, want)
-	}
-	return file.Unchanged(ctx)
 }

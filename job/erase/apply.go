@@ -170,7 +170,7 @@ func (x *eraser) unfinished(ctx context.Context) ([]*Entry, error) {
 			return nil, job.Refused("an erasure is finished by the version of assent that began it, or a later one", "%s: not an entry that this program can finish", x.out.Store.URI(o.Name))
 		}
 		for _, d := range entry.dirs() {
-			if id, ok := strings.CutPrefix(d.Dir, "run="); !ok || !publish.CompleteID.MatchString(id) {
+			if id, ok := strings.CutPrefix(d.Dir, publish.RunPrefix); !ok || !publish.CompleteID.MatchString(id) {
 				return nil, job.Refused("", "%s: it would remove %q, which is no run", x.out.Store.URI(o.Name), d.Dir)
 			}
 		}
@@ -186,21 +186,21 @@ func (x *eraser) entry(ctx context.Context, r *Result) (*Entry, error) {
 		Runs: []ErasedRun{}, Incomplete: []ErasedObjects{}, Unchecked: r.Unchecked,
 	}
 	for _, held := range r.Runs {
-		run, digest, err := x.out.Published(ctx, publish.RunDir(held.RunID))
+		run, err := x.out.FindRun(ctx, publish.RunDir(held.RunID))
 		if err != nil {
 			return nil, err
 		}
 		if run == nil {
 			return nil, fmt.Errorf("%s: it was removed just now by someone else", held.URI)
 		}
-		objects, err := x.objects(ctx, publish.RunDir(held.RunID), run, digest)
+		objects, err := x.objects(ctx, run.Dir, run)
 		if err != nil {
 			return nil, err
 		}
 		entry.Runs = append(entry.Runs, ErasedRun{held, objects})
 	}
 	for _, uri := range r.Incomplete {
-		objects, err := x.objects(ctx, path.Base(uri), nil, "")
+		objects, err := x.objects(ctx, path.Base(uri), nil)
 		if err != nil {
 			return nil, err
 		}
@@ -214,18 +214,16 @@ func (x *eraser) entry(ctx context.Context, r *Result) (*Entry, error) {
 func (x *eraser) tool() manifests.Tool { return manifests.Tool{Name: "assent", Version: x.Version} }
 
 // objects lists a run's directory, with the digests that its manifest names.
-func (x *eraser) objects(ctx context.Context, dir string, run *manifests.Run, digest string) (ErasedObjects, error) {
+func (x *eraser) objects(ctx context.Context, dir string, run *publish.Run) (ErasedObjects, error) {
 	listed, err := x.out.Store.List(ctx, dir)
 	if err != nil {
 		return ErasedObjects{}, err
 	}
-	digests := map[string]string{publish.ManifestObject: digest}
+	digests := map[string]string{}
 	if run != nil {
-		digests[run.Daily.Path] = run.Daily.SHA256
-		for _, d := range run.Datasets {
-			for _, f := range d.Files {
-				digests[f.Output], digests[f.Exclusions], digests[f.Subjects] = f.SHA256, f.ExclusionsSHA256, f.SubjectsSHA256
-			}
+		digests[publish.ManifestObject] = run.Digest
+		for _, o := range run.Objects() {
+			digests[o.Path] = o.SHA256
 		}
 	}
 	out := ErasedObjects{Dir: dir, Objects: []ErasedObject{}}

@@ -1,3 +1,20 @@
+// Package erase removes published runs that hold accounts which asked for deletion. A
+// request is retroactive: a run that was published before it may hold the account.
+//
+//   - entry: what an erasure removes, and why. It is written before anything is removed.
+//   - receipt: says that all of it is gone. An entry without a receipt is unfinished; the
+//     next erasure goes on with it.
+//   - evidence: what is kept of a removed run: counts and digests.
+//   - unchecked: a run of which it cannot be said whom it holds.
+//
+// What is where:
+//
+//	<output>/_erased/
+//	  <receipt id>/entry.json
+//	  <receipt id>/receipt.json
+//	  run=<id>/                    run.json, daily.csv, report.html and _SUCCESS, as evidence
+//
+// None of it holds an account id. Accounts stand there by their references.
 package erase
 
 import (
@@ -12,27 +29,18 @@ import (
 	"assent/job/internal/holdings"
 	"assent/job/internal/pages"
 	"assent/job/internal/publish"
+	"assent/job/plain"
 	"assent/manifests"
 )
 
-// The verb erase. A deletion request is retroactive: runs published before it was
-// made may hold the account, and are to go. What is where:
-//
-//	<output>/_erased/
-//	  <receipt id>/entry.json      what is to be removed, and why; written before anything is
-//	  <receipt id>/receipt.json    that it is gone; an entry without it is unfinished
-//	  run=<id>/                    run.json, daily.csv, report.html and _SUCCESS of a removed run, as evidence
-//
-// Nothing of it holds an account id; accounts stand there by their references.
-
-// EraseOptions configure the verb erase.
+// Options configure an erasure.
 type Options struct {
 	Config string
 	Set    []string
 	Apply  bool // remove what holds erased accounts; else only say what does
 }
 
-// EraseStatus says how erase ended.
+// Status says how erase ended.
 type Status string
 
 // The ways in which erase ends without an error.
@@ -42,7 +50,7 @@ const (
 	Erased         Status = "erased"
 )
 
-// EraseResult is the answer of erase.
+// Result is the answer.
 type Result struct {
 	Status     Status             `json:"status"`
 	Requests   int                `json:"requests"`   // accounts with a deletion request
@@ -81,9 +89,9 @@ type eraser struct {
 	requests *holdings.Requests
 }
 
-// Erase says which published runs hold accounts with a deletion request and, with
-// Apply, removes these runs and leaves a receipt. See EraseResult.Complaint for what
-// keeps it from a clean answer.
+// Run says which published runs hold accounts with a deletion request and, with Apply,
+// removes these runs and leaves a receipt. See Result.Complaint for what keeps it from a
+// clean answer.
 func Run(ctx context.Context, e *job.Env, o Options) (*Result, error) {
 	cfg, out, err := publish.Open(ctx, e, o.Config, o.Set)
 	if err != nil {
@@ -156,11 +164,11 @@ func (x *eraser) survey(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	for _, dir := range dirs {
-		id, ok := strings.CutPrefix(dir, "run=")
+		id, ok := strings.CutPrefix(dir, publish.RunPrefix)
 		if !ok || !publish.CompleteID.MatchString(id) {
 			continue
 		}
-		if err := x.look(ctx, r, id, current != nil && current.Run == dir); err != nil {
+		if err := x.surveyRun(ctx, r, id, current != nil && current.Run == dir); err != nil {
 			return nil, err
 		}
 	}
@@ -168,26 +176,28 @@ func (x *eraser) survey(ctx context.Context) (*Result, error) {
 	return r, nil
 }
 
-// look looks for the accounts in one run and adds what it finds to the answer.
-func (x *eraser) look(ctx context.Context, r *Result, id string, current bool) error {
-	run, _, err := x.out.Published(ctx, publish.RunDir(id))
+// surveyRun looks for the accounts in one run and adds what it finds to the answer.
+func (x *eraser) surveyRun(ctx context.Context, r *Result, id string, current bool) error {
+	uri := x.out.Store.URI(publish.RunDir(id))
+	run, err := x.out.FindRun(ctx, publish.RunDir(id))
 	if err == nil && run == nil {
-		r.Incomplete = append(r.Incomplete, x.out.Store.URI(publish.RunDir(id)))
+		r.Incomplete = append(r.Incomplete, uri)
 		return nil
 	}
-	var held *holdings.HeldRun
 	if err == nil && !run.MadeUnder(x.key) {
 		err = errOtherKey
 	}
+	var held *holdings.HeldRun
 	if err == nil {
-		if held, err = x.requests.Held(ctx, x.out, run); held != nil {
-			held.Current = current
-			r.Runs = append(r.Runs, *held)
-		}
+		held, err = x.requests.Held(ctx, run)
 	}
 	if err != nil && publish.Damaged(err) && ctx.Err() == nil {
-		r.Unchecked = append(r.Unchecked, UncheckedRun{id, x.out.Store.URI(publish.RunDir(id)), err.Error()})
+		r.Unchecked = append(r.Unchecked, UncheckedRun{id, uri, err.Error()})
 		return nil
+	}
+	if held != nil {
+		held.Current = current
+		r.Runs = append(r.Runs, *held)
 	}
 	return err
 }
@@ -231,7 +241,10 @@ func (r *Result) WriteText(w io.Writer) error {
 	}
 	list := func(title string, lines []string) {
 		if len(lines) > 0 {
-			fmt.Fprintf(b, "\n%s:\n  %s\n", title, strings.Join(lines, "\n  "))
+			fmt.Fprintf(b, "\n%s:\n", title)
+		}
+		for _, line := range lines {
+			fmt.Fprintf(b, "  %s\n", plain.Line(line))
 		}
 	}
 	list("never finished, or half removed", r.Incomplete)

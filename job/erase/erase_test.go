@@ -175,7 +175,7 @@ func TestErase(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	jobtest.SameTrees(t, "without --apply", raw(t, e.out), e.whole)
-	listed, err := runs.List(t.Context(), env, runs.Options{Config: e.config})
+	listed, err := runs.Run(t.Context(), env, runs.Options{Config: e.config})
 	if err != nil || len(listed) != 2 || *listed[0].HoldsErased || !*listed[1].HoldsErased {
 		t.Errorf("%+v, %v", listed, err)
 	}
@@ -217,7 +217,7 @@ func TestErase(t *testing.T) {
 	if r, err = e.erase(env, true); err != nil || r.Status != erase.NothingToErase || len(r.Receipts) != 0 {
 		t.Errorf("repeat: %+v, %v", r, err)
 	}
-	if listed, err = runs.List(t.Context(), env, runs.Options{Config: e.config}); err != nil || len(listed) != 1 || *listed[0].HoldsErased {
+	if listed, err = runs.Run(t.Context(), env, runs.Options{Config: e.config}); err != nil || len(listed) != 1 || *listed[0].HoldsErased {
 		t.Errorf("%+v, %v", listed, err)
 	}
 	if e.run(t) != e.now {
@@ -257,7 +257,7 @@ func TestEraseRefusals(t *testing.T) {
 	if code, _ := job.Explain(r.Complaint()); code != job.ExitRefused || !strings.Contains(r.Complaint().Error(), "another key") {
 		t.Error(r.Complaint())
 	}
-	listed, err := runs.List(t.Context(), env, runs.Options{Config: e.config})
+	listed, err := runs.Run(t.Context(), env, runs.Options{Config: e.config})
 	if err != nil || len(listed) != 2 || listed[0].HoldsErased != nil {
 		t.Errorf("%+v, %v", listed, err)
 	}

@@ -1,3 +1,6 @@
+// Package explain says for one record why it is or is not used: both sides' timelines,
+// the moments, each rule and its outcome. It decides by the slow formulation of the rules
+// (filter.World), not by the index of a run.
 package explain
 
 import (
@@ -14,7 +17,7 @@ import (
 	"assent/schema"
 )
 
-// ExplainOptions configure the verb explain.
+// Options name the record.
 type Options struct {
 	Config  string
 	Set     []string
@@ -41,7 +44,7 @@ type Explanation struct {
 	Subjects []Subject      `json:"subjects"`
 }
 
-// ExplainedRecord is one row with the record's id.
+// Record is one row with the record's id.
 type Record struct {
 	File    string         `json:"file"`
 	Row     int64          `json:"row"`
@@ -52,7 +55,7 @@ type Record struct {
 	Roles   []NamedRef     `json:"roles"`
 }
 
-// ExplainedRule is a rule's outcome.
+// Rule is a rule's outcome.
 type Rule struct {
 	Rule  string `json:"rule"`
 	Holds bool   `json:"holds"`
@@ -71,7 +74,7 @@ type NamedRef struct {
 	Ref  string `json:"ref"` // empty: null
 }
 
-// ExplainedSubject is what is known of an account that the record names.
+// Subject is what is known of an account that the record names.
 type Subject struct {
 	Ref       string    `json:"ref"`
 	Roles     []string  `json:"roles"`
@@ -81,14 +84,14 @@ type Subject struct {
 	Registered *bool `json:"registered"`
 }
 
-// ExplainedStretch is a span of a timeline.
+// Stretch is a span of a timeline.
 type Stretch struct {
 	From  string `json:"from"` // empty: from the start
 	Until string `json:"until"`
 	State string `json:"state"`
 }
 
-// Explain decides one record by the slow formulation of the rules and says why.
+// Run decides one record by the slow formulation of the rules and says why.
 func Run(ctx context.Context, e *job.Env, o Options) (*Explanation, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -104,7 +107,7 @@ func Run(ctx context.Context, e *job.Env, o Options) (*Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
-	inputs, err := (&source.Planner{Cfg: cfg, Opener: e.Opener, Log: e.Log, Limit: 4, Quick: true}).Inputs(ctx)
+	inputs, err := source.NewPlanner(e, cfg).Inputs(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -205,23 +208,19 @@ type worldSink struct {
 	world     *filter.World
 	accounts  map[schema.AccountID]bool
 	contracts map[string]bool
-	all       bool // gather everything
 }
 
 func (s *worldSink) IDs(rewrite.Bytes) error { return nil }
 
 func (s *worldSink) Event(_ int, id []byte, e filter.Event) error {
-	if a := schema.AccountID(id); s.all || s.accounts[a] {
+	if a := schema.AccountID(id); s.accounts[a] {
 		s.world.Events[a] = append(s.world.Events[a], e)
 	}
 	return nil
 }
 
 func (s *worldSink) Deletion(id []byte, d filter.Deletion) error {
-	if len(id) == 0 {
-		return filter.ErrNoID
-	}
-	if a := schema.AccountID(id); s.all || s.accounts[a] {
+	if a := schema.AccountID(id); s.accounts[a] {
 		s.world.Deletions[a] = append(s.world.Deletions[a], d)
 	}
 	return nil
@@ -231,7 +230,7 @@ func (s *worldSink) Restriction(contract []byte, span schema.Span) error {
 	if err := filter.CheckRestriction(contract, span); err != nil {
 		return err
 	}
-	if c := string(contract); s.all || s.contracts[c] {
+	if c := string(contract); s.contracts[c] {
 		s.world.Restrictions[c] = append(s.world.Restrictions[c], span)
 	}
 	return nil
@@ -243,7 +242,7 @@ func (s *worldSink) Registered(id []byte) error {
 	if len(id) == 0 {
 		return filter.ErrNoID
 	}
-	if a := schema.AccountID(id); s.all || s.accounts[a] {
+	if a := schema.AccountID(id); s.accounts[a] {
 		s.world.Registry[a] = true
 	}
 	return nil

@@ -6,18 +6,19 @@ import (
 	"strings"
 
 	"assent/job"
+	"assent/job/plain"
 )
 
 // WriteText writes an explanation as a page.
 func (e *Explanation) WriteText(w io.Writer) error {
 	b := new(strings.Builder)
-	fmt.Fprintf(b, "%s, %s, record %s; horizon %s\n", e.Dataset, e.Category, e.Record, e.Horizon)
+	fmt.Fprintf(b, "%s, %s, record %s; horizon %s\n", e.Dataset, e.Category, plain.Line(e.Record), e.Horizon)
 	for _, r := range e.Found {
 		outcome := "KEPT"
 		if !r.Kept {
 			outcome = "EXCLUDED: " + strings.Join(r.Reasons, ", ")
 		}
-		fmt.Fprintf(b, "\n%s, row %d: %s\n", r.File, r.Row, outcome)
+		fmt.Fprintf(b, "\n%s, row %d: %s\n", plain.Line(r.File), r.Row, outcome)
 		t := job.NewTable(b)
 		for _, m := range r.Moments {
 			t.Row("  "+m.Name, orNull(m.At))

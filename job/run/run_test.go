@@ -110,7 +110,7 @@ func TestRepeat(t *testing.T) {
 		t.Errorf("current after a backfill: %s, %v", uri, err)
 	}
 	newer := publish("inputs.consent.as_of=2026-07-01T00:00:00Z")
-	listed, err := runs.List(t.Context(), env, runs.Options{Config: config})
+	listed, err := runs.Run(t.Context(), env, runs.Options{Config: config})
 	if err != nil || len(listed) != 3 || listed[0].RunID != newer.RunID || !listed[0].Current || listed[1].Current || listed[2].Current {
 		t.Errorf("runs: %+v, %v", listed, err)
 	}

@@ -1,3 +1,4 @@
+// Package runs lists the published runs of an output, and says which of them is current.
 package runs
 
 import (
@@ -15,17 +16,13 @@ import (
 	"assent/manifests"
 )
 
-func errNoRun(p *publish.Output) error {
-	return fmt.Errorf("%s: no run is published there", p.Store.URI(""))
-}
-
-// RunsOptions configure the verb runs.
+// Options name the configuration, whose output is looked at.
 type Options struct {
 	Config string
 	Set    []string
 }
 
-// RunInfo is a published run as runs lists it.
+// Info is a published run as it is listed.
 type Info struct {
 	RunID        string    `json:"run_id"`
 	URI          string    `json:"uri"`
@@ -39,9 +36,11 @@ type Info struct {
 	Problem      string    `json:"problem,omitempty"` // why it must not be used
 }
 
-// Runs lists the published runs, the newest horizon first. A run that is damaged is
-// listed with its problem.
-func List(ctx context.Context, e *job.Env, o Options) ([]Info, error) {
+// List is the answer: the published runs, the newest horizon first.
+type List []Info
+
+// Run lists the published runs. A run that is damaged is listed with its problem.
+func Run(ctx context.Context, e *job.Env, o Options) (List, error) {
 	cfg, out, err := publish.Open(ctx, e, o.Config, o.Set)
 	if err != nil {
 		return nil, err
@@ -54,38 +53,39 @@ func List(ctx context.Context, e *job.Env, o Options) ([]Info, error) {
 	if err != nil {
 		return nil, err
 	}
-	holder, err := holdings.NewHolder(ctx, e, cfg, out)
+	holder, err := holdings.NewHolder(ctx, e, cfg)
 	if err != nil {
 		return nil, err
 	}
-	runs := []Info{}
+	runs := List{}
 	for _, dir := range dirs {
-		id, ok := strings.CutPrefix(dir, "run=")
+		id, ok := strings.CutPrefix(dir, publish.RunPrefix)
 		if !ok {
 			continue
 		}
 		info := Info{RunID: id, URI: out.Store.URI(dir), Current: current != nil && current.Run == dir}
-		run, digest, err := out.Published(ctx, dir)
-		switch {
-		case err != nil && ctx.Err() != nil:
-			return nil, err
-		case err != nil:
-			info.Problem = err.Error()
-		case run == nil:
+		run, err := out.FindRun(ctx, dir)
+		if err == nil && run == nil {
 			continue // not complete: nobody's
-		default:
-			info.count(run)
-			if info.HoldsErased, err = holder.Holds(ctx, run); err != nil && !publish.Damaged(err) {
-				return nil, err
-			} else if err != nil {
-				info.Problem = err.Error()
-			}
-			if info.Current && current.ManifestSHA256 != digest {
+		}
+		if err == nil {
+			info.count(run.Run)
+			if info.Current && current.ManifestSHA256 != run.Digest {
 				info.Problem = "current.json names another manifest of this run"
 			}
 			if run.Program.Name != cfg.Program.Name {
 				info.Problem = "belongs to the programme " + run.Program.Name
 			}
+			info.HoldsErased, err = holder.Holds(ctx, run)
+			if err != nil && !publish.Damaged(err) {
+				return nil, err
+			}
+		}
+		if err != nil && ctx.Err() != nil {
+			return nil, err
+		}
+		if err != nil {
+			info.Problem = err.Error()
 		}
 		runs = append(runs, info)
 	}
@@ -107,7 +107,7 @@ func (i *Info) count(run *manifests.Run) {
 	}
 }
 
-// CurrentRun returns the URI of the run that current.json names.
+// Current returns the URI of the run that current.json names.
 func Current(ctx context.Context, e *job.Env, o Options) (string, error) {
 	_, out, err := publish.Open(ctx, e, o.Config, o.Set)
 	if err != nil {
@@ -118,27 +118,27 @@ func Current(ctx context.Context, e *job.Env, o Options) (string, error) {
 		return "", err
 	}
 	if current == nil {
-		return "", &job.Error{Exit: job.ExitFailed, Hint: "publish one with `assent run`", Err: errNoRun(out)}
+		return "", &job.Error{Exit: job.ExitFailed, Hint: "publish one with `assent run`", Err: fmt.Errorf("%s: no run is published there", out.Store.URI(""))}
 	}
-	run, digest, err := out.Published(ctx, current.Run)
+	run, err := out.FindRun(ctx, current.Run)
 	if err != nil {
 		return "", err
 	}
-	if run == nil || digest != current.ManifestSHA256 {
+	if run == nil || run.Digest != current.ManifestSHA256 {
 		return "", job.Refused("run `assent runs` to see what there is, and publish again", "%s names %s, which is not there as it was published", out.Store.URI(publish.CurrentObject), current.Run)
 	}
 	return out.Store.URI(current.Run), nil
 }
 
-// WriteRuns writes a list of runs as a table.
-func WriteText(w io.Writer, runs []Info) error {
-	if len(runs) == 0 {
+// WriteText writes the list as a table.
+func (l List) WriteText(w io.Writer) error {
+	if len(l) == 0 {
 		_, err := fmt.Fprintln(w, "no runs are published there")
 		return err
 	}
 	t := job.NewTable(w)
 	t.Row("run", "horizon", "kept", "excluded", "erased accounts", "current", "state")
-	for _, r := range runs {
+	for _, r := range l {
 		current, state, erased := "", "ok", "?"
 		if r.HoldsErased != nil {
 			erased = map[bool]string{true: "held", false: "none"}[*r.HoldsErased]

@@ -1,25 +1,37 @@
-// Package pages is what the HTML pages of this program share: how they look, and how
-// they write numbers, times and categories. A page is one file that needs no other:
-// it carries its style, has no script, and loads nothing.
+// Package pages makes the HTML pages of this program: their head, their look, and how they
+// write numbers, times and categories.
+//
+// A page is one file that needs no other: it carries its style, has no script, and loads
+// nothing. Its content security policy holds browsers to that. What records and files
+// bring into it is escaped, and what is not printable there is quoted (see package plain).
 package pages
 
 import (
+	"bytes"
 	_ "embed"
 	"fmt"
 	"html/template"
 	"strings"
 	"time"
 
+	"assent/job/plain"
 	"assent/schema"
 )
+
+//go:embed head.html
+var head string
 
 //go:embed style.css
 var style string
 
-// New returns the template of a page. It has {{style}} for what all pages share, and
-// the functions of this package by their names in lower case.
-func New(name, text string, more template.FuncMap) *template.Template {
-	return template.Must(template.New(name).Funcs(template.FuncMap{
+// Page makes pages of one kind.
+type Page struct{ text *template.Template }
+
+// New returns a page. Its text begins with {{template "head" .}}, goes on with the body,
+// and defines two templates: "title" and "style", which adds to the style that all pages
+// have. It has the functions of this package by their names in lower case.
+func New(name, text string, more template.FuncMap) *Page {
+	t := template.New(name).Funcs(template.FuncMap{
 		"style":    func() template.CSS { return template.CSS(style) },
 		"day":      Day,
 		"time":     Time,
@@ -27,9 +39,21 @@ func New(name, text string, more template.FuncMap) *template.Template {
 		"records":  Records,
 		"title":    schema.Category.Title,
 		"audience": schema.Category.AudienceSentence,
-		"join":     func(s []string) string { return strings.Join(s, ", ") },
+		"join":     func(s []string) string { return plain.Line(strings.Join(s, ", ")) },
+		"line":     plain.Line,
 		"list":     List,
-	}).Funcs(more).Parse(text))
+	}).Funcs(more)
+	template.Must(t.New("head").Parse(head))
+	return &Page{template.Must(t.Parse(text))}
+}
+
+// HTML returns the page of some data.
+func (p *Page) HTML(data any) ([]byte, error) {
+	var b bytes.Buffer
+	if err := p.text.Execute(&b, data); err != nil {
+		return nil, err
+	}
+	return []byte(plain.Lines(b.String())), nil
 }
 
 // Day writes the day of an instant.

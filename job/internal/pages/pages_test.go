@@ -18,13 +18,23 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// TestNew checks that the style is not escaped, and what is written is.
-func TestNew(t *testing.T) {
-	var b strings.Builder
-	if err := New("x", `<style>{{style}}</style><p>{{list .}}</p>`, nil).Execute(&b, []string{"<b>"}); err != nil {
+// TestHTML checks that the style is not escaped, that what is written is, and that no
+// page goes without the policy.
+func TestHTML(t *testing.T) {
+	text := `{{template "head" .}}<p>{{list .}}</p>{{define "title"}}about {{list .}}{{end}}{{define "style"}}i { color: red; }{{end}}`
+	html, err := New("x", text, nil).HTML([]string{"<b>", "\x1b[31m", "\u202e"})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if got := b.String(); !strings.Contains(got, `"Segoe UI"`) || !strings.Contains(got, "<p>&lt;b&gt;</p>") || strings.Contains(got, "ZgotmplZ") {
-		t.Error(got)
+	for _, want := range []string{
+		`"Segoe UI"`, "i { color: red; }", `<p>&lt;b&gt;, \x1b[31m and \u202e</p>`, `<title>about &lt;b&gt;, \x1b[31m and \u202e</title>`,
+		`<meta http-equiv="Content-Security-Policy" content="default-src 'none';`,
+	} {
+		if !strings.Contains(string(html), want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	if strings.Contains(string(html), "ZgotmplZ") {
+		t.Errorf("%s", html)
 	}
 }

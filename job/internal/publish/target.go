@@ -10,7 +10,7 @@ import (
 	"assent/job/internal/objstore"
 )
 
-// openTarget opens where a file that an option --to names is to be.
+// OpenTarget opens where a file that an option --to names is to be.
 func OpenTarget(ctx context.Context, e *job.Env, uri string) (objstore.Store, string, error) {
 	loc, err := objstore.Parse(uri)
 	if err != nil {

@@ -1,10 +1,8 @@
 package runpage
 
-import (
-	"assent/manifests"
-)
+import "assent/manifests"
 
-// reportOf makes the report from a run manifest, its digest, and the bytes of daily.csv.
+// Again makes the report from a run manifest, its digest, and the bytes of daily.csv.
 func Again(run *manifests.Run, digest string, daily []byte) ([]byte, error) {
 	counts, err := manifests.ParseDaily(daily)
 	if err != nil {

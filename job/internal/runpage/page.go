@@ -12,7 +12,6 @@
 package runpage
 
 import (
-	"bytes"
 	"cmp"
 	_ "embed"
 	"fmt"
@@ -49,9 +48,7 @@ func Page(run *manifests.Run, digest string, daily []manifests.DayCounts) ([]byt
 	v.steps()
 	v.causes()
 	v.charts(daily)
-	var b bytes.Buffer
-	err := page.Execute(&b, v)
-	return b.Bytes(), err
+	return page.HTML(v)
 }
 
 // Of long lists the page has the first ones, and says how many there are.

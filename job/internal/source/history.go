@@ -154,18 +154,18 @@ func ScanRowGroup(ctx context.Context, file *rewrite.File, g int, leaves []int, 
 	}
 }
 
-// historyLoader builds the index. Its sink is told each fact, so that explain and
-// the audit can gather them in another form.
+// Loader reads the control inputs and hands on each fact.
 type Loader struct {
 	Cfg           *config.Config
-	Sink          Sink
+	Sink          Sink           // for Load
 	Newest        schema.Instant // consent event
 	NewestRequest schema.Instant // deletion request
 }
 
-// sink takes the facts that decisions rest on. Faults it returns are bad input.
+// Sink takes the facts of all control inputs, which decisions rest on. Faults that it
+// returns are bad input. Ids of events and deletion requests are never empty.
 type Sink interface {
-	// ids announces the ids of the events that follow, which name one by its place.
+	// IDs announces the ids of the events that follow, which name one by its place.
 	IDs(all rewrite.Bytes) error
 	Event(place int, id []byte, e filter.Event) error
 	Deletion(id []byte, d filter.Deletion) error
@@ -174,16 +174,16 @@ type Sink interface {
 	Registered(id []byte) error
 }
 
-// load reads all inputs but the data sets.
+// Load reads all inputs but the data sets.
 func (l *Loader) Load(ctx context.Context, in *Inputs) error {
 	l.Newest, l.NewestRequest = schema.Unknown, schema.Unknown
 	for _, f := range in.Consent.Files {
-		if err := l.Consent(ctx, f); err != nil {
+		if err := l.consent(ctx, f, l.Sink.IDs, l.Sink.Event); err != nil {
 			return err
 		}
 	}
 	for _, f := range in.Deletion.Files {
-		if err := l.Deletions(ctx, f); err != nil {
+		if err := l.deletions(ctx, f, l.Sink.Deletion); err != nil {
 			return err
 		}
 	}
@@ -203,7 +203,8 @@ func (l *Loader) Load(ctx context.Context, in *Inputs) error {
 	return nil
 }
 
-func (l *Loader) Consent(ctx context.Context, f *File) error {
+// consent reads a consent file. announce may be nil; see Sink for both.
+func (l *Loader) consent(ctx context.Context, f *File, announce func(all rewrite.Bytes) error, event func(place int, id []byte, e filter.Event) error) error {
 	in := ConsentCodes{&l.Cfg.Consent}
 	var c *historyColumns
 	var ids idCursor
@@ -221,8 +222,8 @@ func (l *Loader) Consent(ctx context.Context, f *File) error {
 		fail := func(i int, column string, err error) error {
 			return job.BadInput("mend the export and run again; nothing was published", "%w", &rowError{f.URI(), first + int64(i), column, err})
 		}
-		if ids.read(v[0]) {
-			if err := l.Sink.IDs(ids.ids); err != nil {
+		if ids.read(v[0]) && announce != nil {
+			if err := announce(ids.ids); err != nil {
 				return job.BadInput("", "%s: rows from %d on: %s: %w", f.URI(), first, in.Account.Path, err)
 			}
 		}
@@ -260,7 +261,7 @@ func (l *Loader) Consent(ctx context.Context, f *File) error {
 				continue
 			}
 			e.Category = category.Category
-			if err := l.Sink.Event(ids.place(v[0], i), id, e); err != nil {
+			if err := event(ids.place(v[0], i), id, e); err != nil {
 				return fail(i, in.Account.Path, err)
 			}
 		}

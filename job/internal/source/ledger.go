@@ -9,7 +9,8 @@ import (
 	"assent/schema"
 )
 
-func (l *Loader) Deletions(ctx context.Context, f *File) error {
+// deletions reads a file of deletion requests.
+func (l *Loader) deletions(ctx context.Context, f *File, take func(id []byte, d filter.Deletion) error) error {
 	in := l.Cfg.Deletions
 	var c *deletionColumns
 	var ids idCursor
@@ -36,7 +37,13 @@ func (l *Loader) Deletions(ctx context.Context, f *File) error {
 			if v[2] != nil {
 				d.Request = string(c.Request.ID.Append(nil, v[2], i))
 			}
-			if err := l.Sink.Deletion(ids.at(v[0], i), d); err != nil {
+			id, err := ids.at(v[0], i), error(nil)
+			if len(id) == 0 {
+				err = filter.ErrNoID
+			} else {
+				err = take(id, d)
+			}
+			if err != nil {
 				return job.BadInput("a deletion request names an account; mend the ledger and run again", "%w", &rowError{f.URI(), first + int64(i), in.Account.Path, err})
 			}
 		}

@@ -2,14 +2,11 @@ package publish
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"path"
-	"path/filepath"
-	"regexp"
 	"strings"
 
 	"assent/job"
@@ -17,25 +14,6 @@ import (
 	"assent/job/internal/objstore"
 	"assent/manifests"
 )
-
-// splitRun splits the URI of a run into the output and the run's directory there.
-func SplitRun(uri string) (objstore.Location, string, error) {
-	loc, err := objstore.Parse(uri)
-	if err != nil {
-		return loc, "", job.UsageError("", "--run: %w", err)
-	}
-	split := func(p string) (string, string) { return path.Dir("/" + p)[1:], path.Base(p) }
-	if loc.IsLocal() {
-		split = func(p string) (string, string) { return filepath.Dir(p), filepath.Base(p) }
-	}
-	var dir string
-	if loc.Path, dir = split(loc.Path); !strings.HasPrefix(dir, RunPrefix) {
-		return loc, "", job.UsageError("`assent runs -c job.yaml` lists them", "--run %s is no run's directory, <output>/run=<id>", uri)
-	}
-	return loc, dir, nil
-}
-
-var ErrSeal = fmt.Errorf("%w: its bytes are not those that the run manifest names", manifests.ErrManifest)
 
 // Objects of an output and of a run.
 const (
@@ -47,43 +25,11 @@ const (
 	StagingDir     = "_staging"
 )
 
-// publication is an output root while a run is published there.
+// Output is the output of a job.
 type Output struct {
 	Store   objstore.Store
 	Program string
 	Log     *slog.Logger
-}
-
-// published returns the manifest of a complete run; nil where there is none.
-func (p *Output) Published(ctx context.Context, dir string) (*manifests.Run, string, error) {
-	data, _, err := p.Store.Read(ctx, path.Join(dir, SuccessObject))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, "", nil
-	}
-	if err != nil {
-		return nil, "", err
-	}
-	success, err := manifests.ParseSuccess(data)
-	if err != nil {
-		return nil, "", fmt.Errorf("%s: %w", p.Store.URI(path.Join(dir, SuccessObject)), err)
-	}
-	data, _, err = p.Store.Read(ctx, path.Join(dir, ManifestObject))
-	if err != nil {
-		return nil, "", err
-	}
-	uri := p.Store.URI(path.Join(dir, ManifestObject))
-	digest := manifests.SHA256(data)
-	if digest != success.ManifestSHA256 {
-		return nil, "", job.Refused("the run was changed after it was published; do not train on it", "%s: its SHA-256 is not the one that _SUCCESS names", uri)
-	}
-	run, err := manifests.ParseRun(data)
-	if err != nil {
-		return nil, "", fmt.Errorf("%s: %w", uri, err)
-	}
-	if RunDir(run.RunID) != dir {
-		return nil, "", job.Refused("the directory was renamed or copied; do not train on it", "%s: it is the manifest of run %s", uri, run.RunID)
-	}
-	return run, digest, nil
 }
 
 // erased returns where the manifest of a run is that was erased, or is being erased;
@@ -97,7 +43,7 @@ func (p *Output) erased(ctx context.Context, dir string) (uri string, err error)
 	return p.Store.URI(evidence), err
 }
 
-// refuseErased refuses to make a run again that was erased: the same inputs mean that
+// RefuseErased refuses to make a run again that was erased: the same inputs mean that
 // they lack the deletion requests for which it was.
 func (p *Output) RefuseErased(ctx context.Context, id string) error {
 	evidence, err := p.erased(ctx, RunDir(id))
@@ -107,7 +53,7 @@ func (p *Output) RefuseErased(ctx context.Context, id string) error {
 	return job.Refused("the deletion requests are those of an earlier day; run with the whole ledger", "run %s was erased, see %s, and its inputs would bring it back", id, evidence)
 }
 
-// noRun is the error for a directory that holds no complete run.
+// NoRun is the error for a directory that holds no complete run.
 func (p *Output) NoRun(ctx context.Context, dir string) error {
 	evidence, err := p.erased(ctx, dir)
 	if err != nil {
@@ -120,7 +66,7 @@ func (p *Output) NoRun(ctx context.Context, dir string) error {
 	return job.UsageError(hint, "no published run at %s", p.Store.URI(dir))
 }
 
-// checkOwner refuses an output that holds runs of another programme. One run that
+// CheckOwner refuses an output that holds runs of another programme. One run that
 // can be read tells; that others cannot is for `runs` and `verify` to say.
 func (p *Output) CheckOwner(ctx context.Context) error {
 	dirs, err := p.Store.Dirs(ctx, "")
@@ -129,7 +75,7 @@ func (p *Output) CheckOwner(ctx context.Context) error {
 	}
 	var unreadable error
 	for _, dir := range dirs {
-		if !strings.HasPrefix(dir, "run=") {
+		if !strings.HasPrefix(dir, RunPrefix) {
 			continue
 		}
 		run, _, err := p.Published(ctx, dir)
@@ -147,7 +93,7 @@ func (p *Output) CheckOwner(ctx context.Context) error {
 	return unreadable
 }
 
-// point makes current.json name the run, unless it names one with a newer horizon
+// Point makes current.json name the run, unless it names one with a newer horizon
 // or, at the same horizon, one that finished later. It reports whether the run is
 // current now.
 func (p *Output) Point(ctx context.Context, run *manifests.Run, digest string) (bool, error) {
@@ -207,7 +153,7 @@ func (p *Output) older(ctx context.Context, current []byte, run *manifests.Run) 
 	return now.ConsentAsOf.Before(run.ConsentAsOf) || now.Invocation.FinishedAt.Before(run.Invocation.FinishedAt), nil
 }
 
-// output opens the output that a configuration names.
+// Open loads a configuration and opens the output that it names.
 func Open(ctx context.Context, e *job.Env, file string, set []string) (*config.Config, *Output, error) {
 	if file == "" {
 		return nil, nil, job.UsageError("", "no configuration: name it with -c")
@@ -223,7 +169,7 @@ func Open(ctx context.Context, e *job.Env, file string, set []string) (*config.C
 	return cfg, &Output{Store: store, Program: cfg.Program.Name, Log: e.Log}, nil
 }
 
-// current reads current.json; nil where there is none.
+// Current reads current.json; nil where there is none.
 func (p *Output) Current(ctx context.Context) (*manifests.Current, error) {
 	data, _, err := p.Store.Read(ctx, CurrentObject)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -239,27 +185,9 @@ func (p *Output) Current(ctx context.Context) (*manifests.Current, error) {
 	return current, nil
 }
 
-// completeID is the form of a run's id; other directories are not erase's to touch.
-var CompleteID = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}$`)
-
 // Objects below the output that speak of erasures.
 const (
 	ErasedDir     = "_erased"
 	EntryObject   = "entry.json"
 	ReceiptObject = "receipt.json"
 )
-
-// damaged reports whether an error says that a run is not as it was published, which
-// a repeat would find again; all else may be a fault of the way to it.
-func Damaged(err error) bool {
-	var e *job.Error
-	var syntax *json.SyntaxError
-	var typ *json.UnmarshalTypeError
-	return errors.As(err, &e) && e.Exit == job.ExitRefused || errors.Is(err, manifests.ErrManifest) ||
-		errors.Is(err, fs.ErrNotExist) || errors.As(err, &syntax) || errors.As(err, &typ)
-}
-
-// runDir is a run's directory below the output.
-func RunDir(id string) string { return "run=" + id }
-
-const RunPrefix = "run="

@@ -1,0 +1,49 @@
+// Package holdings finds out which rows of a published run name which accounts, from
+// the run's subject indexes.
+//
+//   - requests: the accounts that asked for deletion, by their references, as the ledger
+//     of the configuration has them.
+//   - held: a run holds an account if a record that it kept names it, as a party or as
+//     another subject.
+//   - subject index: an object of the run, one for each data file, that lists the rows
+//     that name an account, by the account's reference.
+package holdings
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"assent/filter"
+	"assent/job"
+	"assent/job/internal/config"
+	"assent/job/internal/source"
+	"assent/manifests"
+)
+
+// Requests are the accounts with a deletion request.
+type Requests struct {
+	Refs []manifests.Ref            // sorted
+	ids  map[manifests.Ref][]string // of requests that have one
+}
+
+// LoadRequests reads the ledger of deletion requests.
+func LoadRequests(ctx context.Context, e *job.Env, cfg *config.Config, key *manifests.Key) (*Requests, error) {
+	referrer := key.NewReferrer()
+	requests := map[manifests.Ref][]string{}
+	err := source.ReadDeletions(ctx, e, cfg, func(id []byte, d filter.Deletion) error {
+		ref := referrer.Ref(id)
+		ids, ok := requests[ref]
+		if !ok {
+			ids = []string{}
+		}
+		if d.Request != "" && !slices.Contains(ids, d.Request) {
+			ids = append(ids, d.Request)
+		}
+		requests[ref] = ids
+		return nil
+	})
+	return &Requests{slices.SortedFunc(maps.Keys(requests), compareRefs), requests}, err
+}
+
+func compareRefs(a, b manifests.Ref) int { return slices.Compare(a[:], b[:]) }
