@@ -22,11 +22,12 @@ var mayImport = map[string][]string{
 	"assent/manifests": {"assent/schema", "assent/job/parquet", "assent/job/parquet/"},
 	"assent/schema":    {},
 
-	"assent/job":         {"assent/job/internal/objstore", "assent/job/internal/sample", "assent/job/internal/pages", "assent/job/parquet", "assent/job/parquet/rewrite"},
+	"assent/job":         {"assent/job/internal/objstore", "assent/job/internal/source/listing", "assent/job/internal/sample", "assent/job/internal/pages", "assent/job/parquet", "assent/job/parquet/rewrite"},
 	"assent/job/jobtest": {"assent/job/", "assent/job"}, // for tests alone
 
 	"assent/job/internal/config":             {"assent/job", "assent/manifests", "assent/schema", "assent/job/internal/objstore"},
-	"assent/job/internal/source":             {"assent/job", "assent/filter", "assent/manifests", "assent/schema", "assent/job/internal/config", "assent/job/internal/objstore", "assent/job/parquet", "assent/job/parquet/rewrite"},
+	"assent/job/internal/source":             {"assent/job", "assent/filter", "assent/manifests", "assent/schema", "assent/job/internal/config", "assent/job/internal/objstore", "assent/job/internal/source/listing", "assent/job/parquet", "assent/job/parquet/rewrite"},
+	"assent/job/internal/source/listing":     {"assent/job/internal/objstore"},
 	"assent/job/internal/publish":            {"assent/job", "assent/manifests", "assent/schema", "assent/job/internal/config", "assent/job/internal/objstore"},
 	"assent/job/internal/holdings":           {"assent/job", "assent/filter", "assent/manifests", "assent/schema", "assent/job/internal/config", "assent/job/internal/objstore", "assent/job/internal/publish", "assent/job/internal/source", "assent/job/parquet", "assent/job/parquet/rewrite"},
 	"assent/job/internal/objstore":           {},

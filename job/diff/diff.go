@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -257,12 +256,7 @@ func findRun(ctx context.Context, e *job.Env, out *publish.Output, name string) 
 		if err != nil {
 			return nil, job.UsageError("", "%w", err)
 		}
-		if loc.IsLocal() {
-			loc.Path, r.dir = filepath.Dir(loc.Path), filepath.Base(loc.Path)
-		} else {
-			r.dir = path.Base(loc.Path)
-			loc.Path = strings.TrimSuffix(strings.TrimSuffix(loc.Path, r.dir), "/")
-		}
+		loc, r.dir = loc.Split()
 		if id, ok := strings.CutPrefix(r.dir, "run="); !ok || !publish.CompleteID.MatchString(id) {
 			return nil, job.UsageError("`assent runs -c job.yaml` lists them", "%s is neither a run's id nor the URI of a run's directory", name)
 		}

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"path"
-	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -24,15 +23,11 @@ func SplitRun(uri string) (objstore.Location, string, error) {
 	if err != nil {
 		return loc, "", job.UsageError("", "--run: %w", err)
 	}
-	split := func(p string) (string, string) { return path.Dir("/" + p)[1:], path.Base(p) }
-	if loc.IsLocal() {
-		split = func(p string) (string, string) { return filepath.Dir(p), filepath.Base(p) }
+	output, dir := loc.Split()
+	if !strings.HasPrefix(dir, RunPrefix) {
+		return output, "", job.UsageError("`assent runs -c job.yaml` lists them", "--run %s is no run's directory, <output>/run=<id>", uri)
 	}
-	var dir string
-	if loc.Path, dir = split(loc.Path); !strings.HasPrefix(dir, RunPrefix) {
-		return loc, "", job.UsageError("`assent runs -c job.yaml` lists them", "--run %s is no run's directory, <output>/run=<id>", uri)
-	}
-	return loc, dir, nil
+	return output, dir, nil
 }
 
 var ErrSeal = fmt.Errorf("%w: its bytes are not those that the run manifest names", manifests.ErrManifest)
