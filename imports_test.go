@@ -23,11 +23,12 @@ var mayImport = map[string][]string{
 	"assent/schema":    {},
 
 	"assent/job/plain":   {},
-	"assent/job":         {"assent/job/plain", "assent/job/internal/objstore", "assent/job/internal/pages", "assent/job/parquet", "assent/job/parquet/rewrite"},
+	"assent/job":         {"assent/job/plain", "assent/job/internal/objstore", "assent/job/internal/source/listing", "assent/job/internal/pages", "assent/job/parquet", "assent/job/parquet/rewrite"},
 	"assent/job/jobtest": {"assent/job/", "assent/job"}, // for tests alone
 
 	"assent/job/internal/config":             {"assent/job", "assent/manifests", "assent/schema", "assent/job/internal/objstore"},
-	"assent/job/internal/source":             {"assent/job", "assent/filter", "assent/manifests", "assent/schema", "assent/job/internal/config", "assent/job/internal/objstore", "assent/job/parquet", "assent/job/parquet/rewrite"},
+	"assent/job/internal/source":             {"assent/job", "assent/filter", "assent/manifests", "assent/schema", "assent/job/internal/config", "assent/job/internal/objstore", "assent/job/internal/source/listing", "assent/job/parquet", "assent/job/parquet/rewrite"},
+	"assent/job/internal/source/listing":     {"assent/job/internal/objstore"},
 	"assent/job/internal/publish":            {"assent/job", "assent/manifests", "assent/schema", "assent/job/internal/config", "assent/job/internal/objstore", "assent/job/parquet"},
 	"assent/job/internal/holdings":           {"assent/job", "assent/filter", "assent/manifests", "assent/schema", "assent/job/internal/config", "assent/job/internal/objstore", "assent/job/internal/publish", "assent/job/internal/source", "assent/job/parquet", "assent/job/parquet/rewrite"},
 	"assent/job/internal/objstore":           {},

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 
 	"assent/job/internal/objstore"
+	"assent/job/internal/source/listing"
 	"assent/job/parquet/rewrite"
 )
 
@@ -48,6 +49,7 @@ func BadInput(hint, format string, args ...any) error {
 func Explain(err error) (exit int, hint string) {
 	var e *Error
 	var held *objstore.HeldError
+	var input *listing.Error
 	switch {
 	case err == nil:
 		return ExitOK, ""
@@ -61,8 +63,10 @@ func Explain(err error) (exit int, hint string) {
 		return ExitBadInput, "write the file again without encryption, in a codec that assent reads (snappy, gzip, zstd, lz4, brotli)"
 	case errors.Is(err, rewrite.ErrCorrupt):
 		return ExitBadInput, "the file is damaged or not Parquet; export it again"
-	case errors.Is(err, objstore.ErrNoInput):
-		return ExitUsage, "a data set's path must hold at least one *.parquet file whose name does not begin with _ or ."
+	case errors.As(err, &input):
+		return ExitUsage, input.Hint
+	case errors.Is(err, objstore.ErrLoop):
+		return ExitUsage, "mend or remove the link"
 	case errors.Is(err, objstore.ErrChanged):
 		return ExitFailed, "an input was replaced while it was read; run again once the export has finished"
 	case errors.Is(err, objstore.ErrNoSpace):

@@ -53,7 +53,7 @@ type ErasedObject struct {
 	Path       string `json:"path"` // below Dir
 	Bytes      int64  `json:"bytes"`
 	SHA256     string `json:"sha256,omitempty"`     // by the run manifest, where it names the object
-	Generation string `json:"generation,omitempty"` // GCS
+	Generation string `json:"generation,omitempty"` // where the store knows past contents by it
 }
 
 // Receipt says that what an entry names is gone. It closes the entry.
@@ -63,7 +63,7 @@ type Receipt struct {
 	RemovedAt   time.Time      `json:"removed_at"` // when the last object was found to be gone
 	FinishedBy  manifests.Tool `json:"finished_by"`
 	Evidence    []string       `json:"evidence"` // below the output
-	Storage     StorageTerms   `json:"storage"`
+	Storage     objstore.Terms `json:"storage"`
 	NotCovered  []string       `json:"not_covered"`
 }
 
@@ -230,17 +230,12 @@ func (x *eraser) objects(ctx context.Context, dir string, run *publish.Run) (Era
 	for _, o := range listed {
 		e := ErasedObject{Path: strings.TrimPrefix(o.Name, dir+"/"), Bytes: o.Size}
 		e.SHA256 = digests[e.Path]
-		if x.onGCS() {
+		if o.Versioned {
 			e.Generation = o.Generation
 		}
 		out.Objects = append(out.Objects, e)
 	}
 	return out, nil
-}
-
-func (x *eraser) onGCS() bool {
-	loc, err := objstore.Parse(x.cfg.Output)
-	return err == nil && !loc.IsLocal()
 }
 
 // begin writes the entry, if nothing speaks against the erasure.

@@ -27,6 +27,7 @@ import (
 	"assent/job"
 	"assent/job/internal/config"
 	"assent/job/internal/holdings"
+	"assent/job/internal/objstore"
 	"assent/job/internal/pages"
 	"assent/job/internal/publish"
 	"assent/job/plain"
@@ -60,7 +61,7 @@ type Result struct {
 	Unfinished []string           `json:"unfinished"` // receipt ids of erasures that were interrupted
 	Receipts   []string           `json:"receipts"`   // URIs of those written now
 	NotCovered []string           `json:"not_covered"`
-	Storage    *StorageTerms      `json:"storage,omitempty"` // of the last receipt
+	Storage    *objstore.Terms    `json:"storage,omitempty"` // of the last receipt
 }
 
 // UncheckedRun is a run of which it cannot be said whom it holds.

@@ -402,18 +402,17 @@ func TestEraseInterrupted(t *testing.T) {
 func TestEraseGCS(t *testing.T) {
 	e := newErasable(t)
 	set := "output=gs://" + storetest.Bucket + "/root"
-	opener := func(env *job.Env) { // what the fake does not know of buckets
-		env.Opener.Wrap = func(s objstore.Store) objstore.Store {
-			return retaining{s, objstore.Retention{SoftDelete: 7 * 24 * time.Hour}}
-		}
-	}
+	week := int64(7 * 24 * 60 * 60)
 	for i := 4; ; i += 7 {
 		g := storetest.FakeGCS(t)
 		for name, data := range e.whole {
 			g.PutObject(storetest.Bucket, "root/"+name, []byte(data))
 		}
 		env := jobtest.NewEnv(t)
-		opener(env)
+		env.Opener.Wrap = withTerms(func(deleted time.Time) (objstore.Terms, error) { // what the fake does not know of buckets
+			gone := deleted.Add(7 * 24 * time.Hour)
+			return objstore.Terms{Kind: "gcs", SoftDeleteSeconds: &week, GoneFrom: &gone}, nil
+		})
 		g.Inject(storetest.CrashBefore, i)
 		_, err := e.erase(env, true, set)
 		met := len(g.Requests()) > i
@@ -431,7 +430,7 @@ func TestEraseGCS(t *testing.T) {
 			t.Fatalf("repeat after %s: %v", what, err)
 		}
 		receipt := e.erasedOnce(t, what, stored(t, store))
-		if s := receipt.Storage; s.Kind != "gcs" || !s.GoneFrom.Equal(receipt.RemovedAt.Add(7*24*time.Hour)) || *s.SoftDeleteSeconds != 604800 || *s.Versioning ||
+		if s := receipt.Storage; s.Kind != "gcs" || !s.GoneFrom.Equal(receipt.RemovedAt.Add(7*24*time.Hour)) || *s.SoftDeleteSeconds != week ||
 			receipt.Runs[0].Objects[0].Generation == "" {
 			t.Fatalf("%s: %+v", what, receipt)
 		}
@@ -461,54 +460,60 @@ func stored(t *testing.T, s objstore.Store) map[string]string {
 	return files
 }
 
-type retaining struct {
+// termed is a store with terms of its own.
+type termed struct {
 	objstore.Store
-	r objstore.Retention
+	terms func(deleted time.Time) (objstore.Terms, error)
 }
 
-func (s retaining) Retention(context.Context) (objstore.Retention, error) { return s.r, nil }
+func (s termed) Terms(_ context.Context, deleted time.Time) (objstore.Terms, error) {
+	return s.terms(deleted)
+}
 
-// TestEraseRetention says what the bucket's settings mean for the removal.
-func TestEraseRetention(t *testing.T) {
-	e := newErasable(t)
-	set := "output=gs://" + storetest.Bucket + "/root"
+func withTerms(terms func(time.Time) (objstore.Terms, error)) func(objstore.Store) objstore.Store {
+	return func(s objstore.Store) objstore.Store { return termed{s, terms} }
+}
+
+// TestEraseTerms wants a receipt to have the store's own words, also of a store that
+// is neither a directory nor a bucket.
+func TestEraseTerms(t *testing.T) {
 	for name, test := range map[string]struct {
-		r       objstore.Retention
-		meaning string
-		gone    bool
+		terms   objstore.Terms
+		err     error
+		refused string
 	}{
-		"nothing kept": {objstore.Retention{}, "neither soft delete nor versions", true},
-		"versions":     {objstore.Retention{Versioning: true}, "until someone deletes these", false},
-		"lifecycle":    {objstore.Retention{Versioning: true, Lifecycle: true}, "until a lifecycle rule or someone", false},
-		"old enough":   {objstore.Retention{MinAge: time.Nanosecond, Holds: true}, "these were older", true},
-		"too young":    {objstore.Retention{MinAge: time.Hour}, "", false},
+		"a third store":  {terms: objstore.Terms{Kind: "third", Meaning: []string{"it is on the tapes of the vault"}}},
+		"old enough":     {terms: objstore.Terms{Kind: "third", MinAge: time.Nanosecond}},
+		"too young":      {terms: objstore.Terms{Kind: "third", MinAge: time.Hour}, refused: "retention policy of 1h0m0s forbids"},
+		"it did not say": {terms: objstore.Terms{Kind: "third", Meaning: []string{"not known"}}, err: errors.New("no answer")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			g := storetest.FakeGCS(t)
-			for name, data := range e.whole {
-				g.PutObject(storetest.Bucket, "root/"+name, []byte(data))
-			}
+			e := newErasable(t)
+			asked := 0
 			env := jobtest.NewEnv(t)
-			env.Opener.Wrap = func(s objstore.Store) objstore.Store { return retaining{s, test.r} }
-			r, err := e.erase(env, true, set)
-			if test.meaning == "" {
-				if code, _ := job.Explain(err); code != job.ExitRefused || !strings.Contains(err.Error(), "retention policy of 1h0m0s forbids") {
+			env.Opener.Wrap = withTerms(func(deleted time.Time) (objstore.Terms, error) {
+				terms, err := test.terms, test.err
+				if asked++; asked == 1 {
+					err = nil // before anything is removed, no answer ends the erasure
+				}
+				terms.GoneFrom = &deleted
+				return terms, err
+			})
+			r, err := e.erase(env, true)
+			if test.refused != "" {
+				if code, _ := job.Explain(err); code != job.ExitRefused || !strings.Contains(err.Error(), test.refused) {
 					t.Errorf("exit %d, %v", code, err)
 				}
 				return
 			}
-			if err != nil || !strings.Contains(strings.Join(r.Storage.Meaning, "\n"), test.meaning) || (r.Storage.GoneFrom != nil) != test.gone {
-				t.Errorf("%+v, %v", r, err)
+			if err != nil {
+				t.Fatal(err)
+			}
+			receipt := e.erasedOnce(t, name, raw(t, e.out))
+			if s := receipt.Storage; s.Kind != "third" || !slices.Equal(s.Meaning, test.terms.Meaning) || !s.GoneFrom.Equal(receipt.RemovedAt) || r.Storage.Kind != "third" ||
+				receipt.Runs[0].Objects[0].Generation != "" {
+				t.Errorf("%+v", receipt)
 			}
 		})
-	}
-	g := storetest.FakeGCS(t) // the settings are not to be had
-	for name, data := range e.whole {
-		g.PutObject(storetest.Bucket, "root/"+name, []byte(data))
-	}
-	env := jobtest.NewEnv(t)
-	env.Opener.Wrap = faulty.New(faulty.None, 0, nil).Wrap
-	if r, err := e.erase(env, true, set); err != nil || r.Storage.GoneFrom != nil || r.Storage.Versioning != nil || !strings.Contains(r.Storage.Meaning[0], "not known") {
-		t.Errorf("%+v, %v", r, err)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"assent/job/internal/config"
-	"assent/job/internal/objstore"
 	"assent/job/internal/source"
+	"assent/job/internal/source/listing"
 	"assent/job/parquet/rewrite"
 	"assent/manifests"
 	"assent/schema"
@@ -37,7 +37,7 @@ func auditOf(t *testing.T, data []byte, keep func(row int64) bool) (*fileAudit, 
 	a := &fileAudit{
 		audit: &audit{run: &manifests.Run{RunID: id, Tool: manifests.Tool{Name: "assent", Version: "test"}}},
 		d:     &source.DatasetInput{DatasetConfig: config.DatasetConfig{Dataset: schema.Dataset{Name: "data"}}},
-		f:     &source.File{Input: objstore.Input{Rel: "in.parquet"}},
+		f:     &source.File{File: listing.File{Rel: "in.parquet"}},
 		m:     &manifests.File{Source: "in.parquet", Output: "data/in.parquet"},
 		kept:  newBitmap(f.NumRows()),
 	}

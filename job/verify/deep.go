@@ -15,6 +15,7 @@ import (
 	"assent/job/internal/objstore"
 	"assent/job/internal/publish"
 	"assent/job/internal/source"
+	"assent/job/internal/source/listing"
 	"assent/manifests"
 	"assent/schema"
 )
@@ -126,7 +127,7 @@ func (a *audit) findInputs(ctx context.Context) (map[inputKey]*source.File, erro
 	files := map[inputKey]*source.File{}
 	find := func(role, dataset, path string) error {
 		in, err := p.Resolve(ctx, role, path)
-		if errors.Is(err, objstore.ErrNotExist) || errors.Is(err, objstore.ErrNoInput) {
+		if errors.Is(err, objstore.ErrNotExist) || errors.Is(err, listing.ErrNoInput) {
 			return nil // whatever the run had there is gone
 		}
 		for _, f := range in.Files {

@@ -4,5 +4,5 @@ package objstore
 // system, and fail the step with its error.
 func SetHook(s Store, hook func(step string) error) { s.(*fileStore).hook = hook }
 
-// Wrap classifies an error as the stores do.
-func Wrap(err error) error { return wrap("uri", "op", err) }
+// FileError classifies an error as the file store does.
+func FileError(err error) error { return fileError("uri", "op", err) }

@@ -74,11 +74,11 @@ func (s *fileStore) dir(prefix string) (string, string, error) {
 func (s *fileStore) List(ctx context.Context, prefix string) ([]Object, error) {
 	dir, prefix, err := s.dir(prefix)
 	if err != nil {
-		return nil, wrap(s.URI(prefix), "list", err)
+		return nil, fileError(s.URI(prefix), "list", err)
 	}
 	var w walker
 	if err := w.walk(ctx, dir, prefix); err != nil {
-		return nil, wrap(s.URI(prefix), "list", err)
+		return nil, fileError(s.URI(prefix), "list", err)
 	}
 	slices.SortFunc(w.objects, func(a, b Object) int { return strings.Compare(a.Name, b.Name) })
 	return w.objects, nil
@@ -88,6 +88,7 @@ func (s *fileStore) List(ctx context.Context, prefix string) ([]Object, error) {
 type walker struct {
 	objects []Object
 	above   []fs.FileInfo // the directories from the start to here, against loops
+	link    string        // the name of the last of these, but the first, that is a link
 }
 
 func (w *walker) walk(ctx context.Context, dir, name string) error {
@@ -98,7 +99,7 @@ func (w *walker) walk(ctx context.Context, dir, name string) error {
 	if gone(err) || err == nil && !info.IsDir() {
 		return nil
 	} else if err != nil {
-		return wrap(dir, "list", err)
+		return fileError(dir, "list", err)
 	}
 	if slices.ContainsFunc(w.above, func(a fs.FileInfo) bool { return os.SameFile(a, info) }) {
 		return nil
@@ -113,37 +114,84 @@ func (w *walker) walk(ctx context.Context, dir, name string) error {
 	case errors.Is(err, fs.ErrPermission) && strings.HasPrefix(path.Base(name), "."):
 		return nil // .Trash, .snapshot: nothing of ours, and not for us to read
 	case err != nil:
-		return wrap(dir, "list", err)
+		return fileError(dir, "list", err)
 	}
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), own) {
 			continue
 		}
-		if err := w.visit(ctx, filepath.Join(dir, e.Name()), path.Join(name, e.Name())); err != nil {
+		below, before := path.Join(name, e.Name()), w.link
+		if e.Type()&fs.ModeSymlink != 0 {
+			w.link = below
+		}
+		err := w.visit(ctx, filepath.Join(dir, e.Name()), below)
+		w.link = before
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// visit lists one entry. What fails loudly when it is opened is not missed in
+// silence, so all but directories is listed.
 func (w *walker) visit(ctx context.Context, file, name string) error {
+	var unreadable error
 	info, err := os.Stat(file)
-	if gone(err) {
-		// Either gone since the directory was read, or a dangling link. The
-		// latter is listed: what fails loudly is not missed silently.
+	if gone(err) || errors.Is(err, syscall.ELOOP) {
+		// Gone since the directory was read, or a link that leads nowhere.
+		unreadable = fmt.Errorf("%w: a link that leads nowhere", ErrNotExist)
+		if errors.Is(err, syscall.ELOOP) {
+			unreadable = ErrLoop
+		}
 		if info, err = os.Lstat(file); gone(err) {
 			return nil
 		}
 	}
-	switch {
-	case err != nil:
-		return wrap(file, "list", err)
-	case info.IsDir():
-		return w.walk(ctx, file, name)
-	case info.Mode().IsRegular() || info.Mode()&fs.ModeSymlink != 0:
-		w.objects = append(w.objects, fileObject(name, info))
+	if err != nil {
+		return fileError(file, "list", err)
 	}
+	if info.IsDir() {
+		return w.walk(ctx, file, name)
+	}
+	obj := fileObject(name, info)
+	obj.Link, obj.Err = w.link, unreadable
+	switch {
+	case unreadable != nil:
+	case !info.Mode().IsRegular():
+		obj.Err = irregular(info)
+	default:
+		obj.Err = checkName(name)
+	}
+	w.objects = append(w.objects, obj)
 	return nil
+}
+
+// irregular says what a file is that is neither regular nor a directory.
+func irregular(info fs.FileInfo) error {
+	what := "a device"
+	switch {
+	case info.Mode()&fs.ModeNamedPipe != 0:
+		what = "a named pipe"
+	case info.Mode()&fs.ModeSocket != 0:
+		what = "a socket"
+	}
+	return fmt.Errorf("%w: %s", ErrIrregular, what)
+}
+
+func (s *fileStore) Exists(ctx context.Context, prefix string) (bool, error) {
+	dir, prefix, err := s.dir(prefix)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return false, fileError(s.URI(prefix), "stat", err)
+	}
+	info, err := os.Stat(dir)
+	if gone(err) {
+		return false, nil
+	}
+	return err == nil && info.IsDir(), fileError(dir, "stat", err)
 }
 
 func (s *fileStore) Dirs(ctx context.Context, prefix string) ([]string, error) {
@@ -152,11 +200,11 @@ func (s *fileStore) Dirs(ctx context.Context, prefix string) ([]string, error) {
 		err = ctx.Err()
 	}
 	if err != nil {
-		return nil, wrap(s.URI(prefix), "list", err)
+		return nil, fileError(s.URI(prefix), "list", err)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil && !gone(err) {
-		return nil, wrap(s.URI(prefix), "list", err)
+		return nil, fileError(s.URI(prefix), "list", err)
 	}
 	var dirs []string
 	for _, e := range entries {
@@ -177,10 +225,10 @@ func (s *fileStore) Stat(ctx context.Context, name string) (Object, error) {
 		err = ctx.Err()
 	}
 	if err != nil {
-		return Object{}, wrap(s.URI(name), "stat", err)
+		return Object{}, fileError(s.URI(name), "stat", err)
 	}
 	obj, err := statFile(p, name)
-	return obj, wrap(s.URI(name), "stat", err)
+	return obj, fileError(s.URI(name), "stat", err)
 }
 
 // statFile describes the file p. A directory is no object.
@@ -192,7 +240,7 @@ func statFile(p, name string) (Object, error) {
 	case info.IsDir():
 		return Object{}, fmt.Errorf("%w: it is a directory", fs.ErrNotExist)
 	case !info.Mode().IsRegular():
-		return Object{}, errors.New("not a regular file")
+		return Object{}, irregular(info)
 	}
 	return fileObject(name, info), nil
 }
@@ -209,7 +257,7 @@ func fileObject(name string, info fs.FileInfo) Object {
 func (s *fileStore) Open(ctx context.Context, obj Object) (Reader, error) {
 	r, err := s.open(ctx, obj)
 	if err != nil {
-		return nil, wrap(s.URI(obj.Name), "open", err)
+		return nil, fileError(s.URI(obj.Name), "open", err)
 	}
 	return r, nil
 }
@@ -246,7 +294,7 @@ func (s *fileStore) open(ctx context.Context, obj Object) (*fileReader, error) {
 func (s *fileStore) Read(ctx context.Context, name string) ([]byte, Object, error) {
 	r, err := s.open(ctx, Object{Name: name})
 	if err != nil {
-		return nil, Object{}, wrap(s.URI(name), "open", err)
+		return nil, Object{}, fileError(s.URI(name), "open", err)
 	}
 	defer r.Close()
 	data, err := readAll(r)
@@ -256,7 +304,7 @@ func (s *fileStore) Read(ctx context.Context, name string) ([]byte, Object, erro
 			err = ErrChanged
 		}
 	}
-	return data, r.obj, wrap(s.URI(name), "read", err)
+	return data, r.obj, fileError(s.URI(name), "read", err)
 }
 
 // readAll reads a small object whole.
@@ -274,7 +322,7 @@ func readAll(r Reader) ([]byte, error) {
 func (s *fileStore) Identity(ctx context.Context, obj Object) (string, error) {
 	r, err := s.open(ctx, obj)
 	if err != nil {
-		return "", wrap(s.URI(obj.Name), "checksum", err)
+		return "", fileError(s.URI(obj.Name), "checksum", err)
 	}
 	defer r.Close()
 	sum := crc32.New(castagnoli)
@@ -287,7 +335,7 @@ func (s *fileStore) Identity(ctx context.Context, obj Object) (string, error) {
 		err = r.Unchanged(ctx)
 	}
 	if err != nil {
-		return "", wrap(s.URI(obj.Name), "checksum", err)
+		return "", fileError(s.URI(obj.Name), "checksum", err)
 	}
 	return fmt.Sprintf("crc32c:%08x", sum.Sum32()), nil
 }
@@ -303,28 +351,28 @@ type fileReader struct {
 }
 
 func (r *fileReader) Size() int64  { return r.obj.Size }
-func (r *fileReader) Close() error { return wrap(r.path, "close", r.f.Close()) }
+func (r *fileReader) Close() error { return fileError(r.path, "close", r.f.Close()) }
 
 func (r *fileReader) ReadAt(p []byte, off int64) (int, error) {
 	if err := r.ctx.Err(); err != nil {
-		return 0, wrap(r.path, "read", err)
+		return 0, fileError(r.path, "read", err)
 	}
 	n, err := r.f.ReadAt(p, off)
 	if err == io.EOF {
 		return n, err // by the contract of io.ReaderAt, bare
 	}
-	return n, wrap(r.path, "read", err)
+	return n, fileError(r.path, "read", err)
 }
 
 func (r *fileReader) Unchanged(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
-		return wrap(r.path, "stat", err)
+		return fileError(r.path, "stat", err)
 	}
 	now, err := statFile(r.path, r.obj.Name)
 	if gone(err) || err == nil && now.Generation != r.obj.Generation {
 		err = ErrChanged
 	}
-	return wrap(r.path, "stat", err)
+	return fileError(r.path, "stat", err)
 }
 
 // gone tells that there is no such file, or a file where a directory would be.
@@ -332,10 +380,24 @@ func gone(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
+// fileError names the URI and the operation in an error of the operating system.
+func fileError(uri, op string, err error) error {
+	return storageError(uri, op, err, fileKind, func(err error) error {
+		if pe, ok := errors.AsType[*fs.PathError](err); ok {
+			return pe.Err // its path and operation would be said twice
+		} else if le, ok := errors.AsType[*os.LinkError](err); ok {
+			return le.Err
+		}
+		return err
+	})
+}
+
 // fileKind classifies errors of the operating system; nil where it has no
 // kind, or one that the error itself reports.
 func fileKind(err error) error {
 	switch {
+	case errors.Is(err, syscall.ELOOP):
+		return ErrLoop
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, errQuota):
 		return ErrNoSpace
 	case errors.Is(err, syscall.ENOTDIR):

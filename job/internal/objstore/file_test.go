@@ -222,16 +222,16 @@ func TestErrorKinds(t *testing.T) {
 		{&fs.PathError{Op: "open", Path: "/x", Err: syscall.ENOTDIR}, objstore.ErrNotExist},
 		{context.Canceled, context.Canceled},
 	} {
-		err := objstore.Wrap(test.err)
+		err := objstore.FileError(test.err)
 		if !errors.Is(err, test.kind) || !strings.HasPrefix(err.Error(), "uri: op: ") || strings.Contains(err.Error(), "/x") {
 			t.Errorf("%v became %v", test.err, err)
 		}
-		if again := objstore.Wrap(fmt.Errorf("around: %w", err)); again.Error() != "around: "+err.Error() {
+		if again := objstore.FileError(fmt.Errorf("around: %w", err)); again.Error() != "around: "+err.Error() {
 			t.Errorf("wrapped twice: %v", again)
 		}
 	}
-	if objstore.Wrap(nil) != nil {
-		t.Error("wrap(nil) is an error")
+	if objstore.FileError(nil) != nil {
+		t.Error("FileError(nil) is an error")
 	}
 }
 

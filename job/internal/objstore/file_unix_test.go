@@ -33,11 +33,14 @@ func TestFileOddities(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o644); err != nil {
 		t.Skip(err)
 	}
-	if got := tree(t, s, ""); len(got) > 0 {
-		t.Errorf("List: %v", got)
+	if got, err := s.List(t.Context(), ""); err != nil || len(got) != 1 || !errors.Is(got[0].Err, objstore.ErrIrregular) {
+		t.Errorf("List: %+v, %v", got, err)
 	}
-	if _, err := s.Open(t.Context(), objstore.Object{Name: "pipe"}); err == nil {
-		t.Error("a pipe opens")
+	if _, err := s.Open(t.Context(), objstore.Object{Name: "pipe"}); !errors.Is(err, objstore.ErrIrregular) {
+		t.Errorf("a pipe opens: %v", err)
+	}
+	if _, err := s.Stat(t.Context(), "pipe"); !errors.Is(err, objstore.ErrIrregular) {
+		t.Errorf("a pipe is an object: %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "huge"), nil, 0o644); err != nil {
 		t.Fatal(err)

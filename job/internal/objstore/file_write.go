@@ -20,7 +20,7 @@ func unique(prefix string) string { return prefix + strings.ToLower(rand.Text()[
 func (s *fileStore) Create(ctx context.Context, name string) (Writer, error) {
 	w, err := s.create(ctx, name, tempPrefix)
 	if err != nil {
-		return nil, wrap(s.URI(name), "create", err)
+		return nil, fileError(s.URI(name), "create", err)
 	}
 	return w, nil
 }
@@ -88,11 +88,11 @@ func (w *fileWriter) Write(p []byte) (int, error) {
 		err = w.store.step("write")
 	}
 	if err != nil {
-		return 0, wrap(w.path, "write", err)
+		return 0, fileError(w.path, "write", err)
 	}
 	n, err := w.f.Write(p)
 	w.size += int64(n)
-	return n, wrap(w.path, "write", err)
+	return n, fileError(w.path, "write", err)
 }
 
 func (w *fileWriter) Finish(ctx context.Context) error {
@@ -100,7 +100,7 @@ func (w *fileWriter) Finish(ctx context.Context) error {
 	if err == nil {
 		err = w.publish()
 	}
-	return wrap(w.path, "finish", err)
+	return fileError(w.path, "finish", err)
 }
 
 // flush makes the temporary file's content durable and closes it. Unless it is
@@ -164,7 +164,7 @@ func (w *fileWriter) Abort() {
 
 func (s *fileStore) Put(ctx context.Context, name string, data []byte, cond Condition) (Object, error) {
 	obj, err := s.put(ctx, name, data, cond)
-	return obj, wrap(s.URI(name), "put", err)
+	return obj, fileError(s.URI(name), "put", err)
 }
 
 func (s *fileStore) put(ctx context.Context, name string, data []byte, cond Condition) (Object, error) {
@@ -223,7 +223,7 @@ func (s *fileStore) put(ctx context.Context, name string, data []byte, cond Cond
 }
 
 func (s *fileStore) Delete(ctx context.Context, obj Object) error {
-	return wrap(s.URI(obj.Name), "delete", s.delete(ctx, obj))
+	return fileError(s.URI(obj.Name), "delete", s.delete(ctx, obj))
 }
 
 func (s *fileStore) delete(ctx context.Context, obj Object) error {
@@ -258,7 +258,7 @@ func (s *fileStore) delete(ctx context.Context, obj Object) error {
 }
 
 func (s *fileStore) Promote(ctx context.Context, from, to, last string) error {
-	return wrap(s.URI(to), "promote", s.promote(ctx, from, to, last))
+	return fileError(s.URI(to), "promote", s.promote(ctx, from, to, last))
 }
 
 func (s *fileStore) promote(ctx context.Context, from, to, last string) error {
@@ -273,7 +273,7 @@ func (s *fileStore) promote(ctx context.Context, from, to, last string) error {
 		return err
 	}
 	if _, err := statFile(filepath.Join(src, filepath.FromSlash(last)), last); err != nil {
-		return wrap(s.URI(from+"/"+last), "promote", err)
+		return fileError(s.URI(from+"/"+last), "promote", err)
 	}
 	parent := filepath.Dir(dst)
 	if err := s.makeDir(parent); err != nil {
@@ -305,7 +305,7 @@ func (s *fileStore) RemoveAll(ctx context.Context, prefix string) error {
 	if err == nil {
 		err = s.discard(p)
 	}
-	return wrap(s.URI(prefix), "remove", err)
+	return fileError(s.URI(prefix), "remove", err)
 }
 
 // discard takes the tree p out of sight in one rename, then removes it, and

@@ -32,6 +32,13 @@ const (
 	writeTag = "assent-write"
 )
 
+// gsPlace is gs://: buckets of Google Cloud Storage.
+type gsPlace struct{ buckets }
+
+func (gsPlace) open(ctx context.Context, o *Opener, loc Location) (Store, error) {
+	return o.gs.open(ctx, loc)
+}
+
 // gsClient is the GCS client that all stores of an Opener share.
 type gsClient struct {
 	mu     sync.Mutex
@@ -48,7 +55,7 @@ func (c *gsClient) open(ctx context.Context, loc Location) (Store, error) {
 			option.WithUserAgent("assent"),
 			storage.WithDisabledClientMetrics())
 		if err != nil {
-			return nil, wrap(loc.String(), "open", err)
+			return nil, gsError(loc.String(), "open", err)
 		}
 		client.SetRetry(
 			storage.WithBackoff(gax.Backoff{Initial: 100 * time.Millisecond, Max: 20 * time.Second, Multiplier: 2}),
@@ -85,14 +92,31 @@ func (s *gsStore) handle(name string) *storage.ObjectHandle {
 	return s.bucket.Object(s.key(name)).ReadCompressed(true)
 }
 
+// query asks for the objects below prefix.
+func (s *gsStore) query(prefix string) *storage.Query {
+	q := &storage.Query{Prefix: s.key(""), Projection: storage.ProjectionNoACL}
+	if prefix != "" {
+		q.Prefix = s.key(prefix) + "/"
+	}
+	return q
+}
+
+// any tells whether any object is below prefix.
+func (s *gsStore) any(ctx context.Context, prefix string) (bool, error) {
+	it := s.bucket.Objects(ctx, s.query(prefix))
+	it.PageInfo().MaxSize = 1
+	_, err := it.Next()
+	if errors.Is(err, iterator.Done) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // list returns every object below prefix, whatever its name, and with a
 // delimiter the directories there, both sorted.
 func (s *gsStore) list(ctx context.Context, prefix, delimiter string) (objects []Object, dirs []string, err error) {
-	base := s.key("")
-	q := &storage.Query{Prefix: base, Delimiter: delimiter, Projection: storage.ProjectionNoACL}
-	if prefix != "" {
-		q.Prefix = base + prefix + "/"
-	}
+	base, q := s.key(""), s.query(prefix)
+	q.Delimiter = delimiter
 	if err := q.SetAttrSelection([]string{"Name", "Size", "Generation", "CRC32C", "Created"}); err != nil {
 		return nil, nil, err
 	}
@@ -106,9 +130,9 @@ func (s *gsStore) list(ctx context.Context, prefix, delimiter string) (objects [
 		case err != nil:
 			return nil, nil, err
 		case attrs.Prefix != "":
-			dirs = append(dirs, strings.TrimSuffix(strings.TrimPrefix(attrs.Prefix, base), "/"))
+			dirs = append(dirs, pathName(strings.TrimSuffix(strings.TrimPrefix(attrs.Prefix, base), "/")))
 		default:
-			objects = append(objects, gsObject(strings.TrimPrefix(attrs.Name, base), attrs))
+			objects = append(objects, gsObject(pathName(strings.TrimPrefix(attrs.Name, base)), attrs))
 		}
 	}
 }
@@ -128,6 +152,7 @@ func gsObject(name string, attrs *storage.ObjectAttrs) Object {
 		Generation: strconv.FormatInt(attrs.Generation, 10),
 		CRC32C:     attrs.CRC32C,
 		HasCRC:     true,
+		Versioned:  true,
 		Modified:   attrs.Created,
 	}
 }
@@ -149,7 +174,7 @@ func (r *gsReader) read(p []byte, off int64) (int, error) {
 
 func (s *gsStore) Create(ctx context.Context, name string) (Writer, error) {
 	if err := cmp.Or(checkName(name), ctx.Err()); err != nil {
-		return nil, wrap(s.URI(name), "create", err)
+		return nil, gsError(s.URI(name), "create", err)
 	}
 	// Repeating an upload is harmless: the content is the same.
 	h := s.handle(name).Retryer(storage.WithPolicy(storage.RetryAlways))
@@ -175,11 +200,11 @@ func (w *gsWriter) Write(p []byte) (int, error) {
 	n, err := w.w.Write(p)
 	w.size += int64(n)
 	w.crc = crc32.Update(w.crc, castagnoli, p[:n])
-	return n, wrap(w.store.URI(w.name), "write", err)
+	return n, gsError(w.store.URI(w.name), "write", err)
 }
 
 func (w *gsWriter) Finish(ctx context.Context) error {
-	return wrap(w.store.URI(w.name), "finish", w.finish(ctx))
+	return gsError(w.store.URI(w.name), "finish", w.finish(ctx))
 }
 
 func (w *gsWriter) finish(ctx context.Context) error {
@@ -292,31 +317,12 @@ func (s *gsStore) copy(ctx context.Context, from Object, to string) error {
 	if err == nil && (attrs.Size != from.Size || attrs.CRC32C != from.CRC32C) {
 		err = errors.New("copy differs from its original")
 	}
-	return wrap(s.URI(to), "copy", err)
+	return gsError(s.URI(to), "copy", err)
 }
 
-// retention asks for the bucket's settings, which is another permission
-// (storage.buckets.get) than the use of its objects.
-func (s *gsStore) retention(ctx context.Context) (Retention, error) {
-	attrs, err := s.bucket.Attrs(ctx)
-	if err != nil {
-		return Retention{}, err
-	}
-	r := Retention{
-		Versioning:      attrs.VersioningEnabled,
-		Holds:           attrs.DefaultEventBasedHold,
-		ObjectRetention: attrs.ObjectRetentionMode == "Enabled",
-	}
-	if p := attrs.SoftDeletePolicy; p != nil {
-		r.SoftDelete = p.RetentionDuration
-	}
-	if p := attrs.RetentionPolicy; p != nil {
-		r.MinAge, r.Locked = p.RetentionPeriod, p.IsLocked
-	}
-	for _, rule := range attrs.Lifecycle.Rules {
-		r.Lifecycle = r.Lifecycle || rule.Action.Type == storage.DeleteAction
-	}
-	return r, nil
+// gsError names the URI and the operation in an error of the GCS client.
+func gsError(uri, op string, err error) error {
+	return storageError(uri, op, err, gsKind, gsMessage)
 }
 
 // gsKind classifies errors of the GCS client; nil where it knows none.
@@ -345,11 +351,11 @@ func gsKind(err error) error {
 }
 
 // gsMessage shortens the client's errors, which may hold a whole HTTP body, to
-// one line; nil where err is not one of them.
+// one line.
 func gsMessage(err error) error {
 	api, ok := errors.AsType[*googleapi.Error](err)
 	if !ok {
-		return nil
+		return err
 	}
 	message, _, _ := strings.Cut(strings.TrimSpace(api.Message), "\n")
 	return fmt.Errorf("HTTP %d %s: %s", api.Code, http.StatusText(api.Code), cmp.Or(message, "no message"))

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,54 +21,111 @@ import (
 const parallel = 16
 
 func (s *gsStore) URI(name string) string {
-	if name == "" {
-		return s.root.String()
-	}
-	return "gs://" + s.root.Bucket + "/" + s.key(name)
+	return s.root.Join(name).String()
 }
 
+// key is the object's name in the bucket.
 func (s *gsStore) key(name string) string {
-	if s.root.Path == "" {
+	if s.root.Path != "" {
+		name = s.root.Path + "/" + name
+	}
+	return bucketName(name)
+}
+
+// pathName is the name in our sense of an object's name in the bucket, which may be
+// any text. Elements that no path can have are written otherwise: an empty one as
+// %2F, dots as %2E. What a bucket itself calls so gets a 25 more, so that no two
+// objects have one name.
+func pathName(name string) string {
+	return eachElement(name, func(e string) string {
+		switch {
+		case e == "":
+			return "%2F"
+		case e == "." || e == "..":
+			return strings.ReplaceAll(e, ".", "%2E")
+		case isEscape(e):
+			return "%25" + e[1:]
+		}
+		return e
+	})
+}
+
+// bucketName is the inverse of pathName.
+func bucketName(name string) string {
+	if !strings.Contains(name, "%2") {
 		return name
 	}
-	return s.root.Path + "/" + name
+	return eachElement(name, func(e string) string {
+		switch {
+		case !isEscape(e):
+			return e
+		case e == "%2F":
+			return ""
+		case strings.HasPrefix(e, "%2E"):
+			return strings.ReplaceAll(e, "%2E", ".")
+		}
+		return "%" + e[3:]
+	})
+}
+
+func isEscape(e string) bool {
+	e, ok := strings.CutPrefix(e, "%")
+	for strings.HasPrefix(e, "25") {
+		e = e[2:]
+	}
+	return ok && (e == "2F" || e == "2E" || e == "2E%2E")
+}
+
+func eachElement(name string, change func(string) string) string {
+	elements := strings.Split(name, "/")
+	for i, e := range elements {
+		elements[i] = change(e)
+	}
+	return strings.Join(elements, "/")
 }
 
 func (s *gsStore) List(ctx context.Context, prefix string) ([]Object, error) {
 	prefix, err := cleanPrefix(prefix)
 	if err != nil {
-		return nil, wrap(s.URI(prefix), "list", err)
+		return nil, gsError(s.URI(prefix), "list", err)
 	}
 	objects, _, err := s.list(ctx, prefix, "")
-	// A name that ends in a slash is how consoles and file system adapters
-	// mark a directory.
-	objects = slices.DeleteFunc(objects, func(o Object) bool { return strings.HasSuffix(o.Name, "/") })
-	for _, o := range objects {
-		if err == nil {
-			err = checkName(o.Name)
-		}
-	}
 	if err != nil {
-		return nil, wrap(s.URI(prefix), "list", err)
+		return nil, gsError(s.URI(prefix), "list", err)
+	}
+	// An empty object whose name ends in a slash is how consoles and file system
+	// adapters mark a directory, the root too.
+	objects = slices.DeleteFunc(objects, func(o Object) bool { return o.Size == 0 && path.Base(o.Name) == "%2F" })
+	for i := range objects {
+		objects[i].Err = checkName(objects[i].Name)
 	}
 	return objects, nil
+}
+
+func (s *gsStore) Exists(ctx context.Context, prefix string) (bool, error) {
+	prefix, err := cleanPrefix(prefix)
+	if err != nil {
+		return false, gsError(s.URI(prefix), "list", err)
+	}
+	found, err := s.any(ctx, prefix)
+	return found, gsError(s.URI(prefix), "list", err)
 }
 
 func (s *gsStore) Dirs(ctx context.Context, prefix string) ([]string, error) {
 	prefix, err := cleanPrefix(prefix)
 	if err != nil {
-		return nil, wrap(s.URI(prefix), "list", err)
+		return nil, gsError(s.URI(prefix), "list", err)
 	}
 	_, dirs, err := s.list(ctx, prefix, "/")
-	return dirs, wrap(s.URI(prefix), "list", err)
+	return dirs, gsError(s.URI(prefix), "list", err)
 }
 
 func (s *gsStore) Stat(ctx context.Context, name string) (Object, error) {
 	if err := checkName(name); err != nil {
-		return Object{}, wrap(s.URI(name), "stat", err)
+		return Object{}, gsError(s.URI(name), "stat", err)
 	}
 	obj, err := s.stat(ctx, name)
-	return obj, wrap(s.URI(name), "stat", err)
+	return obj, gsError(s.URI(name), "stat", err)
 }
 
 func (s *gsStore) Identity(ctx context.Context, obj Object) (string, error) {
@@ -86,11 +144,11 @@ func (s *gsStore) Open(ctx context.Context, obj Object) (Reader, error) {
 		obj, err = s.Stat(ctx, obj.Name)
 	}
 	if err != nil {
-		return nil, wrap(s.URI(obj.Name), "open", err)
+		return nil, gsError(s.URI(obj.Name), "open", err)
 	}
 	generation, err := strconv.ParseInt(obj.Generation, 10, 64)
 	if err != nil {
-		return nil, wrap(s.URI(obj.Name), "open", ErrChanged)
+		return nil, gsError(s.URI(obj.Name), "open", ErrChanged)
 	}
 	return &gsReader{store: s, ctx: ctx, obj: obj, generation: generation}, nil
 }
@@ -113,7 +171,7 @@ func (s *gsStore) Read(ctx context.Context, name string) ([]byte, Object, error)
 			err = errors.New("content does not match its CRC32C")
 		}
 		if err != nil {
-			return nil, Object{}, wrap(s.URI(name), "read", err)
+			return nil, Object{}, gsError(s.URI(name), "read", err)
 		}
 		return data, obj, nil
 	}
@@ -132,7 +190,7 @@ func (r *gsReader) Close() error { return nil }
 
 func (r *gsReader) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
-		return 0, wrap(r.store.URI(r.obj.Name), "read", errors.New("negative offset"))
+		return 0, gsError(r.store.URI(r.obj.Name), "read", errors.New("negative offset"))
 	}
 	want := p[:max(0, min(int64(len(p)), r.obj.Size-off))]
 	n, err := 0, error(nil)
@@ -143,7 +201,7 @@ func (r *gsReader) ReadAt(p []byte, off int64) (int, error) {
 		err = ErrChanged // this generation was there when it was listed
 	}
 	if err != nil {
-		return n, wrap(r.store.URI(r.obj.Name), "read", err)
+		return n, gsError(r.store.URI(r.obj.Name), "read", err)
 	}
 	if n < len(p) {
 		return n, io.EOF
@@ -152,23 +210,23 @@ func (r *gsReader) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func (r *gsReader) Unchanged(ctx context.Context) error {
-	now, err := r.store.Stat(ctx, r.obj.Name)
-	if errors.Is(err, ErrNotExist) || err == nil && now.Generation != r.obj.Generation {
-		return wrap(r.store.URI(r.obj.Name), "stat", ErrChanged)
+	now, err := r.store.stat(ctx, r.obj.Name)
+	if errors.Is(gsKind(err), ErrNotExist) || err == nil && now.Generation != r.obj.Generation {
+		err = ErrChanged
 	}
-	return err
+	return gsError(r.store.URI(r.obj.Name), "stat", err)
 }
 
 func (s *gsStore) Put(ctx context.Context, name string, data []byte, cond Condition) (Object, error) {
 	obj, err := s.put(ctx, name, data, cond)
-	return obj, wrap(s.URI(name), "put", err)
+	return obj, gsError(s.URI(name), "put", err)
 }
 
 func (s *gsStore) Delete(ctx context.Context, obj Object) error {
 	if err := checkName(obj.Name); err != nil {
-		return wrap(s.URI(obj.Name), "delete", err)
+		return gsError(s.URI(obj.Name), "delete", err)
 	}
-	return wrap(s.URI(obj.Name), "delete", s.delete(ctx, obj))
+	return gsError(s.URI(obj.Name), "delete", s.delete(ctx, obj))
 }
 
 // each runs do for every object, several at a time. After an error it starts no
@@ -188,12 +246,12 @@ func (s *gsStore) each(ctx context.Context, objects []Object, do func(Object) er
 
 func (s *gsStore) deleteAll(ctx context.Context, objects []Object) error {
 	return s.each(ctx, objects, func(obj Object) error {
-		return wrap(s.URI(obj.Name), "delete", s.delete(ctx, obj)) // whatever its name
+		return gsError(s.URI(obj.Name), "delete", s.delete(ctx, obj)) // whatever its name
 	})
 }
 
 func (s *gsStore) Promote(ctx context.Context, from, to, last string) error {
-	return wrap(s.URI(to), "promote", s.promote(ctx, from, to, last))
+	return gsError(s.URI(to), "promote", s.promote(ctx, from, to, last))
 }
 
 func (s *gsStore) promote(ctx context.Context, from, to, last string) error {
@@ -212,7 +270,7 @@ func (s *gsStore) promote(ctx context.Context, from, to, last string) error {
 	}
 	marker := slices.IndexFunc(staged, func(o Object) bool { return o.Name == from+"/"+last })
 	if marker < 0 {
-		return wrap(s.URI(from+"/"+last), "promote", ErrNotExist)
+		return gsError(s.URI(from+"/"+last), "promote", ErrNotExist)
 	}
 	remains, _, err := s.list(ctx, to, "")
 	if err != nil {
@@ -237,11 +295,11 @@ func (s *gsStore) promote(ctx context.Context, from, to, last string) error {
 func (s *gsStore) RemoveAll(ctx context.Context, prefix string) error {
 	prefix = strings.TrimSuffix(prefix, "/")
 	if err := checkName(prefix); err != nil {
-		return wrap(s.URI(prefix), "remove", err)
+		return gsError(s.URI(prefix), "remove", err)
 	}
 	objects, _, err := s.list(ctx, prefix, "")
 	if err != nil {
-		return wrap(s.URI(prefix), "remove", err)
+		return gsError(s.URI(prefix), "remove", err)
 	}
 	var direct, deeper []Object
 	for _, o := range objects {
@@ -253,7 +311,7 @@ func (s *gsStore) RemoveAll(ctx context.Context, prefix string) error {
 	}
 	for _, objects := range [][]Object{direct, deeper} {
 		if err := s.deleteAll(ctx, objects); err != nil {
-			return wrap(s.URI(prefix), "remove", err)
+			return gsError(s.URI(prefix), "remove", err)
 		}
 	}
 	return nil

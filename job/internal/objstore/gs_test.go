@@ -224,20 +224,74 @@ func TestGSForeignObjects(t *testing.T) {
 	if got := tree(t, s, "dir"); !equal(got, map[string]string{"x": "x", "y.gz": packed.String()}) {
 		t.Errorf("%q", got)
 	}
-	for _, name := range []string{"root/bad/../x", "root/bad//x"} {
-		g.PutObject(storetest.Bucket, name, []byte("x"))
-		if _, err := s.List(t.Context(), ""); !errors.Is(err, objstore.ErrName) {
-			t.Errorf("List over %q: %v, want ErrName", name, err)
-		}
-		if err := s.RemoveAll(t.Context(), "bad"); err != nil {
-			t.Error(err)
-		}
-	}
+	testOddNames(t, s, g)
 	if err := s.RemoveAll(t.Context(), "dir"); err != nil {
 		t.Error(err)
 	}
 	if dirs, err := s.Dirs(t.Context(), ""); err != nil || len(dirs) > 0 {
 		t.Errorf("left: %q, %v", dirs, err)
+	}
+}
+
+// testOddNames has names that no path has, and what looks like their other form.
+func testOddNames(t *testing.T, s objstore.Store, g *storetest.GCS) {
+	odd := map[string]string{
+		"..":          "odd/%2E%2E",
+		"../x":        "odd/%2E%2E/x",
+		"./x":         "odd/%2E/x",
+		"/":           "odd/%2F/%2F",
+		"//x":         "odd/%2F/%2F/x",
+		"/x":          "odd/%2F/x",
+		"a//":         "odd/a/%2F/%2F",
+		"%2F/x":       "odd/%252F/x",
+		"%252F/x":     "odd/%25252F/x",
+		"%2E":         "odd/%252E",
+		"%2E%2E":      "odd/%252E%2E",
+		"%2e/%2F%2F":  "odd/%2e/%2F%2F",
+		"a%2Fb/%25/%": "odd/a%2Fb/%25/%",
+	}
+	want := map[string]string{}
+	for bucket, name := range odd {
+		g.PutObject(storetest.Bucket, "root/odd/"+bucket, []byte(bucket))
+		want[strings.TrimPrefix(name, "odd/")] = bucket
+	}
+	if got := tree(t, s, "odd"); !equal(got, want) { // lists and reads
+		t.Errorf("%q, want %q", got, want)
+	}
+	for bucket, name := range odd {
+		whole, err := objstore.Parse(s.URI(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir, base := whole.Split() // what a message shows can be given again
+		if data, obj, err := open(t, dir.String()).Read(t.Context(), base); err != nil || string(data) != bucket || obj.Name != base {
+			t.Errorf("%s: %q, %v", whole, data, err)
+		}
+	}
+	if dirs, err := s.Dirs(t.Context(), "odd/%2F"); err != nil || !slices.Equal(dirs, []string{"odd/%2F/%2F"}) {
+		t.Errorf("%q, %v", dirs, err)
+	}
+	if got := tree(t, s, "odd/%2F/%2F"); !equal(got, map[string]string{"x": "//x"}) {
+		t.Errorf("%q", got)
+	}
+	obj, err := s.Stat(t.Context(), "odd/%2F/x")
+	if err == nil {
+		err = s.Delete(t.Context(), obj)
+	}
+	if _, gone := s.Stat(t.Context(), "odd/%2F/x"); err != nil || !errors.Is(gone, objstore.ErrNotExist) {
+		t.Errorf("%v, then %v", err, gone)
+	}
+	if _, err := s.Stat(t.Context(), "odd/%252F/x"); err != nil {
+		t.Errorf("another one went with it: %v", err)
+	}
+	if err := s.Promote(t.Context(), "odd", "even", "%252E"); err != nil {
+		t.Error(err)
+	}
+	if got, err := s.List(t.Context(), ""); err != nil || len(got) != len(odd)-1+2 { // and dir's two
+		t.Errorf("%+v, %v", got, err)
+	}
+	if err := s.RemoveAll(t.Context(), "even"); err != nil {
+		t.Error(err)
 	}
 }
 

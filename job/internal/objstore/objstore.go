@@ -1,22 +1,36 @@
 // Package objstore is the program's only access to storage: a local directory
-// or gs://bucket/prefix, with one contract that both keep and one conformance
-// suite (package storetest) that both pass.
+// or gs://bucket/prefix, with one contract that every store keeps and one
+// conformance suite (package storetest) that every store passes.
+//
+// A store is one file here (file*.go, gs*.go), its line in placeOf (uri.go) and its
+// line in the suite. What is its own stays there: the kinds of its errors, what a
+// deletion means ([Terms]), what its URIs mean. No code elsewhere asks which store
+// it has.
 //
 // Words:
 //
 //   - A store is a root, and the objects below it.
+//
 //   - A name is an object's slash-separated path below the root. Names never
 //     leave the root: empty elements, ".", ".." and NUL are refused.
+//
 //   - A prefix is a name used as a directory: "a/b" covers "a/b/c", neither
 //     "a/b" nor "a/bc". The empty prefix covers everything. Directories
 //     themselves are not objects.
+//
 //   - A generation is an opaque token for one content of one name: two equal
 //     tokens mean the same bytes. GCS has its own; a file's is made of inode,
 //     modification time and size.
+//
 //   - A marker is the object that makes a tree valid (_SUCCESS): whoever
 //     reads a tree looks for it first.
+//
 //   - Promotion turns a staged tree into a published one, marker last.
+//
 //   - A lease is an object that says who may publish below a root ([Acquire]).
+//
+//   - A lineage is where something really lies: its directory, the one above that,
+//     and so on to the outermost ([Location.Lineage]).
 //
 // Files that the local store makes on its way (temporaries, trees on their way
 // out) have names that begin with ".assent-"; they are never listed.
@@ -28,7 +42,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"strings"
 	"time"
 )
@@ -47,8 +60,11 @@ var (
 	ErrChanged = errors.New("object changed since it was listed")
 	// ErrHeld means that another job holds the lease; see [HeldError].
 	ErrHeld = errors.New("held by another job")
-	// ErrNoInput means that a path exists but holds no data file.
-	ErrNoInput = errors.New("no data files")
+	// ErrLoop means that symbolic links lead in a circle.
+	ErrLoop = errors.New("links lead in a circle")
+	// ErrIrregular means that what has the name is not content that can be read: a
+	// pipe, a socket, a device.
+	ErrIrregular = errors.New("not a regular file")
 	// ErrName is a name or prefix that could leave the root.
 	ErrName = errors.New("invalid object name")
 )
@@ -62,11 +78,19 @@ type Store interface {
 	// URI is the path or gs:// URL of a name, for messages; of the root for "".
 	URI(name string) string
 
-	// List returns all objects below prefix, at any depth, sorted by the bytes
-	// of their names. A missing prefix is an empty list. Locally, symbolic
-	// links are followed (one that leads nowhere is listed, and fails when
-	// opened; one that leads to a directory it stands in is left out).
+	// List returns all that lies below prefix, at any depth, sorted by the bytes
+	// of their names. A missing prefix is an empty list. Nothing is left out but
+	// directories and what stands for one: what cannot be opened is listed with
+	// Err. A place may have names that could not be a path: they
+	// have one all the same ("a//b" is "a/%2F/b"), here and wherever a name is given.
+	//
+	// Locally, symbolic links are followed; one that leads to a directory it stands
+	// in is left out, as all below it is listed anyway.
 	List(ctx context.Context, prefix string) ([]Object, error)
+
+	// Exists tells whether there is a directory prefix: something is below it or,
+	// where the place has directories of their own, an empty one is there. One request.
+	Exists(ctx context.Context, prefix string) (bool, error)
 
 	// Dirs returns the names of the directories directly below prefix, sorted.
 	// It costs a request a thousand directories, however much they hold. On
@@ -76,6 +100,10 @@ type Store interface {
 	// Stat describes an object. ErrNotExist if there is none, also where name
 	// is a directory.
 	Stat(ctx context.Context, name string) (Object, error)
+
+	// Terms says what it means that objects were deleted at an instant. Beside an
+	// error it says what is known without asking the place.
+	Terms(ctx context.Context, deleted time.Time) (Terms, error)
 
 	// Identity is a stable string for the content of obj, fit for manifests:
 	// "generation:<n>" on GCS, which costs nothing where obj was listed;
@@ -136,6 +164,16 @@ type Object struct {
 	CRC32C     uint32 // Castagnoli, of the whole content; only if HasCRC
 	HasCRC     bool   // GCS: always; files: never
 	Modified   time.Time
+
+	// Versioned says that the place itself knows this content by its generation, so
+	// that a document can cite it. GCS: always; files: never.
+	Versioned bool
+	// Link is the name, the object's own or a directory's, of the last symbolic link
+	// that led from the listed prefix to here; "" for none.
+	Link string
+	// Err is why what is listed cannot be opened: ErrIrregular, ErrLoop, ErrName, or
+	// ErrNotExist for a link that leads nowhere. Nil for an object. It names no URI.
+	Err error
 }
 
 // Reader reads one content of one object. ReadAt may be called from several
@@ -202,27 +240,18 @@ func (e *storeError) Unwrap() []error {
 	return []error{e.kind, e.err}
 }
 
-// wrap names the URI and the operation in err and classifies it. Errors that
-// were wrapped before, and nil, are returned as they are.
-func wrap(uri, op string, err error) error {
+// storageError names the URI and the operation in err, which kind has classified:
+// one of the sentinels or nil. Errors that were named before, and nil, are returned
+// as they are. Each store has its own kinds, and its own message where the
+// library's would repeat the operation or run over many lines.
+func storageError(uri, op string, err error, kind func(error) error, message func(error) error) error {
 	if err == nil {
 		return nil
 	}
 	if _, ok := errors.AsType[*storeError](err); ok {
 		return err
 	}
-	kind := fileKind(err)
-	if kind == nil {
-		kind = gsKind(err)
-	}
-	if pe, ok := errors.AsType[*fs.PathError](err); ok {
-		err = pe.Err // its path and operation would be said twice
-	} else if le, ok := errors.AsType[*os.LinkError](err); ok {
-		err = le.Err
-	} else if short := gsMessage(err); short != nil {
-		err = short
-	}
-	return &storeError{uri: uri, op: op, kind: kind, err: err}
+	return &storeError{uri: uri, op: op, kind: kind(err), err: message(err)}
 }
 
 // checkName reports whether name is a name; checkPrefix allows "" too.

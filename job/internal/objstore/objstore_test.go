@@ -32,3 +32,16 @@ func TestGSConformance(t *testing.T) {
 		})
 	}
 }
+
+// TestPlainGCSConformance runs against fake-gcs-server itself.
+func TestPlainGCSConformance(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) objstore.Store {
+		storetest.PlainGCS(t)
+		return open(t, gsRoot)
+	}, storetest.PlainLacks...)
+}
+
+// TestThirdConformance is a store that is neither of the two: one file, and its line here.
+func TestThirdConformance(t *testing.T) {
+	storetest.Run(t, func(*testing.T) objstore.Store { return objstore.NewThird() })
+}

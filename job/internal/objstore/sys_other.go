@@ -15,6 +15,9 @@ const errQuota = syscall.Errno(1295) // Windows: ERROR_DISK_QUOTA_EXCEEDED
 
 func inode(fs.FileInfo) uint64 { return 0 }
 
+// fileID has no answer here: a file is known by its path.
+func fileID(fs.FileInfo) (string, bool) { return "", false }
+
 // syncDir does nothing: renames are journaled here, and directories cannot be synced.
 func syncDir(string) error { return nil }
 

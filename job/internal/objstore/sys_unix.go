@@ -5,6 +5,7 @@ package objstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"syscall"
@@ -19,6 +20,15 @@ func inode(info fs.FileInfo) uint64 {
 		return uint64(st.Ino)
 	}
 	return 0
+}
+
+// fileID is equal for two names of one file, and for no other.
+func fileID(info fs.FileInfo) (string, bool) {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return "", false
+	}
+	return fmt.Sprintf("%x:%x", st.Dev, st.Ino), true
 }
 
 // syncDir makes what was created, renamed or removed in dir durable. File

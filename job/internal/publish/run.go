@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"iter"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -37,15 +36,11 @@ func SplitRun(uri string) (objstore.Location, string, error) {
 	if err != nil {
 		return loc, "", job.UsageError("", "%w", err)
 	}
-	split := func(p string) (string, string) { return path.Dir("/" + p)[1:], path.Base(p) }
-	if loc.IsLocal() {
-		split = func(p string) (string, string) { return filepath.Dir(p), filepath.Base(p) }
+	output, dir := loc.Split()
+	if !strings.HasPrefix(dir, RunPrefix) {
+		return output, "", job.UsageError("`assent runs -c job.yaml` lists them", "--run %s is no run's directory, <output>/run=<id>", uri)
 	}
-	var dir string
-	if loc.Path, dir = split(loc.Path); !strings.HasPrefix(dir, RunPrefix) {
-		return loc, "", job.UsageError("`assent runs -c job.yaml` lists them", "%s is no run's directory, <output>/run=<id>", uri)
-	}
-	return loc, dir, nil
+	return output, dir, nil
 }
 
 // Run is a published run, open for reading. Errors of its methods name the object's

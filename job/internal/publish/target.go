@@ -2,9 +2,7 @@ package publish
 
 import (
 	"context"
-	"path"
 	"path/filepath"
-	"strings"
 
 	"assent/job"
 	"assent/job/internal/objstore"
@@ -16,15 +14,12 @@ func OpenTarget(ctx context.Context, e *job.Env, uri string) (objstore.Store, st
 	if err != nil {
 		return nil, "", job.UsageError("", "--to: %w", err)
 	}
-	name := path.Base(filepath.ToSlash(loc.Path))
 	if loc.IsLocal() {
 		if loc.Path, err = filepath.Abs(loc.Path); err != nil {
 			return nil, "", err
 		}
-		loc.Path = filepath.Dir(loc.Path)
-	} else {
-		loc.Path = strings.TrimSuffix(strings.TrimSuffix(loc.Path, name), "/")
 	}
-	store, err := e.Opener.OpenLocation(ctx, loc)
+	dir, name := loc.Split()
+	store, err := e.Opener.OpenLocation(ctx, dir)
 	return store, name, err
 }

@@ -14,6 +14,7 @@ import (
 	"assent/job"
 	"assent/job/internal/config"
 	"assent/job/internal/objstore"
+	"assent/job/internal/source/listing"
 	"assent/job/parquet/rewrite"
 	"assent/manifests"
 	"assent/schema"
@@ -40,7 +41,7 @@ type Input struct {
 
 // File is one input file, found and looked at.
 type File struct {
-	objstore.Input
+	listing.File
 	Store    objstore.Store
 	Identity string
 	Rows     int64
@@ -82,6 +83,8 @@ type Planner struct {
 	Log    *slog.Logger
 	Limit  int  // concurrent look-ups
 	Quick  bool // leave identities out: nothing is to be published
+
+	finder listing.Finder
 }
 
 // Inputs resolves, opens and identifies every input file and checks that it serves.
@@ -123,6 +126,9 @@ func (p *Planner) Inputs(ctx context.Context) (*Inputs, error) {
 			}
 		}
 	}
+	if err == nil {
+		err = p.finder.Apart(cfg.Output)
+	}
 	if lookErr := g.Wait(); err == nil || errors.Is(err, context.Canceled) && lookErr != nil {
 		err = lookErr
 	}
@@ -136,12 +142,22 @@ func (p *Planner) Inputs(ctx context.Context) (*Inputs, error) {
 }
 
 func (p *Planner) Resolve(ctx context.Context, role, path string) (Input, error) {
-	in, err := objstore.Resolve(ctx, p.Opener, path)
+	use := listing.Control
+	if role == "" {
+		use = listing.Dataset
+	}
+	in, err := p.finder.Find(ctx, p.Opener, path, use)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Input{}, job.UsageError("check the path in "+p.Cfg.File, "%w", err)
 	}
 	if err != nil {
 		return Input{}, err
+	}
+	if len(in.Strangers) > 0 {
+		p.Log.Warn("files below a data set's path are not read: their names are not *.parquet", "path", in.Root, "files", len(in.Strangers), "names", strings.Join(in.Strangers[:min(20, len(in.Strangers))], ", "))
+	}
+	for _, dir := range in.Unseen {
+		p.Log.Warn("a directory above an input may not be looked into; if it is the root of a table, the input is not a plain directory", "directory", dir)
 	}
 	// What the configured path has below the root (a file's name, a glob) is not of the root.
 	below, _ := strings.CutPrefix(strings.TrimSuffix(path, "/"), strings.TrimSuffix(in.Root, "/"))
@@ -151,7 +167,7 @@ func (p *Planner) Resolve(ctx context.Context, role, path string) (Input, error)
 	}
 	out := Input{Role: role, Root: root, store: in.Store}
 	for _, f := range in.Files {
-		out.Files = append(out.Files, &File{Input: f, Store: in.Store})
+		out.Files = append(out.Files, &File{File: f, Store: in.Store})
 	}
 	return out, nil
 }

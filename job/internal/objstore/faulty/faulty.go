@@ -23,6 +23,7 @@ import (
 	"io"
 	"sync"
 	"syscall"
+	"time"
 
 	"assent/job/internal/objstore"
 )
@@ -149,6 +150,14 @@ func (s *store) List(ctx context.Context, prefix string) ([]objstore.Object, err
 
 func (s *store) Dirs(ctx context.Context, prefix string) ([]string, error) {
 	return do(s.f, "Dirs", prefix, func() ([]string, error) { return s.Store.Dirs(ctx, prefix) })
+}
+
+func (s *store) Exists(ctx context.Context, prefix string) (bool, error) {
+	return do(s.f, "Exists", prefix, func() (bool, error) { return s.Store.Exists(ctx, prefix) })
+}
+
+func (s *store) Terms(ctx context.Context, deleted time.Time) (objstore.Terms, error) {
+	return do(s.f, "Terms", "", func() (objstore.Terms, error) { return s.Store.Terms(ctx, deleted) })
 }
 
 func (s *store) Stat(ctx context.Context, name string) (objstore.Object, error) {

@@ -227,7 +227,7 @@ func testIdentity(t *testing.T, s objstore.Store) {
 	identity := func(obj objstore.Object) string {
 		t.Helper()
 		id, err := s.Identity(ctx, obj)
-		if err != nil || !regexp.MustCompile(`^(generation:[0-9]+|crc32c:[0-9a-f]{8})$`).MatchString(id) {
+		if err != nil || !regexp.MustCompile(`^[a-z0-9]+:[0-9a-f]+$`).MatchString(id) {
 			t.Errorf("Identity = %q, %v", id, err)
 		}
 		return id

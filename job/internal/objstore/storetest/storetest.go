@@ -10,13 +10,15 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"assent/job/internal/objstore"
 )
 
 // Run checks a store's whole contract. open returns an empty store, another
-// one at each call.
-func Run(t *testing.T, open func(t *testing.T) objstore.Store) {
+// one at each call. The tests named in lacking are left out: for a server that is
+// known not to keep that part.
+func Run(t *testing.T, open func(t *testing.T) objstore.Store, lacking ...string) {
 	for _, test := range []struct {
 		name string
 		run  func(*testing.T, objstore.Store)
@@ -38,7 +40,12 @@ func Run(t *testing.T, open func(t *testing.T) objstore.Store) {
 		{"promote refused", testPromoteRefused},
 		{"remove all", testRemoveAll},
 		{"cancelled", testCancelled},
+		{"exists", testExists},
+		{"terms", testTerms},
 	} {
+		if slices.Contains(lacking, test.name) {
+			continue
+		}
 		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
 	}
 }
@@ -100,6 +107,27 @@ func testMissing(t *testing.T, s objstore.Store) {
 	}
 	if err := s.RemoveAll(ctx, "no/such/prefix"); err != nil {
 		t.Error(err)
+	}
+}
+
+func testExists(t *testing.T, s objstore.Store) {
+	put(t, s, "dir/in/file", "x")
+	for prefix, want := range map[string]bool{"": true, "dir": true, "dir/": true, "dir/in": true, "dir/in/file": false, "di": false, "none": false, "no/such": false, "dir/in/file/x": false} {
+		if got, err := s.Exists(t.Context(), prefix); got != want || err != nil {
+			t.Errorf("Exists(%q) = %v, %v", prefix, got, err)
+		}
+	}
+	if _, err := s.Exists(t.Context(), "a/../b"); !errors.Is(err, objstore.ErrName) {
+		t.Errorf("Exists of what is no name: %v", err)
+	}
+}
+
+// testTerms wants a kind and a meaning from every store, whatever its place says.
+func testTerms(t *testing.T, s objstore.Store) {
+	at := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
+	terms, err := s.Terms(t.Context(), at)
+	if err != nil || terms.Kind == "" || len(terms.Meaning) == 0 || terms.GoneFrom != nil && terms.GoneFrom.Before(at) {
+		t.Errorf("Terms = %+v, %v", terms, err)
 	}
 }
 

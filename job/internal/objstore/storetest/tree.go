@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"assent/job/internal/objstore"
 )
@@ -136,6 +137,8 @@ func testCancelled(t *testing.T, s objstore.Store) {
 	calls := map[string]error{}
 	_, calls["List"] = s.List(ctx, "")
 	_, calls["Dirs"] = s.Dirs(ctx, "")
+	_, calls["Exists"] = s.Exists(ctx, "")
+	_, calls["Terms"] = s.Terms(ctx, time.Now())
 	_, calls["Stat"] = s.Stat(ctx, "x")
 	_, _, calls["Read"] = s.Read(ctx, "x")
 	_, calls["Put"] = s.Put(ctx, "new", []byte("x"), objstore.Any)
