@@ -10,7 +10,7 @@ import (
 
 // cursor goes through the values of a column, row by row, over all row groups.
 type cursor struct {
-	f      *ordinary
+	f      *parquetFile
 	column int
 	group  int // the current row group
 	last   int // the row group before which it ends
@@ -31,12 +31,12 @@ type cursor struct {
 }
 
 // cursor returns a cursor over all row groups.
-func (f *ordinary) cursor(column int) *cursor {
+func (f *parquetFile) cursor(column int) *cursor {
 	return &cursor{f: f, column: column, last: len(f.groups()), buf: make([]parquet.Value, 1024), why: map[string]bool{}}
 }
 
 // cursorAt returns a cursor over one row group.
-func (f *ordinary) cursorAt(group, column int) *cursor {
+func (f *parquetFile) cursorAt(group, column int) *cursor {
 	c := f.cursor(column)
 	c.group, c.last = group, group+1
 	return c

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"testing"
+
+	"github.com/parquet-go/parquet-go/format"
 )
 
 // plainRun is a run of RLE booleans; packed one of bit-packed ones.
@@ -63,7 +65,7 @@ func FuzzPlainBooleans(f *testing.F) {
 func FuzzPageStream(f *testing.F) {
 	f.Add([]byte("\x15\x04\x15\x08\x15\x08\x2c\x15\x04\x15\x06\x15\x06\x15\x06\x00\x00\x00\x00\x00\x00"), int64(2), int32(0), true)
 	f.Fuzz(func(t *testing.T, data []byte, values int64, id int32, boolean bool) {
-		w := newPageWalk(bytes.NewReader(data), int64(len(data)), values, id)
+		w := newPageWalk(bytes.NewReader(data), int64(len(data)), values, format.CompressionCodec(id))
 		w.boolean = boolean
 		s := &pageStream{pageWalk: w}
 		buf := make([]byte, 100)

@@ -13,8 +13,6 @@ import (
 	"github.com/parquet-go/parquet-go"
 	pthrift "github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
-
-	"assent/job/parquet/codec"
 )
 
 // pageWalk goes through the pages of a column chunk and decompresses them.
@@ -23,8 +21,7 @@ type pageWalk struct {
 	decoder *pthrift.Decoder
 	left    int64 // bytes of the chunk at most
 	values  int64 // of the data pages still to come
-	id      codec.ID
-	codec   codec.Codec
+	codec   format.CompressionCodec
 	number  int // of the next page
 
 	header  format.PageHeader
@@ -38,7 +35,7 @@ type pageWalk struct {
 
 // walk begins at a chunk's first page. Some writers left a dictionary page's header
 // out of the chunk's length (engine.md, rule 1): a little more is allowed.
-func (f *ordinary) walk(group, column int) (*pageWalk, error) {
+func (f *parquetFile) walk(group, column int) (*pageWalk, error) {
 	const slack = 128
 	meta := &f.groups()[group].Columns[column].MetaData
 	start := meta.DataPageOffset
@@ -50,14 +47,14 @@ func (f *ordinary) walk(group, column int) (*pageWalk, error) {
 		return nil, errors.New("no such column chunk in the file")
 	}
 	l := &f.leaves[column]
-	w := newPageWalk(io.NewSectionReader(f.r, start, length), length, meta.NumValues, int32(meta.Codec))
-	w.boolean, w.def, w.rep = parquet.Kind(l.element.Type.V) == parquet.Boolean, l.maxDef, l.maxRep
+	w := newPageWalk(io.NewSectionReader(f.r, start, length), length, meta.NumValues, meta.Codec)
+	w.boolean, w.def, w.rep = l.kind() == parquet.Boolean, l.maxDef, l.maxRep
 	return w, nil
 }
 
 // newPageWalk goes through at most length bytes with so many values.
-func newPageWalk(r io.Reader, length, values int64, id int32) *pageWalk {
-	w := &pageWalk{in: bufio.NewReaderSize(r, int(min(readBuffer, length))), left: length, values: values, id: codec.ID(id)}
+func newPageWalk(r io.Reader, length, values int64, codec format.CompressionCodec) *pageWalk {
+	w := &pageWalk{in: bufio.NewReaderSize(r, int(min(readBuffer, length))), left: length, values: values, codec: codec}
 	w.decoder = pthrift.NewDecoder(new(pthrift.CompactProtocol).NewReader(w.in))
 	return w
 }
@@ -111,7 +108,7 @@ func (w *pageWalk) decompress() (err error) {
 			return nil
 		}
 	}
-	w.plain, err = w.codec.Decompress(w.plain, w.id, compressed, raw)
+	w.plain, err = decompress(w.plain, w.codec, compressed, raw)
 	return err
 }
 
@@ -125,7 +122,7 @@ type pageStream struct {
 	at      int64
 }
 
-func (f *ordinary) stream(group, column int) (*pageStream, error) {
+func (f *parquetFile) stream(group, column int) (*pageStream, error) {
 	w, err := f.walk(group, column)
 	return &pageStream{pageWalk: w}, err
 }
@@ -255,7 +252,7 @@ func plainBooleans(page []byte, levels, most int) ([]byte, error) {
 
 // openPlain opens a file that claims the same schema and row groups without
 // compression. It has no pages: these come of a pageStream.
-func (f *ordinary) openPlain() {
+func (f *parquetFile) openPlain() {
 	f.plainErr = func() (err error) {
 		defer recovered(&err)
 		meta := *f.file.Metadata()

@@ -165,6 +165,8 @@ func (d *differences) at(file string, row int64, format string, args ...any) {
 	d.add(Difference{File: file, Row: &row, What: fmt.Sprintf(format, args...)})
 }
 
+func (d *differences) none() bool { return d.count == 0 }
+
 func (d *differences) merge(e *differences) {
 	d.count += e.count
 	d.first = append(d.first, e.first[:min(len(e.first), maxDifferences-len(d.first))]...)
