@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"slices"
 	"testing"
 
 	"github.com/parquet-go/parquet-go/format"
@@ -80,6 +81,86 @@ func FuzzPageStream(f *testing.F) {
 			}
 		}
 	})
+}
+
+// FuzzFields splits structs: what it returns, written again, must split the same.
+func FuzzFields(f *testing.F) {
+	f.Add([]byte("\x15\x02\x19\x2c\x35\x00\x18\x01a\x15\x02\x00\x15\x04\x00\x00"))
+	f.Add([]byte("\x11\x12\x13\x07\x17\x01\x02\x03\x04\x05\x06\x07\x08\x1b\x01\x58\x02\x01b\x09\x80\x01\x21\x01\x02\x00"))
+	f.Add(bytes.Repeat([]byte("\x1c"), 100))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		fields, rest, err := fieldsOf(data)
+		if err != nil {
+			return
+		}
+		const absent = -32768
+		for _, x := range fields {
+			if x.id == absent {
+				return
+			}
+			structsOf(fields, x.id)
+			textOf(fields, x.id)
+		}
+		again, err := without(fields, absent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same, none, err := fieldsOf(again)
+		if err != nil || len(none) > 0 || len(again)+len(rest) > len(data) {
+			t.Fatalf("%x: %v, %d bytes more", again, err, len(none))
+		}
+		if !slices.EqualFunc(same, fields, func(x, y field) bool { return x.id == y.id && x.kind == y.kind && bytes.Equal(x.value, y.value) }) {
+			t.Errorf("%x became %x", data, again)
+		}
+	})
+}
+
+func TestWithout(t *testing.T) {
+	// {1: 1, 4: [{1: [{3: {8: [], 9: 2}}]}], 5: "x"}
+	fields, _, err := fieldsOf([]byte("\x15\x02\x39\x1c\x19\x1c\x3c\x89\x0c\x15\x04\x00\x00\x00\x18\x01x\x00"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := withoutKeyValues(fields)
+	if want := "\x15\x02\x39\xfc\x01\x19\xfc\x01\x3c\x95\x04\x00\x00\x00\x00"; err != nil || string(got) != want {
+		t.Errorf("%x, %v, want %x", got, err, want)
+	}
+}
+
+// FuzzDecompress takes bodies of the codecs that this package decodes itself.
+func FuzzDecompress(f *testing.F) {
+	f.Add([]byte("\x00\x00\x00\x04\x00\x00\x00\x05\x40abcd"), 4, true)
+	f.Add([]byte("\x40abcd"), 4, false)
+	f.Fuzz(func(t *testing.T, body []byte, size int, legacy bool) {
+		if size < 0 || size > 1<<20 {
+			return
+		}
+		codec := format.Lz4Raw
+		if legacy {
+			codec = format.Lz4
+		}
+		if out, err := decompress(nil, codec, body, size); err == nil && len(out) != size {
+			t.Errorf("%d bytes, want %d", len(out), size)
+		}
+	})
+}
+
+func TestLZ4(t *testing.T) {
+	block := "\x40abcd"
+	for _, c := range []struct{ body, want string }{
+		{block, "abcd"},
+		{"\x00\x00\x00\x04\x00\x00\x00\x05" + block, "abcd"},
+		{"\x00\x00\x00\x08\x00\x00\x00\x05" + block + "\x00\x00\x00\x05" + block, "abcdabcd"},
+		{"\x00\x00\x00\x04\x00\x00\x00\x05" + block + "\x00\x00\x00\x04\x00\x00\x00\x05" + block, "abcdabcd"},
+	} {
+		got, err := decompress(nil, format.Lz4, []byte(c.body), len(c.want))
+		if err != nil || string(got) != c.want {
+			t.Errorf("%x: %q, %v", c.body, got, err)
+		}
+		if got, err := decompress(nil, format.Lz4, []byte(c.body), len(c.want)+1); err == nil {
+			t.Errorf("%x: %q", c.body, got)
+		}
+	}
 }
 
 func TestProbes(t *testing.T) {

@@ -14,18 +14,7 @@ import (
 	"assent/job/internal/publish"
 )
 
-// The verb verify. It shares the planner with run, which finds the inputs, and the
-// types of package schema. Everything else is told a second time, in the plainest
-// way: files are read by an ordinary Parquet library (verify_parquet.go), decisions
-// are filter.World's, and counts, references, exclusions and subjects are worked out
-// anew (verify_file.go), so that a fault of the fast path does not excuse itself.
-//
-// Memory: the facts about at most VerifyOptions.Accounts accounts, or about those of
-// one input file where it alone names more (some 300 bytes an account and 40 an
-// event of it); for each file being worked on, a bit a row, a page of each key
-// column, and a page of one column of the input and of the output.
-
-// VerifyOptions configure the verb verify.
+// Options configure an audit.
 type Options struct {
 	Config  string // with Quick it may be empty: then no ledger is asked
 	Set     []string
@@ -37,7 +26,7 @@ type Options struct {
 	Accounts int
 }
 
-// Validate completes the options and complains of what cannot be.
+// Validate sets defaults and refuses options that make no sense.
 func (o *Options) Validate() error {
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
@@ -65,7 +54,7 @@ const (
 	Differs  Verdict = "differs"
 )
 
-// VerifyResult is the answer of verify.
+// Result is the answer of an audit.
 type Result struct {
 	Status      Verdict      `json:"status"`
 	RunID       string       `json:"run_id"`
@@ -172,7 +161,7 @@ func (d *differences) merge(e *differences) {
 	d.first = append(d.first, e.first[:min(len(e.first), maxDifferences-len(d.first))]...)
 }
 
-// Verify audits a published run. Where it finds differences it returns both the
+// Run audits a published run. Where it finds differences it returns both the
 // result and an error with exit code 3.
 func Run(ctx context.Context, e *job.Env, o Options) (*Result, error) {
 	if err := o.Validate(); err != nil {
