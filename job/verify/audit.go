@@ -22,10 +22,9 @@ type audit struct {
 	key *manifests.Key // of references; nil where no reference is made
 	published
 
-	found    differences
-	readings readings
-	checked  Checked
-	hint     string
+	found   differences
+	checked Checked
+	hint    string
 }
 
 // published is a run as it lies in its output.
@@ -46,6 +45,7 @@ const (
 	hintDiffers = "do not train on this run; what was found is on stdout"
 	hintInputs  = "an audit speaks of a run only beside the inputs that it was made from, as they were; details are on stdout"
 	hintRules   = "name the configuration, the --set assignments and the key with which the run was made; details are on stdout"
+	hintUnread  = "the audit reads Parquet by another library than the run, and that cannot read these; what it could read is as it must be"
 	hintErased  = "do not train on this run: publish a new one with `assent run`, and remove this one with `assent erase --apply`"
 )
 

@@ -127,10 +127,9 @@ func (b *binder) optional(key string, c config.Column, open func(key, path strin
 	return open(key, c.Path)
 }
 
-// close ends all columns and notes by which of them pages were taken apart by hand.
-func (b *binder) close(readings *readings, dataset string) {
+// close ends all columns.
+func (b *binder) close() {
 	for _, k := range b.opened {
-		readings.note(dataset, k.cursor)
 		k.close()
 	}
 }

@@ -26,13 +26,16 @@ func decompress(dst []byte, codec format.CompressionCodec, body []byte, size int
 	case codec == format.Uncompressed:
 		plain = body
 	default:
-		plain, err = parquet.LookupCompressionCodec(codec).Decode(nil, body)
+		plain, err = parquet.LookupCompressionCodec(codec).Decode(dst[len(dst):], body)
 	}
 	if err == nil && len(plain) != size {
 		err = fmt.Errorf("%d bytes, its header says %d", len(plain), size)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("codec %s: %w", codec, err)
+	}
+	if len(dst) == 0 && codec != format.Uncompressed {
+		return plain, nil
 	}
 	return append(dst, plain...), nil
 }

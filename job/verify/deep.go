@@ -111,7 +111,7 @@ func (a *audit) pairFiles(in *inputs) (tasks []*fileAudit, found differences) {
 				continue
 			}
 			delete(entries, f.rel)
-			tasks = append(tasks, &fileAudit{published: &a.published, readings: &a.readings, d: d, f: f, m: m, bit: bit})
+			tasks = append(tasks, &fileAudit{published: &a.published, d: d, f: f, m: m, bit: bit})
 		}
 		for _, source := range slices.Sorted(maps.Keys(entries)) {
 			found.of(entries[source].Output, "there is no such input")
@@ -132,11 +132,11 @@ func (a *audit) checkFiles(ctx context.Context, in *inputs, tasks []*fileAudit) 
 	}
 	for done := 0; done < len(tasks) || done == 0; {
 		w := newFacts()
-		batch, err := a.gather(ctx, tasks[done:], w)
+		batch, complete, err := a.gather(ctx, tasks[done:], w)
 		if err != nil {
 			return err
 		}
-		first, whole := done == 0, len(batch) == len(tasks)
+		first, whole := done == 0, complete && len(batch) == len(tasks)
 		found, err := a.load(ctx, in, w, whole)
 		if first {
 			a.found.merge(&found) // the next batches find the same
@@ -170,14 +170,15 @@ func (a *audit) checkFiles(ctx context.Context, in *inputs, tasks []*fileAudit) 
 }
 
 // gather takes files for the next batch, and the accounts and contracts that they name.
-func (a *audit) gather(ctx context.Context, tasks []*fileAudit, w *facts) (batch []*fileAudit, err error) {
-	var told differences // again, when the file is checked
+// It is not complete if some file could not be read.
+func (a *audit) gather(ctx context.Context, tasks []*fileAudit, w *facts) (batch []*fileAudit, complete bool, err error) {
+	var told differences // once more, when the file is checked
 	for i, t := range tasks {
 		if i > 0 && len(w.accounts)+len(w.contracts) >= a.o.Accounts {
 			break
 		}
 		if err := told.unreadable(t.gather(ctx, w)); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		batch = append(batch, t)
 	}
@@ -185,7 +186,7 @@ func (a *audit) gather(ctx context.Context, tasks []*fileAudit, w *facts) (batch
 	for id, known := range w.accounts {
 		known.ref = refs.ref(id)
 	}
-	return batch, nil
+	return batch, told.none(), nil
 }
 
 // policy returns the programme's rules. The horizon is the newest event's where nothing

@@ -3,7 +3,6 @@ package verify
 import (
 	"context"
 	"errors"
-	"sync"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -49,32 +48,6 @@ func (w *facts) named(id []byte) *account {
 	return known
 }
 
-// readings gathers of which columns the pages were taken apart by hand.
-type readings struct {
-	mu   sync.Mutex
-	list []Reading
-}
-
-// note remembers why pages of a cursor's column were.
-func (r *readings) note(dataset string, c *cursor) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for why := range c.why {
-		r.count(Reading{Dataset: dataset, Column: c.f.leaves[c.column].path, Why: why})
-	}
-}
-
-func (r *readings) count(x Reading) {
-	for i := range r.list {
-		if y := &r.list[i]; y.Dataset == x.Dataset && y.Column == x.Column && y.Why == x.Why {
-			y.Files++
-			return
-		}
-	}
-	x.Files = 1
-	r.list = append(r.list, x)
-}
-
 // load reads all inputs but the data sets. It keeps what concerns the accounts and
 // contracts named. count says to count the other accounts of the history.
 func (a *audit) load(ctx context.Context, in *inputs, w *facts, count bool) (found differences, err error) {
@@ -95,7 +68,7 @@ func (a *audit) load(ctx context.Context, in *inputs, w *facts, count bool) (fou
 		all = append(all, a.registryOf(in.accounts, w))
 	}
 	for i := range all {
-		if err := all[i].scan(ctx, &a.readings, &found); err != nil {
+		if err := all[i].scan(ctx, &found); err != nil {
 			return found, err
 		}
 	}
@@ -218,7 +191,7 @@ func (a *audit) readLedger(ctx context.Context) (map[string]bool, error) {
 	ids := map[string]bool{}
 	ledger := a.deletionsOf(files, func(id []byte, _ filter.Deletion) { ids[string(id)] = true })
 	var found differences
-	err = ledger.scan(ctx, &a.readings, &found)
+	err = ledger.scan(ctx, &found)
 	var unbound *unboundError
 	var unreadable *unreadableError
 	switch {

@@ -11,11 +11,10 @@ import (
 // fileAudit is the audit of one input file and of what the run made of it.
 type fileAudit struct {
 	*published
-	readings *readings
-	d        *dataset
-	f        *input
-	m        *manifests.File
-	bit      int // of the data set's first party role in account.parties
+	d   *dataset
+	f   *input
+	m   *manifests.File
+	bit int // of the data set's first party role in account.parties
 
 	// What came of it:
 	found   differences
@@ -43,7 +42,7 @@ func (a *fileAudit) gather(ctx context.Context, w *facts) error {
 	if err != nil {
 		return err
 	}
-	defer k.close(new(readings), a.d.Name) // they are noted when the file is checked
+	defer k.close()
 	var r record
 	for row := range in.rows() {
 		if err := k.next(&r); err != nil {
@@ -96,7 +95,7 @@ func (a *fileAudit) decide(ctx context.Context, in *inputFile, w *facts) (*decis
 	if err != nil {
 		return nil, err
 	}
-	defer k.close(a.readings, a.d.Name)
+	defer k.close()
 	excluded, err := a.openExclusions(ctx, d)
 	if err != nil {
 		return nil, err

@@ -264,33 +264,40 @@ func (in *inputFile) fault(ctx context.Context, row *int64, err error) error {
 	if failed := in.bytes.failed(ctx); failed != nil {
 		return failed
 	}
-	return &unreadableError{in.path, row, err}
+	return &unreadableError{file: in.path, row: row, err: err}
 }
 
 // unreadableError means that an input's bytes cannot be read, or that it has no columns
-// which could serve. What follows from the input cannot be checked, which is a
-// difference.
+// which could serve. What follows from the input cannot be checked.
 type unreadableError struct {
-	file string
-	row  *int64 // nil: the whole file
-	err  error
+	file   string
+	column string // empty: not one alone
+	row    *int64 // before which it fails; nil: in all of the file
+	err    error
 }
 
-func (e *unreadableError) difference() Difference {
-	return Difference{File: e.file, Row: e.row, What: fmt.Sprintf("cannot be read: %v", e.err)}
+func (e *unreadableError) Error() string {
+	return Difference{File: e.file, Column: e.column, Row: e.row, What: "cannot be read: " + e.err.Error()}.String()
 }
-
-func (e *unreadableError) Error() string { return e.difference().String() }
 
 func (e *unreadableError) Unwrap() error { return e.err }
 
-// unreadable makes an unreadableError a difference. Other errors are returned.
+// unreadable adds an unreadableError to what could not be read. That a file has no column
+// which could serve is a difference, because the run has found one. Other errors are
+// returned.
 func (d *differences) unreadable(err error) error {
 	var e *unreadableError
-	if !errors.As(err, &e) {
+	var unbound *unboundError
+	switch {
+	case !errors.As(err, &e):
 		return err
+	case errors.As(err, &unbound):
+		d.of(e.file, "%v", unbound)
+	case e.row != nil:
+		d.unread = append(d.unread, Unread{e.file, e.column, fmt.Sprintf("before row %d: %v", *e.row, e.err)})
+	default:
+		d.unread = append(d.unread, Unread{e.file, e.column, e.err.Error()})
 	}
-	d.add(e.difference())
 	return nil
 }
 
@@ -298,7 +305,7 @@ func (d *differences) unreadable(err error) error {
 func (in *inputFile) bind(assumeUTC bool, find func(b *binder)) (*binder, error) {
 	b := &binder{file: in.parquetFile, assumeUTC: assumeUTC}
 	if find(b); b.err != nil {
-		return nil, &unreadableError{in.path, nil, b.err}
+		return nil, &unreadableError{file: in.path, err: b.err}
 	}
 	return b, nil
 }
@@ -312,16 +319,16 @@ type controlInput struct {
 }
 
 // scan goes through all rows. It adds what is wrong with a row to found.
-func (c *controlInput) scan(ctx context.Context, readings *readings, found *differences) error {
+func (c *controlInput) scan(ctx context.Context, found *differences) error {
 	for _, f := range c.files {
-		if err := c.scanFile(ctx, f, readings, found); err != nil {
+		if err := c.scanFile(ctx, f, found); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *controlInput) scanFile(ctx context.Context, f *input, readings *readings, found *differences) error {
+func (c *controlInput) scanFile(ctx context.Context, f *input, found *differences) error {
 	file, err := f.open(ctx)
 	if err != nil {
 		return err
@@ -332,7 +339,7 @@ func (c *controlInput) scanFile(ctx context.Context, f *input, readings *reading
 	if err != nil {
 		return err
 	}
-	defer b.close(readings, "inputs."+f.role)
+	defer b.close()
 	values := make([]key, len(columns))
 	for row := range file.rows() {
 		for i, k := range columns {

@@ -34,7 +34,15 @@ func (k *keyReader) one() (key, error) {
 		return key{}, nil
 	}
 	v, err := k.take()
-	return key{v, k.leaf}, err
+	return key{v, k.leaf}, k.named(err)
+}
+
+// named names the column of an error.
+func (k *keyReader) named(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("column %s: %w", k.leaf.path, err)
 }
 
 // elements returns the next row's elements, nulls among them. A list that is null or
@@ -42,7 +50,7 @@ func (k *keyReader) one() (key, error) {
 func (k *keyReader) elements() ([]parquet.Value, error) {
 	row, err := k.row()
 	if err != nil {
-		return nil, err
+		return nil, k.named(err)
 	}
 	n := 0
 	for _, v := range row {

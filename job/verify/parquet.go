@@ -14,11 +14,11 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// parquetFile is a Parquet file as parquet-go reads it. What that library is known to
-// read wrong goes through pageStream first. It does not defend itself against hostile
-// files: it is given inputs that the run has read, which their identities prove, and
-// objects whose digests are those of the run manifest. Where it panics all the same,
-// that is an error here. Safe for concurrent use.
+// parquetFile is a Parquet file as parquet-go reads it. Pages go through pageStream
+// first. The library does not defend itself against hostile files: it is given inputs that
+// the run has read, which their identities prove, and objects whose digests are those of
+// the run manifest. Where it panics all the same, that is an error here. Safe for
+// concurrent use.
 type parquetFile struct {
 	r      *watched
 	size   int64
@@ -255,52 +255,9 @@ func (f *parquetFile) rows() (n int64) {
 
 func (f *parquetFile) groups() []format.RowGroup { return f.file.Metadata().RowGroups }
 
-// byHand says why a chunk's pages are to be taken apart by pageStream; empty where
-// parquet-go reads them.
-func (f *parquetFile) byHand(group, column int) string {
-	groups := f.groups()
-	meta := &groups[group].Columns[column].MetaData
-	switch first := groups[0].Columns[column].MetaData.Codec; {
-	case meta.Codec == format.Lz4Raw, meta.Codec == format.Lz4: // read wrong; not read
-		return "codec " + meta.Codec.String()
-	case meta.Codec != first: // it takes the first one for all
-		return "row groups differ in their codec"
-	}
-	if f.leaves[column].kind() == parquet.Boolean && hasRLEPages(meta) {
-		return "RLE booleans"
-	}
-	return ""
-}
-
-// hasRLEPages reports whether a boolean chunk may have pages of RLE values. Without
-// counts by page type, the encodings named may be those of levels.
-func hasRLEPages(meta *format.ColumnMetaData) bool {
-	counted := false
-	for _, s := range meta.EncodingStats {
-		if s.PageType == format.DataPage || s.PageType == format.DataPageV2 {
-			counted = true
-			if s.Encoding == format.RLE {
-				return true
-			}
-		}
-	}
-	if counted {
-		return false
-	}
-	for _, e := range meta.Encoding {
-		if e == format.RLE {
-			return true
-		}
-	}
-	return false
-}
-
 // pages opens the pages of a column chunk.
-func (f *parquetFile) pages(group, column int, byHand bool) (_ parquet.Pages, err error) {
+func (f *parquetFile) pages(group, column int) (_ parquet.Pages, err error) {
 	defer recovered(&err)
-	if !byHand {
-		return f.file.RowGroups()[group].ColumnChunks()[column].Pages(), nil
-	}
 	f.plainOnce.Do(f.openPlain)
 	if f.plainErr != nil {
 		return nil, f.plainErr

@@ -296,30 +296,16 @@ func (r *remains) resolve() error {
 	c := r.c.in.cursor(r.out.column)
 	defer c.close()
 	for row := range r.c.in.rows() {
-		kept := r.c.in.kept.has(row)
 		for more := true; more; {
 			v, err := c.take()
 			if err != nil {
-				return fmt.Errorf("cannot be compared: %w", err)
+				return r.c.unreadInput(r.name(), row, err)
 			}
 			if !v.IsNull() {
-				b := v.Bytes()
-				if s := r.suspects[string(b)]; s != nil {
-					s.meet(row, kept)
-				}
-				for _, s := range r.parts {
-					if alike(b, s.value, true) {
-						s.meet(row, kept)
-					}
-				}
-				for _, f := range r.blooms {
-					if !kept {
-						f.meet(row, b)
-					}
-				}
+				r.meet(row, v.Bytes())
 			}
 			if more, err = c.more(); err != nil {
-				return fmt.Errorf("cannot be compared: %w", err)
+				return r.c.unreadInput(r.name(), row, err)
 			}
 		}
 	}
@@ -327,6 +313,24 @@ func (r *remains) resolve() error {
 	clear(r.suspects)
 	r.parts, r.blooms = r.parts[:0], nil
 	return nil
+}
+
+// meet takes a value of a row of the input.
+func (r *remains) meet(row int64, value []byte) {
+	kept := r.c.in.kept.has(row)
+	if s := r.suspects[string(value)]; s != nil {
+		s.meet(row, kept)
+	}
+	for _, s := range r.parts {
+		if alike(value, s.value, true) {
+			s.meet(row, kept)
+		}
+	}
+	for _, f := range r.blooms {
+		if !kept {
+			f.meet(row, value)
+		}
+	}
 }
 
 func (s *suspect) meet(row int64, kept bool) {

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -61,7 +62,7 @@ func (a *fileAudit) compareData(ctx context.Context, d *decisions, r *watched) e
 		return err
 	}
 	for column := range out.leaves {
-		if err := c.compareColumn(column); err != nil {
+		if err := a.found.unreadable(c.compareColumn(column)); err != nil {
 			return err
 		}
 	}
@@ -74,74 +75,70 @@ func (a *fileAudit) compareData(ctx context.Context, d *decisions, r *watched) e
 }
 
 // compareColumn compares the values of a column in all kept rows: kind, levels and
-// bits. It tells of the first row that differs.
+// bits. It tells of the first row that differs. An input that cannot be read gives an
+// unreadableError, a data file that cannot be read another error.
 func (c *comparison) compareColumn(column int) error {
+	whole := false
+	defer func() { c.partial = c.partial || !whole }()
 	name := c.out.leaves[column].path
 	x, y := c.in.cursor(column), c.out.cursor(column)
 	defer x.close()
 	defer y.close()
 	remains := watchRemains(c, y)
-	differ := func(row int64, what string) {
-		c.partial = true
-		c.found.add(Difference{File: c.m.Output, Row: &row, Column: name, What: what})
-	}
-	row := int64(0)
-	for ; row < c.in.rows(); row++ {
+	for row := range c.in.rows() {
 		if !c.in.kept.has(row) {
 			if err := x.skip(); err != nil {
-				return c.unread(c.f.path, row, name, err)
+				return c.unreadInput(name, row, err)
 			}
 			continue
 		}
 		what, err := c.compareRow(x, y, remains)
-		if errors.Is(err, io.EOF) {
-			differ(row, "the rules keep the row, the file has no more rows")
-			return nil
-		}
-		if err != nil {
-			return c.unread(c.m.Output, row, name, err)
+		switch {
+		case errors.As(err, new(inputError)):
+			return c.unreadInput(name, row, err)
+		case errors.Is(err, io.EOF):
+			what = "the rules keep the row, the file has no more rows"
+		case err != nil:
+			return fmt.Errorf("column %s: cannot be read before row %d of the input: %w", name, row, err)
 		}
 		if what != "" {
-			differ(row, what)
+			c.found.add(Difference{File: c.m.Output, Row: &row, Column: name, What: what})
 			return nil
 		}
 	}
 	if _, err := x.take(); !errors.Is(err, io.EOF) {
-		return c.unread(c.f.path, row, name, err)
+		return c.unreadInput(name, c.in.rows(), cmp.Or(err, errors.New("more rows than its footer says")))
 	}
 	switch _, err := y.take(); {
 	case err == nil:
 		c.found.add(Difference{File: c.m.Output, Column: name, What: fmt.Sprintf("it has more than the %d rows that the rules keep", c.in.total)})
+		return nil
 	case !errors.Is(err, io.EOF):
-		return c.unread(c.m.Output, row, name, err)
-	default:
-		remains.finish()
+		return fmt.Errorf("column %s: cannot be read behind its last row: %w", name, err)
 	}
+	whole = true
+	remains.finish()
 	c.probes.endColumn()
-	c.readings.note(c.d.Name, x)
 	if err := c.searchPages(column, remains); err != nil {
 		return err
 	}
 	return remains.resolve()
 }
 
-// unread says that a column could not be read, which ends the comparison of the file.
-func (c *comparison) unread(file string, row int64, column string, err error) error {
-	if err == nil {
-		err = errors.New("it has more rows than its footer says")
-	}
-	return fmt.Errorf("cannot be compared: %s, column %s, before row %d: %w", path.Base(file), column, row, err)
+// inputError is an error of reading an input, where a data file is read as well.
+type inputError struct{ error }
+
+func (c *comparison) unreadInput(column string, row int64, err error) error {
+	return &unreadableError{file: c.f.path, column: column, row: &row, err: err}
 }
 
-// compareRow compares the next row of both and says how they differ.
+// compareRow compares the next row of both and says how they differ. At the end of the
+// data file it returns io.EOF.
 func (c *comparison) compareRow(x, y *cursor, remains *remains) (what string, err error) {
-	for {
+	for more := true; more; {
 		v, err := x.take()
 		if err != nil {
-			if errors.Is(err, io.EOF) {
-				err = errors.New("the input ends early")
-			}
-			return "", err
+			return "", inputError{err}
 		}
 		u, err := y.take()
 		if err != nil {
@@ -160,21 +157,18 @@ func (c *comparison) compareRow(x, y *cursor, remains *remains) (what string, er
 				c.probes.strike(u.ByteArray())
 			}
 		}
-		m, err := x.more()
+		longer, err := y.more()
 		if err != nil {
 			return "", err
 		}
-		n, err := y.more()
-		if err != nil {
-			return "", err
+		if more, err = x.more(); err != nil {
+			return "", inputError{err}
 		}
-		if m != n {
+		if more != longer {
 			return "the list is not as long as the input's", nil
 		}
-		if !m {
-			return "", nil
-		}
 	}
+	return "", nil
 }
 
 func isBytes(v parquet.Value) bool {

@@ -126,7 +126,7 @@ func (a *fileAudit) lookClosely(ctx context.Context, d *decisions, w *facts, blo
 	if err != nil {
 		return err
 	}
-	defer k.close(a.readings, a.d.Name)
+	defer k.close()
 	var r record
 	for row := range d.rows() {
 		if err := k.next(&r); err != nil {
@@ -213,7 +213,7 @@ func (a *fileAudit) readTriples(ctx context.Context, r *watched, rows int64, f f
 		column("ref", parquet.ByteArray), column("roles", parquet.ByteArray), column("kept", parquet.Boolean), column("rows", parquet.Int64),
 		a.d.Roles(), rows,
 	}
-	defer b.close(a.readings, "subjects of "+a.d.Name)
+	defer b.close()
 	if b.err != nil {
 		return b.err
 	}
