@@ -31,8 +31,11 @@ func checkGates(plan *planned, total []DatasetResult, refs *manifests.Referrer) 
 	for _, in := range plan.Inputs {
 		c.configured[in.Role] = true
 	}
-	joins := c.joins()
+	joins := c.joins() // first, as a near miss says more than that nothing joins
+	ofInputs := c.passed
+	c.passed = nil
 	c.accounts()
+	c.passed = append(c.passed, ofInputs...)
 	c.excluded()
 	// The age itself differs between repeats of a run, so the manifest has none.
 	c.passed = append(c.passed, manifests.Gate{Name: manifests.GateHorizonAge, Limit: plan.Gates.MaxHorizonAge.Seconds(), Passed: true})

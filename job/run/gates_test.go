@@ -62,8 +62,8 @@ func TestAccountGate(t *testing.T) {
 		if c.refused == "" && err != nil || c.refused != "" && (exit != job.ExitRefused || !strings.Contains(err.Error(), c.refused)) {
 			t.Errorf("%s: %v", c.name, err)
 		}
-		if gates[1].Name != manifests.GateAccountMatch || gates[1].Passed != (c.refused == "") {
-			t.Errorf("%s: %+v", c.name, gates[1])
+		if gates[0].Name != manifests.GateAccountMatch || gates[0].Passed != (c.refused == "") {
+			t.Errorf("%s: %+v", c.name, gates[0])
 		}
 	}
 }

@@ -23,7 +23,7 @@ type bloomCheck struct {
 }
 
 // bloomOf reads the bloom filter of a column chunk; nil where there is none.
-func (f *ordinary) bloomOf(group, column int) (_ *bloomCheck, err error) {
+func (f *parquetFile) bloomOf(group, column int) (_ *bloomCheck, err error) {
 	defer recovered(&err)
 	offset := f.groups()[group].Columns[column].MetaData.BloomFilterOffset
 	if offset <= 0 || offset >= f.size {

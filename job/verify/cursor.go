@@ -10,18 +10,14 @@ import (
 
 // cursor goes through the values of a column, row by row, over all row groups.
 type cursor struct {
-	f      *ordinary
+	f      *parquetFile
 	column int
 	group  int // the current row group
 	last   int // the row group before which it ends
 	onPage func(group int, p parquet.Page)
 
-	why    map[string]bool // reasons for which pages were taken apart by hand
-	hand   bool            // in the current row group
-	open   bool
-	rows   int64 // begun in the current row group
-	taken  int64 // values of it
-	pages  parquet.Pages
+	rows   int64         // begun in the current row group
+	pages  parquet.Pages // of the current row group; nil before the first
 	page   parquet.Page
 	values parquet.ValueReader
 	buf    []parquet.Value
@@ -31,12 +27,12 @@ type cursor struct {
 }
 
 // cursor returns a cursor over all row groups.
-func (f *ordinary) cursor(column int) *cursor {
-	return &cursor{f: f, column: column, last: len(f.groups()), buf: make([]parquet.Value, 1024), why: map[string]bool{}}
+func (f *parquetFile) cursor(column int) *cursor {
+	return &cursor{f: f, column: column, last: len(f.groups()), buf: make([]parquet.Value, 1024)}
 }
 
 // cursorAt returns a cursor over one row group.
-func (f *ordinary) cursorAt(group, column int) *cursor {
+func (f *parquetFile) cursorAt(group, column int) *cursor {
 	c := f.cursor(column)
 	c.group, c.last = group, group+1
 	return c
@@ -76,42 +72,24 @@ func (c *cursor) fillOnce() (err error) {
 	if c.group == c.last {
 		return io.EOF
 	}
-	if !c.open {
-		if err := c.begin(); err != nil {
-			return err
-		}
+	more := true
+	if c.pages == nil {
+		c.rows = 0
+		c.pages, err = c.f.pages(c.group, c.column)
 	}
-	more, err := c.read()
-	if err != nil {
+	if err == nil {
+		more, err = c.read()
+	}
+	switch {
+	case err != nil:
 		if failed := c.f.r.failed(c.f.ctx); failed != nil {
 			return failed
 		}
-		if !c.hand { // another try, from the start of the row group
-			return c.retry(err)
-		}
 		return c.wrap(err)
+	case more:
+		return nil
 	}
-	if !more {
-		return c.end()
-	}
-	return nil
-}
-
-func (c *cursor) wrap(err error) error { return fmt.Errorf("row group %d: %w", c.group, err) }
-
-func (c *cursor) begin() (err error) {
-	why := c.f.byHand(c.group, c.column)
-	if c.hand = why != ""; c.hand {
-		c.why[why] = true
-	}
-	c.rows, c.taken, c.open = 0, 0, true
-	c.pages, err = c.f.pages(c.group, c.column, c.hand)
-	return err
-}
-
-func (c *cursor) end() error {
 	c.close()
-	c.open = false
 	if want := c.f.groups()[c.group].NumRows; c.rows != want {
 		return c.wrap(fmt.Errorf("%d rows, its metadata has %d", c.rows, want))
 	}
@@ -119,22 +97,7 @@ func (c *cursor) end() error {
 	return nil
 }
 
-// retry reads the row group again by hand, up to where the ordinary reader failed.
-func (c *cursor) retry(cause error) (err error) {
-	done := c.taken
-	c.close()
-	c.hand, c.rows, c.taken, c.at, c.n = true, 0, 0, 0, 0
-	if c.pages, err = c.f.pages(c.group, c.column, true); err != nil {
-		return c.wrap(cause)
-	}
-	c.why["the ordinary reader fails"] = true
-	for c.taken < done {
-		if _, err := c.take(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (c *cursor) wrap(err error) error { return fmt.Errorf("row group %d: %w", c.group, err) }
 
 // read reads values into the buffer; false at the end of the chunk.
 func (c *cursor) read() (more bool, err error) {
@@ -181,7 +144,6 @@ func (c *cursor) take() (parquet.Value, error) {
 	}
 	v := c.buf[c.at]
 	c.at++
-	c.taken++
 	if v.RepetitionLevel() == 0 {
 		c.rows++
 	}

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,92 +15,85 @@ import (
 	"assent/schema"
 )
 
-// exclusion is a row of an exclusion manifest, as expected or as an ordinary reader
-// finds it.
+// exclusion is a row of an exclusion manifest (contract.md, "Exclusion manifest"), as
+// expected or as parquet-go reads it.
 type exclusion struct {
-	record, file string
-	row          int64
-	reason       string
-	reasons      []string
-	moment       schema.Instant
-	subjects     []exclusionSubject
-	request      string // empty: null
+	Record   string             `parquet:"record_id"`
+	File     string             `parquet:"source_file"`
+	Row      int64              `parquet:"source_row"`
+	Reason   string             `parquet:"reason"`
+	Reasons  []string           `parquet:"reasons,list"`
+	Moment   *schema.Instant    `parquet:"moment,optional,timestamp(nanosecond)"`
+	Subjects []exclusionSubject `parquet:"subjects,list"`
+	Request  string             `parquet:"request_id,optional"` // empty: null, as are the next texts
 }
 
 type exclusionSubject struct {
-	ref, role, cause string // empty: null
-	since            schema.Instant
+	Ref   string          `parquet:"ref"`
+	Role  string          `parquet:"role"`
+	Cause string          `parquet:"cause,optional"`
+	Since *schema.Instant `parquet:"since,optional,timestamp(nanosecond)"`
 }
 
-// exclusionColumns are the columns of contract.md, "Exclusion manifest".
-var exclusionColumns = [...]struct {
-	path string
-	kind parquet.Kind
-}{
-	{"record_id", parquet.ByteArray},
-	{"source_file", parquet.ByteArray},
-	{"source_row", parquet.Int64},
-	{"reason", parquet.ByteArray},
-	{"reasons.list.element", parquet.ByteArray},
-	{"moment", parquet.Int64},
-	{"subjects.list.element.ref", parquet.ByteArray},
-	{"subjects.list.element.role", parquet.ByteArray},
-	{"subjects.list.element.cause", parquet.ByteArray},
-	{"subjects.list.element.since", parquet.Int64},
-	{"request_id", parquet.ByteArray},
-}
-
-// exclusionAudit compares the exclusion manifest of a file with what is expected,
-// both in the order of the input.
+// exclusionAudit compares the exclusion manifest of a file with what is expected, both
+// in the order of the input.
 type exclusionAudit struct {
 	a     *fileAudit
-	bytes *watched
-	keys  []*keyReader // nil where nothing is to be compared
-	left  int64        // rows not read yet
-	ahead *exclusion   // the manifest's next row; nil at its end
+	d     *decisions
+	bytes *watched // nil where nothing is to be compared
+	rows  *parquet.GenericReader[exclusion]
+	batch [64]exclusion
+	ahead []exclusion // of batch: the rows not compared yet
 }
 
 // openExclusions opens the manifest. Where it is damaged, which was told, or cannot be
 // read, nothing is compared.
-func (a *fileAudit) openExclusions(ctx context.Context) (*exclusionAudit, error) {
-	x := &exclusionAudit{a: a}
-	if !a.ok(a.m.Exclusions) {
-		return x, nil
+func (a *fileAudit) openExclusions(ctx context.Context, d *decisions) (*exclusionAudit, error) {
+	x := &exclusionAudit{a: a, d: d}
+	r, err := a.openObject(ctx, a.m.Exclusions)
+	if err != nil || r == nil {
+		return x, err
 	}
-	r, err := a.store.Open(ctx, a.objects[a.m.Exclusions])
-	if err != nil {
-		return nil, err
+	x.bytes = r
+	file, err := openParquet(ctx, r)
+	if err == nil {
+		err = file.hasColumnsOf(parquet.SchemaOf(exclusion{}))
 	}
-	x.bytes = &watched{Reader: r}
-	file, err := openOrdinary(ctx, x.bytes)
 	if err != nil {
 		return x, x.fail(ctx, err)
 	}
-	for _, c := range exclusionColumns {
-		i := file.find(c.path)
-		if i < 0 || parquet.Kind(file.leaves[i].element.Type.V) != c.kind || c.kind == parquet.Int64 && c.path != "source_row" && !isNanosUTC(file.leaves[i].element) {
-			x.fail(ctx, fmt.Errorf("column %s is missing or of another type", c.path))
-			return x, nil
-		}
-		x.keys = append(x.keys, &keyReader{file.cursor(i), &file.leaves[i]})
-	}
-	x.left = file.rows()
-	return x, x.advance(ctx)
+	x.rows = parquet.NewGenericReader[exclusion](file.file)
+	return x, x.fill(ctx)
 }
 
-func isNanosUTC(e *format.SchemaElement) bool {
-	t, ok := e.LogicalType.Value.(*format.TimestampType)
-	if !ok || !t.IsAdjustedToUTC {
-		return false
+// hasColumnsOf checks that the columns are those of a schema.
+func (f *parquetFile) hasColumnsOf(want *parquet.Schema) error {
+	columns := want.Columns()
+	for i, path := range columns {
+		name := strings.Join(path, ".")
+		column, _ := want.Lookup(path...)
+		t := column.Node.Type()
+		if i >= len(f.leaves) || f.leaves[i].path != name {
+			return fmt.Errorf("column %s is missing", name)
+		}
+		l := &f.leaves[i]
+		if l.kind() != t.Kind() || l.maxRep != int(column.MaxRepetitionLevel) || l.maxDef != int(column.MaxDefinitionLevel) {
+			return fmt.Errorf("column %s is of another type", name)
+		}
+		stamp, ok := l.element.LogicalType.Value.(*format.TimestampType)
+		if _, wanted := t.LogicalType().Value.(*format.TimestampType); wanted && (!ok || stamp.String() != t.LogicalType().String()) {
+			return fmt.Errorf("column %s is of another type", name)
+		}
 	}
-	_, ok = t.Unit.Value.(*format.NanoSeconds)
-	return ok
+	if len(f.leaves) > len(columns) {
+		return errors.New("it has more columns than an exclusion manifest")
+	}
+	return nil
 }
 
 func (x *exclusionAudit) close() {
-	for _, k := range x.keys {
-		x.a.readings.note("exclusions of "+x.a.d.Name, k.cursor)
-		k.close()
+	if x.rows != nil {
+		x.rows.Close()
 	}
 	if x.bytes != nil {
 		x.bytes.Close()
@@ -114,88 +106,58 @@ func (x *exclusionAudit) fail(ctx context.Context, err error) error {
 		return failed
 	}
 	x.a.found.of(x.a.m.Exclusions, "cannot be read: %v", err)
-	for _, k := range x.keys {
-		k.close()
-	}
-	x.keys, x.ahead = nil, nil
+	x.close()
+	x.bytes, x.rows, x.ahead = nil, nil, nil
 	return nil
 }
 
-// advance reads the manifest's next row.
-func (x *exclusionAudit) advance(ctx context.Context) error {
-	x.ahead = nil
-	if x.left == 0 {
+// fill reads rows where none is ahead. There is none either at the end.
+func (x *exclusionAudit) fill(ctx context.Context) error {
+	if len(x.ahead) > 0 || x.rows == nil {
 		return nil
 	}
-	x.left--
-	e, err := x.read()
-	if err != nil {
+	n, err := x.read()
+	if err != nil && !errors.Is(err, io.EOF) {
 		return x.fail(ctx, err)
 	}
-	x.a.checked.Exclusions++
-	x.ahead = e
+	x.ahead = x.batch[:n]
+	x.a.checked.Exclusions += int64(n)
 	return nil
 }
 
-func (x *exclusionAudit) read() (*exclusion, error) {
-	var columns [len(exclusionColumns)][]parquet.Value
-	for i, k := range x.keys {
-		var err error
-		if columns[i], err = k.elements(); err != nil {
-			return nil, fmt.Errorf("column %s: %w", exclusionColumns[i].path, err)
-		}
-	}
-	text := func(v parquet.Value) string { return string(v.ByteArray()) }
-	instant := func(v parquet.Value) schema.Instant {
-		if v.IsNull() {
-			return schema.Unknown
-		}
-		return schema.Instant(v.Int64())
-	}
-	e := &exclusion{
-		record: text(columns[0][0]), file: text(columns[1][0]), row: columns[2][0].Int64(),
-		reason: text(columns[3][0]), moment: instant(columns[5][0]), request: text(columns[10][0]),
-	}
-	for _, v := range columns[4] {
-		e.reasons = append(e.reasons, text(v))
-	}
-	for i, v := range columns[6] {
-		if len(columns[7]) != len(columns[6]) || len(columns[8]) != len(columns[6]) || len(columns[9]) != len(columns[6]) {
-			return nil, errors.New("the columns of subjects disagree about their number")
-		}
-		e.subjects = append(e.subjects, exclusionSubject{text(v), text(columns[7][i]), text(columns[8][i]), instant(columns[9][i])})
-	}
-	return e, nil
+func (x *exclusionAudit) read() (n int, err error) {
+	defer recovered(&err)
+	clear(x.batch[:])
+	return x.rows.Read(x.batch[:])
 }
 
 // expect compares an exclusion that has to be there.
 func (x *exclusionAudit) expect(ctx context.Context, want *exclusion) error {
-	if x.keys == nil {
-		return nil
-	}
-	if err := x.surplus(ctx, want.row); err != nil || x.keys == nil {
+	if err := x.surplus(ctx, want.Row); err != nil || x.rows == nil {
 		return err
 	}
 	name := x.a.m.Exclusions
-	if x.ahead == nil || x.ahead.row != want.row {
-		x.a.found.at(name, want.row, "the rules exclude the row (%s), the exclusion manifest does not have it", want.reason)
+	if len(x.ahead) == 0 || x.ahead[0].Row != want.Row {
+		x.a.found.at(name, want.Row, "the rules exclude the row (%s), the exclusion manifest does not have it", want.Reason)
 		return nil
 	}
-	if what := want.differs(x.ahead); what != "" {
-		x.a.found.at(name, want.row, "%s", what)
+	if what := want.differs(&x.ahead[0]); what != "" {
+		x.a.found.at(name, want.Row, "%s", what)
 	}
-	return x.advance(ctx)
+	x.ahead = x.ahead[1:]
+	return x.fill(ctx)
 }
 
-// surplus reports rows of the manifest before a row that they should not be before.
+// surplus reports rows of the manifest that stand before a row and should not.
 func (x *exclusionAudit) surplus(ctx context.Context, before int64) error {
-	for x.ahead != nil && x.ahead.row < before {
-		row, what := x.ahead.row, "the exclusion manifest has the row twice, or out of order"
-		if row >= 0 && row < x.a.in.rows() && x.a.kept.has(row) {
+	for len(x.ahead) > 0 && x.ahead[0].Row < before {
+		row, what := x.ahead[0].Row, "the exclusion manifest has the row twice, or out of order"
+		if row >= 0 && row < x.d.rows() && x.d.kept.has(row) {
 			what = "the exclusion manifest has the row, the rules keep it"
 		}
 		x.a.found.at(x.a.m.Exclusions, row, "%s", what)
-		if err := x.advance(ctx); err != nil {
+		x.ahead = x.ahead[1:]
+		if err := x.fill(ctx); err != nil {
 			return err
 		}
 	}
@@ -204,53 +166,52 @@ func (x *exclusionAudit) surplus(ctx context.Context, before int64) error {
 
 // end reports what the manifest has beyond the last exclusion.
 func (x *exclusionAudit) end(ctx context.Context) error {
-	if x.keys == nil {
-		return nil
-	}
-	rows := x.a.in.rows()
+	rows := x.d.rows()
 	if err := x.surplus(ctx, rows); err != nil {
 		return err
 	}
-	if x.ahead != nil {
-		x.a.found.at(x.a.m.Exclusions, x.ahead.row, "the exclusion manifest has the row, the input has %d", rows)
-	}
-	for i, k := range x.keys {
-		if _, err := k.take(); !errors.Is(err, io.EOF) {
-			return x.fail(ctx, fmt.Errorf("column %s: %w", exclusionColumns[i].path, cmp.Or(err, errors.New("more rows than the footer says"))))
-		}
+	if len(x.ahead) > 0 {
+		x.a.found.at(x.a.m.Exclusions, x.ahead[0].Row, "the exclusion manifest has the row, the input has %d", rows)
 	}
 	return nil
+}
+
+func orUnknown(at *schema.Instant) schema.Instant {
+	if at == nil {
+		return schema.Unknown
+	}
+	return *at
 }
 
 // differs says in what a row of the manifest differs from e, without the values
 // that may be of people.
 func (e *exclusion) differs(got *exclusion) string {
 	switch {
-	case got.reason != e.reason:
-		return fmt.Sprintf("reason is %s, the rules give %s", job.Quote(got.reason), e.reason)
-	case !slices.Equal(got.reasons, e.reasons):
-		return fmt.Sprintf("reasons are %s, the rules give %s", job.Quote(strings.Join(got.reasons, ", ")), strings.Join(e.reasons, ", "))
-	case got.moment != e.moment:
-		return fmt.Sprintf("moment is %s, the rules give %s", got.moment, e.moment)
-	case got.file != e.file:
+	case got.Reason != e.Reason:
+		return fmt.Sprintf("reason is %s, the rules give %s", job.Quote(got.Reason), e.Reason)
+	case !slices.Equal(got.Reasons, e.Reasons):
+		return fmt.Sprintf("reasons are %s, the rules give %s", job.Quote(strings.Join(got.Reasons, ", ")), strings.Join(e.Reasons, ", "))
+	case orUnknown(got.Moment) != orUnknown(e.Moment):
+		return fmt.Sprintf("moment is %s, the rules give %s", orUnknown(got.Moment), orUnknown(e.Moment))
+	case got.File != e.File:
 		return "source_file is not the input's path"
-	case got.record != e.record:
+	case got.Record != e.Record:
 		return "record_id is not the input's"
-	case got.request != e.request:
+	case got.Request != e.Request:
 		return "request_id is not that of the deletion request"
-	case len(got.subjects) != len(e.subjects):
-		return fmt.Sprintf("%d subjects, the record names %d", len(got.subjects), len(e.subjects))
+	case len(got.Subjects) != len(e.Subjects):
+		return fmt.Sprintf("%d subjects, the record names %d", len(got.Subjects), len(e.Subjects))
 	}
-	for i, s := range e.subjects {
-		switch g := got.subjects[i]; {
-		case g.role != s.role:
-			return fmt.Sprintf("subject %d: role is %s, the record has %s", i, job.Quote(g.role), s.role)
-		case g.ref != s.ref:
-			return fmt.Sprintf("subject %d (%s): ref is of another account", i, s.role)
-		case g.cause != s.cause:
-			return fmt.Sprintf("subject %d (%s): cause is %s, the rules give %q", i, s.role, job.Quote(g.cause), s.cause)
-		case g.since != s.since:
-			return fmt.Sprintf("subject %d (%s): since is %s, the history gives %s", i, s.role, g.since, s.since)
+	for i, s := range e.Subjects {
+		switch g := got.Subjects[i]; {
+		case g.Role != s.Role:
+			return fmt.Sprintf("subject %d: role is %s, the record has %s", i, job.Quote(g.Role), s.Role)
+		case g.Ref != s.Ref:
+			return fmt.Sprintf("subject %d (%s): ref is of another account", i, s.Role)
+		case g.Cause != s.Cause:
+			return fmt.Sprintf("subject %d (%s): cause is %s, the rules give %q", i, s.Role, job.Quote(g.Cause), s.Cause)
+		case orUnknown(g.Since) != orUnknown(s.Since):
+			return fmt.Sprintf("subject %d (%s): since is %s, the history gives %s", i, s.Role, orUnknown(g.Since), orUnknown(s.Since))
 		}
 	}
 	return ""

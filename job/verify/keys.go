@@ -11,42 +11,46 @@ import (
 	"github.com/parquet-go/parquet-go/deprecated"
 	"github.com/parquet-go/parquet-go/format"
 
-	"assent/job/internal/source"
 	"assent/manifests"
 	"assent/schema"
 )
 
-// Keys as the audit reads them: from the values of an ordinary reader, one by one.
-
-// keyReader reads one key column: ids, instants or plain values.
+// keyReader reads one key column: ids, instants or codes. A nil one stands for an
+// optional column that the file lacks; all its rows are null.
 type keyReader struct {
 	*cursor
 	leaf *leaf
 }
 
-// key opens a column that the planner has bound. A negative number gives nil: an
-// optional column that the file lacks.
-func (f *ordinary) key(c source.KeyColumn) *keyReader {
-	if c.Leaf < 0 {
-		return nil
-	}
-	return &keyReader{f.cursor(c.Leaf), &f.leaves[c.Leaf]}
+// key is a value of a key column. The zero value is null.
+type key struct {
+	parquet.Value
+	leaf *leaf
 }
 
 // one returns the next row of a column that is no list.
-func (k *keyReader) one() (parquet.Value, error) {
+func (k *keyReader) one() (key, error) {
 	if k == nil {
-		return parquet.Value{}, nil
+		return key{}, nil
 	}
-	return k.take()
+	v, err := k.take()
+	return key{v, k.leaf}, k.named(err)
+}
+
+// named names the column of an error.
+func (k *keyReader) named(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("column %s: %w", k.leaf.path, err)
 }
 
 // elements returns the next row's elements, nulls among them. A list that is null or
-// empty has none.
+// empty has none. They are valid until the next call.
 func (k *keyReader) elements() ([]parquet.Value, error) {
 	row, err := k.row()
 	if err != nil {
-		return nil, err
+		return nil, k.named(err)
 	}
 	n := 0
 	for _, v := range row {
@@ -58,34 +62,36 @@ func (k *keyReader) elements() ([]parquet.Value, error) {
 	return row[:n], nil
 }
 
-// canonical appends the canonical text of an id (semantics.md, "Consent timelines");
-// nothing for a null.
-func (l *leaf) canonical(dst []byte, v parquet.Value) []byte {
-	if v.IsNull() {
+// appendID appends the canonical text of an id or a code (semantics.md, "Consent
+// timelines"); nothing for a null.
+func (k key) appendID(dst []byte) []byte {
+	if k.IsNull() {
 		return dst
 	}
-	switch v.Kind() {
-	case parquet.Boolean: // a switch's state
-		return strconv.AppendBool(dst, v.Boolean())
+	switch k.Kind() {
+	case parquet.Boolean: // the state of a switch
+		return strconv.AppendBool(dst, k.Boolean())
 	case parquet.Int32:
-		if l.unsigned() {
-			return strconv.AppendUint(dst, uint64(v.Uint32()), 10)
+		if k.leaf.isUnsigned() {
+			return strconv.AppendUint(dst, uint64(k.Uint32()), 10)
 		}
-		return strconv.AppendInt(dst, int64(v.Int32()), 10)
+		return strconv.AppendInt(dst, int64(k.Int32()), 10)
 	case parquet.Int64:
-		if l.unsigned() {
-			return strconv.AppendUint(dst, v.Uint64(), 10)
+		if k.leaf.isUnsigned() {
+			return strconv.AppendUint(dst, k.Uint64(), 10)
 		}
-		return strconv.AppendInt(dst, v.Int64(), 10)
+		return strconv.AppendInt(dst, k.Int64(), 10)
 	}
-	b := v.ByteArray()
-	if _, uuid := l.element.LogicalType.Value.(*format.UUIDType); uuid && len(b) == 16 {
+	b := k.ByteArray()
+	if k.leaf.isUUID() {
 		return fmt.Appendf(dst, "%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 	}
 	return append(dst, b...)
 }
 
-func (l *leaf) unsigned() bool {
+func (k key) text() string { return string(k.appendID(nil)) }
+
+func (l *leaf) isUnsigned() bool {
 	if i, ok := l.element.LogicalType.Value.(*format.IntType); ok {
 		return !i.IsSigned
 	}
@@ -100,26 +106,38 @@ func (l *leaf) unsigned() bool {
 }
 
 // instant returns a timestamp; schema.Unknown for a null.
-func (l *leaf) instant(v parquet.Value) schema.Instant {
-	if v.IsNull() {
+func (k key) instant() schema.Instant {
+	if k.IsNull() {
 		return schema.Unknown
 	}
-	if parquet.Kind(l.element.Type.V) == parquet.Int96 {
-		return schema.FromInt96(v.ByteArray())
+	if k.Kind() == parquet.Int96 {
+		return schema.FromInt96(k.ByteArray())
 	}
-	if t, ok := l.element.LogicalType.Value.(*format.TimestampType); ok {
+	if t, ok := k.leaf.element.LogicalType.Value.(*format.TimestampType); ok {
 		switch t.Unit.Value.(type) {
 		case *format.MilliSeconds:
-			return schema.FromMillis(v.Int64())
+			return schema.FromMillis(k.Int64())
 		case *format.MicroSeconds:
-			return schema.FromMicros(v.Int64())
+			return schema.FromMicros(k.Int64())
 		}
-		return schema.FromNanos(v.Int64())
+		return schema.FromNanos(k.Int64())
 	}
-	if l.element.ConvertedType.Valid && l.element.ConvertedType.V == deprecated.TimestampMillis {
-		return schema.FromMillis(v.Int64())
+	if k.leaf.element.ConvertedType.V == deprecated.TimestampMillis {
+		return schema.FromMillis(k.Int64())
 	}
-	return schema.FromMicros(v.Int64())
+	return schema.FromMicros(k.Int64())
+}
+
+// integer returns an integer. Those that are not signed are below 2^63, or the run had
+// not taken them.
+func (k key) integer() int64 {
+	switch {
+	case k.Kind() == parquet.Int64:
+		return k.Int64()
+	case k.leaf.isUnsigned():
+		return int64(k.Uint32())
+	}
+	return int64(k.Int32())
 }
 
 // referencer makes references to accounts (contract.md, "Output"). Not safe for
@@ -129,12 +147,12 @@ type referencer struct {
 	mac hash.Hash
 }
 
-func (r *referencer) ref(id schema.AccountID) (ref manifests.Ref) {
+func (r *referencer) ref(id string) (ref manifests.Ref) {
 	if r.mac == nil {
 		r.mac = hmac.New(sha256.New, r.key[:])
 	}
 	r.mac.Reset()
-	r.mac.Write([]byte(string(id)))
+	r.mac.Write([]byte(id))
 	copy(ref[:], r.mac.Sum(nil)) // of its 64 hexadecimal digits the first 32
 	return ref
 }

@@ -2,19 +2,20 @@ package verify
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"math"
+	"math/bits"
 	"slices"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding/delta"
 	pthrift "github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
-
-	"assent/job/parquet/codec"
 )
 
 // pageWalk goes through the pages of a column chunk and decompresses them.
@@ -23,22 +24,21 @@ type pageWalk struct {
 	decoder *pthrift.Decoder
 	left    int64 // bytes of the chunk at most
 	values  int64 // of the data pages still to come
-	id      codec.ID
-	codec   codec.Codec
+	codec   format.CompressionCodec
 	number  int // of the next page
 
-	header  format.PageHeader
-	body    []byte // compressed
-	levels  int    // length of what precedes the values of a V2 page and is not compressed
-	plain   []byte // the body decompressed, with its levels
-	boolean bool
-	def     int // maximum levels
-	rep     int
+	header format.PageHeader
+	body   []byte // compressed
+	levels int    // length of what precedes the values of a V2 page and is not compressed
+	plain  []byte // the body decompressed, with its levels
+	leaf   *leaf
+	def    int // maximum levels
+	rep    int
 }
 
 // walk begins at a chunk's first page. Some writers left a dictionary page's header
 // out of the chunk's length (engine.md, rule 1): a little more is allowed.
-func (f *ordinary) walk(group, column int) (*pageWalk, error) {
+func (f *parquetFile) walk(group, column int) (*pageWalk, error) {
 	const slack = 128
 	meta := &f.groups()[group].Columns[column].MetaData
 	start := meta.DataPageOffset
@@ -46,18 +46,18 @@ func (f *ordinary) walk(group, column int) (*pageWalk, error) {
 		start = d
 	}
 	length := min(meta.TotalCompressedSize+slack, f.size-start)
-	if start < 4 || length <= 0 {
+	if meta.NumValues > 0 && (start < 4 || length <= 0) {
 		return nil, errors.New("no such column chunk in the file")
 	}
 	l := &f.leaves[column]
-	w := newPageWalk(io.NewSectionReader(f.r, start, length), length, meta.NumValues, int32(meta.Codec))
-	w.boolean, w.def, w.rep = parquet.Kind(l.element.Type.V) == parquet.Boolean, l.maxDef, l.maxRep
+	w := newPageWalk(io.NewSectionReader(f.r, start, length), length, meta.NumValues, meta.Codec)
+	w.leaf, w.def, w.rep = l, l.maxDef, l.maxRep
 	return w, nil
 }
 
 // newPageWalk goes through at most length bytes with so many values.
-func newPageWalk(r io.Reader, length, values int64, id int32) *pageWalk {
-	w := &pageWalk{in: bufio.NewReaderSize(r, int(min(readBuffer, length))), left: length, values: values, id: codec.ID(id)}
+func newPageWalk(r io.Reader, length, values int64, codec format.CompressionCodec) *pageWalk {
+	w := &pageWalk{in: bufio.NewReaderSize(r, int(min(readBuffer, max(length, 0)))), left: length, values: values, codec: codec}
 	w.decoder = pthrift.NewDecoder(new(pthrift.CompactProtocol).NewReader(w.in))
 	return w
 }
@@ -111,21 +111,22 @@ func (w *pageWalk) decompress() (err error) {
 			return nil
 		}
 	}
-	w.plain, err = w.codec.Decompress(w.plain, w.id, compressed, raw)
+	w.plain, err = decompress(w.plain, w.codec, compressed, raw)
 	return err
 }
 
 // pageStream is a column chunk as it would stand in a file without compression, made
-// page by page while it is read in sequence. That is how chunks reach parquet-go
-// that it would not read, or would read wrong, in version 0.32: LZ4 and LZ4_RAW, a
-// codec other than the first row group's, and RLE booleans, which become PLAIN.
+// page by page while it is read in sequence. So chunks reach parquet-go, of which version
+// 0.32 would fail over some, read some wrong, and print warnings about others: LZ4 and
+// LZ4_RAW, a codec other than the first row group's, RLE booleans, bytes or lengths behind
+// a page's last value. Of a page, values alone are left to parquet-go to decode.
 type pageStream struct {
 	*pageWalk
 	pending []byte
 	at      int64
 }
 
-func (f *ordinary) stream(group, column int) (*pageStream, error) {
+func (f *parquetFile) stream(group, column int) (*pageStream, error) {
 	w, err := f.walk(group, column)
 	return &pageStream{pageWalk: w}, err
 }
@@ -160,23 +161,18 @@ func (s *pageStream) refill() (err error) {
 	h.CRC = 0
 	switch h.Type {
 	case format.DataPage:
-		h.DataPageHeader.V.Statistics = format.Statistics{}
-		if s.boolean && h.DataPageHeader.V.Encoding == format.RLE {
-			h.DataPageHeader.V.Encoding = format.Plain
-			if s.levels, err = s.levelsV1(); err == nil {
-				body, err = plainBooleans(body, s.levels, int(h.DataPageHeader.V.NumValues))
-			}
+		d := &h.DataPageHeader.V
+		d.Statistics = format.Statistics{}
+		if d.DefinitionLevelEncoding == format.RLE && (s.rep == 0 || d.RepetitionLevelEncoding == format.RLE) {
+			body, d.Encoding, err = s.settle(int(d.NumValues), d.Encoding, s.levelsV1)
 		}
 	case format.DataPageV2:
-		h.DataPageHeaderV2.V.Statistics = format.Statistics{}
-		h.DataPageHeaderV2.V.IsCompressed = pthrift.New(false)
-		if s.boolean && h.DataPageHeaderV2.V.Encoding == format.RLE {
-			h.DataPageHeaderV2.V.Encoding = format.Plain
-			body, err = plainBooleans(body, s.levels, int(h.DataPageHeaderV2.V.NumValues))
-		}
+		d := &h.DataPageHeaderV2.V
+		d.Statistics, d.IsCompressed = format.Statistics{}, pthrift.New(false)
+		body, d.Encoding, err = s.settle(int(d.NumValues), d.Encoding, s.levelsV2)
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("page %d: %w", s.number-1, err)
 	}
 	h.UncompressedPageSize, h.CompressedPageSize = int32(len(body)), int32(len(body))
 	head, err := pthrift.Marshal(new(pthrift.CompactProtocol), &h)
@@ -184,78 +180,180 @@ func (s *pageStream) refill() (err error) {
 	return err
 }
 
-// levelsV1 returns the length of the levels of a V1 page: each kind has 4 bytes of
-// length before it.
-func (w *pageWalk) levelsV1() (int, error) {
-	n := 0
+// levelsV1 returns the definition levels of a V1 page and where its values begin. Each
+// kind of levels has 4 bytes of length before it.
+func (w *pageWalk) levelsV1() (definitions []byte, values int, err error) {
 	for _, most := range []int{w.rep, w.def} {
 		if most == 0 {
 			continue
 		}
-		if len(w.plain) < n+4 {
-			return 0, io.ErrUnexpectedEOF
+		if len(w.plain) < values+4 {
+			return nil, 0, io.ErrUnexpectedEOF
 		}
-		n += 4 + int(binary.LittleEndian.Uint32(w.plain[n:]))
-		if n > len(w.plain) {
-			return 0, io.ErrUnexpectedEOF
+		from := values + 4
+		values = from + int(binary.LittleEndian.Uint32(w.plain[values:]))
+		if values > len(w.plain) {
+			return nil, 0, io.ErrUnexpectedEOF
 		}
+		definitions = w.plain[from:values]
 	}
-	return n, nil
+	return definitions, values, nil
 }
 
-// plainBooleans replaces the RLE values of a page, which follow its levels, by PLAIN
-// ones: a bit each, from the lowest on. At most so many are wanted.
-func plainBooleans(page []byte, levels, most int) ([]byte, error) {
-	in := page[levels:]
-	if len(in) < 4 {
-		if len(in) == 0 {
-			return page, nil
+// levelsV2 is levelsV1 for a V2 page.
+func (w *pageWalk) levelsV2() (definitions []byte, values int, err error) {
+	return w.plain[w.header.DataPageHeaderV2.V.RepetitionLevelsByteLength:w.levels], w.levels, nil
+}
+
+// settle returns a page's body with just as many values as there are, in an encoding that
+// parquet-go reads right.
+func (w *pageWalk) settle(slots int, encoding format.Encoding, levels func() ([]byte, int, error)) ([]byte, format.Encoding, error) {
+	definitions, from, err := levels()
+	if err != nil {
+		return nil, 0, err
+	}
+	count := slots // of values that are not null
+	if w.def > 0 {
+		count = 0
+		err = hybrid(definitions, bits.Len(uint(w.def)), slots, func(level uint64, n int) {
+			if level == uint64(w.def) {
+				count += n
+			}
+		})
+		if err != nil {
+			return nil, 0, err
 		}
+	}
+	values, encoding, err := w.settleValues(w.plain[from:], encoding, count)
+	if err != nil || len(values) == len(w.plain)-from && len(values) > 0 && &values[0] == &w.plain[from] {
+		return w.plain, encoding, err
+	}
+	return append(w.plain[:from:from], values...), encoding, nil
+}
+
+func (w *pageWalk) settleValues(values []byte, encoding format.Encoding, count int) ([]byte, format.Encoding, error) {
+	switch {
+	case encoding == format.RLE && w.leaf.kind() == parquet.Boolean:
+		values, err := plainBooleans(values, count)
+		return values, format.Plain, err
+	case encoding == format.DeltaLengthByteArray:
+		return plainTexts(values, count)
+	case encoding != format.Plain:
+		return values, encoding, nil
+	}
+	size := 0
+	switch w.leaf.kind() {
+	case parquet.Boolean:
+		size = (count + 7) / 8
+	case parquet.Int32, parquet.Float:
+		size = 4 * count
+	case parquet.Int64, parquet.Double:
+		size = 8 * count
+	case parquet.Int96:
+		size = 12 * count
+	case parquet.FixedLenByteArray:
+		size = int(w.leaf.element.TypeLength.V) * count
+	case parquet.ByteArray:
+		for range count {
+			if len(values)-size < 4 {
+				return nil, 0, io.ErrUnexpectedEOF
+			}
+			size += 4 + int(binary.LittleEndian.Uint32(values[size:]))
+		}
+	}
+	if size > len(values) {
+		return nil, 0, io.ErrUnexpectedEOF
+	}
+	return values[:size], encoding, nil
+}
+
+// plainTexts replaces the values of a page of DELTA_LENGTH_BYTE_ARRAY by PLAIN ones where
+// there are more of them than count.
+func plainTexts(values []byte, count int) ([]byte, format.Encoding, error) {
+	encoding := new(delta.LengthByteArrayEncoding)
+	var head [3]uint64 // size of a block, of its parts, and number of values
+	rest := values
+	for i := range head {
+		n, size := binary.Uvarint(rest)
+		if size <= 0 {
+			return nil, 0, io.ErrUnexpectedEOF
+		}
+		head[i], rest = n, rest[size:]
+	}
+	if head[2] <= uint64(count) {
+		return values, format.DeltaLengthByteArray, nil
+	}
+	texts, offsets, err := encoding.DecodeByteArray(nil, values, nil)
+	if err != nil || len(offsets) <= count {
+		return nil, 0, cmp.Or(err, io.ErrUnexpectedEOF)
+	}
+	var plain []byte
+	for i := range count {
+		text := texts[offsets[i]:offsets[i+1]]
+		plain = append(binary.LittleEndian.AppendUint32(plain, uint32(len(text))), text...)
+	}
+	return plain, format.Plain, nil
+}
+
+// plainBooleans replaces RLE values by PLAIN ones: a bit each, from the lowest on.
+func plainBooleans(in []byte, count int) ([]byte, error) {
+	if len(in) == 0 {
+		return nil, nil
+	}
+	if len(in) < 4 {
 		return nil, io.ErrUnexpectedEOF
 	}
 	n := int(binary.LittleEndian.Uint32(in))
 	if in = in[4:]; n > len(in) {
 		return nil, io.ErrUnexpectedEOF
 	}
-	in = in[:n]
-	bits := make([]byte, (most+7)/8)
-	count := 0
-	set := func(bit byte) {
-		if count < most {
-			bits[count/8] |= bit << (count % 8)
-			count++
+	bits := make([]byte, (count+7)/8)
+	at := 0
+	err := hybrid(in[:n], 1, count, func(bit uint64, n int) {
+		for range n {
+			bits[at/8] |= byte(bit) << (at % 8)
+			at++
 		}
-	}
-	for len(in) > 0 && count < most {
-		u, n := binary.Uvarint(in)
-		if n <= 0 || u > math.MaxInt32 {
-			return nil, errors.New("a run of booleans is malformed")
+	})
+	return bits, err
+}
+
+// hybrid goes through at most count values in the hybrid of runs and bit-packed values,
+// each of so many bits. It calls each for every run of equal ones.
+func hybrid(in []byte, width, count int, each func(value uint64, n int)) error {
+	for len(in) > 0 && count > 0 {
+		u, head := binary.Uvarint(in)
+		if head <= 0 || u > math.MaxInt32 {
+			return errors.New("a run of levels or booleans is malformed")
 		}
-		in = in[n:]
-		run := int(u >> 1)
-		if u&1 == 0 { // one value, many times
-			if len(in) == 0 {
-				return nil, io.ErrUnexpectedEOF
+		in = in[head:]
+		if run := min(int(u>>1), count); u&1 == 0 { // one value, many times
+			size := (width + 7) / 8
+			if len(in) < size {
+				return io.ErrUnexpectedEOF
 			}
-			for range min(run, most-count) {
-				set(in[0] & 1)
-			}
-			in = in[1:]
+			var value [8]byte
+			copy(value[:], in[:size])
+			each(binary.LittleEndian.Uint64(value[:])&(1<<width-1), run)
+			in, count = in[size:], count-run
 			continue
 		}
-		for _, b := range in[:min(run, len(in))] { // eight values a byte
-			for i := range 8 {
-				set(b >> i & 1)
-			}
+		packed := in[:min(int(u>>1)*width, len(in))] // eight values in as many bytes as a value has bits
+		values := min(len(packed)*8/width, count)
+		for i := range values {
+			var eight [8]byte
+			at := i * width
+			copy(eight[:], packed[at/8:])
+			each(binary.LittleEndian.Uint64(eight[:])>>(at%8)&(1<<width-1), 1)
 		}
-		in = in[min(run, len(in)):]
+		in, count = in[len(packed):], count-values
 	}
-	return append(slices.Clone(page[:levels]), bits...), nil
+	return nil
 }
 
 // openPlain opens a file that claims the same schema and row groups without
 // compression. It has no pages: these come of a pageStream.
-func (f *ordinary) openPlain() {
+func (f *parquetFile) openPlain() {
 	f.plainErr = func() (err error) {
 		defer recovered(&err)
 		meta := *f.file.Metadata()

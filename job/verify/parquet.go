@@ -6,25 +6,23 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
+	"strings"
 	"sync"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/deprecated"
 	"github.com/parquet-go/parquet-go/format"
-
-	"assent/job/parquet/thrift"
 )
 
-// ordinary is a Parquet file as parquet-go reads it: the audit's reader, which has
-// nothing in common with the one that filtered the file. What that library is known
-// to read wrong goes through pageStream first. It does not defend itself against
-// hostile files: it is given inputs whose footers the run's own reader has checked,
-// and objects whose digests are those of the run manifest; where it panics all the
-// same, that is an error here. Safe for concurrent use.
-type ordinary struct {
+// parquetFile is a Parquet file as parquet-go reads it. Pages go through pageStream
+// first. The library does not defend itself against hostile files: it is given inputs that
+// the run has read, which their identities prove, and objects whose digests are those of
+// the run manifest. Where it panics all the same, that is an error here. Safe for
+// concurrent use.
+type parquetFile struct {
 	r      *watched
 	size   int64
-	footer thrift.Struct // as it stands: parquet-go's own structs lose fields
+	footer []field // as it stands: parquet-go's own structs lose fields
 	file   *parquet.File
 	leaves []leaf
 	ctx    context.Context // of its reading
@@ -34,9 +32,11 @@ type ordinary struct {
 	plainErr  error
 }
 
-// leaf is a leaf of the schema.
+// leaf is a column of the schema that has values.
 type leaf struct {
-	path    string // dotted
+	path    string   // dotted
+	short   string   // without the groups that only make up a LIST
+	lists   []string // the part of short up to each LIST above it
 	element *format.SchemaElement
 	typ     parquet.Type
 	maxRep  int
@@ -44,29 +44,26 @@ type leaf struct {
 	slotDef int // definition level from which on a value is an element of the innermost list
 }
 
-// bytesLike reports whether values are byte strings that a search can find.
-func (l *leaf) bytesLike() bool {
-	k := parquet.Kind(l.element.Type.V)
-	return k == parquet.ByteArray || k == parquet.FixedLenByteArray
+func (l *leaf) kind() parquet.Kind { return parquet.Kind(l.element.Type.V) }
+
+// isBytes reports whether values are byte strings that a search can find.
+func (l *leaf) isBytes() bool {
+	return l.kind() == parquet.ByteArray || l.kind() == parquet.FixedLenByteArray
 }
 
 // readBuffer is how much of a column chunk is read at a time, in bytes: on an object
 // store each is one request.
 const readBuffer = 1 << 20
 
-var fileOptions = []parquet.FileOption{
-	parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(readBuffer),
-}
-
-// openOrdinary reads the footer.
-func openOrdinary(ctx context.Context, r *watched) (*ordinary, error) {
+// openParquet reads the footer. It reads on under ctx.
+func openParquet(ctx context.Context, r *watched) (*parquetFile, error) {
 	size := r.Size()
-	f := &ordinary{r: r, size: size, ctx: ctx}
+	f := &parquetFile{r: r, size: size, ctx: ctx}
 	raw, err := readFooter(r, size)
 	if err != nil {
 		return nil, err
 	}
-	if f.footer, _, err = thrift.Parse(raw); err != nil {
+	if f.footer, _, err = fieldsOf(raw); err != nil {
 		return nil, fmt.Errorf("footer: %w", err)
 	}
 	f.file, err = openFile(r, size)
@@ -74,12 +71,12 @@ func openOrdinary(ctx context.Context, r *watched) (*ordinary, error) {
 		return nil, failed
 	}
 	if err != nil {
-		// Key-value pairs without a value are in order, and parquet-go fails over them.
-		without, stripErr := stripKeyValues(f.footer)
+		// The format allows key-value pairs without a value; parquet-go fails over them.
+		bare, stripErr := withoutKeyValues(f.footer)
 		if stripErr != nil {
 			return nil, err
 		}
-		patched := withFooter(r, size-int64(len(raw))-8, without)
+		patched := withFooter(r, size-int64(len(raw))-8, bare)
 		file, againErr := openFile(patched, patched.size())
 		if againErr != nil {
 			return nil, err
@@ -92,7 +89,8 @@ func openOrdinary(ctx context.Context, r *watched) (*ordinary, error) {
 
 func openFile(r io.ReaderAt, size int64) (f *parquet.File, err error) {
 	defer recovered(&err)
-	return parquet.OpenFile(r, size, fileOptions...)
+	buffer := int(min(readBuffer, max(size, 4<<10)))
+	return parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(buffer))
 }
 
 // recovered turns a panic of the library into an error. It says no more than that:
@@ -136,44 +134,17 @@ const (
 	pairValue        = 2
 )
 
-// stripKeyValues returns the footer without any key-value pairs.
-func stripKeyValues(footer thrift.Struct) ([]byte, error) {
-	footer = slices.Clone(footer)
-	footer.Delete(fileKeyValues)
-	err := mapList(&footer, fileRowGroups, func(group *thrift.Struct) error {
-		return mapList(group, groupColumns, func(chunk *thrift.Struct) error {
-			meta, err := chunk.Struct(chunkMetaData)
-			if err == nil && meta.Has(metaKeyValues) {
-				meta.Delete(metaKeyValues)
-				chunk.Set(thrift.StructField(chunkMetaData, meta))
-			}
-			return err
-		})
-	})
-	return footer.Append(nil), err
-}
-
-// mapList changes each struct of a list field.
-func mapList(s *thrift.Struct, id int16, change func(*thrift.Struct) error) error {
-	list, err := s.List(id)
+// withoutKeyValues returns the footer without any key-value pairs.
+func withoutKeyValues(footer []field) ([]byte, error) {
+	bare, err := without(footer, fileKeyValues)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var out []byte
-	n := 0
-	for _, raw := range list.Elements() {
-		element, _, err := thrift.Parse(raw)
-		if err != nil {
-			return err
-		}
-		if err := change(&element); err != nil {
-			return err
-		}
-		out = element.Append(out)
-		n++
+	fields, _, err := fieldsOf(bare)
+	if err != nil {
+		return nil, err
 	}
-	s.Set(thrift.ListField(id, thrift.StrucT, n, out))
-	return nil
+	return without(fields, fileRowGroups, groupColumns, chunkMetaData, metaKeyValues)
 }
 
 // otherFooter is a file with another footer.
@@ -208,101 +179,85 @@ func (o *otherFooter) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
+// schemaWalk goes through a schema in the order in which the footer lists its elements.
+type schemaWalk struct {
+	elements []format.SchemaElement // those still to come
+	leaves   []leaf
+}
+
+// Parts of a LIST (LogicalTypes.md, "Lists"), for whose groups a short path has no name.
+const (
+	noPart       = iota
+	partRepeated // the repeated field right below it
+	partElement  // the element below a repeated group that only holds it
+)
+
 func leavesOf(f *parquet.File) []leaf {
-	var leaves []leaf
-	elements := f.Metadata().Schema
-	next := 0 // element
-	var walk func(c *parquet.Column, path string, slotDef int)
-	walk = func(c *parquet.Column, path string, slotDef int) {
-		element := &elements[next]
-		next++
-		if next > 1 { // the root has no name
-			if path != "" {
-				path += "."
-			}
-			path += c.Name()
-			if c.Repeated() {
-				slotDef = c.MaxDefinitionLevel()
-			}
-		}
-		if c.Leaf() {
-			leaves = append(leaves, leaf{path, element, c.Type(), c.MaxRepetitionLevel(), c.MaxDefinitionLevel(), slotDef})
-			return
-		}
-		for _, child := range c.Columns() {
-			walk(child, path, slotDef)
-		}
+	w := schemaWalk{elements: f.Metadata().Schema[1:]}
+	for _, c := range f.Root().Columns() {
+		w.walk(c, leaf{}, noPart)
 	}
-	walk(f.Root(), "", 0)
-	return leaves
+	return w.leaves
+}
+
+// walk adds the leaves at and below a column. above is what they have of their parents.
+func (w *schemaWalk) walk(c *parquet.Column, above leaf, part int) {
+	l := above
+	l.element = &w.elements[0]
+	w.elements = w.elements[1:]
+	l.path = joined(l.path, c.Name())
+	if c.Repeated() {
+		l.slotDef = c.MaxDefinitionLevel()
+	}
+	if part == noPart || part == partRepeated && !c.Repeated() {
+		part = noPart
+		l.short = joined(l.short, c.Name())
+	}
+	if c.Leaf() {
+		l.typ, l.maxRep, l.maxDef = c.Type(), c.MaxRepetitionLevel(), c.MaxDefinitionLevel()
+		w.leaves = append(w.leaves, l)
+		return
+	}
+	below := noPart
+	switch one := len(c.Columns()) == 1; {
+	case one && isList(l.element):
+		l.lists = append(l.lists[:len(l.lists):len(l.lists)], l.short)
+		below = partRepeated
+	case one && part == partRepeated && c.Name() != "array" && !strings.HasSuffix(c.Name(), "_tuple"):
+		below = partElement
+	}
+	for _, child := range c.Columns() {
+		w.walk(child, l, below)
+	}
+}
+
+func joined(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+func isList(e *format.SchemaElement) bool {
+	if _, list := e.LogicalType.Value.(*format.ListType); list {
+		return true
+	}
+	return e.ConvertedType.Valid && e.ConvertedType.V == deprecated.List
 }
 
 // rows returns the number of rows of all row groups.
-func (f *ordinary) rows() (n int64) {
+func (f *parquetFile) rows() (n int64) {
 	for _, g := range f.groups() {
 		n += g.NumRows
 	}
 	return n
 }
 
-func (f *ordinary) groups() []format.RowGroup { return f.file.Metadata().RowGroups }
-
-// find returns the leaf with the full dotted path; -1 where there is none.
-func (f *ordinary) find(path string) int {
-	for i := range f.leaves {
-		if f.leaves[i].path == path {
-			return i
-		}
-	}
-	return -1
-}
-
-// byHand says why a chunk's pages are to be taken apart by pageStream; empty where
-// parquet-go reads them.
-func (f *ordinary) byHand(group, column int) string {
-	groups := f.groups()
-	meta := &groups[group].Columns[column].MetaData
-	switch first := groups[0].Columns[column].MetaData.Codec; {
-	case meta.Codec == format.Lz4Raw, meta.Codec == format.Lz4: // read wrong; not read
-		return "codec " + meta.Codec.String()
-	case meta.Codec != first: // it takes the first one for all
-		return "row groups differ in their codec"
-	}
-	if parquet.Kind(f.leaves[column].element.Type.V) == parquet.Boolean && hasRLEPages(meta) {
-		return "RLE booleans"
-	}
-	return ""
-}
-
-// hasRLEPages reports whether a boolean chunk may have pages of RLE values. Without
-// counts by page type, the encodings named may be those of levels.
-func hasRLEPages(meta *format.ColumnMetaData) bool {
-	counted := false
-	for _, s := range meta.EncodingStats {
-		if s.PageType == format.DataPage || s.PageType == format.DataPageV2 {
-			counted = true
-			if s.Encoding == format.RLE {
-				return true
-			}
-		}
-	}
-	if counted {
-		return false
-	}
-	for _, e := range meta.Encoding {
-		if e == format.RLE {
-			return true
-		}
-	}
-	return false
-}
+func (f *parquetFile) groups() []format.RowGroup { return f.file.Metadata().RowGroups }
 
 // pages opens the pages of a column chunk.
-func (f *ordinary) pages(group, column int, byHand bool) (_ parquet.Pages, err error) {
+func (f *parquetFile) pages(group, column int) (_ parquet.Pages, err error) {
 	defer recovered(&err)
-	if !byHand {
-		return f.file.RowGroups()[group].ColumnChunks()[column].Pages(), nil
-	}
 	f.plainOnce.Do(f.openPlain)
 	if f.plainErr != nil {
 		return nil, f.plainErr

@@ -23,7 +23,7 @@ import (
 // dropped row has it and no kept one (semantics.md, "No residue"). All values of all
 // rows are looked at, of whatever type.
 type remains struct {
-	a        *fileAudit
+	c        *comparison
 	out      *cursor
 	suspects map[string]*suspect
 	parts    []*suspect // of these
@@ -64,8 +64,8 @@ const (
 )
 
 // watchRemains looks at the pages that a cursor over the output reads.
-func watchRemains(a *fileAudit, out *cursor) *remains {
-	r := &remains{a: a, out: out, group: -1, suspects: map[string]*suspect{}, ordered: ordered(&out.f.leaves[out.column])}
+func watchRemains(c *comparison, out *cursor) *remains {
+	r := &remains{c: c, out: out, group: -1, suspects: map[string]*suspect{}, ordered: ordered(&out.f.leaves[out.column])}
 	out.onPage = r.onPage
 	return r
 }
@@ -73,7 +73,7 @@ func watchRemains(a *fileAudit, out *cursor) *remains {
 // ordered reports whether the column's order is plain: that of its integers, or of
 // its bytes.
 func ordered(l *leaf) bool {
-	switch parquet.Kind(l.element.Type.V) {
+	switch l.kind() {
 	case parquet.Boolean, parquet.Int32, parquet.Int64, parquet.Float, parquet.Double:
 		return true
 	case parquet.ByteArray, parquet.FixedLenByteArray:
@@ -132,12 +132,12 @@ func (r *remains) beginGroup(group int) {
 // tellGroup reports a difference of the row group being read.
 func (r *remains) tellGroup(format string, args ...any) {
 	what := fmt.Sprintf("row group %d: ", r.group) + fmt.Sprintf(format, args...)
-	r.a.found.add(Difference{File: r.a.m.Output, Column: r.name(), What: what})
+	r.c.found.add(Difference{File: r.c.m.Output, Column: r.name(), What: what})
 }
 
 func (r *remains) name() string { return r.out.f.leaves[r.out.column].path }
 
-func (f *ordinary) columnIndex(chunk *format.ColumnChunk) (_ *format.ColumnIndex, err error) {
+func (f *parquetFile) columnIndex(chunk *format.ColumnChunk) (_ *format.ColumnIndex, err error) {
 	defer recovered(&err)
 	if int64(chunk.ColumnIndexLength) > f.size {
 		return nil, io.ErrUnexpectedEOF
@@ -241,7 +241,7 @@ func (r *remains) bound(where string, v []byte, there *bounds) {
 	if len(v) == 0 || r.zero(v) {
 		return
 	}
-	part := parquet.Kind(r.out.f.leaves[r.out.column].element.Type.V) == parquet.ByteArray
+	part := r.out.f.leaves[r.out.column].kind() == parquet.ByteArray
 	if there.any && (alike(there.min.Bytes(), v, part) || alike(there.max.Bytes(), v, part)) {
 		return
 	}
@@ -293,33 +293,19 @@ func (r *remains) resolve() error {
 	if len(r.suspects)+len(r.blooms) == 0 || r.err != nil {
 		return r.err
 	}
-	c := r.a.in.cursor(r.out.column)
+	c := r.c.in.cursor(r.out.column)
 	defer c.close()
-	for row := range r.a.in.rows() {
-		kept := r.a.kept.has(row)
+	for row := range r.c.in.rows() {
 		for more := true; more; {
 			v, err := c.take()
 			if err != nil {
-				return fmt.Errorf("cannot be compared: %w", err)
+				return r.c.unreadInput(r.name(), row, err)
 			}
 			if !v.IsNull() {
-				b := v.Bytes()
-				if s := r.suspects[string(b)]; s != nil {
-					s.meet(row, kept)
-				}
-				for _, s := range r.parts {
-					if alike(b, s.value, true) {
-						s.meet(row, kept)
-					}
-				}
-				for _, f := range r.blooms {
-					if !kept {
-						f.meet(row, b)
-					}
-				}
+				r.meet(row, v.Bytes())
 			}
 			if more, err = c.more(); err != nil {
-				return fmt.Errorf("cannot be compared: %w", err)
+				return r.c.unreadInput(r.name(), row, err)
 			}
 		}
 	}
@@ -327,6 +313,24 @@ func (r *remains) resolve() error {
 	clear(r.suspects)
 	r.parts, r.blooms = r.parts[:0], nil
 	return nil
+}
+
+// meet takes a value of a row of the input.
+func (r *remains) meet(row int64, value []byte) {
+	kept := r.c.in.kept.has(row)
+	if s := r.suspects[string(value)]; s != nil {
+		s.meet(row, kept)
+	}
+	for _, s := range r.parts {
+		if alike(value, s.value, true) {
+			s.meet(row, kept)
+		}
+	}
+	for _, f := range r.blooms {
+		if !kept {
+			f.meet(row, value)
+		}
+	}
 }
 
 func (s *suspect) meet(row int64, kept bool) {
@@ -338,7 +342,7 @@ func (s *suspect) meet(row int64, kept bool) {
 // tell reports the residues, of those in one place the first.
 func (r *remains) tell() {
 	residue := func(row int64, where string) {
-		r.a.found.add(Difference{File: r.a.m.Output, Row: &row, Column: r.name(),
+		r.c.found.add(Difference{File: r.c.m.Output, Row: &row, Column: r.name(),
 			What: "the row is dropped, no kept row has its value, and it still stands in " + where})
 	}
 	told := map[string]bool{}

@@ -20,7 +20,7 @@ import (
 // look otherwise: of that, all that can be said is that it is unchanged.
 func (a *audit) checkReport(ctx context.Context) error {
 	read := func(name string) ([]byte, error) {
-		if a.damaged[name] {
+		if !a.intact[name] {
 			return nil, nil
 		}
 		data, _, err := a.store.Read(ctx, a.object(name))
@@ -109,26 +109,6 @@ func (c *recount) add(d *recount) {
 }
 
 func causeText(reason string, roles []string) string { return fmt.Sprintf("%s by %q", reason, roles) }
-
-// count counts a record with its reasons.
-func (a *fileAudit) count(again *recount, r *auditRecord, reasons schema.Reasons) {
-	policy := a.w.world.Policy
-	day := again.day(dayText(r.Moments[0].At, policy.Start, policy.Horizon))
-	if reasons.Kept() {
-		day.Kept++
-		return
-	}
-	reason := reasons.Primary()
-	day.Excluded[reason]++
-	var roles []string
-	for _, x := range r.named {
-		role := a.d.Roles()[x.role].Name
-		if cause, _, _ := a.causeOf(r, x); cause == reason.String() && !slices.Contains(roles, role) {
-			roles = append(roles, role)
-		}
-	}
-	again.causes[causeText(reason.String(), roles)]++
-}
 
 // compareCounts holds what was counted of a data set against its entry in the run
 // manifest and against the counts by day.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/parquet-go/parquet-go/format"
 )
@@ -100,7 +101,7 @@ func (p *probeSet) endColumn() {
 }
 
 // probes chooses pieces of values of dropped rows.
-func (a *fileAudit) probes() (*probeSet, error) {
+func (c *comparison) chooseProbes() error {
 	p := &probeSet{at: map[uint64][]*probe{}}
 	type place struct {
 		group int
@@ -109,10 +110,10 @@ func (a *fileAudit) probes() (*probeSet, error) {
 	}
 	var places []place
 	first := int64(0)
-	for g, group := range a.in.groups() {
+	for g, group := range c.in.groups() {
 		var dropped []int64
 		for row := range group.NumRows {
-			if !a.kept.has(first + row) {
+			if !c.in.kept.has(first + row) {
 				dropped = append(dropped, row)
 			}
 		}
@@ -122,19 +123,18 @@ func (a *fileAudit) probes() (*probeSet, error) {
 		first += group.NumRows
 	}
 	for _, at := range spread(places, probeGroups) {
-		for column := range a.in.leaves {
-			if !a.in.leaves[column].bytesLike() {
+		for column := range c.in.leaves {
+			if !c.in.leaves[column].isBytes() {
 				continue
 			}
-			if err := a.probeColumn(p, at.group, column, at.rows, at.first); err != nil {
-				return nil, err
-			}
+			c.probeColumn(p, at.group, column, at.rows, at.first)
 		}
 	}
-	a.checked.Probes += int64(len(p.all))
-	text, err := a.metadataText()
+	c.checked.Probes += int64(len(p.all))
+	c.probes = p
+	text, err := c.metadataText()
 	p.search(text, func(x *probe, _ int) { x.struck = true })
-	return p, err
+	return err
 }
 
 // spread returns up to n elements, spread evenly, the first and the last among them.
@@ -149,72 +149,64 @@ func spread[T any](all []T, n int) []T {
 	return some
 }
 
-func (a *fileAudit) probeColumn(p *probeSet, group, column int, rows []int64, first int64) error {
-	c := a.in.cursorAt(group, column)
-	defer c.close()
+// probeColumn chooses pieces of one column in some rows of a row group. It stops where
+// the column cannot be read, which is told when the column is compared.
+func (c *comparison) probeColumn(p *probeSet, group, column int, rows []int64, first int64) {
+	values := c.in.cursorAt(group, column)
+	defer values.close()
 	for row := int64(0); len(rows) > 0; row++ {
 		if row < rows[0] {
-			if err := c.skip(); err != nil {
-				return fmt.Errorf("cannot be compared: %w", err)
+			if values.skip() != nil {
+				return
 			}
 			continue
 		}
 		rows = rows[1:]
-		values, err := c.row()
+		all, err := values.row()
 		if err != nil {
-			return fmt.Errorf("cannot be compared: %w", err)
+			return
 		}
-		for _, v := range values[:min(len(values), probeRows)] {
+		for _, v := range all[:min(len(all), probeRows)] {
 			if v.IsNull() {
 				continue
 			}
 			b := v.ByteArray()
-			p.add(b, 0, first+row, a.in.leaves[column].path)
+			p.add(b, 0, first+row, c.in.leaves[column].path)
 			if len(b) >= 4*probeLength { // texts often begin alike
-				p.add(b, len(b)/2, first+row, a.in.leaves[column].path)
+				p.add(b, len(b)/2, first+row, c.in.leaves[column].path)
 			}
 		}
 	}
-	return nil
 }
 
 // metadataText is what stands in the data file by right: names of columns, key-value
 // metadata, and what the run adds to it.
-func (a *fileAudit) metadataText() ([]byte, error) {
-	var text []byte
-	for _, e := range a.in.file.Metadata().Schema {
-		text = append(text, e.Name...)
-		text = append(text, 0)
+func (c *comparison) metadataText() ([]byte, error) {
+	all, err := keyValuesOf(c.in.footer)
+	texts := []string{c.createdBy()}
+	for _, e := range c.in.file.Metadata().Schema {
+		texts = append(texts, e.Name)
 	}
-	all, err := keyValuesOf(a.in.footer)
-	for _, kv := range all {
-		text = append(append(text, kv.key...), 0)
-		if kv.value != nil {
-			text = append(append(text, *kv.value...), 0)
-		}
+	for _, kv := range append(all, c.addedKeyValues()...) {
+		texts = append(texts, kv.key, kv.value)
 	}
-	by, _, _ := a.in.footer.Bytes(fileCreatedBy)
-	text = append(append(text, by...), 0)
-	for _, s := range []string{a.run.RunID, a.run.Tool.Name + " version " + a.run.Tool.Version, a.d.Name + "/" + a.m.Source, "assent.run_id", "assent.source", "original.created_by"} {
-		text = append(append(text, s...), 0)
-	}
-	return text, err
+	return []byte(strings.Join(texts, "\x00")), err
 }
 
 // searchPages looks for the pieces in the decompressed pages of a column, and takes
 // the bounds of page headers for suspects.
-func (a *fileAudit) searchPages(out *ordinary, column int, p *probeSet, r *remains) error {
-	if a.total == a.in.rows() {
+func (c *comparison) searchPages(column int, r *remains) error {
+	if c.in.total == c.in.rows() {
 		return nil // nothing was dropped
 	}
-	for group := range out.groups() {
-		w, err := out.walk(group, column)
+	for group := range c.out.groups() {
+		w, err := c.out.walk(group, column)
 		for err == nil {
 			if err = w.next(); err != nil {
 				break
 			}
-			p.search(w.plain, func(x *probe, _ int) {
-				x.hit = fmt.Sprintf("page %d of column %s, row group %d", w.number-1, out.leaves[column].path, group)
+			c.probes.search(w.plain, func(x *probe, _ int) {
+				x.hit = fmt.Sprintf("page %d of column %s, row group %d", w.number-1, c.out.leaves[column].path, group)
 			})
 			for _, s := range []*format.Statistics{&w.header.DataPageHeader.V.Statistics, &w.header.DataPageHeaderV2.V.Statistics} {
 				where := fmt.Sprintf("a page header of row group %d", group)
@@ -226,14 +218,15 @@ func (a *fileAudit) searchPages(out *ordinary, column int, p *probeSet, r *remai
 			}
 		}
 		if !errors.Is(err, io.EOF) {
-			return fmt.Errorf("row group %d: column %s: %w", group, out.leaves[column].path, err)
+			return fmt.Errorf("row group %d: column %s: %w", group, c.out.leaves[column].path, err)
 		}
 	}
 	return nil
 }
 
 // searchFile looks for the pieces in the file as it stands.
-func (a *fileAudit) searchFile(out *ordinary, p *probeSet) error {
+func (c *comparison) searchFile() error {
+	p, out := c.probes, c.out
 	if len(p.all) == 0 {
 		return nil
 	}
@@ -254,13 +247,13 @@ func (a *fileAudit) searchFile(out *ordinary, p *probeSet) error {
 
 // tellProbes reports the pieces that were found and that nothing kept has. It is told
 // all of that only where every column was compared to its end.
-func (a *fileAudit) tellProbes(p *probeSet) {
-	if a.partial {
+func (c *comparison) tellProbes() {
+	if c.partial {
 		return
 	}
-	for _, x := range p.all {
+	for _, x := range c.probes.all {
 		if x.hit != "" && !x.struck {
-			a.found.add(Difference{File: a.m.Output, Row: &x.row, Column: x.column, What: "the row is dropped, no kept row has its value, and a piece of it still stands in " + x.hit})
+			c.found.add(Difference{File: c.m.Output, Row: &x.row, Column: x.column, What: "the row is dropped, no kept row has its value, and a piece of it still stands in " + x.hit})
 		}
 	}
 }

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,23 +14,27 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"assent/job"
-	"assent/job/parquet/thrift"
 )
+
+// comparison compares a data file with its input.
+type comparison struct {
+	*fileAudit
+	in      *decisions
+	out     *parquetFile
+	probes  *probeSet
+	partial bool // some column was not compared to its end
+}
 
 // checkData compares the data file with its input: schema and metadata, then every
 // kept row, value by value, column by column, then what dropped rows may have left.
-func (a *fileAudit) checkData(ctx context.Context) error {
-	if !a.ok(a.m.Output) {
-		return nil
-	}
-	r, err := a.store.Open(ctx, a.objects[a.m.Output])
-	if err != nil {
+func (a *fileAudit) checkData(ctx context.Context, d *decisions) error {
+	r, err := a.openObject(ctx, a.m.Output)
+	if err != nil || r == nil {
 		return err
 	}
-	out := &watched{Reader: r}
-	defer out.Close()
-	err = a.compareData(ctx, out)
-	for _, r := range []*watched{a.in.bytes, out} {
+	defer r.Close()
+	err = a.compareData(ctx, d, r)
+	for _, r := range []*watched{d.bytes, r} {
 		if failed := r.failed(ctx); failed != nil {
 			return failed
 		}
@@ -38,112 +43,108 @@ func (a *fileAudit) checkData(ctx context.Context) error {
 		a.found.of(a.m.Output, "%v", err)
 		return nil
 	}
-	return out.Unchanged(ctx)
+	return r.Unchanged(ctx)
 }
 
-func (a *fileAudit) compareData(ctx context.Context, r *watched) error {
-	out, err := openOrdinary(ctx, r)
+func (a *fileAudit) compareData(ctx context.Context, d *decisions, r *watched) error {
+	out, err := openParquet(ctx, r)
 	if err != nil {
 		return fmt.Errorf("cannot be read: %w", err)
 	}
-	if err := a.compareFooters(out); err != nil {
+	c := &comparison{fileAudit: a, in: d, out: out}
+	if err := c.compareFooters(); err != nil {
 		return err
 	}
-	if len(out.leaves) != len(a.in.leaves) {
+	if len(out.leaves) != len(d.leaves) {
 		return errors.New("it has other columns than its input")
 	}
-	probes, err := a.probes()
-	if err != nil {
+	if err := c.chooseProbes(); err != nil {
 		return err
 	}
 	for column := range out.leaves {
-		if err := a.compareColumn(out, column, probes); err != nil {
+		if err := a.found.unreadable(c.compareColumn(column)); err != nil {
 			return err
 		}
 	}
-	a.checked.Rows += a.total
-	if err := a.searchFile(out, probes); err != nil {
+	a.checked.Rows += d.total
+	if err := c.searchFile(); err != nil {
 		return err
 	}
-	a.tellProbes(probes)
+	c.tellProbes()
 	return nil
 }
 
 // compareColumn compares the values of a column in all kept rows: kind, levels and
-// bits. It tells of the first row that differs.
-func (a *fileAudit) compareColumn(out *ordinary, column int, probes *probeSet) error {
-	name := out.leaves[column].path
-	x, y := a.in.cursor(column), out.cursor(column)
+// bits. It tells of the first row that differs. An input that cannot be read gives an
+// unreadableError, a data file that cannot be read another error.
+func (c *comparison) compareColumn(column int) error {
+	whole := false
+	defer func() { c.partial = c.partial || !whole }()
+	name := c.out.leaves[column].path
+	x, y := c.in.cursor(column), c.out.cursor(column)
 	defer x.close()
 	defer y.close()
-	remains := watchRemains(a, y)
-	differ := func(row int64, what string) {
-		a.partial = true
-		a.found.add(Difference{File: a.m.Output, Row: &row, Column: name, What: what})
-	}
-	row := int64(0)
-	for ; row < a.in.rows(); row++ {
-		if !a.kept.has(row) {
+	remains := watchRemains(c, y)
+	for row := range c.in.rows() {
+		if !c.in.kept.has(row) {
 			if err := x.skip(); err != nil {
-				return a.unread(a.input(), row, name, err)
+				return c.unreadInput(name, row, err)
 			}
 			continue
 		}
-		what, err := a.compareRow(x, y, probes, remains)
-		if errors.Is(err, io.EOF) {
-			differ(row, "the rules keep the row, the file has no more rows")
-			return nil
-		}
-		if err != nil {
-			return a.unread(a.m.Output, row, name, err)
+		what, err := c.compareRow(x, y, remains)
+		switch {
+		case errors.As(err, new(inputError)):
+			return c.unreadInput(name, row, err)
+		case errors.Is(err, io.EOF):
+			what = "the rules keep the row, the file has no more rows"
+		case err != nil:
+			return fmt.Errorf("column %s: cannot be read before row %d of the input: %w", name, row, err)
 		}
 		if what != "" {
-			differ(row, what)
+			c.found.add(Difference{File: c.m.Output, Row: &row, Column: name, What: what})
 			return nil
 		}
 	}
 	if _, err := x.take(); !errors.Is(err, io.EOF) {
-		return a.unread(a.input(), row, name, err)
+		return c.unreadInput(name, c.in.rows(), cmp.Or(err, errors.New("more rows than its footer says")))
 	}
 	switch _, err := y.take(); {
 	case err == nil:
-		a.found.add(Difference{File: a.m.Output, Column: name, What: fmt.Sprintf("it has more than the %d rows that the rules keep", a.total)})
+		c.found.add(Difference{File: c.m.Output, Column: name, What: fmt.Sprintf("it has more than the %d rows that the rules keep", c.in.total)})
+		return nil
 	case !errors.Is(err, io.EOF):
-		return a.unread(a.m.Output, row, name, err)
-	default:
-		remains.finish()
+		return fmt.Errorf("column %s: cannot be read behind its last row: %w", name, err)
 	}
-	probes.endColumn()
-	a.readings.note(a.d.Name, x)
-	if err := a.searchPages(out, column, probes, remains); err != nil {
+	whole = true
+	remains.finish()
+	c.probes.endColumn()
+	if err := c.searchPages(column, remains); err != nil {
 		return err
 	}
 	return remains.resolve()
 }
 
-// unread says that a column could not be read, which ends the comparison of the file.
-func (a *fileAudit) unread(file string, row int64, column string, err error) error {
-	if err == nil {
-		err = errors.New("it has more rows than its footer says")
-	}
-	return fmt.Errorf("cannot be compared: %s, column %s, before row %d: %w", path.Base(file), column, row, err)
+// inputError is an error of reading an input, where a data file is read as well.
+type inputError struct{ error }
+
+func (c *comparison) unreadInput(column string, row int64, err error) error {
+	return &unreadableError{file: c.f.path, column: column, row: &row, err: err}
 }
 
-// compareRow compares the next row of both and says how they differ.
-func (a *fileAudit) compareRow(x, y *cursor, probes *probeSet, remains *remains) (what string, err error) {
-	for {
+// compareRow compares the next row of both and says how they differ. At the end of the
+// data file it returns io.EOF.
+func (c *comparison) compareRow(x, y *cursor, remains *remains) (what string, err error) {
+	for more := true; more; {
 		v, err := x.take()
 		if err != nil {
-			if errors.Is(err, io.EOF) {
-				err = errors.New("the input ends early")
-			}
-			return "", err
+			return "", inputError{err}
 		}
 		u, err := y.take()
 		if err != nil {
 			return "", err
 		}
-		a.checked.Values++
+		c.checked.Values++
 		switch {
 		case v.RepetitionLevel() != u.RepetitionLevel(), v.DefinitionLevel() != u.DefinitionLevel(), v.IsNull() != u.IsNull():
 			return "nulls or list lengths are not the input's", nil
@@ -153,24 +154,21 @@ func (a *fileAudit) compareRow(x, y *cursor, probes *probeSet, remains *remains)
 		if !u.IsNull() {
 			remains.value(u)
 			if isBytes(u) {
-				probes.strike(u.ByteArray())
+				c.probes.strike(u.ByteArray())
 			}
 		}
-		m, err := x.more()
+		longer, err := y.more()
 		if err != nil {
 			return "", err
 		}
-		n, err := y.more()
-		if err != nil {
-			return "", err
+		if more, err = x.more(); err != nil {
+			return "", inputError{err}
 		}
-		if m != n {
+		if more != longer {
 			return "the list is not as long as the input's", nil
 		}
-		if !m {
-			return "", nil
-		}
 	}
+	return "", nil
 }
 
 func isBytes(v parquet.Value) bool {
@@ -189,90 +187,73 @@ func sameValue(v, u parquet.Value) bool {
 }
 
 // compareFooters compares schema and metadata.
-func (a *fileAudit) compareFooters(out *ordinary) error {
-	in := a.in.footer
+func (c *comparison) compareFooters() error {
+	in, out := c.in.footer, c.out.footer
 	for _, f := range []struct {
 		id   int16
 		name string
 	}{{fileVersion, "the format's version"}, {fileSchema, "the schema"}, {fileColumnOrders, "the column orders"}} {
-		x, there := in.Get(f.id)
-		y, _ := out.footer.Get(f.id)
-		if !bytes.Equal(x.Raw, y.Raw) && (there || f.id != fileColumnOrders) {
-			a.found.of(a.m.Output, "%s is not the input's", f.name)
+		was := find(in, f.id)
+		if !bytes.Equal(was, find(out, f.id)) && (was != nil || f.id != fileColumnOrders) {
+			c.found.of(c.m.Output, "%s is not the input's", f.name)
 		}
 	}
-	by, _, err := out.footer.Bytes(fileCreatedBy)
-	if err != nil {
-		return err
-	}
-	if want := a.run.Tool.Name + " version " + a.run.Tool.Version; string(by) != want {
-		a.found.of(a.m.Output, "created_by is not %q, the tool of the run manifest", want)
+	if by, _ := textOf(out, fileCreatedBy); by != c.createdBy() {
+		c.found.of(c.m.Output, "created_by is not %q, the tool of the run manifest", c.createdBy())
 	}
 	want, err := keyValuesOf(in)
 	if err != nil {
 		return err
 	}
-	got, err := keyValuesOf(out.footer)
+	got, err := keyValuesOf(out)
 	if err != nil {
 		return err
 	}
-	value := func(s string) *string { return &s }
-	want = append(want, keyValue{"assent.run_id", &a.run.RunID}, keyValue{"assent.source", value(path.Join(a.d.Name, a.m.Source))})
-	if by, _, _ := in.Bytes(fileCreatedBy); len(by) > 0 {
-		want = append(want, keyValue{"original.created_by", value(string(by))})
-	}
+	want = append(want, c.addedKeyValues()...)
 	if len(got) != len(want) {
-		a.found.of(a.m.Output, "%d key-value pairs, expected are %d", len(got), len(want))
+		c.found.of(c.m.Output, "%d key-value pairs, expected are %d", len(got), len(want))
 		return nil
 	}
 	for i, w := range want {
-		if g := got[i]; g.key != w.key || (g.value == nil) != (w.value == nil) || g.value != nil && !a.sameMetadata(w.key, *w.value, *g.value) {
-			a.found.of(a.m.Output, "key-value pair %d (%s) is not as expected", i, job.Quote(w.key))
+		if g := got[i]; g.key != w.key || g.absent != w.absent || !c.sameMetadata(w.key, w.value, g.value) {
+			c.found.of(c.m.Output, "key-value pair %d (%s) is not as expected", i, job.Quote(w.key))
 		}
 	}
 	return nil
 }
 
-// keyValue is an entry of a file's metadata. A nil value is an absent one.
-type keyValue struct {
-	key   string
-	value *string
+func (c *comparison) createdBy() string { return c.run.Tool.Name + " version " + c.run.Tool.Version }
+
+// addedKeyValues are the entries that a run adds to a file's metadata.
+func (c *comparison) addedKeyValues() []keyValue {
+	added := []keyValue{{key: "assent.run_id", value: c.run.RunID}, {key: "assent.source", value: path.Join(c.d.Name, c.m.Source)}}
+	if by, _ := textOf(c.in.footer, fileCreatedBy); by != "" {
+		added = append(added, keyValue{key: "original.created_by", value: by})
+	}
+	return added
 }
 
-func keyValuesOf(footer thrift.Struct) ([]keyValue, error) {
-	list, err := footer.List(fileKeyValues)
-	if err != nil {
-		return nil, err
+// keyValue is an entry of a file's metadata.
+type keyValue struct {
+	key, value string
+	absent     bool // the entry has no value, which is not an empty one
+}
+
+func keyValuesOf(footer []field) (all []keyValue, err error) {
+	pairs, err := structsOf(footer, fileKeyValues)
+	for _, pair := range pairs {
+		key, _ := textOf(pair, pairKey)
+		value, there := textOf(pair, pairValue)
+		all = append(all, keyValue{key, value, !there})
 	}
-	var all []keyValue
-	for _, raw := range list.Elements() {
-		s, _, err := thrift.Parse(raw)
-		if err != nil {
-			return nil, err
-		}
-		key, _, err := s.Bytes(pairKey)
-		if err != nil {
-			return nil, err
-		}
-		kv := keyValue{key: string(key)}
-		value, there, err := s.Bytes(pairValue)
-		if err != nil {
-			return nil, err
-		}
-		if there {
-			text := string(value)
-			kv.value = &text
-		}
-		all = append(all, kv)
-	}
-	return all, nil
+	return all, err
 }
 
 // sameMetadata compares a value of the metadata with the input's. Where rows were
 // lost, what pandas says of a range that numbers the rows, and the bounding boxes of
 // GeoParquet, must have followed.
-func (a *fileAudit) sameMetadata(key, in, out string) bool {
-	if a.total == a.in.rows() || key != "pandas" && key != "geo" {
+func (c *comparison) sameMetadata(key, in, out string) bool {
+	if c.in.total == c.in.rows() || key != "pandas" && key != "geo" {
 		return in == out
 	}
 	var x, y map[string]any
@@ -292,7 +273,7 @@ func (a *fileAudit) sameMetadata(key, in, out string) bool {
 			start, ok1 := index["start"].(float64)
 			step, ok2 := index["step"].(float64)
 			if index["kind"] == "range" && ok1 && ok2 {
-				index["stop"] = start + step*float64(a.total)
+				index["stop"] = start + step*float64(c.in.total)
 			}
 		}
 	}

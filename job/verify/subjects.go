@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash/maphash"
 	"io"
 	"maps"
@@ -93,11 +92,11 @@ func (s *pairSums) differing() []int64 {
 }
 
 // compareSubjects compares the subject index with what was expected.
-func (a *fileAudit) compareSubjects(ctx context.Context, sums *pairSums) error {
-	if !a.ok(a.m.Subjects) {
+func (a *fileAudit) compareSubjects(ctx context.Context, d *decisions, w *facts, sums *pairSums) error {
+	if !a.intact[a.m.Subjects] {
 		return nil
 	}
-	read, err := a.eachTriple(ctx, func(t triple) {
+	read, err := a.eachTriple(ctx, d.rows(), func(t triple) {
 		a.checked.Pairs++
 		sums.got[t.row/blockOfRows] += sums.hash(t)
 	})
@@ -112,31 +111,34 @@ func (a *fileAudit) compareSubjects(ctx context.Context, sums *pairSums) error {
 		blocks = blocks[:lookedBlocks]
 		defer func() { a.found.of(a.m.Subjects, "%d more stretches of %d rows differ", more, blockOfRows) }()
 	}
-	return a.lookClosely(ctx, blocks)
+	return a.lookClosely(ctx, d, w, blocks)
 }
 
 // lookClosely compares the triples of some blocks one by one.
-func (a *fileAudit) lookClosely(ctx context.Context, blocks []int64) error {
+func (a *fileAudit) lookClosely(ctx context.Context, d *decisions, w *facts, blocks []int64) error {
 	const missing, surplus = 1, 2
 	state := map[triple]int{}
 	chosen := map[int64]bool{}
 	for _, b := range blocks {
 		chosen[b] = true
 	}
-	k := a.openKeys()
-	defer a.closeKeys(k)
-	var r auditRecord
-	for row := range a.in.rows() {
-		if err := a.next(k, &r); err != nil {
-			return a.fail(ctx, row, err)
+	k, err := d.records(a.d, func(id []byte) *account { return w.accounts[string(id)] })
+	if err != nil {
+		return err
+	}
+	defer k.close()
+	var r record
+	for row := range d.rows() {
+		if err := k.next(&r); err != nil {
+			return d.fault(ctx, &row, err)
 		}
 		if chosen[row/blockOfRows] {
-			for _, t := range triplesOf(nil, row, a.kept.has(row), r.named) {
+			for _, t := range triplesOf(nil, row, d.kept.has(row), r.named) {
 				state[t] = missing
 			}
 		}
 	}
-	_, err := a.eachTriple(ctx, func(t triple) {
+	_, err = a.eachTriple(ctx, d.rows(), func(t triple) {
 		switch {
 		case !chosen[t.row/blockOfRows]:
 		case state[t] == missing:
@@ -166,49 +168,61 @@ func (a *fileAudit) lookClosely(ctx context.Context, blocks []int64) error {
 	return err
 }
 
-// eachTriple reads the index by the ordinary reader. It reports whether all of it
+// eachTriple reads the index of a file of so many rows. It reports whether all of it
 // could be read.
-func (a *fileAudit) eachTriple(ctx context.Context, f func(triple)) (read bool, err error) {
-	r, err := a.store.Open(ctx, a.objects[a.m.Subjects])
+func (a *fileAudit) eachTriple(ctx context.Context, rows int64, f func(triple)) (read bool, err error) {
+	r, err := a.openObject(ctx, a.m.Subjects)
 	if err != nil {
 		return false, err
 	}
-	bytes := &watched{Reader: r}
-	defer bytes.Close()
-	err = a.readTriples(ctx, bytes, f)
+	defer r.Close()
+	err = a.readTriples(ctx, r, rows, f)
 	if err == nil {
 		return true, nil
 	}
-	if failed := bytes.failed(ctx); failed != nil {
+	if failed := r.failed(ctx); failed != nil {
 		return false, failed
 	}
 	a.found.of(a.m.Subjects, "cannot be read: %v", err)
 	return false, nil
 }
 
-func (a *fileAudit) readTriples(ctx context.Context, r *watched, f func(triple)) error {
-	file, err := openOrdinary(ctx, r)
+// indexReader reads a subject index (contract.md, "Subject index") column by column: an
+// account may be named by very many rows, which must not be in memory together.
+type indexReader struct {
+	refs, roles, kept, rows *keyReader
+	roleNames               []schema.Role
+	most                    int64 // rows of the input
+}
+
+func (a *fileAudit) readTriples(ctx context.Context, r *watched, rows int64, f func(triple)) error {
+	file, err := openParquet(ctx, r)
 	if err != nil {
 		return err
 	}
-	var keys [4]*keyReader
-	for i, path := range []string{"ref", "roles.list.element", "kept", "rows.list.element"} {
-		n := file.find(path)
-		want := []parquet.Kind{parquet.ByteArray, parquet.ByteArray, parquet.Boolean, parquet.Int64}[i]
-		if n < 0 || parquet.Kind(file.leaves[n].element.Type.V) != want {
-			return fmt.Errorf("column %s is missing or of another type", path)
-		}
-		keys[i] = &keyReader{file.cursor(n), &file.leaves[n]}
-		defer keys[i].close()
-		defer a.readings.note("subjects of "+a.d.Name, keys[i].cursor)
+	b := binder{file: file}
+	column := func(path string, kind parquet.Kind) *keyReader {
+		return b.column("", path, true, func(l *leaf) string {
+			if l.kind() != kind {
+				return "is of another type"
+			}
+			return ""
+		})
 	}
-	refs, roles, kept, rows := keys[0], keys[1], keys[2], keys[3]
+	x := indexReader{
+		column("ref", parquet.ByteArray), column("roles", parquet.ByteArray), column("kept", parquet.Boolean), column("rows", parquet.Int64),
+		a.d.Roles(), rows,
+	}
+	defer b.close()
+	if b.err != nil {
+		return b.err
+	}
 	for range file.rows() {
-		if err := a.readEntry(refs, roles, kept, rows, f); err != nil {
+		if err := x.entry(f); err != nil {
 			return err
 		}
 	}
-	for _, k := range keys {
+	for _, k := range b.opened {
 		if _, err := k.take(); !errors.Is(err, io.EOF) {
 			return cmp.Or(err, errors.New("more entries than the footer says"))
 		}
@@ -216,45 +230,47 @@ func (a *fileAudit) readTriples(ctx context.Context, r *watched, f func(triple))
 	return nil
 }
 
-func (a *fileAudit) readEntry(refs, roles, kept, rows *keyReader, f func(triple)) error {
-	v, err := refs.one()
+// entry reads one entry of the index.
+func (x *indexReader) entry(f func(triple)) error {
+	ref, err := x.refs.take()
 	if err != nil {
 		return err
 	}
 	t := triple{}
-	if t.ref, err = manifests.ParseRef(string(v.ByteArray())); err != nil {
+	if t.ref, err = manifests.ParseRef(string(ref.ByteArray())); err != nil {
 		return errors.New("a ref is malformed")
 	}
-	if v, err = kept.one(); err != nil {
-		return err
-	}
-	t.kept = v.Boolean()
-	names, err := roles.elements()
+	kept, err := x.kept.take()
 	if err != nil {
 		return err
 	}
-	var under []int
+	t.kept = kept.Boolean()
+	names, err := x.roles.elements()
+	if err != nil {
+		return err
+	}
+	var roles []int
 	for _, v := range names {
-		role := slices.IndexFunc(a.d.Roles(), func(r schema.Role) bool { return r.Name == string(v.ByteArray()) })
+		role := slices.IndexFunc(x.roleNames, func(r schema.Role) bool { return r.Name == string(v.ByteArray()) })
 		if role < 0 {
 			return errors.New("a role is not of the data set")
 		}
-		under = append(under, role)
+		roles = append(roles, role)
 	}
-	for more := true; more; { // an account may be named by very many rows
-		v, err := rows.one()
+	for more := true; more; {
+		row, err := x.rows.take()
 		if err != nil {
 			return err
 		}
-		if v.DefinitionLevel() >= rows.leaf.slotDef {
-			if t.row = v.Int64(); t.row < 0 || t.row >= a.in.rows() {
+		if row.DefinitionLevel() >= x.rows.leaf.slotDef {
+			if t.row = row.Int64(); t.row < 0 || t.row >= x.most {
 				return errors.New("a row is out of range")
 			}
-			for _, t.role = range under {
+			for _, t.role = range roles {
 				f(t)
 			}
 		}
-		if more, err = rows.more(); err != nil {
+		if more, err = x.rows.more(); err != nil {
 			return err
 		}
 	}

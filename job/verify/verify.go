@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
@@ -14,18 +13,7 @@ import (
 	"assent/job/internal/publish"
 )
 
-// The verb verify. It shares the planner with run, which finds the inputs, and the
-// types of package schema. Everything else is told a second time, in the plainest
-// way: files are read by an ordinary Parquet library (verify_parquet.go), decisions
-// are filter.World's, and counts, references, exclusions and subjects are worked out
-// anew (verify_file.go), so that a fault of the fast path does not excuse itself.
-//
-// Memory: the facts about at most VerifyOptions.Accounts accounts, or about those of
-// one input file where it alone names more (some 300 bytes an account and 40 an
-// event of it); for each file being worked on, a bit a row, a page of each key
-// column, and a page of one column of the input and of the output.
-
-// VerifyOptions configure the verb verify.
+// Options configure an audit.
 type Options struct {
 	Config  string // with Quick it may be empty: then no ledger is asked
 	Set     []string
@@ -37,7 +25,7 @@ type Options struct {
 	Accounts int
 }
 
-// Validate completes the options and complains of what cannot be.
+// Validate sets defaults and refuses options that make no sense.
 func (o *Options) Validate() error {
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
@@ -61,11 +49,12 @@ type Verdict string
 
 // The verdicts.
 const (
-	Verified Verdict = "verified"
-	Differs  Verdict = "differs"
+	Verified   Verdict = "verified"
+	Differs    Verdict = "differs"
+	NotChecked Verdict = "not_checked" // no difference was found, but not everything could be read
 )
 
-// VerifyResult is the answer of verify.
+// Result is the answer of an audit.
 type Result struct {
 	Status      Verdict      `json:"status"`
 	RunID       string       `json:"run_id"`
@@ -74,9 +63,9 @@ type Result struct {
 	Current     bool         `json:"current"`
 	Horizon     *time.Time   `json:"consent_as_of"` // null where run.json cannot be read
 	Checked     Checked      `json:"checked"`
-	CheckedBy   []Reading    `json:"checked_by"`
 	Differences []Difference `json:"differences"` // the first ones
 	Count       int64        `json:"difference_count"`
+	Unread      []Unread     `json:"not_checked"`
 }
 
 // Checked counts what was looked at.
@@ -110,16 +99,6 @@ func (c *Checked) add(d *Checked) {
 	c.Reports += d.Reports
 }
 
-// Reading says of which columns the pages were taken apart by this program, because
-// the ordinary reader does not read them, and why. Their values were still decoded
-// by it, but for RLE booleans.
-type Reading struct {
-	Dataset string `json:"dataset"` // or inputs.consent and the like
-	Column  string `json:"column"`
-	Why     string `json:"why"`
-	Files   int64  `json:"files"`
-}
-
 // Difference is something that is not as the inputs and the rules have it. It never
 // tells an account id or content.
 type Difference struct {
@@ -140,13 +119,27 @@ func (d Difference) String() string {
 	return strings.TrimPrefix(s+": "+d.What, ": ")
 }
 
+// Unread is something that the audit could not read, so that it says nothing of it. A run
+// is not unfit for that: it may well have read what this package's libraries cannot.
+type Unread struct {
+	File   string `json:"file"`
+	Column string `json:"column,omitempty"` // empty: everything about the file
+	Why    string `json:"why"`
+}
+
+func (u Unread) String() string {
+	return Difference{File: u.File, Column: u.Column, What: u.Why}.String()
+}
+
 // maxDifferences is how many differences are told. All are counted.
 const maxDifferences = 20
 
-// differences gathers differences in the order in which they are found.
+// differences gathers differences in the order in which they are found, and what could
+// not be read.
 type differences struct {
-	first []Difference
-	count int64
+	first  []Difference
+	count  int64
+	unread []Unread
 }
 
 func (d *differences) add(x Difference) {
@@ -165,13 +158,17 @@ func (d *differences) at(file string, row int64, format string, args ...any) {
 	d.add(Difference{File: file, Row: &row, What: fmt.Sprintf(format, args...)})
 }
 
+func (d *differences) none() bool { return d.count == 0 && len(d.unread) == 0 }
+
 func (d *differences) merge(e *differences) {
 	d.count += e.count
+	d.unread = append(d.unread, e.unread...)
 	d.first = append(d.first, e.first[:min(len(e.first), maxDifferences-len(d.first))]...)
 }
 
-// Verify audits a published run. Where it finds differences it returns both the
-// result and an error with exit code 3.
+// Run audits a published run. Where it finds differences, it returns both the result and
+// an error with exit code 3; where there is none but it could not read everything, both
+// the result and an error with exit code 4.
 func Run(ctx context.Context, e *job.Env, o Options) (*Result, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -184,31 +181,36 @@ func Run(ctx context.Context, e *job.Env, o Options) (*Result, error) {
 		return nil, err
 	}
 	r := a.result()
-	if r.Count == 0 {
-		return r, nil
+	switch r.Status {
+	case Differs:
+		return r, job.Refused(a.hint, "audit of %s: %s, the first: %s", r.RunID, numbered(r.Count, "difference"), r.Differences[0])
+	case NotChecked:
+		return r, job.BadInput(hintUnread, "audit of %s: no difference, but %s not be checked, the first: %s", r.RunID, numbered(int64(len(r.Unread)), "part")+" could", r.Unread[0])
 	}
-	first := r.Differences[0].String()
-	if r.Count == 1 {
-		return r, job.Refused(a.hint, "audit of %s: 1 difference: %s", r.RunID, first)
+	return r, nil
+}
+
+func numbered(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what
 	}
-	return r, job.Refused(a.hint, "audit of %s: %d differences, the first: %s", r.RunID, r.Count, first)
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func (a *audit) result() *Result {
 	r := &Result{
 		Status: Verified, RunID: strings.TrimPrefix(a.dir, publish.RunPrefix), URI: a.store.URI(a.dir), Quick: a.o.Quick, Current: a.current,
-		Checked: a.checked, CheckedBy: []Reading{}, Differences: []Difference{}, Count: a.found.count,
+		Checked: a.checked, Differences: []Difference{}, Count: a.found.count, Unread: []Unread{},
 	}
 	if a.run != nil {
 		r.Horizon = &a.run.ConsentAsOf
 	}
+	if len(a.found.unread) > 0 {
+		r.Status, r.Unread = NotChecked, a.found.unread
+	}
 	if a.found.count > 0 {
 		r.Status, r.Differences = Differs, a.found.first
 	}
-	r.CheckedBy = append(r.CheckedBy, a.readings.list...)
-	slices.SortFunc(r.CheckedBy, func(x, y Reading) int {
-		return strings.Compare(x.Dataset+"\x00"+x.Column+"\x00"+x.Why, y.Dataset+"\x00"+y.Column+"\x00"+y.Why)
-	})
 	return r
 }
 
@@ -237,9 +239,6 @@ func (r *Result) WriteText(w io.Writer) error {
 		return err
 	}
 	b := new(strings.Builder)
-	for _, by := range r.CheckedBy {
-		fmt.Fprintf(b, "\n%s, column %s (%d files): pages taken apart by assent: %s\n", by.Dataset, by.Column, by.Files, by.Why)
-	}
 	if len(r.Differences) > 0 {
 		b.WriteString("\ndifferences\n")
 	}
@@ -248,6 +247,12 @@ func (r *Result) WriteText(w io.Writer) error {
 	}
 	if more := r.Count - int64(len(r.Differences)); more > 0 {
 		fmt.Fprintf(b, "  and %s more\n", pages.Count(more))
+	}
+	if len(r.Unread) > 0 {
+		b.WriteString("\nnot checked\n")
+	}
+	for _, u := range r.Unread {
+		fmt.Fprintf(b, "  %s\n", u)
 	}
 	fmt.Fprintf(b, "\n%s\n", r.sentence())
 	_, err := io.WriteString(w, b.String())
@@ -258,6 +263,8 @@ func (r *Result) sentence() string {
 	switch {
 	case r.Status == Differs:
 		return fmt.Sprintf("DO NOT USE: %s", r.URI)
+	case r.Status == NotChecked:
+		return fmt.Sprintf("no difference found, but not everything could be checked: %s", r.URI)
 	case r.Quick:
 		return fmt.Sprintf("complete and unchanged since it was published: %s", r.URI)
 	}

@@ -34,19 +34,19 @@ type Output struct {
 
 // erased returns where the manifest of a run is that was erased, or is being erased;
 // nothing where none was.
-func (p *Output) erased(ctx context.Context, dir string) (uri string, err error) {
+func erased(ctx context.Context, output objstore.Store, dir string) (uri string, err error) {
 	evidence := path.Join(ErasedDir, dir, path.Base(ManifestObject))
-	_, err = p.Store.Stat(ctx, evidence)
+	_, err = output.Stat(ctx, evidence)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
-	return p.Store.URI(evidence), err
+	return output.URI(evidence), err
 }
 
 // RefuseErased refuses to make a run again that was erased: the same inputs mean that
 // they lack the deletion requests for which it was.
 func (p *Output) RefuseErased(ctx context.Context, id string) error {
-	evidence, err := p.erased(ctx, RunDir(id))
+	evidence, err := erased(ctx, p.Store, RunDir(id))
 	if err != nil || evidence == "" {
 		return err
 	}
@@ -54,16 +54,19 @@ func (p *Output) RefuseErased(ctx context.Context, id string) error {
 }
 
 // NoRun is the error for a directory that holds no complete run.
-func (p *Output) NoRun(ctx context.Context, dir string) error {
-	evidence, err := p.erased(ctx, dir)
+func (p *Output) NoRun(ctx context.Context, dir string) error { return NoRun(ctx, p.Store, dir) }
+
+// NoRun is the error for a directory of an output that holds no complete run.
+func NoRun(ctx context.Context, output objstore.Store, dir string) error {
+	evidence, err := erased(ctx, output, dir)
 	if err != nil {
 		return err
 	}
 	hint := "`assent runs -c job.yaml` lists the published runs"
 	if evidence != "" {
-		return job.UsageError(hint, "no published run at %s: it was erased, see %s", p.Store.URI(dir), evidence)
+		return job.UsageError(hint, "no published run at %s: it was erased, see %s", output.URI(dir), evidence)
 	}
-	return job.UsageError(hint, "no published run at %s", p.Store.URI(dir))
+	return job.UsageError(hint, "no published run at %s", output.URI(dir))
 }
 
 // CheckOwner refuses an output that holds runs of another programme. One run that

@@ -1,0 +1,264 @@
+package verify
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"assent/job/internal/objstore"
+	"assent/job/internal/publish"
+	"assent/manifests"
+)
+
+// artefact is an object that the run manifest or the marker names.
+type artefact struct {
+	name   string
+	bytes  int64 // sizeUnknown where only the digest is named
+	sha256 string
+	by     string                              // who names it
+	look   func(r *watched, x *artefact) error // into bytes that are as named; nil: not at all
+
+	// What came of it:
+	found  differences
+	intact bool
+	erased bool // a kept row names an account that is to be erased
+}
+
+const sizeUnknown = -1
+
+// artefacts returns all artefacts of the run. They are checked by footers and by the
+// program's own readers of its manifests, which access and erase use as well. Whether
+// they are right is not said yet. erased are accounts that are to be erased.
+func (a *audit) artefacts(erased map[manifests.Ref]bool) []*artefact {
+	const by = "the run manifest"
+	daily := &a.run.Daily
+	all := []*artefact{
+		{name: publish.ReportObject, bytes: sizeUnknown, sha256: a.success.ReportSHA256, by: publish.SuccessObject},
+		{name: daily.Path, bytes: daily.Bytes, sha256: daily.SHA256, by: by},
+	}
+	for _, dataset := range slices.Sorted(maps.Keys(a.run.Datasets)) {
+		files := a.run.Datasets[dataset].Files
+		for i := range files {
+			f := &files[i]
+			all = append(all,
+				&artefact{name: f.Output, bytes: f.Bytes, sha256: f.SHA256, by: by, look: func(r *watched, _ *artefact) error {
+					return checkRows(r, f)
+				}},
+				&artefact{name: f.Exclusions, bytes: f.ExclusionsBytes, sha256: f.ExclusionsSHA256, by: by, look: func(r *watched, _ *artefact) error {
+					return a.checkExclusions(r, dataset, f)
+				}},
+				&artefact{name: f.Subjects, bytes: f.SubjectsBytes, sha256: f.SubjectsSHA256, by: by, look: func(r *watched, x *artefact) error {
+					return a.checkSubjects(r, x, dataset, f, erased)
+				}})
+		}
+	}
+	return all
+}
+
+// checkObjects compares the run's directory with what the manifest names, and every
+// object with what it says of it.
+func (a *audit) checkObjects(ctx context.Context) error {
+	erased, err := a.toErase(ctx)
+	if err != nil {
+		return err
+	}
+	named := map[string]bool{publish.SuccessObject: true, publish.ManifestObject: true}
+	all := a.artefacts(erased)
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(a.o.Workers)
+	for _, x := range all {
+		named[x.name] = true
+		if o, there := a.objects[x.name]; there {
+			g.Go(func() error { return x.check(gctx, a.store, o) })
+		} else {
+			x.found.of(x.name, "missing")
+		}
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	a.intact = make(map[string]bool, len(all))
+	for _, x := range all {
+		a.found.merge(&x.found)
+		a.intact[x.name] = x.intact
+		if o, there := a.objects[x.name]; there {
+			a.checked.Objects++
+			a.checked.Bytes += o.Size
+		}
+		if x.erased {
+			a.hint = hintErased
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.objects)) {
+		if !named[name] {
+			a.found.of(name, "the run manifest does not name it")
+		}
+	}
+	return nil
+}
+
+// smallObject is up to which size an object is read once, into memory, rather than once
+// for its digest and again for what it holds.
+const smallObject = 1 << 20
+
+// check reads an object and compares its digest, then looks into it.
+func (x *artefact) check(ctx context.Context, store objstore.Store, o objstore.Object) error {
+	if x.bytes != sizeUnknown && o.Size != x.bytes {
+		x.found.of(x.name, "%d bytes, the run manifest has %d", o.Size, x.bytes)
+		return nil
+	}
+	r, err := store.Open(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	w := &watched{Reader: r}
+	hash := sha256.New()
+	if r.Size() <= smallObject {
+		data := make([]byte, r.Size())
+		if _, err := io.ReadFull(io.NewSectionReader(r, 0, r.Size()), data); err != nil {
+			return err
+		}
+		hash.Write(data)
+		w.Reader = memoryReader{r, bytes.NewReader(data)}
+	} else if _, err := io.CopyBuffer(struct{ io.Writer }{hash}, struct{ io.Reader }{io.NewSectionReader(r, 0, r.Size())}, make([]byte, smallObject)); err != nil {
+		return err
+	}
+	if x.intact = hex.EncodeToString(hash.Sum(nil)) == x.sha256; !x.intact {
+		x.found.of(x.name, "its SHA-256 is not the one of %s", x.by)
+		return r.Unchanged(ctx)
+	}
+	if x.look != nil {
+		if err := x.look(w, x); err != nil {
+			if failed := w.failed(ctx); failed != nil {
+				return failed
+			}
+			x.found.of(x.name, "%v", err)
+		}
+	}
+	return r.Unchanged(ctx)
+}
+
+// memoryReader is an object whose bytes are in memory.
+type memoryReader struct {
+	objstore.Reader
+	data *bytes.Reader
+}
+
+func (m memoryReader) ReadAt(p []byte, off int64) (int, error) { return m.data.ReadAt(p, off) }
+
+// watched remembers whether reading failed, so that a fault of the storage is not
+// taken for one of the file, whatever became of the error on its way.
+type watched struct {
+	objstore.Reader
+	mu  sync.Mutex
+	err error
+}
+
+func (w *watched) ReadAt(p []byte, off int64) (int, error) {
+	n, err := w.Reader.ReadAt(p, off)
+	if err != nil && !errors.Is(err, io.EOF) {
+		w.mu.Lock()
+		if w.err == nil {
+			w.err = err
+		}
+		w.mu.Unlock()
+	}
+	return n, err
+}
+
+func (w *watched) failed(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return cmp.Or(context.Cause(ctx), w.err)
+}
+
+func checkRows(r *watched, f *manifests.File) error {
+	file, err := openParquet(context.Background(), r)
+	if err != nil {
+		return err
+	}
+	if n := file.rows(); n != f.RowsKept || n != file.file.NumRows() {
+		return fmt.Errorf("%d rows, the run manifest has %d", n, f.RowsKept)
+	}
+	return nil
+}
+
+func (a *audit) checkExclusions(r *watched, dataset string, f *manifests.File) error {
+	x, err := manifests.OpenExclusions(r, r.Size())
+	if err != nil {
+		return err
+	}
+	if err := a.checkMeta(x.Meta(), dataset, f); err != nil {
+		return err
+	}
+	return manifests.CheckExclusions(f, x.All())
+}
+
+// checkSubjects checks a subject index and looks in it for accounts that are to be
+// erased: a kept row that names one makes a published run unfit for training.
+func (a *audit) checkSubjects(r *watched, x *artefact, dataset string, f *manifests.File, erased map[manifests.Ref]bool) error {
+	index, err := manifests.OpenSubjectIndex(r, r.Size())
+	if err != nil {
+		return err
+	}
+	if err := a.checkMeta(index.Meta(), dataset, f); err != nil {
+		return err
+	}
+	rows, first := int64(0), int64(-1)
+	err = manifests.CheckSubjects(f, func(yield func(manifests.SubjectRows, error) bool) {
+		for e, err := range index.All() {
+			if err == nil && e.Kept && erased[e.Ref] {
+				rows += int64(len(e.Rows))
+				if least := slices.Min(e.Rows); first < 0 || least < first {
+					first = least
+				}
+			}
+			if !yield(e, err) {
+				return
+			}
+		}
+	})
+	if rows > 0 {
+		x.erased = true
+		x.found.at(f.Output, first, "kept, though an account that it names has asked for deletion (%d times in this file)", rows)
+	}
+	return err
+}
+
+// checkMeta checks of which file a manifest says that it speaks.
+func (a *audit) checkMeta(m manifests.Meta, dataset string, f *manifests.File) error {
+	if m.RunID != a.run.RunID || m.Dataset != dataset || m.Source != f.Source {
+		return errors.New("its metadata names another run, data set or source")
+	}
+	return nil
+}
+
+// toErase returns the accounts that have asked for deletion by now, which may be after
+// the run. Beside the inputs of the run nobody asks for them.
+func (a *audit) toErase(ctx context.Context) (map[manifests.Ref]bool, error) {
+	if !a.o.Quick || a.cfg == nil || a.cfg.Deletions == nil {
+		return nil, nil
+	}
+	ledger, err := a.readLedger(ctx)
+	if err != nil {
+		return nil, err
+	}
+	refs := referencer{key: a.key}
+	erased := make(map[manifests.Ref]bool, len(ledger))
+	for id := range ledger {
+		erased[refs.ref(id)] = true
+	}
+	a.checked.Deleted = int64(len(erased))
+	return erased, nil
+}
