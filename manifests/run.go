@@ -31,8 +31,8 @@ type Run struct {
 	Datasets      map[string]Dataset `json:"datasets"`
 	Daily         Object             `json:"daily"` // the counts by day, see DayCounts
 	Gates         []Gate             `json:"gates"`
-	Joins         []Join             `json:"joins"` // of the control inputs, in the order of Inputs
-	Use           map[string]Use     `json:"use"`   // by data set
+	Joins         []Join             `json:"joins,omitempty"` // of the control inputs, in the order of Inputs
+	Use           map[string]Use     `json:"use"`             // by data set
 	Invocation    Invocation         `json:"invocation"`
 }
 
@@ -194,6 +194,9 @@ type Join struct {
 	// Unregistered are those that no record names and the registry lacks; 0 without one.
 	Unregistered int64 `json:"unregistered"`
 }
+
+// Unmatched returns how many ids no record names as they stand.
+func (j Join) Unmatched() int64 { return j.IDs - j.Matched }
 
 // Names of the gates, as in the configuration.
 const (

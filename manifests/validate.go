@@ -71,6 +71,11 @@ func (r *Run) Validate() error {
 			return fmt.Errorf("run manifest: data set %s: use is %+v, has to be %+v", name, r.Use[name], want)
 		}
 	}
+	for _, j := range r.Joins {
+		if !counts(j.IDs, j.Matched, j.NearMisses, j.Unregistered) || j.Matched+j.NearMisses > j.IDs || j.Matched+j.Unregistered > j.IDs {
+			return fmt.Errorf("run manifest: joins of %q: %d ids cannot have %d matched, %d near misses, %d unregistered", j.Role, j.IDs, j.Matched, j.NearMisses, j.Unregistered)
+		}
+	}
 	if len(r.Use) != len(r.Datasets) {
 		return errors.New("run manifest: use of a data set that is missing")
 	}

@@ -29,6 +29,7 @@ type Result struct {
 	Current  bool                     `json:"current"`
 	Horizon  time.Time                `json:"consent_as_of"`
 	Datasets map[string]DatasetCounts `json:"datasets"`
+	Joins    []manifests.Join         `json:"joins"` // of the control inputs
 	order    []string
 }
 
@@ -44,7 +45,7 @@ type DatasetCounts struct {
 func (r *runner) result(run *manifests.Run, status Status, current bool) *Result {
 	out := &Result{
 		Status: status, RunID: run.RunID, URI: r.out.Store.URI(publish.RunDir(run.RunID)), Current: current,
-		Horizon: run.ConsentAsOf, Datasets: map[string]DatasetCounts{},
+		Horizon: run.ConsentAsOf, Datasets: map[string]DatasetCounts{}, Joins: run.Joins,
 	}
 	for _, d := range r.cfg.Datasets {
 		out.order = append(out.order, d.Name)
@@ -83,7 +84,13 @@ func (r *Result) WriteText(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%s\n", r.sentence())
+	fmt.Fprintln(w)
+	for _, j := range r.Joins {
+		if n := j.Unmatched(); n > 0 {
+			fmt.Fprintf(w, "inputs.%s: %s of %s ids are in no record\n", j.Role, pages.Count(n), pages.Count(j.IDs))
+		}
+	}
+	_, err := fmt.Fprintf(w, "%s\n", r.sentence())
 	return err
 }
 

@@ -86,9 +86,13 @@ func gatesOf(all []manifests.Gate) (out []gates) {
 }
 
 var gateNames = map[string]string{
-	"min_account_match": "Accounts in both the consent history and the data, of the smaller of the two",
-	"max_excluded":      "Records left out",
-	"max_horizon_age":   "Age of the consent snapshot when the run began",
+	manifests.GateAccountMatch:     "Accounts in both the consent history and the data, of the smaller of the two",
+	manifests.GateDeletionMatch:    "Accounts with a deletion request that the data names, of the smaller of the two",
+	manifests.GateRestrictionMatch: "Restricted contracts that the data names, of the smaller of the two",
+	manifests.GateRegistryMatch:    "Accounts in both the registry and the data, of the smaller of the two",
+	manifests.GateNearMisses:       "Ids that some record names only in another spelling",
+	manifests.GateMaxExcluded:      "Records left out",
+	manifests.GateHorizonAge:       "Age of the consent snapshot when the run began",
 }
 
 func gateOf(g *manifests.Gate) gate {
@@ -101,14 +105,16 @@ func gateOf(g *manifests.Gate) gate {
 	}
 	write := number
 	switch g.Name {
-	case "min_account_match":
+	case manifests.GateAccountMatch, manifests.GateDeletionMatch, manifests.GateRestrictionMatch, manifests.GateRegistryMatch:
 		write = percentText
 		out.Limit, out.Off = "≥ "+percentText(g.Limit), g.Limit == 0
 		out.Found = "nothing to compare"
-	case "max_excluded":
+	case manifests.GateNearMisses:
+		out.Limit = "≤ " + number(g.Limit)
+	case manifests.GateMaxExcluded:
 		write = percentText
 		out.Limit = "≤ " + percentText(g.Limit)
-	case "max_horizon_age":
+	case manifests.GateHorizonAge:
 		write = duration
 		out.Limit, out.Found = "≤ "+duration(g.Limit), "within it"
 		if out.Off = g.Limit == 0; out.Off {
