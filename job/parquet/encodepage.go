@@ -14,6 +14,19 @@ type Levels struct {
 	Present encoding.Bitmap // which slots have a value; where MaxDef is 1, the definition levels themselves
 }
 
+// Def returns the definition level of a slot of column col.
+func (l *Levels) Def(col *Column, slot int) uint8 {
+	switch {
+	case col.MaxDef == 0:
+		return 0
+	case len(l.Defs) > 0:
+		return l.Defs[slot]
+	case l.Present.Get(slot):
+		return 1
+	}
+	return 0
+}
+
 // AppendReps appends the encoded repetition levels, without a length.
 func (l *Levels) AppendReps(b []byte, col *Column) []byte {
 	if col.MaxRep == 0 {

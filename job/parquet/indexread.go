@@ -22,12 +22,21 @@ type PageLocation struct {
 // maxIndex bounds an index that is read at once.
 const maxIndex = 64 << 20
 
-// PageIndexes reads the page indexes of a row group's chunks. The element of a chunk without a usable one is nil: a page index only
-// serves to skip pages, so a damaged one is left out of the output rather than refused.
-func (f *File) PageIndexes(chunks []Chunk) ([]*PageIndex, error) {
+// PageIndexes reads the page indexes of some chunks. The element of a chunk without a usable one is nil: a page index only
+// serves to skip pages, so a damaged one counts as none.
+func (f *File) PageIndexes(chunks []Chunk) ([]*PageIndex, error) { return f.readIndexes(chunks, true) }
+
+// OffsetIndexes is PageIndexes without the column indexes.
+func (f *File) OffsetIndexes(chunks []Chunk) ([]*PageIndex, error) {
+	return f.readIndexes(chunks, false)
+}
+
+func (f *File) readIndexes(chunks []Chunk, columns bool) ([]*PageIndex, error) {
 	ranges := make([]byteRange, 2*len(chunks))
 	for i := range chunks {
-		ranges[2*i] = f.indexRange(chunks[i].Raw, ChunkColumnIndexOffset, ChunkColumnIndexLength)
+		if columns {
+			ranges[2*i] = f.indexRange(chunks[i].Raw, ChunkColumnIndexOffset, ChunkColumnIndexLength)
+		}
 		ranges[2*i+1] = f.indexRange(chunks[i].Raw, ChunkOffsetIndexOffset, ChunkOffsetIndexLength)
 	}
 	parts, err := f.readRanges(ranges)
