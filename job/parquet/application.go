@@ -70,3 +70,6 @@ func (a Application) BadBounds(c *Column) bool {
 	}
 	return a.before("parquet-mr", 1, 10, 0) || a.before("parquet-cpp", 1, 3, 0)
 }
+
+// miscountsRows: parquet-cpp-arrow before 12 stated the number of values as that of rows in V2 pages of repeated columns.
+func (a Application) miscountsRows() bool { return a.before("parquet-cpp-arrow", 12, 0, 0) }

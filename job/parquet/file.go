@@ -248,6 +248,10 @@ type Chunk struct {
 	Start, End       int64 // where its pages lie
 	DictionaryOffset int64 // 0: none named
 	DataOffset       int64
+
+	// MiscountedRows says that the headers of V2 pages state a wrong number of rows: the levels must be counted instead, and
+	// the headers not be copied.
+	MiscountedRows bool
 }
 
 // Chunks parses and checks the column chunks of a row group.
@@ -318,6 +322,7 @@ func (f *File) parseChunk(raw []byte, column int, rows int64) (Chunk, error) {
 	if c.Values < rows || col.MaxRep == 0 && c.Values != rows {
 		return c, Corruptf("%d values in %d rows", c.Values, rows)
 	}
+	c.MiscountedRows = col.MaxRep > 0 && f.app.miscountsRows()
 	return c, f.locate(&c, compressed)
 }
 

@@ -104,7 +104,9 @@ func (p *Page) LoadLevels(col *Column, h *PageHeader, body []byte) error {
 	if err := p.decodeDefs(body[h.RepLen:h.RepLen+h.DefLen], col, RLE); err != nil {
 		return err
 	}
-	if p.Rows != h.Rows {
+	if h.Rows < 0 {
+		p.Header.Rows = p.Rows
+	} else if p.Rows != h.Rows {
 		return Corruptf("%d rows in a page that says %d", p.Rows, h.Rows)
 	}
 	if h.Values-p.Count != h.Nulls {

@@ -47,7 +47,7 @@ type PageHeader struct {
 	// V1
 	RepEncoding, DefEncoding Encoding
 	// V2
-	Nulls, Rows    int
+	Nulls, Rows    int // Rows is -1 where the number is not known, see Chunk.MiscountedRows
 	RepLen, DefLen int
 	Compressed     bool
 	Sorted         thrift.Type // dictionary pages: is_sorted (Stop: absent)

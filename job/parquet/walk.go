@@ -64,6 +64,9 @@ func (w *PageWalk) Next() error {
 	if err := w.Header.Check(w.Chunk.Codec, w.Chunk.Values-w.Seen); err != nil {
 		return err
 	}
+	if w.Chunk.MiscountedRows && w.Header.Kind == DataPageV2 {
+		w.Header.Rows = -1
+	}
 	if int64(w.Header.Size) > w.src.Rest() {
 		return Corruptf("a page of %d bytes where the chunk has %d left", w.Header.Size, w.src.Rest())
 	}

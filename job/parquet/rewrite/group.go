@@ -113,7 +113,7 @@ func (j *groupJob) chunk(t *task, i int) error {
 	defer walk.close()
 	var err error
 	col := &w.f.Columns()[c.Column]
-	if !j.lost && !w.f.Application().BadBounds(col) && !w.f.Application().CarriesDelta() {
+	if !j.lost && !w.f.Application().BadBounds(col) && !w.f.Application().CarriesDelta() && !c.MiscountedRows {
 		done.copied, err = copyChunk(walk, t, j.sel.rows, &done.pages)
 		if err == nil {
 			done.size = done.copied.size

@@ -202,6 +202,7 @@ func (s *splice) prepare(in *input) error {
 	in.leveled = true
 	if in.h.Kind == parquet.DataPageV2 {
 		err = in.p.LoadLevels(s.col, &in.h, in.body)
+		in.h.Rows = in.p.Header.Rows // the true number
 	} else {
 		in.loaded = true
 		err = s.open(&in.p, &in.h, in.body)
