@@ -68,17 +68,19 @@ func (d *draft) memory() int64 {
 
 // A filter appends the kept slots of a page to a draft. It holds the scratch for that.
 type filter struct {
-	col      *parquet.Column
-	rows     encoding.Bitmap // kept rows of the page
-	slots    encoding.Bitmap
-	vals     encoding.Bitmap
-	scratch  parquet.Values
-	split    []byte // decoded BYTE_STREAM_SPLIT
-	bits     encoding.Bitmap
-	dict     *pruned
-	carries  bool   // see application.carriesDelta
-	last     []byte // last value of the page before
-	pageUsed encoding.Bitmap
+	col       *parquet.Column
+	rows      encoding.Bitmap // kept rows of the page
+	slots     encoding.Bitmap
+	vals      encoding.Bitmap
+	scratch   parquet.Values
+	split     []byte // decoded BYTE_STREAM_SPLIT
+	bits      encoding.Bitmap
+	dict      *pruned
+	transform Transform
+	mapped    []byte // scratch
+	carries   bool   // see application.carriesDelta
+	last      []byte // last value of the page before
+	pageUsed  encoding.Bitmap
 }
 
 // append appends the slots of p whose rows are kept: those that begin on the page are words[lo:lo+p.starts], and carry says
@@ -119,10 +121,13 @@ func (t *filter) append(d *draft, p *parquet.Page, words []uint64, lo int64, car
 	}
 	count := vals.Count()
 	d.count += count
+	if p.Header.Encoding != d.encoding || t.transform != nil {
+		return t.transcode(d, p, vals)
+	}
 	return t.values(d, p, vals)
 }
 
-// values appends the values of p that vals keeps.
+// values appends the values of p that vals keeps to d, which is of the same encoding.
 func (t *filter) values(d *draft, p *parquet.Page, vals *encoding.Bitmap) error {
 	var err error
 	col := t.col
@@ -132,8 +137,6 @@ func (t *filter) values(d *draft, p *parquet.Page, vals *encoding.Bitmap) error 
 		if d.indices, err = encoding.FilterIndices(d.indices, p.Values, vals, t.dict.len()); err == nil {
 			t.dict.note(&d.bounds, &t.pageUsed, d.indices[from:])
 		}
-	case p.Header.Encoding != enc: // the row goes on in another encoding: see draft.toPlain
-		return t.transcode(d, p, vals)
 	case col.Physical == parquet.Boolean && (enc == parquet.Plain || enc == parquet.RLE):
 		t.bits.Reset()
 		if err = parquet.DecodeBooleans(&t.bits, enc, p.Values, p.Count); err == nil {
@@ -209,13 +212,27 @@ func (t *filter) decoded(d *draft, p *parquet.Page, vals *encoding.Bitmap) error
 	return nil
 }
 
-// transcode appends the values of p that vals keeps to a PLAIN draft.
+// transcode appends the values of p that vals keeps to a PLAIN draft: where a row goes on in another encoding, see
+// draft.toPlain, and where values are changed.
 func (t *filter) transcode(d *draft, p *parquet.Page, vals *encoding.Bitmap) error {
 	part := draft{form: form{encoding: p.Header.Encoding}}
 	if err := t.values(&part, p, vals); err != nil {
 		return err
 	}
 	part.toPlain(t.col, t.dict)
+	if t.transform != nil {
+		var err error
+		if t.mapped, err = transformed(t.transform, t.col, t.mapped[:0], part.plain); err != nil {
+			return err
+		}
+		part.plain = t.mapped
+		part.bounds.Reset()
+		if t.col.Physical == parquet.ByteArray {
+			part.bounds.AddByteArrays(t.col, part.plain)
+		} else {
+			part.bounds.AddFixed(t.col, part.plain)
+		}
+	}
 	d.plain = append(d.plain, part.plain...)
 	for i := range part.bools.Len() {
 		d.bools.AppendRun(part.bools.Get(i), 1)

@@ -113,13 +113,14 @@ func (j *groupJob) chunk(t *task, i int) error {
 	defer walk.close()
 	var err error
 	col := &w.f.Columns()[c.Column]
-	if !j.lost && !w.f.Application().BadBounds(col) && !w.f.Application().CarriesDelta() && !c.MiscountedRows {
+	transform := w.opts.Transforms[c.Column]
+	if transform == nil && !j.lost && !w.f.Application().BadBounds(col) && !w.f.Application().CarriesDelta() && !c.MiscountedRows {
 		done.copied, err = copyChunk(walk, t, j.sel.rows, &done.pages)
 		if err == nil {
 			done.size = done.copied.size
 		}
 	} else {
-		s := &splice{f: w.f, col: col, chunk: c, sel: j.sel, walk: walk, task: t, out: parquet.NewChunkWriter(col, t)}
+		s := &splice{f: w.f, transform: transform, col: col, chunk: c, sel: j.sel, walk: walk, task: t, out: parquet.NewChunkWriter(col, t)}
 		if s.bloom, err = newBloom(w.f, c); err == nil {
 			s.indexes = j.indexes
 			err = s.run()
@@ -208,6 +209,11 @@ func (w *Writer) newGroupJob(i int, sel *Selection) (*groupJob, error) {
 	chunks, err := w.f.Chunks(i)
 	if err != nil {
 		return nil, err
+	}
+	for leaf := range w.opts.Transforms {
+		if w.f.Columns()[leaf].Physical == parquet.Boolean {
+			return nil, w.f.Fault(parquet.Unsupportedf("a transform of booleans"), i, leaf, -1)
+		}
 	}
 	j := &groupJob{w: w, number: i, sel: sel, lost: sel.count < sel.rows, chunks: chunks, out: make([]chunkDone, len(chunks))}
 	j.indexes = sync.OnceValues(func() ([]*parquet.PageIndex, error) { return w.f.PageIndexes(chunks) })

@@ -26,6 +26,8 @@ type splice struct {
 	walk  *walk
 	given *givenBounds // of the pages, once asked for
 
+	transform Transform // nil: values stay as they are
+
 	indexes func() ([]*parquet.PageIndex, error) // of the row group's input
 	state
 	jumps  *jumps
@@ -90,7 +92,7 @@ func (s *splice) run() error {
 }
 
 func (s *splice) all() error {
-	s.filter = filter{col: s.col, carries: s.f.Application().CarriesDelta()}
+	s.filter = filter{col: s.col, carries: s.f.Application().CarriesDelta(), transform: s.transform}
 	s.draft = s.press.blank()
 	s.plainAt = -1
 	var err error
@@ -273,7 +275,10 @@ func (s *splice) dictionary() error {
 	if s.dict, err = newPruned(s.col, plain, &s.walk.Header); err != nil {
 		return err
 	}
-	s.filter.dict, s.hold = s.dict, true
+	s.filter.dict = s.dict
+	if s.hold = s.transform == nil; !s.hold {
+		s.dict.settled = true // its pages become PLAIN: it is not written
+	}
 	return nil
 }
 
@@ -301,7 +306,7 @@ func (s *splice) page(in *input, continued bool) error {
 	case kept == 0 && !carried && !sequential:
 		s.pages.Dropped++
 		return nil
-	case kept == int64(in.starts) && !in.continues && !open && !sequential && !s.late(in):
+	case kept == int64(in.starts) && !in.continues && !open && !sequential && !s.late(in) && s.transform == nil:
 		return s.whole(in, lo)
 	}
 	return s.mixed(in, lo, kept, carried, open)
@@ -398,7 +403,7 @@ func (s *splice) mixed(in *input, lo, kept int64, carried, open bool) error {
 		return err
 	}
 	want := form{v2: in.h.Kind == parquet.DataPageV2, encoding: in.h.Encoding}
-	if s.late(in) {
+	if s.late(in) || s.transform != nil {
 		want.encoding = parquet.Plain
 	}
 	if s.draft.slots > 0 && !carried && s.draft.form == want && int64(s.draft.size)+gain > maxMerged {

@@ -18,6 +18,10 @@ type Options struct {
 	KeyValues []parquet.KeyValue  // appended to the file's own key-value metadata
 	CPU       *semaphore.Weighted // one unit is held while a task computes; nil: no limit. Shared by the files of a run
 	Memory    *Budget             // nil: no limit. Shared by the files of a run
+
+	// Transforms are by leaf, the index of File.Columns. A leaf that is not among them is left as it is. BOOLEAN columns
+	// cannot have one.
+	Transforms map[int]Transform
 }
 
 // A Result counts what a Writer did.
