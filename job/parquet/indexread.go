@@ -6,7 +6,7 @@ import (
 	"assent/job/parquet/thrift"
 )
 
-// A PageIndex is what the input's page index says of a chunk, checked for shape.
+// A PageIndex is what the page index says of a chunk. Locations are in rising order; whether they fit the chunk is not checked.
 type PageIndex struct {
 	RawColumn []byte        // ColumnIndex, nil: none
 	RawOffset thrift.Struct // OffsetIndex
@@ -19,11 +19,11 @@ type PageLocation struct {
 	FirstRow int64
 }
 
-// maxIndex bounds an index that is read at once.
+// maxIndex bounds the bytes of an index, and of what is read at once.
 const maxIndex = 64 << 20
 
-// PageIndexes reads the page indexes of some chunks. The element of a chunk without a usable one is nil: a page index only
-// serves to skip pages, so a damaged one counts as none.
+// PageIndexes reads the page indexes of some chunks. The result has nil for a chunk without a usable one: a page
+// index only serves to skip pages, so a damaged one is no error.
 func (f *File) PageIndexes(chunks []Chunk) ([]*PageIndex, error) { return f.readIndexes(chunks, true) }
 
 // OffsetIndexes is PageIndexes without the column indexes.
@@ -64,7 +64,7 @@ func (f *File) indexRange(s thrift.Struct, offsetID, lengthID int16) byteRange {
 
 type byteRange struct{ lo, hi int64 }
 
-// readRanges reads the ranges, those that lie close to each other at once. The empty range gives nil.
+// readRanges reads several ranges. Ranges that lie close together are read at once. An empty range gives nil.
 func (f *File) readRanges(ranges []byteRange) ([][]byte, error) {
 	const gap = 64 << 10
 	order := make([]int, 0, len(ranges))
@@ -131,14 +131,14 @@ func parseIndexes(column, offset []byte) *PageIndex {
 	return p
 }
 
-// A ColumnIndex is what a ColumnIndex says of a chunk's data pages, in their order.
+// A ColumnIndex is what the column index says of each data page of a chunk.
 type ColumnIndex struct {
 	Null     []bool   // the page has no value
 	Min, Max [][]byte // bounds, as PLAIN without a length
 	Nulls    []int64  // counts of slots without a value; nil where they are not said
 }
 
-// Columns parses rawColumn. It is not ok where there is none or it is not one of all pages.
+// Columns parses the column index. ok is false where there is none or it is not one of all pages.
 func (p *PageIndex) Columns() (x ColumnIndex, ok bool) {
 	s, _, err := thrift.Parse(p.RawColumn)
 	if err != nil {

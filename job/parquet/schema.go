@@ -23,6 +23,7 @@ const (
 
 var physicalNames = [...]string{"BOOLEAN", "INT32", "INT64", "INT96", "FLOAT", "DOUBLE", "BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"}
 
+// String returns the name of the type in the format.
 func (p Physical) String() string {
 	if p >= 0 && int(p) < len(physicalNames) {
 		return physicalNames[p]
@@ -33,8 +34,8 @@ func (p Physical) String() string {
 // A LogicalKind says what the values of a column mean.
 type LogicalKind int
 
-// Logical kinds. Unknown is the format's UNKNOWN (a column that is always null); Other is one that this package
-// does not know, so it has no order either.
+// Logical kinds. None: the column has no logical type. Unknown: the format's UNKNOWN, a column that is always null. Other: one
+// that this package does not know, so the order of its values is not known either.
 const (
 	None LogicalKind = iota
 	String
@@ -61,6 +62,7 @@ const (
 var logicalNames = [...]string{"none", "STRING", "MAP", "LIST", "ENUM", "DECIMAL", "DATE", "TIME", "TIMESTAMP", "INTEGER",
 	"UNKNOWN", "JSON", "BSON", "UUID", "FLOAT16", "VARIANT", "GEOMETRY", "GEOGRAPHY", "INTERVAL", "other"}
 
+// String returns the name of the kind in the format.
 func (k LogicalKind) String() string { return logicalNames[k] }
 
 // A TimeUnit is the unit of a Timestamp or a Time.
@@ -88,9 +90,9 @@ type Logical struct {
 type Column struct {
 	Path           []string // field names from the root's child to the leaf
 	Physical       Physical
-	TypeLength     int // bytes of a FixedLenByteArray value
-	MaxRep, MaxDef int // maximum repetition and definition level
-	Optional       bool
+	TypeLength     int  // bytes of a FixedLenByteArray value
+	MaxRep, MaxDef int  // maximum repetition and definition level
+	Optional       bool // the leaf itself may be null
 	Logical        Logical
 
 	short      string // path without the groups that only make up a LIST
@@ -102,8 +104,8 @@ type Column struct {
 // Name returns the dotted path.
 func (c *Column) Name() string { return strings.Join(c.Path, ".") }
 
-// Limits of a schema. The levels are the format's own for readers that hold a level in a byte; the sum of all path
-// lengths bounds what a crafted tree can make of its bytes.
+// Limits of a schema. Levels must fit a byte. The sum of the lengths of all paths is bounded because a crafted tree of few bytes
+// can have very long ones.
 const (
 	maxLevel       = 255
 	maxSchemaDepth = 128
@@ -145,7 +147,7 @@ type schemaWalk struct {
 	pathSum int
 }
 
-// place is where a schema node stands.
+// place is what is known of a node from the nodes above it.
 type place struct {
 	path       []string
 	short      []string
@@ -337,7 +339,7 @@ func (c *Column) Width() int {
 	return c.TypeLength
 }
 
-// Integer reports whether values are held as integers.
+// Integer reports whether decoded values are integers (Boolean, Int32, Int64), not bytes.
 func (c *Column) Integer() bool { return c.Physical <= Int64 }
 
 // Text reports whether values are UTF-8.
