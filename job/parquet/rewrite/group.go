@@ -11,7 +11,7 @@ import (
 	"assent/job/parquet/thrift"
 )
 
-// A groupJob writes one row group: a task for each column chunk, side by side, output in order.
+// A groupJob writes one row group. Each column chunk is a task; tasks run side by side, and their output is put into order.
 type groupJob struct {
 	w      *Writer
 	number int
@@ -32,11 +32,11 @@ type chunkDone struct {
 	pages  Pages
 }
 
-// maxTasks bounds the chunks of a row group that are worked on at a time: more than there are processors, since some wait
-// for input.
+// maxTasks bounds the number of chunks that are worked on at a time. It is larger than the number of processors, because some tasks
+// wait for input.
 func maxTasks() int { return min(max(4*runtime.GOMAXPROCS(0), 8), 32) }
 
-// run runs the tasks. Each is started when the budget has its working memory, the head's in any case.
+// run runs the tasks. Each is started when the budget has its working memory. The head is started in any case.
 func (j *groupJob) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	ended := make(chan struct{}, len(j.chunks))
@@ -96,7 +96,7 @@ func closedChan() chan struct{} {
 	return c
 }
 
-// workingMemory estimates what work on a chunk takes at first: blocks of input, and a few pages of common size.
+// workingMemory estimates the memory with which work on a chunk begins: blocks of input and a few pages of common size.
 func workingMemory(c *parquet.Chunk) int64 {
 	n := c.End - c.Start
 	raw, err := c.Metadata.Int(parquet.MetaTotalUncompressedSize, n)
@@ -131,7 +131,7 @@ func (j *groupJob) chunk(t *task, i int) error {
 	return w.f.Fault(err, j.number, c.Column, walk.Number)
 }
 
-// collect makes the row group's metadata, chunk by chunk, now that it is known where each begins.
+// collect makes the metadata of the row group's chunks. It comes after run, when it is known where each chunk begins.
 func (j *groupJob) collect(in thrift.Struct, start int64) (groupOut, error) {
 	g := groupOut{in: in, lost: j.lost, rows: j.sel.count, start: start}
 	var indexes []*parquet.PageIndex
@@ -166,7 +166,7 @@ func (p *Pages) add(o Pages) {
 	p.Dropped += o.Dropped
 }
 
-// blooms writes the bloom filters of the row group's chunks, and their places into the metadata.
+// blooms writes the bloom filters of the row group's chunks and notes their places in the metadata.
 func (j *groupJob) blooms(g *groupOut) error {
 	w := j.w
 	for i := range j.chunks {

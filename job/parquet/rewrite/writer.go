@@ -19,7 +19,7 @@ type Options struct {
 	CPU       *semaphore.Weighted // one unit is held while a task computes; nil: no limit. Shared by the files of a run
 	Memory    *Budget             // nil: no limit. Shared by the files of a run
 
-	// Transforms are by leaf, the index of File.Columns. A leaf that is not among them is left as it is. BOOLEAN columns
+	// Transforms change values of kept rows, by leaf (index of File.Columns). A leaf that has none is left as it is. BOOLEAN columns
 	// cannot have one.
 	Transforms map[int]Transform
 }
@@ -33,8 +33,8 @@ type Result struct {
 
 // Pages counts data pages of the input by what became of them.
 type Pages struct {
-	Copied   int64 // body copied as it was
-	Filtered int64 // decoded and encoded again, without dropped rows or dictionary entries
+	Copied   int64 // the body was copied as it was
+	Filtered int64 // decoded and encoded again without dropped rows or dictionary entries
 	Dropped  int64 // without a kept row
 }
 
@@ -50,7 +50,7 @@ type Writer struct {
 	result Result
 }
 
-// A groupOut is a row group of the output, whose page index is still to be written.
+// A groupOut is a row group of the output, before its page index is written.
 type groupOut struct {
 	in      thrift.Struct
 	lost    bool
