@@ -80,14 +80,8 @@ var errHeaderMember = errors.New("page header does not describe its type")
 func (h *PageHeader) Parse(b []byte) error {
 	*h = PageHeader{Kind: -1, RawSize: -1, Size: -1, Compressed: true}
 	r := thrift.NewReader(b)
-	var last int16
 	member := -1
-	for {
-		id, t := r.Field(last)
-		if t == thrift.Stop {
-			break
-		}
-		last = id
+	for id, t := range r.Fields() {
 		switch {
 		case id == 1 && t == thrift.I32:
 			h.Kind = int(r.Int32())
@@ -124,13 +118,7 @@ func (h *PageHeader) Parse(b []byte) error {
 }
 
 func (h *PageHeader) parseData(r *thrift.Reader) {
-	var last int16
-	for {
-		id, t := r.Field(last)
-		if t == thrift.Stop {
-			return
-		}
-		last = id
+	for id, t := range r.Fields() {
 		switch {
 		case id == 1 && t == thrift.I32:
 			h.Values = int(r.Int32())
@@ -149,13 +137,7 @@ func (h *PageHeader) parseData(r *thrift.Reader) {
 }
 
 func (h *PageHeader) parseDictionary(r *thrift.Reader) {
-	var last int16
-	for {
-		id, t := r.Field(last)
-		if t == thrift.Stop {
-			return
-		}
-		last = id
+	for id, t := range r.Fields() {
 		switch {
 		case id == 1 && t == thrift.I32:
 			h.Values = int(r.Int32())
@@ -170,13 +152,7 @@ func (h *PageHeader) parseDictionary(r *thrift.Reader) {
 }
 
 func (h *PageHeader) parseDataV2(r *thrift.Reader) {
-	var last int16
-	for {
-		id, t := r.Field(last)
-		if t == thrift.Stop {
-			return
-		}
-		last = id
+	for id, t := range r.Fields() {
 		switch {
 		case id == 1 && t == thrift.I32:
 			h.Values = int(r.Int32())

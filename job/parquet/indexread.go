@@ -145,55 +145,25 @@ func (p *PageIndex) Columns() (x ColumnIndex, ok bool) {
 		return x, false
 	}
 	n := len(p.Locations)
-	x = ColumnIndex{Null: boolList(s, 1, n), Min: bytesList(s, 2, n), Max: bytesList(s, 3, n), Nulls: intList(s, 5, n)}
+	x = ColumnIndex{
+		Null:  elements(s, 1, n, (*thrift.Reader).Bool, thrift.True, thrift.False),
+		Min:   elements(s, 2, n, (*thrift.Reader).Bytes, thrift.Binary),
+		Max:   elements(s, 3, n, (*thrift.Reader).Bytes, thrift.Binary),
+		Nulls: elements(s, 5, n, (*thrift.Reader).Int, thrift.I64),
+	}
 	return x, x.Null != nil && x.Min != nil && x.Max != nil
 }
 
-// list returns the list field id if it has n elements of type t.
-func list(s thrift.Struct, id int16, t thrift.Type, n int) (thrift.List, bool) {
+// elements returns the n elements of the list field id, which must be of one of the types; nil if it is not such a list.
+func elements[T any](s thrift.Struct, id int16, n int, read func(*thrift.Reader) T, types ...thrift.Type) []T {
 	l, err := s.List(id)
-	if err != nil || l.Len != n || n == 0 || l.Elem != t {
-		return l, false
-	}
-	return l, true
-}
-
-func boolList(s thrift.Struct, id int16, n int) []bool {
-	l, ok := list(s, id, thrift.True, n)
-	if !ok {
-		if l, ok = list(s, id, thrift.False, n); !ok {
-			return nil
-		}
-	}
-	all := make([]bool, 0, n)
-	for _, raw := range l.Elements() {
-		all = append(all, raw[0] == byte(thrift.True))
-	}
-	return all
-}
-
-func bytesList(s thrift.Struct, id int16, n int) [][]byte {
-	l, ok := list(s, id, thrift.Binary, n)
-	if !ok {
+	if err != nil || l.Len != n || n == 0 || !slices.Contains(types, l.Elem) {
 		return nil
 	}
-	all := make([][]byte, 0, n)
+	all := make([]T, 0, n)
 	for _, raw := range l.Elements() {
 		r := thrift.NewReader(raw)
-		all = append(all, r.Bytes())
-	}
-	return all
-}
-
-func intList(s thrift.Struct, id int16, n int) []int64 {
-	l, ok := list(s, id, thrift.I64, n)
-	if !ok {
-		return nil
-	}
-	all := make([]int64, 0, n)
-	for _, raw := range l.Elements() {
-		r := thrift.NewReader(raw)
-		all = append(all, r.Int())
+		all = append(all, read(&r))
 	}
 	return all
 }

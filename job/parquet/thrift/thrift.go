@@ -132,6 +132,9 @@ func (r *Reader) Bytes() []byte {
 	return p
 }
 
+// Bool reads a boolean that is an element of a list.
+func (r *Reader) Bool() bool { return r.byte() == byte(True) }
+
 // Field reads the header of the next field of a struct whose previous field was last (0 at the start). The type
 // is Stop at the end of the struct and on a fault.
 func (r *Reader) Field(last int16) (id int16, t Type) {
@@ -158,6 +161,20 @@ func (r *Reader) Field(last int16) (id int16, t Type) {
 		return 0, Stop
 	}
 	return int16(next), t
+}
+
+// Fields yields id and type of each field of the struct at the reader's position. The loop's body must read the value, or skip it.
+func (r *Reader) Fields() iter.Seq2[int16, Type] {
+	return func(yield func(int16, Type) bool) {
+		last := int16(0)
+		for {
+			id, t := r.Field(last)
+			if t == Stop || !yield(id, t) {
+				return
+			}
+			last = id
+		}
+	}
 }
 
 // Raw passes over a field's value of type t and returns its bytes, shared with the reader's input.
@@ -275,18 +292,12 @@ type Struct []Field
 func Parse(b []byte) (Struct, int, error) {
 	r := Reader{b: b}
 	var s Struct
-	last := int16(0)
-	for {
-		id, t := r.Field(last)
-		if t == Stop {
-			break
-		}
+	for id, t := range r.Fields() {
 		start := r.i
 		r.skip(t, 1, false)
 		if r.err == nil {
 			s = append(s, Field{ID: id, Type: t, Raw: b[start:r.i:r.i]})
 		}
-		last = id
 	}
 	return s, r.i, r.err
 }
