@@ -118,7 +118,7 @@ func (f *File) parseFooter(b []byte) error {
 	if f.meta.Has(FileEncryption) || f.meta.Has(FileFooterSigningKey) {
 		return Unsupportedf("encrypted columns")
 	}
-	schema, err := f.meta.List(FileSchema)
+	schema, err := f.meta.Structs(FileSchema)
 	if err != nil {
 		return err
 	}
@@ -142,11 +142,8 @@ func (f *File) parseFooter(b []byte) error {
 // parseOrders reads column_orders. A column whose order is not the one that its type defines gets OrderNone, so that nobody uses
 // or writes its minima and maxima.
 func (f *File) parseOrders() error {
-	orders, err := f.meta.List(FileColumnOrders)
+	orders, err := f.meta.Structs(FileColumnOrders)
 	if err != nil {
-		return err
-	}
-	if err := orders.Of(thrift.StrucT); err != nil {
 		return err
 	}
 	if orders.Len == 0 {
@@ -169,11 +166,8 @@ func (f *File) parseOrders() error {
 }
 
 func (f *File) parseKeyValues() error {
-	l, err := f.meta.List(FileKeyValues)
+	l, err := f.meta.Structs(FileKeyValues)
 	if err != nil {
-		return err
-	}
-	if err := l.Of(thrift.StrucT); err != nil {
 		return err
 	}
 	for _, raw := range l.Elements() {
@@ -204,11 +198,8 @@ func (f *File) parseGroups() error {
 	if err != nil {
 		return err
 	}
-	l, err := f.meta.List(FileRowGroups)
+	l, err := f.meta.Structs(FileRowGroups)
 	if err != nil {
-		return err
-	}
-	if err := l.Of(thrift.StrucT); err != nil {
 		return err
 	}
 	for _, raw := range l.Elements() {
@@ -260,10 +251,7 @@ func (f *File) Chunks(rowGroup int) ([]Chunk, error) {
 	if err != nil {
 		return nil, f.Fault(err, rowGroup, -1, -1)
 	}
-	l, err := g.List(GroupColumns)
-	if err == nil {
-		err = l.Of(thrift.StrucT)
-	}
+	l, err := g.Structs(GroupColumns)
 	if err == nil && l.Len != len(f.columns) {
 		err = Corruptf("%d column chunks for %d columns", l.Len, len(f.columns))
 	}

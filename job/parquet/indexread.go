@@ -103,8 +103,8 @@ func parseIndexes(column, offset []byte) *PageIndex {
 	if p.RawOffset, _, err = thrift.Parse(offset); err != nil {
 		return nil
 	}
-	l, err := p.RawOffset.List(1)
-	if err != nil || l.Of(thrift.StrucT) != nil {
+	l, err := p.RawOffset.Structs(1)
+	if err != nil {
 		return nil
 	}
 	for _, raw := range l.Elements() {

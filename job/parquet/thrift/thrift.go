@@ -355,6 +355,24 @@ func (s Struct) List(id int16) (List, error) {
 	return f.List()
 }
 
+// Structs is List for a list whose elements must be structs.
+func (s Struct) Structs(id int16) (List, error) {
+	l, err := s.List(id)
+	if err == nil && l.Len > 0 && l.Elem != StrucT {
+		err = malformed("list of type %d where structs should be", l.Elem)
+	}
+	return l, err
+}
+
+// Bool returns the boolean field id, false where it is absent.
+func (s Struct) Bool(id int16) (bool, error) {
+	f, ok := s.Get(id)
+	if !ok {
+		return false, nil
+	}
+	return f.Bool()
+}
+
 // Set replaces the field f.ID or inserts it before the first one with a greater id.
 func (s *Struct) Set(f Field) {
 	s.Delete(f.ID)
@@ -508,14 +526,6 @@ func (f Field) List() (List, error) {
 	r := Reader{b: f.Raw}
 	elem, n := r.listHeader()
 	return List{Elem: elem, Len: n, raw: f.Raw[r.i:]}, r.err
-}
-
-// Of fails unless the list is empty or has elements of type t.
-func (l List) Of(t Type) error {
-	if l.Len > 0 && l.Elem != t {
-		return malformed("list of type %d where %d should be", l.Elem, t)
-	}
-	return nil
 }
 
 // Elements yields the encoded elements.
