@@ -13,10 +13,11 @@ type PageIndex struct {
 	Locations []PageLocation
 }
 
+// A PageLocation says where a data page is and with which row it begins.
 type PageLocation struct {
-	Offset   int64
-	Size     int32
-	FirstRow int64
+	Offset   int64 // in the file
+	Size     int32 // in bytes, with the page header
+	FirstRow int64 // counted from 0 in the row group
 }
 
 // maxIndex bounds the bytes of an index, and of what is read at once.
