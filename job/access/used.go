@@ -11,6 +11,7 @@ import (
 	"assent/job/internal/publish"
 	"assent/job/internal/source"
 	"assent/job/parquet/pick"
+	"assent/job/parquet/rewrite"
 	"assent/schema"
 )
 
@@ -52,10 +53,11 @@ func (a *copier) openOutput(ctx context.Context, d *dataset, f *file) (*outputFi
 // bind finds the columns of the data set that a copy needs. The contract is not one of
 // them: a run leaves it out where its files have none.
 func (o *outputFile) bind(d *dataset) (err error) {
-	find := source.Finder{File: o.file.File}
+	file := &rewrite.File{File: o.file.File}
+	find := source.Finder{File: file}
 	needed := d.Dataset
 	needed.Contract, needed.Moments = "", d.Moments[:1]
-	if o.Binding, err = source.Bind(o.file.File, &needed); err == nil {
+	if o.Binding, err = source.Bind(file, &needed); err == nil {
 		inRun := d.Roles()
 		for _, r := range d.allRoles {
 			used := slices.Contains(inRun, r)

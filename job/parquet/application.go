@@ -5,14 +5,15 @@ import (
 	"strings"
 )
 
-// An Application is the writer that created_by names. Readers repair some old writers' faults when they see the name;
-// since a rewritten file bears another one, its chunks must not need the repair any more.
+// An Application is the writer that created_by names. Some old writers have known faults, which readers repair when they see
+// the name. A rewritten file has another name, so its chunks must not need the repair any more.
 type Application struct {
 	name                string
 	major, minor, patch int
 }
 
-// parseApplication reads "name version 1.2.3 (build …)". Without a version, as parquet-mr was once named, it is the oldest.
+// parseApplication reads "name version 1.2.3 (build …)". A name without a version is taken
+// for version 0.0.0: parquet-mr once wrote none.
 func parseApplication(createdBy string) Application {
 	name, rest, ok := strings.Cut(createdBy, " version ")
 	if !ok {
@@ -51,18 +52,20 @@ func (a Application) before(name string, major, minor, patch int) bool {
 	return a.patch < patch
 }
 
-// maxOmittedHeader is what a dictionary page header takes at most in files that leave it out of the total.
+// maxOmittedHeader is the largest dictionary page header, in bytes, in files whose chunk sizes leave it out.
 const maxOmittedHeader = 100
 
-// omitsDictionaryHeader: parquet-mr up to 1.2.8 left the dictionary page header out of total_compressed_size (IMPALA-694).
+// omitsDictionaryHeader reports whether total_compressed_size lacks the dictionary page header: parquet-mr up to 1.2.8
+// (IMPALA-694).
 func (a Application) omitsDictionaryHeader() bool { return a.before("parquet-mr", 1, 2, 9) }
 
-// CarriesDelta: parquet-mr before 1.8 let the first prefix of a DELTA_BYTE_ARRAY page refer to the page before (PARQUET-246).
+// CarriesDelta reports whether the first prefix of a DELTA_BYTE_ARRAY page refers to the last value of the page before:
+// parquet-mr before 1.8 (PARQUET-246). Such pages must be decoded in order.
 func (a Application) CarriesDelta() bool { return a.before("parquet-mr", 1, 8, 0) }
 
-// BadBounds reports whether minima and maxima of a column are not to be trusted: parquet-mr before 1.8 corrupted those
-// of byte arrays (PARQUET-251), and before 1.10, as parquet-cpp before 1.3, compared bytes and unsigned integers as signed
-// (PARQUET-686).
+// BadBounds reports whether minima and maxima of a column cannot be trusted. parquet-mr before 1.8 corrupted those of byte
+// arrays (PARQUET-251). parquet-mr before 1.10 and parquet-cpp before 1.3 compared bytes and unsigned integers as if they were
+// signed (PARQUET-686).
 func (a Application) BadBounds(c *Column) bool {
 	switch c.Order {
 	case OrderSigned, OrderBool, OrderFloat:
@@ -70,3 +73,7 @@ func (a Application) BadBounds(c *Column) bool {
 	}
 	return a.before("parquet-mr", 1, 10, 0) || a.before("parquet-cpp", 1, 3, 0)
 }
+
+// miscountsRows reports whether num_rows of V2 pages is wrong in repeated columns: parquet-cpp-arrow before 12 wrote the number
+// of values there.
+func (a Application) miscountsRows() bool { return a.before("parquet-cpp-arrow", 12, 0, 0) }

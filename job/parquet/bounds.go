@@ -9,20 +9,21 @@ import (
 	"assent/job/parquet/encoding"
 )
 
-// Bounds are the least and the greatest of some values of a column, in the column's order. NaN is passed over. The zero
-// value has seen nothing; reset keeps the memory.
+// Bounds are the least and the greatest of some values of a column, in the column's order. NaN does not count. The zero value
+// has no values yet. A Bounds keeps copies of the values that it needs.
 type Bounds struct {
-	Any        bool
-	lo, hi     int64   // orderBool, orderSigned; orderUnsigned, mapped by biased
-	flo, fhi   float64 // orderFloat, orderFloat16
-	min, max   []byte  // orderBytes, orderDecimal; orderFloat16: the two bytes
-	minKey     uint64  // orderBytes: the first 8 bytes of min, big endian
+	Any        bool    // there is a value: the bounds are set
+	lo, hi     int64   // OrderBool, OrderSigned; OrderUnsigned, mapped by biased
+	flo, fhi   float64 // OrderFloat, OrderFloat16
+	min, max   []byte  // OrderBytes, OrderDecimal; OrderFloat16: the two bytes
+	minKey     uint64  // OrderBytes: the first 8 bytes of min, big endian
 	maxKey     uint64
-	LooseMin   bool // min may be less than the least value: it was truncated
-	LooseMax   bool
-	Incomplete bool // some values were not seen
+	LooseMin   bool // the minimum may be below the least value: it was shortened
+	LooseMax   bool // the maximum may be above the greatest value
+	Incomplete bool // some values were not added: there are no bounds
 }
 
+// Reset removes all values and keeps the memory.
 func (b *Bounds) Reset() { *b = Bounds{min: b.min[:0], max: b.max[:0]} }
 
 // biased maps unsigned integers to signed ones of the same order.
@@ -33,6 +34,7 @@ func biased(v int64, width int) int64 {
 	return v ^ math.MinInt64
 }
 
+// AddInt adds a value of an integer or boolean column; of an unsigned one it is mapped by biased.
 func (b *Bounds) AddInt(v int64) {
 	if !b.Any {
 		b.Any, b.lo, b.hi = true, v, v
@@ -61,6 +63,7 @@ func (b *Bounds) AddInts(c *Column, v []int64) {
 	}
 }
 
+// AddBools adds values of a boolean column.
 func (b *Bounds) AddBools(v *encoding.Bitmap) {
 	ones := v.Count()
 	if ones > 0 {
@@ -83,7 +86,7 @@ func (b *Bounds) addFloat(v float64) {
 	}
 }
 
-// addBytes adds a value of a column of orderBytes.
+// addBytes adds a value of a column of OrderBytes.
 func (b *Bounds) addBytes(v []byte) {
 	key := prefixKey(v)
 	if !b.Any {
@@ -100,8 +103,7 @@ func (b *Bounds) addBytes(v []byte) {
 	}
 }
 
-// prefixKey returns the first 8 bytes, padded with zeros: where the keys of two values differ, so do the values, and in
-// the same order.
+// prefixKey returns the first 8 bytes of v, padded with zeros. Values whose keys differ are in the order of their keys.
 func prefixKey(v []byte) uint64 {
 	if len(v) >= 8 {
 		return binary.BigEndian.Uint64(v)
@@ -143,7 +145,7 @@ func (b *Bounds) Add(c *Column, v []byte) {
 	}
 }
 
-// AddFixed adds PLAIN values of the column's width.
+// AddFixed adds PLAIN values of a column of fixed width.
 func (b *Bounds) AddFixed(c *Column, plain []byte) {
 	width := c.Width()
 	if width == 0 || c.Order == OrderNone || len(plain) < width {
@@ -173,7 +175,7 @@ func (b *Bounds) AddFixed(c *Column, plain []byte) {
 	}
 }
 
-// AddByteArrays adds PLAIN byte arrays, each after its length, which are known to be whole.
+// AddByteArrays adds PLAIN byte arrays, each after its length. They must have been checked: none may be cut short.
 func (b *Bounds) AddByteArrays(c *Column, plain []byte) {
 	if c.Order == OrderBytes && len(plain) > 0 {
 		if !b.Any {
@@ -208,7 +210,7 @@ func (b *Bounds) AddByteArrays(c *Column, plain []byte) {
 	}
 }
 
-// Merge adds what o has seen.
+// Merge adds the values of o.
 func (b *Bounds) Merge(c *Column, o *Bounds) {
 	b.Incomplete = b.Incomplete || o.Incomplete
 	if !o.Any {
@@ -228,7 +230,7 @@ func (b *Bounds) Merge(c *Column, o *Bounds) {
 	}
 }
 
-// Compare compares PLAIN values without their length in the column's order. NaN does not occur.
+// Compare compares PLAIN values without a length in the column's order. Neither may be NaN.
 func Compare(c *Column, x, y []byte) int {
 	switch c.Order {
 	case OrderBool:
@@ -247,8 +249,8 @@ func Compare(c *Column, x, y []byte) int {
 	return bytes.Compare(x, y)
 }
 
-// Plain returns the bounds as PLAIN values without a length. Zeros of floats become -0.0 and +0.0, since readers may take
-// the two for different values (parquet.thrift, ColumnOrder).
+// Plain returns the bounds as PLAIN values without a length. A minimum of zero becomes -0.0 and a maximum
+// of zero +0.0 in columns of floats, because readers may take the two for different values (parquet.thrift, ColumnOrder).
 func (b *Bounds) Plain(c *Column) (lo, hi []byte) {
 	switch c.Order {
 	case OrderBool:
@@ -284,6 +286,7 @@ func (b *Bounds) Plain(c *Column) (lo, hi []byte) {
 	return b.min, b.max
 }
 
+// PlainBytes returns an integer as a PLAIN value of 4 or 8 bytes.
 func PlainBytes(v uint64, width int) []byte {
 	return binary.LittleEndian.AppendUint64(nil, v)[:width]
 }
@@ -367,7 +370,7 @@ func compareDecimal(x, y []byte) int {
 	return bytes.Compare(x, y)
 }
 
-// SoundBound reports whether v can be a value of the column (a prefix, of byte arrays) that compares.
+// SoundBound reports whether v, from a file, can be a bound of the column: it has the right length and is not NaN.
 func SoundBound(c *Column, v []byte) bool {
 	switch c.Order {
 	case OrderBool:

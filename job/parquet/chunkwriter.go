@@ -7,13 +7,13 @@ import (
 	"assent/job/parquet/thrift"
 )
 
-// A ChunkWriter is a column chunk of the output: its pages go to w, what its metadata will say is gathered. Offsets are
-// relative to the chunk's start, which is not known while chunks before it are still written.
+// A ChunkWriter writes the pages of a column chunk and gathers what the footer and the page index will say of them. Until the
+// end it counts offsets from the chunk's start, because chunks before it may still be being written.
 type ChunkWriter struct {
 	col     *Column
 	w       io.Writer
 	Size    int64
-	RawSize int64 // with page headers
+	RawSize int64 // the same, with uncompressed page bodies
 	dict    bool  // it begins with a dictionary page
 	data    int64 // offset of the first data page, if there is a page
 	values  int64 // slots
@@ -36,10 +36,10 @@ type pageOut struct {
 	nulls    int64  // -1: not known
 }
 
-// NewChunkWriter returns a writer of a chunk of column col to w.
+// NewChunkWriter returns a writer of a chunk of column col, whose pages go to w.
 func NewChunkWriter(col *Column, w io.Writer) *ChunkWriter { return &ChunkWriter{col: col, w: w} }
 
-// End ends the writing of pages. What is left of c is small.
+// End ends the writing of pages: c lets go of its writer. What is left is small.
 func (c *ChunkWriter) End() { c.w = nil }
 
 // pageCount counts the pages of a type and encoding.
@@ -69,7 +69,7 @@ func (c *ChunkWriter) write(parts ...[]byte) error {
 	return nil
 }
 
-// DictionaryPage writes the dictionary page.
+// DictionaryPage writes the dictionary page, which comes first.
 func (c *ChunkWriter) DictionaryPage(e *EncodedPage) error {
 	c.dict = true
 	c.RawSize += int64(len(e.Head) + e.Header.RawSize)
@@ -77,8 +77,8 @@ func (c *ChunkWriter) DictionaryPage(e *EncodedPage) error {
 	return c.write(e.Head, e.Body)
 }
 
-// DataPage writes a data page on which so many rows begin, nulls of its slots without a value (-1: not known), and b the
-// bounds of its values.
+// DataPage writes a data page, given by its header and its encoded header and body. rows is the number of rows that begin on
+// it, nulls the number of slots without a value (-1: not known), b the bounds of its values, which are copied.
 func (c *ChunkWriter) DataPage(h *PageHeader, head, body []byte, rows int, nulls int64, b *Bounds) error {
 	if len(c.pages) == 0 {
 		c.data = c.Size
@@ -133,7 +133,8 @@ func (c *ChunkWriter) encodings() []Encoding {
 	return all
 }
 
-// Metadata completes meta, the ColumnMetaData of a chunk that begins at start: it holds type, path and codec.
+// Metadata returns the ColumnMetaData of the chunk, which begins at start in the file. meta holds its first fields: type, path
+// and codec.
 func (c *ChunkWriter) Metadata(meta thrift.Struct, start int64) thrift.Struct {
 	var encodings, stats []byte
 	all := c.encodings()
@@ -159,7 +160,7 @@ func (c *ChunkWriter) Metadata(meta thrift.Struct, start int64) thrift.Struct {
 	return meta
 }
 
-// statistics returns the chunk's Statistics, nil where there is nothing to say.
+// statistics returns the chunk's Statistics, nil where nothing is known.
 func (c *ChunkWriter) statistics() thrift.Struct {
 	var s thrift.Struct
 	if c.nulls >= 0 {
@@ -181,7 +182,7 @@ func (c *ChunkWriter) statistics() thrift.Struct {
 	return append(s, thrift.BoolField(StatsMinExact, !shortMin && !c.bounds.LooseMin))
 }
 
-// MaxBound is the length to which bounds of byte arrays are shortened, as other writers do.
+// MaxBound is the length in bytes to which bounds of byte arrays are shortened.
 const MaxBound = 64
 
 // shortenMin returns a copy of lo, the least value, or of a prefix of it.
@@ -222,8 +223,8 @@ func shortenMax(c *Column, hi []byte) (short []byte, shortened bool) {
 	return nil, true
 }
 
-// cut returns the length of the prefix of v, which is longer than MaxBound, to which it is shortened: for text, at the
-// start of a character.
+// cut returns the length of the prefix to which v, which is longer than MaxBound, is shortened. Text is cut between two
+// characters.
 func cut(c *Column, v []byte) int {
 	n := MaxBound
 	if c.Text() {

@@ -6,8 +6,8 @@ import (
 	"assent/job/parquet/codec"
 )
 
-// Room returns b, emptied, if it has room for n bytes and what decoders like to have behind them; else new memory, which
-// costs nothing until it is written to: a claim that turns out false has not been paid for.
+// Room returns an empty slice with room for n bytes and some more, which decoders use to copy in whole words. It is b if that is
+// large enough, else new memory. New memory costs nothing before it is written to, so n may be a claim.
 func Room(b []byte, n int) []byte {
 	const slack = 64
 	if cap(b) >= n+slack {
@@ -16,7 +16,8 @@ func Room(b []byte, n int) []byte {
 	return make([]byte, 0, n+slack)
 }
 
-// decompress decompresses a section into b, which it may replace.
+// decompress decompresses a section. It uses the memory of b if that is large enough. A large zstd section is first held against
+// what its blocks can hold.
 func decompress(c *codec.Codec, b []byte, id codec.ID, src []byte, rawSize int) ([]byte, error) {
 	if id == codec.Zstd && rawSize > 1<<20 && rawSize/64 > len(src) {
 		if most := zstdAtMost(src); int64(rawSize) > most {
@@ -26,8 +27,9 @@ func decompress(c *codec.Codec, b []byte, id codec.ID, src []byte, rawSize int) 
 	return c.Decompress(Room(b, rawSize), id, src, rawSize)
 }
 
-// zstdAtMost returns a bound of what the frames in src decompress to: what their blocks say of themselves, of a compressed
-// block the most that it may hold (RFC 8878, 3.1.1). What is no frame counts as nothing; the decoder will say so.
+// zstdAtMost returns a bound of the bytes to which the frames in src decompress, from their block headers alone. A compressed
+// block counts as the most that it may hold (RFC 8878, 3.1.1). Bytes that are no frame count as nothing: the decoder refuses
+// them later.
 func zstdAtMost(src []byte) (total int64) {
 	const maxBlock = 128 << 10
 	for len(src) >= 5 {

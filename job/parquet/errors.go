@@ -52,10 +52,12 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Corruptf returns an error that wraps ErrCorrupt and the errors that the format wraps.
 func Corruptf(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrCorrupt, fmt.Errorf(format, args...))
 }
 
+// Unsupportedf returns an error that wraps ErrUnsupported and the errors that the format wraps.
 func Unsupportedf(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrUnsupported, fmt.Errorf(format, args...))
 }

@@ -28,14 +28,14 @@ type File struct {
 	ordered bool // column_orders are given
 }
 
-// rowGroup is a row group's metadata; raw is parsed again by whoever works on the row group, so that a file of many
-// row groups costs no more memory than its footer.
+// rowGroup is a row group's metadata. It is kept encoded and parsed again where it is needed, so that a file of many row groups
+// takes no more memory than its footer.
 type rowGroup struct {
 	raw  []byte
 	rows int64
 }
 
-// A KeyValue is an entry of the file's key-value metadata. A nil Value is an absent one.
+// A KeyValue is an entry of the file's key-value metadata. Value is nil where the entry has none.
 type KeyValue struct {
 	Key   string
 	Value *string
@@ -49,9 +49,9 @@ const (
 	maxGroupRows   = 1<<31 - 1
 )
 
-// Open reads and checks the footer of the size bytes of r. It needs two reads at most, and holds the footer in memory;
-// every count and range that the footer claims is checked against the size. name is used in errors only.
-// Faults of the bytes are *Error; errors of r are passed on, wrapped.
+// Open reads and checks the footer of the file that r holds in size bytes. It makes at most three reads and keeps the footer in
+// memory. All counts and ranges that the footer claims are checked against the size. name is used in errors only. Faults of the
+// bytes are *Error; errors of r are passed on, wrapped.
 func Open(ctx context.Context, r io.ReaderAt, size int64, name string) (*File, error) {
 	f := &File{r: r, size: size, name: name}
 	if err := ctx.Err(); err != nil {
@@ -118,7 +118,7 @@ func (f *File) parseFooter(b []byte) error {
 	if f.meta.Has(FileEncryption) || f.meta.Has(FileFooterSigningKey) {
 		return Unsupportedf("encrypted columns")
 	}
-	schema, err := f.meta.List(FileSchema)
+	schema, err := f.meta.Structs(FileSchema)
 	if err != nil {
 		return err
 	}
@@ -139,14 +139,11 @@ func (f *File) parseFooter(b []byte) error {
 	return f.parseGroups()
 }
 
-// parseOrders reads column_orders. Minima and maxima of a column whose order is not the one its type defines are
-// left out: its order here becomes orderNone.
+// parseOrders reads column_orders. A column whose order is not the one that its type defines gets OrderNone, so that nobody uses
+// or writes its minima and maxima.
 func (f *File) parseOrders() error {
-	orders, err := f.meta.List(FileColumnOrders)
+	orders, err := f.meta.Structs(FileColumnOrders)
 	if err != nil {
-		return err
-	}
-	if err := orders.Of(thrift.StrucT); err != nil {
 		return err
 	}
 	if orders.Len == 0 {
@@ -169,11 +166,8 @@ func (f *File) parseOrders() error {
 }
 
 func (f *File) parseKeyValues() error {
-	l, err := f.meta.List(FileKeyValues)
+	l, err := f.meta.Structs(FileKeyValues)
 	if err != nil {
-		return err
-	}
-	if err := l.Of(thrift.StrucT); err != nil {
 		return err
 	}
 	for _, raw := range l.Elements() {
@@ -204,11 +198,8 @@ func (f *File) parseGroups() error {
 	if err != nil {
 		return err
 	}
-	l, err := f.meta.List(FileRowGroups)
+	l, err := f.meta.Structs(FileRowGroups)
 	if err != nil {
-		return err
-	}
-	if err := l.Of(thrift.StrucT); err != nil {
 		return err
 	}
 	for _, raw := range l.Elements() {
@@ -238,16 +229,20 @@ func (f *File) parseGroups() error {
 	return nil
 }
 
-// Chunk is a column chunk's metadata, checked.
+// A Chunk is the metadata of a column chunk. Its range lies within the file, before the footer.
 type Chunk struct {
 	Raw              thrift.Struct // ColumnChunk
 	Metadata         thrift.Struct // ColumnMetaData
-	Column           int
+	Column           int           // index of its leaf in File.Columns
 	Codec            codec.ID
 	Values           int64 // slots, nulls and empty lists included
 	Start, End       int64 // where its pages lie
 	DictionaryOffset int64 // 0: none named
 	DataOffset       int64
+
+	// MiscountedRows says that the headers of V2 pages state a wrong number of rows. A PageWalk sets it to -1, and Page counts
+	// the rows from the levels. Such a header must not be copied.
+	MiscountedRows bool
 }
 
 // Chunks parses and checks the column chunks of a row group.
@@ -256,10 +251,7 @@ func (f *File) Chunks(rowGroup int) ([]Chunk, error) {
 	if err != nil {
 		return nil, f.Fault(err, rowGroup, -1, -1)
 	}
-	l, err := g.List(GroupColumns)
-	if err == nil {
-		err = l.Of(thrift.StrucT)
-	}
+	l, err := g.Structs(GroupColumns)
 	if err == nil && l.Len != len(f.columns) {
 		err = Corruptf("%d column chunks for %d columns", l.Len, len(f.columns))
 	}
@@ -318,18 +310,19 @@ func (f *File) parseChunk(raw []byte, column int, rows int64) (Chunk, error) {
 	if c.Values < rows || col.MaxRep == 0 && c.Values != rows {
 		return c, Corruptf("%d values in %d rows", c.Values, rows)
 	}
+	c.MiscountedRows = col.MaxRep > 0 && f.app.miscountsRows()
 	return c, f.locate(&c, compressed)
 }
 
-// locate sets the chunk's range. The chunk begins at its dictionary page where that is before the data pages (writers
-// have left the offset at 0, or behind them).
+// locate sets the chunk's range. The chunk begins at its dictionary page, if the footer names one before the data pages. Some
+// writers have named a dictionary page at 0 or behind the data pages.
 func (f *File) locate(c *Chunk, compressed int64) error {
 	c.Start = c.DataOffset
 	if c.DictionaryOffset > 0 && c.DictionaryOffset < c.DataOffset {
 		c.Start = c.DictionaryOffset
 	}
 	if c.Values == 0 {
-		c.Start, c.End = 4, 4 // nothing in it is read
+		c.Start, c.End = 4, 4 // no values: nothing is read
 		return nil
 	}
 	if c.Start < 4 || compressed < 0 || compressed > f.dataEnd-c.Start {
@@ -372,7 +365,7 @@ func (f *File) DataEnd() int64 { return f.dataEnd }
 // KeyValues returns the key-value metadata in its order. It belongs to f.
 func (f *File) KeyValues() []KeyValue { return f.keys }
 
-// Application returns the writing application, by CreatedBy.
+// Application returns the writing application, as CreatedBy names it.
 func (f *File) Application() Application { return f.app }
 
 // Ordered reports whether the footer gives column_orders, without which min_value and max_value mean nothing.

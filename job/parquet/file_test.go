@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	parquetgo "github.com/parquet-go/parquet-go"
+
+	"assent/job/parquet/thrift"
 )
 
 func TestLookup(t *testing.T) {
@@ -80,6 +82,21 @@ func TestApplication(t *testing.T) {
 		text, number := &Column{Order: OrderBytes}, &Column{Order: OrderSigned}
 		if a.omitsDictionaryHeader() != c.header || a.CarriesDelta() != c.delta || a.BadBounds(text) != c.bytes || a.BadBounds(number) {
 			t.Errorf("%q: %+v: %v %v %v", c.by, a, a.omitsDictionaryHeader(), a.CarriesDelta(), a.BadBounds(text))
+		}
+	}
+}
+
+func TestConvertedTypes(t *testing.T) {
+	for converted, want := range map[int32]Logical{
+		-1: {}, 0: {Kind: String}, 1: {Kind: Map}, 3: {Kind: List}, 4: {Kind: Enum}, 5: {Kind: Decimal, Scale: 2, Precision: 9}, 6: {Kind: Date},
+		7: {Kind: Time, Unit: Millis, UTC: true}, 8: {Kind: Time, Unit: Micros, UTC: true}, 9: {Kind: Timestamp, Unit: Millis, UTC: true},
+		10: {Kind: Timestamp, Unit: Micros, UTC: true}, 11: {Kind: Int, BitWidth: 8}, 14: {Kind: Int, BitWidth: 64},
+		15: {Kind: Int, BitWidth: 8, Signed: true}, 18: {Kind: Int, BitWidth: 64, Signed: true}, 19: {Kind: JSON}, 20: {Kind: BSON},
+		21: {Kind: Interval}, 22: {Kind: Other},
+	} {
+		e := thrift.Struct{thrift.Int32Field(ElementConverted, converted), thrift.Int32Field(ElementScale, 2), thrift.Int32Field(ElementPrecision, 9)}
+		if got, err := parseLogical(e); got != want || err != nil {
+			t.Errorf("converted type %d: %+v, %v; want %+v", converted, got, err, want)
 		}
 	}
 }

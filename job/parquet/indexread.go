@@ -6,28 +6,38 @@ import (
 	"assent/job/parquet/thrift"
 )
 
-// A PageIndex is what the input's page index says of a chunk, checked for shape.
+// A PageIndex is what the page index says of a chunk. Locations are in rising order; whether they fit the chunk is not checked.
 type PageIndex struct {
 	RawColumn []byte        // ColumnIndex, nil: none
 	RawOffset thrift.Struct // OffsetIndex
 	Locations []PageLocation
 }
 
+// A PageLocation says where a data page is and with which row it begins.
 type PageLocation struct {
-	Offset   int64
-	Size     int32
-	FirstRow int64
+	Offset   int64 // in the file
+	Size     int32 // in bytes, with the page header
+	FirstRow int64 // counted from 0 in the row group
 }
 
-// maxIndex bounds an index that is read at once.
+// maxIndex bounds the bytes of an index, and of what is read at once.
 const maxIndex = 64 << 20
 
-// PageIndexes reads the page indexes of a row group's chunks. The element of a chunk without a usable one is nil: a page index only
-// serves to skip pages, so a damaged one is left out of the output rather than refused.
-func (f *File) PageIndexes(chunks []Chunk) ([]*PageIndex, error) {
+// PageIndexes reads the page indexes of some chunks. The result has nil for a chunk without a usable one: a page
+// index only serves to skip pages, so a damaged one is no error.
+func (f *File) PageIndexes(chunks []Chunk) ([]*PageIndex, error) { return f.readIndexes(chunks, true) }
+
+// OffsetIndexes is PageIndexes without the column indexes.
+func (f *File) OffsetIndexes(chunks []Chunk) ([]*PageIndex, error) {
+	return f.readIndexes(chunks, false)
+}
+
+func (f *File) readIndexes(chunks []Chunk, columns bool) ([]*PageIndex, error) {
 	ranges := make([]byteRange, 2*len(chunks))
 	for i := range chunks {
-		ranges[2*i] = f.indexRange(chunks[i].Raw, ChunkColumnIndexOffset, ChunkColumnIndexLength)
+		if columns {
+			ranges[2*i] = f.indexRange(chunks[i].Raw, ChunkColumnIndexOffset, ChunkColumnIndexLength)
+		}
 		ranges[2*i+1] = f.indexRange(chunks[i].Raw, ChunkOffsetIndexOffset, ChunkOffsetIndexLength)
 	}
 	parts, err := f.readRanges(ranges)
@@ -55,7 +65,7 @@ func (f *File) indexRange(s thrift.Struct, offsetID, lengthID int16) byteRange {
 
 type byteRange struct{ lo, hi int64 }
 
-// readRanges reads the ranges, those that lie close to each other at once. The empty range gives nil.
+// readRanges reads several ranges. Ranges that lie close together are read at once. An empty range gives nil.
 func (f *File) readRanges(ranges []byteRange) ([][]byte, error) {
 	const gap = 64 << 10
 	order := make([]int, 0, len(ranges))
@@ -94,8 +104,8 @@ func parseIndexes(column, offset []byte) *PageIndex {
 	if p.RawOffset, _, err = thrift.Parse(offset); err != nil {
 		return nil
 	}
-	l, err := p.RawOffset.List(1)
-	if err != nil || l.Of(thrift.StrucT) != nil {
+	l, err := p.RawOffset.Structs(1)
+	if err != nil {
 		return nil
 	}
 	for _, raw := range l.Elements() {
@@ -122,69 +132,39 @@ func parseIndexes(column, offset []byte) *PageIndex {
 	return p
 }
 
-// A ColumnIndex is what a ColumnIndex says of a chunk's data pages, in their order.
+// A ColumnIndex is what the column index says of each data page of a chunk.
 type ColumnIndex struct {
 	Null     []bool   // the page has no value
 	Min, Max [][]byte // bounds, as PLAIN without a length
 	Nulls    []int64  // counts of slots without a value; nil where they are not said
 }
 
-// Columns parses rawColumn. It is not ok where there is none or it is not one of all pages.
+// Columns parses the column index. ok is false where there is none or it is not one of all pages.
 func (p *PageIndex) Columns() (x ColumnIndex, ok bool) {
 	s, _, err := thrift.Parse(p.RawColumn)
 	if err != nil {
 		return x, false
 	}
 	n := len(p.Locations)
-	x = ColumnIndex{Null: boolList(s, 1, n), Min: bytesList(s, 2, n), Max: bytesList(s, 3, n), Nulls: intList(s, 5, n)}
+	x = ColumnIndex{
+		Null:  elements(s, 1, n, (*thrift.Reader).Bool, thrift.True, thrift.False),
+		Min:   elements(s, 2, n, (*thrift.Reader).Bytes, thrift.Binary),
+		Max:   elements(s, 3, n, (*thrift.Reader).Bytes, thrift.Binary),
+		Nulls: elements(s, 5, n, (*thrift.Reader).Int, thrift.I64),
+	}
 	return x, x.Null != nil && x.Min != nil && x.Max != nil
 }
 
-// list returns the list field id if it has n elements of type t.
-func list(s thrift.Struct, id int16, t thrift.Type, n int) (thrift.List, bool) {
+// elements returns the n elements of the list field id, which must be of one of the types; nil if it is not such a list.
+func elements[T any](s thrift.Struct, id int16, n int, read func(*thrift.Reader) T, types ...thrift.Type) []T {
 	l, err := s.List(id)
-	if err != nil || l.Len != n || n == 0 || l.Elem != t {
-		return l, false
-	}
-	return l, true
-}
-
-func boolList(s thrift.Struct, id int16, n int) []bool {
-	l, ok := list(s, id, thrift.True, n)
-	if !ok {
-		if l, ok = list(s, id, thrift.False, n); !ok {
-			return nil
-		}
-	}
-	all := make([]bool, 0, n)
-	for _, raw := range l.Elements() {
-		all = append(all, raw[0] == byte(thrift.True))
-	}
-	return all
-}
-
-func bytesList(s thrift.Struct, id int16, n int) [][]byte {
-	l, ok := list(s, id, thrift.Binary, n)
-	if !ok {
+	if err != nil || l.Len != n || n == 0 || !slices.Contains(types, l.Elem) {
 		return nil
 	}
-	all := make([][]byte, 0, n)
+	all := make([]T, 0, n)
 	for _, raw := range l.Elements() {
 		r := thrift.NewReader(raw)
-		all = append(all, r.Bytes())
-	}
-	return all
-}
-
-func intList(s thrift.Struct, id int16, n int) []int64 {
-	l, ok := list(s, id, thrift.I64, n)
-	if !ok {
-		return nil
-	}
-	all := make([]int64, 0, n)
-	for _, raw := range l.Elements() {
-		r := thrift.NewReader(raw)
-		all = append(all, r.Int())
+		all = append(all, read(&r))
 	}
 	return all
 }

@@ -3,185 +3,63 @@ package parquet
 import (
 	"encoding/binary"
 
-	"assent/job/parquet/codec"
 	"assent/job/parquet/encoding"
 )
 
-// A Page is a data page taken apart: levels decoded, values decompressed and still encoded. Its memory is reused from
-// one load to the next.
-type Page struct {
-	Levels
-	Header PageHeader
-	All    bool   // every slot has a value: present is not filled
-	Count  int    // values
-	Rows   int    // rows that begin on this page
-	Values []byte // encoded values section
-	raw    []byte // decompressed body
+// Levels are the levels of some slots of a column.
+type Levels struct {
+	Reps    []uint8         // repetition levels; empty where MaxRep is 0
+	Defs    []uint8         // definition levels where MaxDef > 1
+	Present encoding.Bitmap // which slots have a value; where MaxDef is 1, the definition levels themselves
 }
 
-// Memory returns the bytes that p keeps for the next page body.
-func (p *Page) Memory() int { return cap(p.raw) }
-
-// Load decompresses body and decodes the levels of a page of column col. Nothing of p lies in body afterwards.
-func (p *Page) Load(c *codec.Codec, col *Column, id codec.ID, h *PageHeader, body []byte) error {
-	if h.Kind == DataPageV2 {
-		if err := p.LoadLevels(col, h, body); err != nil {
-			return err
-		}
-		return p.LoadValues(c, id, body)
+// Def returns the definition level of a slot of column col.
+func (l *Levels) Def(col *Column, slot int) uint8 {
+	switch {
+	case col.MaxDef == 0:
+		return 0
+	case len(l.Defs) > 0:
+		return l.Defs[slot]
+	case l.Present.Get(slot):
+		return 1
 	}
-	p.Header = *h
-	var err error
-	if p.raw, err = decompress(c, p.raw, id, body, h.RawSize); err != nil {
-		return err
-	}
-	reps, raw, err := sectionV1(p.raw, col.MaxRep, h.RepEncoding)
-	if err != nil {
-		return err
-	}
-	if err := p.decodeReps(reps, col, h.RepEncoding); err != nil {
-		return err
-	}
-	if h.RepEncoding == BitPacked && col.MaxRep > 0 {
-		raw = raw[legacyLength(h.Values, col.MaxRep):]
-	}
-	defs, raw, err := sectionV1(raw, col.MaxDef, h.DefEncoding)
-	if err != nil {
-		return err
-	}
-	if err := p.decodeDefs(defs, col, h.DefEncoding); err != nil {
-		return err
-	}
-	if h.DefEncoding == BitPacked && col.MaxDef > 0 {
-		raw = raw[legacyLength(h.Values, col.MaxDef):]
-	}
-	p.Values = raw
-	return nil
+	return 0
 }
 
-// sectionV1 cuts the levels from the front of a V1 body. Where they are in the legacy encoding, which has no length,
-// section is all of the rest, and so is after.
-func sectionV1(b []byte, maxLevel int, enc Encoding) (section, after []byte, err error) {
-	if maxLevel == 0 {
-		return nil, b, nil
-	}
-	switch enc {
-	case BitPacked:
-		return b, b, nil
-	case RLE:
-	default:
-		return nil, nil, Corruptf("levels of encoding %d", enc)
-	}
-	if len(b) < 4 {
-		return nil, nil, Corruptf("levels end too early")
-	}
-	n := binary.LittleEndian.Uint32(b)
-	if uint64(n) > uint64(len(b)-4) {
-		return nil, nil, Corruptf("levels of %d bytes in a page of %d", n, len(b))
-	}
-	return b[4 : 4+n], b[4+n:], nil
-}
-
-// legacyLength returns the bytes of n levels in the BIT_PACKED encoding.
-func legacyLength(n, maxLevel int) int {
-	return (n*bitWidth(maxLevel) + 7) / 8
-}
-
-func bitWidth(maxLevel int) int {
-	n := 0
-	for ; maxLevel > 0; maxLevel >>= 1 {
-		n++
-	}
-	return n
-}
-
-// LoadLevels decodes the levels of a V2 page, which are not compressed, and holds the header's counts against them.
-func (p *Page) LoadLevels(col *Column, h *PageHeader, body []byte) error {
-	p.Header = *h
-	if err := p.decodeReps(body[:h.RepLen], col, RLE); err != nil {
-		return err
-	}
-	if err := p.decodeDefs(body[h.RepLen:h.RepLen+h.DefLen], col, RLE); err != nil {
-		return err
-	}
-	if p.Rows != h.Rows {
-		return Corruptf("%d rows in a page that says %d", p.Rows, h.Rows)
-	}
-	if h.Values-p.Count != h.Nulls {
-		return Corruptf("%d nulls in a page that says %d", h.Values-p.Count, h.Nulls)
-	}
-	if len(p.Reps) > 0 && p.Reps[0] != 0 {
-		return Corruptf("a V2 page that begins within a row")
-	}
-	return nil
-}
-
-// LoadValues decompresses the values of a V2 page, after levelsV2.
-func (p *Page) LoadValues(c *codec.Codec, id codec.ID, body []byte) (err error) {
-	h := &p.Header
-	values, rawSize := body[h.RepLen+h.DefLen:], h.RawSize-h.RepLen-h.DefLen
-	if !h.Compressed || len(values) == 0 {
-		id = codec.Uncompressed // a section of no bytes is an empty one, whatever the codec would make of it
-	}
-	if p.raw, err = decompress(c, p.raw, id, values, rawSize); err != nil {
-		return err
-	}
-	p.Values = p.raw
-	return nil
-}
-
-// decodeReps decodes the repetition levels and counts the rows that begin.
-func (p *Page) decodeReps(b []byte, col *Column, enc Encoding) error {
-	p.Rows = p.Header.Values
-	p.Reps = p.Reps[:0]
+// AppendReps appends the encoded repetition levels, without a length.
+func (l *Levels) AppendReps(b []byte, col *Column) []byte {
 	if col.MaxRep == 0 {
-		return nil
+		return b
 	}
-	var err error
-	if p.Reps, err = decodeLevels(p.Reps, b, col.MaxRep, p.Header.Values, enc); err != nil {
-		return err
-	}
-	p.Rows = 0
-	for _, r := range p.Reps {
-		if r == 0 {
-			p.Rows++
-		}
-	}
-	return nil
+	return encoding.AppendLevels(b, l.Reps, uint8(col.MaxRep))
 }
 
-// decodeDefs decodes the definition levels and counts the values.
-func (p *Page) decodeDefs(b []byte, col *Column, enc Encoding) error {
-	n := p.Header.Values
-	p.Count, p.All = n, true
-	p.Defs = p.Defs[:0]
-	p.Present.Reset()
-	if col.MaxDef == 0 {
-		return nil
+// AppendDefs appends the encoded definition levels, without a length.
+func (l *Levels) AppendDefs(b []byte, col *Column) []byte {
+	switch {
+	case col.MaxDef == 0:
+		return b
+	case col.MaxDef == 1:
+		return encoding.AppendLevelBits(b, &l.Present)
 	}
-	var err error
-	if col.MaxDef == 1 && enc == RLE {
-		_, err = encoding.DecodeLevelBits(&p.Present, b, n)
-	} else {
-		p.Defs, err = decodeLevels(p.Defs, b, col.MaxDef, n, enc)
-		if err == nil {
-			encoding.Present(&p.Present, p.Defs, uint8(col.MaxDef))
-		}
-	}
-	if err != nil {
-		return err
-	}
-	p.Count = p.Present.Count()
-	p.All = p.Count == n
-	return nil
+	return encoding.AppendLevels(b, l.Defs, uint8(col.MaxDef))
 }
 
-func decodeLevels(dst []uint8, b []byte, maxLevel, n int, enc Encoding) ([]uint8, error) {
-	var err error
-	if enc == BitPacked {
-		dst, _, err = encoding.DecodeLegacyLevels(dst, b, uint8(maxLevel), n)
-	} else {
-		dst, _, err = encoding.DecodeLevels(dst, b, uint8(maxLevel), n)
+// AppendV1 appends the encoded levels as a V1 page has them: repetition levels, then definition levels, each after its length.
+func (l *Levels) AppendV1(b []byte, col *Column) []byte {
+	if col.MaxRep > 0 {
+		b = AppendPrefixed(b, func(b []byte) []byte { return l.AppendReps(b, col) })
 	}
-	return dst, err
+	if col.MaxDef > 0 {
+		b = AppendPrefixed(b, func(b []byte) []byte { return l.AppendDefs(b, col) })
+	}
+	return b
+}
+
+// AppendPrefixed appends a length in 4 bytes and then the bytes that fill appends.
+func AppendPrefixed(b []byte, fill func([]byte) []byte) []byte {
+	at := len(b)
+	b = fill(append(b, 0, 0, 0, 0))
+	binary.LittleEndian.PutUint32(b[at:], uint32(len(b)-at-4))
+	return b
 }

@@ -1,300 +1,189 @@
 package parquet
 
 import (
-	"errors"
-	"hash/crc32"
+	"encoding/binary"
 
 	"assent/job/parquet/codec"
-	"assent/job/parquet/thrift"
+	"assent/job/parquet/encoding"
 )
 
-// Page types.
-const (
-	DataPage       = 0
-	IndexPage      = 1
-	DictionaryPage = 2
-	DataPageV2     = 3
-)
-
-// An Encoding is a value encoding by its number in parquet.thrift (Encoding).
-type Encoding int32
-
-// Encodings.
-const (
-	Plain                Encoding = 0
-	PlainDictionary      Encoding = 2 // deprecated name of encRLEDictionary, and of encPlain in dictionary pages
-	RLE                  Encoding = 3
-	BitPacked            Encoding = 4
-	DeltaBinaryPacked    Encoding = 5
-	DeltaLengthByteArray Encoding = 6
-	DeltaByteArray       Encoding = 7
-	RLEDictionary        Encoding = 8
-	ByteStreamSplit      Encoding = 9
-)
-
-// A PageHeader is a decoded page header. All counts and sizes are claims, checked by check against what the chunk can
-// hold, but not against the page's body.
-type PageHeader struct {
-	Kind       int
-	Length     int // bytes of the header itself
-	RawSize    int // uncompressed body
-	Size       int // body as it stands
-	CRC        uint32
-	HasCRC     bool
-	Values     int // slots of a data page, entries of a dictionary page
-	Encoding   Encoding
-	Statistics []byte // the encoded Statistics, nil: none
-	// V1
-	RepEncoding, DefEncoding Encoding
-	// V2
-	Nulls, Rows    int
-	RepLen, DefLen int
-	Compressed     bool
-	Sorted         thrift.Type // dictionary pages: is_sorted (Stop: absent)
+// A Page is a decompressed data page: its levels are decoded, its values are still encoded. Its memory is reused from one Load
+// to the next.
+type Page struct {
+	Levels
+	Header PageHeader
+	All    bool   // every slot has a value: Present need not be asked, and is empty where MaxDef is 0
+	Count  int    // values
+	Rows   int    // rows that begin on this page
+	Values []byte // encoded values section
+	raw    []byte // decompressed body
 }
 
-// DictCoded reports whether the values section holds dictionary indices.
-func (h *PageHeader) DictCoded() bool {
-	return h.Encoding == RLEDictionary || h.Encoding == PlainDictionary
-}
+// Memory returns the bytes that p keeps for the next page body.
+func (p *Page) Memory() int { return cap(p.raw) }
 
-func (h *PageHeader) IsData() bool { return h.Kind == DataPage || h.Kind == DataPageV2 }
-
-// Checksum returns the CRC-32 of a page body as it stands in the file.
-func Checksum(body []byte) uint32 { return crc32.ChecksumIEEE(body) }
-
-// maxPageBytes is the most that a header's size fields can say.
-const MaxPageBytes = 1<<31 - 1
-
-// maxHeader bounds a page header. Some writers put long minima and maxima there.
-const maxHeader = 16 << 20
-
-// maxPageValues bounds the slots of a page, which may be many in few bytes (one run): writers have put a row group of 64Mi
-// rows into one page.
-const maxPageValues = 1 << 26
-
-var errHeaderMember = errors.New("page header does not describe its type")
-
-// Parse decodes the header at the start of b.
-func (h *PageHeader) Parse(b []byte) error {
-	*h = PageHeader{Kind: -1, RawSize: -1, Size: -1, Compressed: true}
-	r := thrift.NewReader(b)
-	var last int16
-	member := -1
-	for {
-		id, t := r.Field(last)
-		if t == thrift.Stop {
-			break
+// Load decompresses body, the body of a page of column col, and decodes its levels. body is not kept.
+func (p *Page) Load(c *codec.Codec, col *Column, id codec.ID, h *PageHeader, body []byte) error {
+	if h.Kind == DataPageV2 {
+		if err := p.LoadLevels(col, h, body); err != nil {
+			return err
 		}
-		last = id
-		switch {
-		case id == 1 && t == thrift.I32:
-			h.Kind = int(r.Int32())
-		case id == 2 && t == thrift.I32:
-			h.RawSize = int(r.Int32())
-		case id == 3 && t == thrift.I32:
-			h.Size = int(r.Int32())
-		case id == 4 && t == thrift.I32:
-			h.CRC, h.HasCRC = uint32(r.Int32()), true
-		case id == 5 && t == thrift.StrucT:
-			member = DataPage
-			h.parseData(&r)
-		case id == 7 && t == thrift.StrucT:
-			member = DictionaryPage
-			h.parseDictionary(&r)
-		case id == 8 && t == thrift.StrucT:
-			member = DataPageV2
-			h.parseDataV2(&r)
-		default:
-			r.Skip(t)
-		}
+		return p.LoadValues(c, id, body)
 	}
-	h.Length = r.Pos()
-	if err := r.Err(); err != nil {
+	p.Header = *h
+	var err error
+	if p.raw, err = decompress(c, p.raw, id, body, h.RawSize); err != nil {
 		return err
 	}
-	if h.RawSize < 0 || h.Size < 0 {
-		return Corruptf("page header: sizes %d and %d", h.RawSize, h.Size)
+	reps, raw, err := sectionV1(p.raw, col.MaxRep, h.RepEncoding)
+	if err != nil {
+		return err
 	}
-	if h.Kind != IndexPage && h.Kind != member {
-		return Corruptf("%w", errHeaderMember)
+	if err := p.decodeReps(reps, col, h.RepEncoding); err != nil {
+		return err
+	}
+	if h.RepEncoding == BitPacked && col.MaxRep > 0 {
+		raw = raw[legacyLength(h.Values, col.MaxRep):]
+	}
+	defs, raw, err := sectionV1(raw, col.MaxDef, h.DefEncoding)
+	if err != nil {
+		return err
+	}
+	if err := p.decodeDefs(defs, col, h.DefEncoding); err != nil {
+		return err
+	}
+	if h.DefEncoding == BitPacked && col.MaxDef > 0 {
+		raw = raw[legacyLength(h.Values, col.MaxDef):]
+	}
+	p.Values = raw
+	return nil
+}
+
+// sectionV1 cuts the levels from the front of a V1 body. The legacy encoding has no length: section and after are then
+// both all of b, and the caller cuts off legacyLength bytes.
+func sectionV1(b []byte, maxLevel int, enc Encoding) (section, after []byte, err error) {
+	if maxLevel == 0 {
+		return nil, b, nil
+	}
+	switch enc {
+	case BitPacked:
+		return b, b, nil
+	case RLE:
+	default:
+		return nil, nil, Corruptf("levels of encoding %d", enc)
+	}
+	if len(b) < 4 {
+		return nil, nil, Corruptf("levels end too early")
+	}
+	n := binary.LittleEndian.Uint32(b)
+	if uint64(n) > uint64(len(b)-4) {
+		return nil, nil, Corruptf("levels of %d bytes in a page of %d", n, len(b))
+	}
+	return b[4 : 4+n], b[4+n:], nil
+}
+
+// legacyLength returns the bytes of n levels in the BIT_PACKED encoding.
+func legacyLength(n, maxLevel int) int {
+	return (n*bitWidth(maxLevel) + 7) / 8
+}
+
+func bitWidth(maxLevel int) int {
+	n := 0
+	for ; maxLevel > 0; maxLevel >>= 1 {
+		n++
+	}
+	return n
+}
+
+// LoadLevels decodes the levels of a V2 page, which are not compressed, and checks the header's counts by them.
+func (p *Page) LoadLevels(col *Column, h *PageHeader, body []byte) error {
+	p.Header = *h
+	if err := p.decodeReps(body[:h.RepLen], col, RLE); err != nil {
+		return err
+	}
+	if err := p.decodeDefs(body[h.RepLen:h.RepLen+h.DefLen], col, RLE); err != nil {
+		return err
+	}
+	if h.Rows < 0 {
+		p.Header.Rows = p.Rows
+	} else if p.Rows != h.Rows {
+		return Corruptf("%d rows in a page that says %d", p.Rows, h.Rows)
+	}
+	if h.Values-p.Count != h.Nulls {
+		return Corruptf("%d nulls in a page that says %d", h.Values-p.Count, h.Nulls)
+	}
+	if len(p.Reps) > 0 && p.Reps[0] != 0 {
+		return Corruptf("a V2 page that begins within a row")
 	}
 	return nil
 }
 
-func (h *PageHeader) parseData(r *thrift.Reader) {
-	var last int16
-	for {
-		id, t := r.Field(last)
-		if t == thrift.Stop {
-			return
-		}
-		last = id
-		switch {
-		case id == 1 && t == thrift.I32:
-			h.Values = int(r.Int32())
-		case id == 2 && t == thrift.I32:
-			h.Encoding = Encoding(r.Int32())
-		case id == 3 && t == thrift.I32:
-			h.DefEncoding = Encoding(r.Int32())
-		case id == 4 && t == thrift.I32:
-			h.RepEncoding = Encoding(r.Int32())
-		case id == 5 && t == thrift.StrucT:
-			h.Statistics = r.Raw(t)
-		default:
-			r.Skip(t)
-		}
+// LoadValues decompresses the values of a V2 page. LoadLevels comes before it.
+func (p *Page) LoadValues(c *codec.Codec, id codec.ID, body []byte) (err error) {
+	h := &p.Header
+	values, rawSize := body[h.RepLen+h.DefLen:], h.RawSize-h.RepLen-h.DefLen
+	if !h.Compressed || len(values) == 0 {
+		id = codec.Uncompressed // an empty section stays empty, whatever the codec would make of it
 	}
+	if p.raw, err = decompress(c, p.raw, id, values, rawSize); err != nil {
+		return err
+	}
+	p.Values = p.raw
+	return nil
 }
 
-func (h *PageHeader) parseDictionary(r *thrift.Reader) {
-	var last int16
-	for {
-		id, t := r.Field(last)
-		if t == thrift.Stop {
-			return
-		}
-		last = id
-		switch {
-		case id == 1 && t == thrift.I32:
-			h.Values = int(r.Int32())
-		case id == 2 && t == thrift.I32:
-			h.Encoding = Encoding(r.Int32())
-		case id == 3 && (t == thrift.True || t == thrift.False):
-			h.Sorted = t
-		default:
-			r.Skip(t)
-		}
+// decodeReps decodes the repetition levels and counts the rows that begin.
+func (p *Page) decodeReps(b []byte, col *Column, enc Encoding) error {
+	p.Rows = p.Header.Values
+	p.Reps = p.Reps[:0]
+	if col.MaxRep == 0 {
+		return nil
 	}
-}
-
-func (h *PageHeader) parseDataV2(r *thrift.Reader) {
-	var last int16
-	for {
-		id, t := r.Field(last)
-		if t == thrift.Stop {
-			return
-		}
-		last = id
-		switch {
-		case id == 1 && t == thrift.I32:
-			h.Values = int(r.Int32())
-		case id == 2 && t == thrift.I32:
-			h.Nulls = int(r.Int32())
-		case id == 3 && t == thrift.I32:
-			h.Rows = int(r.Int32())
-		case id == 4 && t == thrift.I32:
-			h.Encoding = Encoding(r.Int32())
-		case id == 5 && t == thrift.I32:
-			h.DefLen = int(r.Int32())
-		case id == 6 && t == thrift.I32:
-			h.RepLen = int(r.Int32())
-		case id == 7 && (t == thrift.True || t == thrift.False):
-			h.Compressed = t == thrift.True
-		case id == 8 && t == thrift.StrucT:
-			h.Statistics = r.Raw(t)
-		default:
-			r.Skip(t)
-		}
+	var err error
+	if p.Reps, err = decodeLevels(p.Reps, b, col.MaxRep, p.Header.Values, enc); err != nil {
+		return err
 	}
-}
-
-// Check holds the header's claims against the codec and the values left in the chunk.
-func (h *PageHeader) Check(id codec.ID, left int64) error {
-	if h.Values < 0 || h.IsData() && int64(h.Values) > left {
-		return Corruptf("a page of %d values where %d are left", h.Values, left)
-	}
-	if h.Values > maxPageValues {
-		return Unsupportedf("a page of %d values, more than %d", h.Values, maxPageValues)
-	}
-	body, raw := h.Size, h.RawSize
-	if h.Kind == DataPageV2 {
-		levels := h.RepLen + h.DefLen
-		if h.RepLen < 0 || h.DefLen < 0 || levels > body || levels > raw {
-			return Corruptf("levels of %d and %d bytes in a page of %d, %d uncompressed", h.RepLen, h.DefLen, body, raw)
+	p.Rows = 0
+	for _, r := range p.Reps {
+		if r == 0 {
+			p.Rows++
 		}
-		if h.Nulls < 0 || h.Nulls > h.Values || h.Rows < 0 || h.Rows > h.Values {
-			return Corruptf("%d nulls, %d rows in a page of %d values", h.Nulls, h.Rows, h.Values)
-		}
-		body, raw = body-levels, raw-levels
-		if !h.Compressed {
-			id = codec.Uncompressed
-		}
-	}
-	if h.Kind != IndexPage && int64(raw) > maxExpansion(id, int64(body)) {
-		return Corruptf("a page of %d bytes cannot expand to %d (%s)", body, raw, id)
 	}
 	return nil
 }
 
-// maxExpansion returns a bound of what n compressed bytes can stand for: of an element of the format, the most bytes that it
-// yields over the fewest that it takes. It keeps a header's claim from costing more memory than the body could fill.
-func maxExpansion(id codec.ID, n int64) int64 {
-	switch id {
-	case codec.Uncompressed:
-		return n
-	case codec.Snappy:
-		return n * 22 // a copy of 64 bytes in 3
-	case codec.LZ4, codec.LZ4Raw:
-		return n * 256 // a length byte stands for 255
-	case codec.Gzip:
-		return n * 1040 // deflate's 1032
-	case codec.Zstd:
-		return n * (128 << 10) / 3 // a run-length block of 128 KiB in 4
+// decodeDefs decodes the definition levels and counts the values.
+func (p *Page) decodeDefs(b []byte, col *Column, enc Encoding) error {
+	n := p.Header.Values
+	p.Count, p.All = n, true
+	p.Defs = p.Defs[:0]
+	p.Present.Reset()
+	if col.MaxDef == 0 {
+		return nil
 	}
-	return n << 24
+	var err error
+	if col.MaxDef == 1 && enc == RLE {
+		_, err = encoding.DecodeLevelBits(&p.Present, b, n)
+	} else {
+		p.Defs, err = decodeLevels(p.Defs, b, col.MaxDef, n, enc)
+		if err == nil {
+			encoding.Present(&p.Present, p.Defs, uint8(col.MaxDef))
+		}
+	}
+	if err != nil {
+		return err
+	}
+	p.Count = p.Present.Count()
+	p.All = p.Count == n
+	return nil
 }
 
-// Append appends the encoded header. A header that was parsed keeps its statistics, unless they are set to nil.
-func (h *PageHeader) Append(dst []byte) []byte {
-	last := int16(0)
-	i32 := func(id int16, v int32) {
-		dst = append(dst, byte(id-last)<<4|byte(thrift.I32))
-		dst = thrift.AppendInt(dst, int64(v))
-		last = id
+func decodeLevels(dst []uint8, b []byte, maxLevel, n int, enc Encoding) ([]uint8, error) {
+	var err error
+	if enc == BitPacked {
+		dst, _, err = encoding.DecodeLegacyLevels(dst, b, uint8(maxLevel), n)
+	} else {
+		dst, _, err = encoding.DecodeLevels(dst, b, uint8(maxLevel), n)
 	}
-	boolean := func(id int16, t thrift.Type) {
-		dst = append(dst, byte(id-last)<<4|byte(t))
-		last = id
-	}
-	statistics := func(id int16) {
-		if h.Statistics != nil {
-			dst = append(dst, byte(id-last)<<4|byte(thrift.StrucT))
-			dst = append(dst, h.Statistics...)
-			last = id
-		}
-	}
-	i32(1, int32(h.Kind))
-	i32(2, int32(h.RawSize))
-	i32(3, int32(h.Size))
-	i32(4, int32(h.CRC))
-	member := map[int]int16{DataPage: 5, DictionaryPage: 7, DataPageV2: 8}[h.Kind]
-	dst = append(dst, byte(member-last)<<4|byte(thrift.StrucT))
-	last = 0
-	i32(1, int32(h.Values))
-	switch h.Kind {
-	case DataPage:
-		i32(2, int32(h.Encoding))
-		i32(3, int32(h.DefEncoding))
-		i32(4, int32(h.RepEncoding))
-		statistics(5)
-	case DictionaryPage:
-		i32(2, int32(h.Encoding))
-		if h.Sorted != thrift.Stop {
-			boolean(3, h.Sorted)
-		}
-	case DataPageV2:
-		i32(2, int32(h.Nulls))
-		i32(3, int32(h.Rows))
-		i32(4, int32(h.Encoding))
-		i32(5, int32(h.DefLen))
-		i32(6, int32(h.RepLen))
-		if h.Compressed {
-			boolean(7, thrift.True)
-		} else {
-			boolean(7, thrift.False)
-		}
-		statistics(8)
-	}
-	return append(dst, 0, 0)
+	return dst, err
 }

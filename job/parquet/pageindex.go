@@ -30,8 +30,8 @@ func (l PageLocation) Append(dst []byte) []byte {
 	return append(dst, 0)
 }
 
-// ColumnIndex returns the encoded ColumnIndex, nil where the chunk cannot have one: its column has no order, some page's
-// bounds are not known, or a page has nothing but NaN.
+// ColumnIndex returns the encoded ColumnIndex. It is nil where the chunk cannot have one: its column has no order, or there is a
+// page whose bounds are not known or whose values are all NaN.
 func (c *ChunkWriter) ColumnIndex() []byte {
 	if c.col.Order == OrderNone || len(c.pages) == 0 {
 		return nil
@@ -66,6 +66,7 @@ func (c *ChunkWriter) ColumnIndex() []byte {
 	return s.Append(nil)
 }
 
+// boundaryOrder says whether the bounds of the pages that have values rise or fall.
 func (c *ChunkWriter) boundaryOrder() int32 {
 	up, down := true, true
 	var last *pageOut

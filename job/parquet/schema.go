@@ -23,6 +23,7 @@ const (
 
 var physicalNames = [...]string{"BOOLEAN", "INT32", "INT64", "INT96", "FLOAT", "DOUBLE", "BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"}
 
+// String returns the name of the type in the format.
 func (p Physical) String() string {
 	if p >= 0 && int(p) < len(physicalNames) {
 		return physicalNames[p]
@@ -33,8 +34,8 @@ func (p Physical) String() string {
 // A LogicalKind says what the values of a column mean.
 type LogicalKind int
 
-// Logical kinds. Unknown is the format's UNKNOWN (a column that is always null); Other is one that this package
-// does not know, so it has no order either.
+// Logical kinds. None: the column has no logical type. Unknown: the format's UNKNOWN, a column that is always null. Other: one
+// that this package does not know, so the order of its values is not known either.
 const (
 	None LogicalKind = iota
 	String
@@ -61,6 +62,7 @@ const (
 var logicalNames = [...]string{"none", "STRING", "MAP", "LIST", "ENUM", "DECIMAL", "DATE", "TIME", "TIMESTAMP", "INTEGER",
 	"UNKNOWN", "JSON", "BSON", "UUID", "FLOAT16", "VARIANT", "GEOMETRY", "GEOGRAPHY", "INTERVAL", "other"}
 
+// String returns the name of the kind in the format.
 func (k LogicalKind) String() string { return logicalNames[k] }
 
 // A TimeUnit is the unit of a Timestamp or a Time.
@@ -88,9 +90,9 @@ type Logical struct {
 type Column struct {
 	Path           []string // field names from the root's child to the leaf
 	Physical       Physical
-	TypeLength     int // bytes of a FixedLenByteArray value
-	MaxRep, MaxDef int // maximum repetition and definition level
-	Optional       bool
+	TypeLength     int  // bytes of a FixedLenByteArray value
+	MaxRep, MaxDef int  // maximum repetition and definition level
+	Optional       bool // the leaf itself may be null
 	Logical        Logical
 
 	short      string // path without the groups that only make up a LIST
@@ -102,20 +104,20 @@ type Column struct {
 // Name returns the dotted path.
 func (c *Column) Name() string { return strings.Join(c.Path, ".") }
 
-// Limits of a schema. The levels are the format's own for readers that hold a level in a byte; the sum of all path
-// lengths bounds what a crafted tree can make of its bytes.
+// Limits of a schema. Levels must fit a byte. The sum of the lengths of all paths is bounded because a crafted tree of few bytes
+// can have very long ones.
 const (
 	maxLevel       = 255
 	maxSchemaDepth = 128
 	maxPathSum     = 1 << 22
 )
 
-// converted types that matter here
+// Members of ConvertedType that matter here.
 const (
 	convertedMap         = 1
 	convertedMapKeyValue = 2
 	convertedList        = 3
-	convertedInterval    = 21
+	convertedDecimal     = 5
 )
 
 // A Repetition says how often a node stands in its parent, by its number in parquet.thrift (FieldRepetitionType).
@@ -145,7 +147,7 @@ type schemaWalk struct {
 	pathSum int
 }
 
-// place is where a schema node stands.
+// place is what is known of a node from the nodes above it.
 type place struct {
 	path       []string
 	short      []string
@@ -158,9 +160,6 @@ type place struct {
 
 // parseSchema reads the schema's depth-first list of elements: the tree and its leaves.
 func parseSchema(l thrift.List) (*Node, []Column, error) {
-	if err := l.Of(thrift.StrucT); err != nil {
-		return nil, nil, err
-	}
 	if l.Len == 0 {
 		return nil, nil, Corruptf("schema: no element")
 	}
@@ -337,7 +336,7 @@ func (c *Column) Width() int {
 	return c.TypeLength
 }
 
-// Integer reports whether values are held as integers.
+// Integer reports whether decoded values are integers (Boolean, Int32, Int64), not bytes.
 func (c *Column) Integer() bool { return c.Physical <= Int64 }
 
 // Text reports whether values are UTF-8.
@@ -372,28 +371,22 @@ func parseLogical(e thrift.Struct) (Logical, error) {
 	}
 	switch l.Kind {
 	case Time, Timestamp:
-		if f, ok := s.Get(1); ok {
-			if l.UTC, err = f.Bool(); err != nil {
-				return l, err
-			}
-		}
-		unit, err := s.Struct(2)
-		if err != nil {
+		if l.UTC, err = s.Bool(1); err != nil {
 			return l, err
 		}
+		unit, err := s.Struct(2)
 		if len(unit) > 0 && unit[0].ID >= 1 && unit[0].ID <= 3 {
 			l.Unit = TimeUnit(unit[0].ID)
 		}
+		return l, err
 	case Int:
 		width, err := s.Int(1, 0)
 		if err != nil {
 			return l, err
 		}
 		l.BitWidth = int(width)
-		if f, ok := s.Get(2); ok {
-			l.Signed, err = f.Bool()
-			return l, err
-		}
+		l.Signed, err = s.Bool(2)
+		return l, err
 	case Decimal:
 		return decimal(s, 1, 2)
 	}
@@ -409,6 +402,17 @@ func decimal(s thrift.Struct, scaleID, precisionID int16) (Logical, error) {
 	return Logical{Kind: Decimal, Scale: int(scale), Precision: int(precision)}, err
 }
 
+// convertedTypes are the logical types for which members of ConvertedType stand, by their numbers.
+var convertedTypes = [...]Logical{
+	{Kind: String}, {Kind: Map}, {Kind: Map}, {Kind: List}, {Kind: Enum}, {Kind: Decimal}, {Kind: Date},
+	{Kind: Time, Unit: Millis, UTC: true}, {Kind: Time, Unit: Micros, UTC: true},
+	{Kind: Timestamp, Unit: Millis, UTC: true}, {Kind: Timestamp, Unit: Micros, UTC: true},
+	{Kind: Int, BitWidth: 8}, {Kind: Int, BitWidth: 16}, {Kind: Int, BitWidth: 32}, {Kind: Int, BitWidth: 64},
+	{Kind: Int, BitWidth: 8, Signed: true}, {Kind: Int, BitWidth: 16, Signed: true},
+	{Kind: Int, BitWidth: 32, Signed: true}, {Kind: Int, BitWidth: 64, Signed: true},
+	{Kind: JSON}, {Kind: BSON}, {Kind: Interval},
+}
+
 // parseConverted reads the older ConvertedType.
 func parseConverted(e thrift.Struct) (Logical, error) {
 	c, err := e.Int(ElementConverted, -1)
@@ -418,32 +422,10 @@ func parseConverted(e thrift.Struct) (Logical, error) {
 	switch {
 	case c < 0:
 		return Logical{}, nil
-	case c == 0:
-		return Logical{Kind: String}, nil
-	case c == 1 || c == 2:
-		return Logical{Kind: Map}, nil
-	case c == convertedList:
-		return Logical{Kind: List}, nil
-	case c == 4:
-		return Logical{Kind: Enum}, nil
-	case c == 5:
+	case c == convertedDecimal:
 		return decimal(e, ElementScale, ElementPrecision)
-	case c == 6:
-		return Logical{Kind: Date}, nil
-	case c == 7 || c == 8:
-		return Logical{Kind: Time, Unit: TimeUnit(c - 6), UTC: true}, nil
-	case c == 9 || c == 10:
-		return Logical{Kind: Timestamp, Unit: TimeUnit(c - 8), UTC: true}, nil
-	case c >= 11 && c <= 14:
-		return Logical{Kind: Int, BitWidth: 8 << (c - 11)}, nil
-	case c >= 15 && c <= 18:
-		return Logical{Kind: Int, BitWidth: 8 << (c - 15), Signed: true}, nil
-	case c == 19:
-		return Logical{Kind: JSON}, nil
-	case c == 20:
-		return Logical{Kind: BSON}, nil
-	case c == convertedInterval:
-		return Logical{Kind: Interval}, nil
+	case c < int64(len(convertedTypes)):
+		return convertedTypes[c], nil
 	}
 	return Logical{Kind: Other}, nil
 }

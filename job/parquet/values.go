@@ -7,8 +7,8 @@ import (
 	"assent/job/parquet/encoding"
 )
 
-// Bytes is a sequence of byte strings: value i ends at Ends[i] in Data and begins where its predecessor ends, value 0
-// at First.
+// Bytes is a sequence of byte strings. Value i ends at Ends[i] in Data. It begins where the value before it ends, value 0 at
+// First.
 type Bytes struct {
 	Data  []byte
 	Ends  []uint32
@@ -35,8 +35,8 @@ type Vector struct {
 	Offsets []int32
 	// Null says which slots are null; nil where none is.
 	Null []bool
-	// Dict is not nil where the values are dictionary-coded: Index[i] is the entry of slot i, below Dict.Len(); 0 where
-	// it is null. The pointer is the same in all batches of a row group.
+	// Dict is not nil where the values are dictionary-coded: slot i has the entry Index[i], which is below Dict.Len(), and 0 where
+	// the slot is null. The pointer is the same in all batches of a row group.
 	Dict  *Dictionary
 	Index []int32
 	// Ints holds Boolean (0, 1), Int32 (sign-extended) and Int64 values; null slots are 0.
@@ -60,7 +60,7 @@ func (d *Dictionary) Int(i int) int64 { return d.ints[i] }
 // Bytes returns entry i of a ByteArray, FixedLenByteArray or Int96 column, which must not be changed.
 func (d *Dictionary) Bytes(i int) []byte { return d.bytes.At(i) }
 
-// LoadDictionary decompresses the body of a dictionary page: its entries, PLAIN.
+// LoadDictionary decompresses the body of a dictionary page. It returns the entries as PLAIN, in new memory.
 func LoadDictionary(c *codec.Codec, id codec.ID, h *PageHeader, body []byte) ([]byte, error) {
 	if h.Encoding != Plain && h.Encoding != PlainDictionary {
 		return nil, Corruptf("a dictionary of encoding %d", h.Encoding)
@@ -71,7 +71,7 @@ func LoadDictionary(c *codec.Codec, id codec.ID, h *PageHeader, body []byte) ([]
 	return decompress(c, nil, id, body, h.RawSize)
 }
 
-// ParseDictionary decodes n PLAIN values.
+// ParseDictionary decodes a dictionary of n PLAIN values.
 func ParseDictionary(col *Column, plain []byte, n int) (*Dictionary, error) {
 	d := &Dictionary{}
 	v := Values{Ints: d.ints, Bytes: d.bytes}
@@ -82,7 +82,8 @@ func ParseDictionary(col *Column, plain []byte, n int) (*Dictionary, error) {
 	return d, nil
 }
 
-// Values are decoded values, without nulls: ints for Boolean, Int32, Int64, bytes for the others. The rest is scratch.
+// Values are decoded values, without nulls: Ints in a column of Boolean, Int32 or Int64, Bytes in the others. Float and Double
+// values are Bytes of 4 and 8 bytes.
 type Values struct {
 	Ints  []int64
 	Bytes encoding.Bytes
@@ -101,8 +102,8 @@ func (v *Values) Reset() {
 	v.Bytes.Reset()
 }
 
-// Decode appends the n values of a section of any encoding but a dictionary's. last is the value before the first, for
-// writers that let a page's first DELTA_BYTE_ARRAY prefix refer to the page before.
+// Decode appends the n values of a values section of a page, of any encoding but a dictionary's. last is the last value of the
+// page before where Application.CarriesDelta, else nil.
 func (v *Values) Decode(col *Column, enc Encoding, src []byte, n int, last []byte) error {
 	var err error
 	switch col.Physical {
@@ -170,7 +171,8 @@ func (v *Values) decodeBytes(col *Column, enc Encoding, src []byte, n int, last 
 	return err
 }
 
-// maxDeltaBytes bounds what a DELTA_BYTE_ARRAY section decodes to: its prefixes can stand for the square of its bytes.
+// maxDeltaBytes bounds the bytes to which a DELTA_BYTE_ARRAY section decodes. Without it they could be the square of the
+// section's bytes, since each value may repeat all of the one before.
 func maxDeltaBytes(col *Column, n, size int) int {
 	if col.Physical == FixedLenByteArray {
 		return n * col.TypeLength
@@ -187,6 +189,7 @@ func checkWidth(b *encoding.Bytes, from, width int) error {
 	return nil
 }
 
+// DecodeBooleans appends the n values of a values section of a Boolean column.
 func DecodeBooleans(dst *encoding.Bitmap, enc Encoding, src []byte, n int) error {
 	switch enc {
 	case Plain:

@@ -16,12 +16,12 @@ type Source interface {
 	// Peek returns the next n bytes, or those up to the end of the range where they are fewer. They are valid until the
 	// next call of Peek.
 	Peek(n int) ([]byte, error)
-	// Skip passes over n bytes, at most rest. An error shows at the next call of Peek.
+	// Skip passes over n bytes, at most Rest. An error shows at the next call of Peek.
 	Skip(n int64)
 }
 
-// A PageWalk goes through the pages of a column chunk in order. After next, the page's body is taken by body or passed over
-// by the following next.
+// A PageWalk goes through the pages of a column chunk in order. After Next, Body returns the page's body; without it, the next
+// Next passes over the body.
 type PageWalk struct {
 	Chunk  *Chunk
 	col    *Column
@@ -29,7 +29,7 @@ type PageWalk struct {
 	Header PageHeader // of the current page
 	Number int        // its number, -1 before the first
 	Offset int64      // file offset of its header
-	Head   []byte     // its header as it stands, valid until the next page
+	Head   []byte     // its encoded header, valid until Next
 	Seen   int64      // slots of the data pages up to and including it
 	left   int        // bytes of its body that are not yet taken
 }
@@ -47,7 +47,7 @@ func (w *PageWalk) ResumeAt(src Source, page int, seen int64) {
 // NextOffset returns the file offset of the next page.
 func (w *PageWalk) NextOffset() int64 { return w.src.Offset() + int64(w.left) }
 
-// Next reads the header of the next page into h. io.EOF is the end: all slots of the chunk have been seen.
+// Next reads and checks the header of the next page. io.EOF is the end: all slots of the chunk have been seen.
 func (w *PageWalk) Next() error {
 	if w.left > 0 {
 		w.src.Skip(int64(w.left))
@@ -63,6 +63,9 @@ func (w *PageWalk) Next() error {
 	}
 	if err := w.Header.Check(w.Chunk.Codec, w.Chunk.Values-w.Seen); err != nil {
 		return err
+	}
+	if w.Chunk.MiscountedRows && w.Header.Kind == DataPageV2 {
+		w.Header.Rows = -1
 	}
 	if int64(w.Header.Size) > w.src.Rest() {
 		return Corruptf("a page of %d bytes where the chunk has %d left", w.Header.Size, w.src.Rest())
@@ -102,8 +105,8 @@ func (w *PageWalk) header() error {
 	}
 }
 
-// Body returns the current page's body as it stands, its checksum verified where there is one. It is valid until the next
-// call of a method of w.
+// Body returns the current page's body as it stands in the file. Its checksum, if there is one, is verified. It is valid until
+// the next call of a method of w.
 func (w *PageWalk) Body() ([]byte, error) {
 	b, err := w.src.Peek(w.Header.Size)
 	if err != nil {

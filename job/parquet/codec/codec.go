@@ -82,7 +82,7 @@ func (c *Codec) Decompress(dst []byte, id ID, src []byte, rawSize int) (_ []byte
 	if !id.Supported() {
 		return dst, fmt.Errorf("%s: %w", id, ErrUnsupported)
 	}
-	if rawSize < 0 || !id.plausible(len(src), rawSize) {
+	if rawSize < 0 || !id.Plausible(len(src), rawSize) {
 		return dst, fmt.Errorf("%s: %w: %d bytes cannot hold %d", id, ErrCorrupt, len(src), rawSize)
 	}
 	if len(src) == 0 && rawSize == 0 {
@@ -106,8 +106,9 @@ func (c *Codec) Decompress(dst []byte, id ID, src []byte, rawSize int) (_ []byte
 	return dst[:at+rawSize], nil
 }
 
-// plausible reports whether size bytes can decompress to rawSize.
-func (id ID) plausible(size, rawSize int) bool {
+// Plausible reports whether size bytes can decompress to rawSize: it keeps a claim from costing more memory than the bytes could
+// fill. The bound is, for each codec, the most bytes that an element of the format yields over the fewest that it takes.
+func (id ID) Plausible(size, rawSize int) bool {
 	// The most that one byte can stand for.
 	ratio := 1
 	switch id {

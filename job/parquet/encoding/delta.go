@@ -3,6 +3,7 @@ package encoding
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"math/bits"
 )
 
@@ -39,8 +40,16 @@ func errDelta(what string) error {
 
 // open reads the header of a section of n values. An empty section has none.
 func (r *deltaReader) open(src []byte, width, n int) error {
+	if err := r.header(src, width); err != nil || r.left == n {
+		return err
+	}
+	return errDelta(fmt.Sprintf("%d values where %d are to be", r.left, n))
+}
+
+// header reads the header of a section: left is then how many values it says that it has.
+func (r *deltaReader) header(src []byte, width int) error {
 	*r = deltaReader{src: src, bits: width, first: true}
-	if len(src) == 0 && n == 0 {
+	if len(src) == 0 {
 		return nil
 	}
 	block, err := r.uvarint()
@@ -64,10 +73,10 @@ func (r *deltaReader) open(src []byte, width, n int) error {
 	if minis == 0 || minis > block || block%minis != 0 || block/minis%32 != 0 {
 		return errDelta(fmt.Sprintf("%d miniblocks in a block of %d values", minis, block))
 	}
-	if total != uint64(n) {
-		return errDelta(fmt.Sprintf("%d values where %d are to be", total, n))
+	if total > math.MaxInt32 {
+		return errDelta(fmt.Sprintf("%d values", total))
 	}
-	r.mini, r.minis, r.left = int(block/minis), int(minis), n
+	r.mini, r.minis, r.left = int(block/minis), int(minis), int(total)
 	return nil
 }
 

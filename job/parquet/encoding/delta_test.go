@@ -1,10 +1,12 @@
 package encoding
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/parquet-go/parquet-go/encoding/bytestreamsplit"
@@ -348,5 +350,36 @@ func TestSplit(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Values behind those that are asked for are passed over: DuckDB writes those of slots that have none.
+func TestDeltaLengthsSurplus(t *testing.T) {
+	var all Bytes
+	for i := range 1000 {
+		all.Data = append(all.Data, strings.Repeat("v", i%7)...)
+		all.Data = append(all.Data, byte(i))
+		all.Ends = append(all.Ends, uint32(len(all.Data)))
+	}
+	src := AppendDeltaLengths(nil, &all)
+	for _, n := range []int{0, 1, 31, 32, 33, 128, 999, 1000} {
+		var got Bytes
+		if err := DecodeDeltaLengths(&got, src, n); err != nil {
+			t.Fatalf("%d values: %v", n, err)
+		}
+		for i := range n {
+			if !bytes.Equal(got.At(i), all.At(i)) {
+				t.Fatalf("%d values: value %d is %q, want %q", n, i, got.At(i), all.At(i))
+			}
+		}
+		if got.Len() != n {
+			t.Fatalf("%d values, want %d", got.Len(), n)
+		}
+	}
+	if err := DecodeDeltaLengths(&Bytes{}, src, 1001); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("more values than there are: %v", err)
+	}
+	if err := DecodeDeltaLengths(&Bytes{}, src[:len(src)/16], 10); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("cut short within the lengths: %v", err)
 	}
 }

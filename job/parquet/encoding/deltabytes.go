@@ -5,11 +5,15 @@ import (
 	"math/bits"
 )
 
-// DecodeDeltaLengths appends the n values of a DELTA_LENGTH_BYTE_ARRAY section.
+// DecodeDeltaLengths appends the first n values of a DELTA_LENGTH_BYTE_ARRAY section. There may be more: DuckDB 2 writes, in
+// structs that may be null, more values than the levels say. All readers take the first ones.
 func DecodeDeltaLengths(dst *Bytes, src []byte, n int) error {
 	var r deltaReader
-	if err := r.open(src, 32, n); err != nil {
+	if err := r.header(src, 32); err != nil {
 		return err
+	}
+	if r.left < n {
+		return errDelta(fmt.Sprintf("%d values where %d are to be", r.left, n))
 	}
 	at, base := len(dst.Ends), len(dst.Data)
 	if err := dst.room(len(src)); err != nil {
@@ -23,6 +27,7 @@ func DecodeDeltaLengths(dst *Bytes, src []byte, n int) error {
 		if err != nil {
 			return err
 		}
+		got = got[:min(len(got), len(ends))]
 		for i, size := range got {
 			if size < 0 || size > int64(len(src)) || end-base > len(src) {
 				return errDelta("values run past the end of their section")
@@ -31,6 +36,9 @@ func DecodeDeltaLengths(dst *Bytes, src []byte, n int) error {
 			ends[i] = uint32(end)
 		}
 		ends = ends[len(got):]
+	}
+	if err := r.skip(); err != nil { // the values begin behind all lengths
+		return err
 	}
 	if end-base > len(src)-r.pos {
 		return errDelta("values run past the end of their section")

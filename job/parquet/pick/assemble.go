@@ -4,6 +4,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"assent/job/parquet"
 )
 
 // Options say how rows become Arrow records.
@@ -37,7 +39,7 @@ func (f *File) Assembler(o Options) *Assembler {
 	n := len(f.Columns())
 	a := &Assembler{f: f, options: o, leaves: make([]appender, n), at: make([]int32, n), end: make([]int32, n)}
 	var all []arrow.Field
-	for _, c := range f.root.children {
+	for _, c := range f.Root().Children {
 		all = append(all, a.field(c))
 	}
 	a.schema = arrow.NewSchema(all, nil)
@@ -61,20 +63,20 @@ func (a *Assembler) Append(b *Batch, i int) error {
 		s := b.Slots(leaf)
 		a.at[leaf], a.end[leaf] = s.Rows[i], s.Rows[i+1]
 	}
-	for c, n := range a.f.root.children {
+	for c, n := range a.f.Root().Children {
 		if err := a.append(n, a.builder.Field(c)); err != nil {
-			return a.f.fault(-1, n.leaf, err)
+			return a.f.Fault(err, -1, n.Leaf, -1)
 		}
 	}
 	for leaf := range a.leaves {
 		if a.at[leaf] != a.end[leaf] {
-			return a.f.fault(-1, leaf, errLevels)
+			return a.f.Fault(errLevels, -1, leaf, -1)
 		}
 	}
 	return nil
 }
 
-var errLevels = corruptf("levels of columns that belong together differ")
+var errLevels = parquet.Corruptf("levels of columns that belong together differ")
 
 // def returns the definition level of the next slot of a leaf.
 func (a *Assembler) def(leaf int) (uint8, error) {
@@ -88,25 +90,25 @@ func (a *Assembler) def(leaf int) (uint8, error) {
 }
 
 // skip passes over the one slot that each leaf of an absent node has.
-func (a *Assembler) skip(n *node) {
-	if !n.group() {
-		a.at[n.leaf]++
+func (a *Assembler) skip(n *parquet.Node) {
+	if len(n.Children) == 0 {
+		a.at[n.Leaf]++
 	}
-	for _, c := range n.children {
+	for _, c := range n.Children {
 		a.skip(c)
 	}
 }
 
-func (a *Assembler) append(n *node, b array.Builder) error {
-	if n.repeated {
+func (a *Assembler) append(n *parquet.Node, b array.Builder) error {
+	if n.Repetition == parquet.Repeated {
 		return a.appendList(n, n, b)
 	}
-	if n.optional {
-		def, err := a.def(n.leaf)
+	if n.Repetition == parquet.Optional {
+		def, err := a.def(n.Leaf)
 		if err != nil {
 			return err
 		}
-		if def < n.def {
+		if int(def) < n.MaxDef {
 			b.AppendNull()
 			a.skip(n)
 			return nil
@@ -115,43 +117,43 @@ func (a *Assembler) append(n *node, b array.Builder) error {
 	return a.appendValue(n, b)
 }
 
-func (a *Assembler) appendValue(n *node, b array.Builder) error {
+func (a *Assembler) appendValue(n *parquet.Node, b array.Builder) error {
 	switch {
-	case n.list:
-		return a.appendList(n.children[0], n, b)
-	case n.group():
+	case n.List:
+		return a.appendList(n.Children[0], n, b)
+	case len(n.Children) > 0:
 		b := b.(*array.StructBuilder)
 		b.Append(true)
-		for i, c := range n.children {
+		for i, c := range n.Children {
 			if err := a.append(c, b.FieldBuilder(i)); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	if _, err := a.def(n.leaf); err != nil {
+	if _, err := a.def(n.Leaf); err != nil {
 		return err
 	}
-	a.leaves[n.leaf](b, a.batch.Slots(n.leaf), int(a.at[n.leaf]))
-	a.at[n.leaf]++
+	a.leaves[n.Leaf](b, a.batch.Slots(n.Leaf), int(a.at[n.Leaf]))
+	a.at[n.Leaf]++
 	return nil
 }
 
 // appendList appends the list that a repeated node stands for: elements follow as long
 // as slots repeat at its level.
-func (a *Assembler) appendList(repeated, of *node, b array.Builder) error {
+func (a *Assembler) appendList(repeated, of *parquet.Node, b array.Builder) error {
 	list := b.(*array.ListBuilder)
 	list.Append(true)
-	def, err := a.def(repeated.leaf)
+	def, err := a.def(repeated.Leaf)
 	if err != nil {
 		return err
 	}
-	if def < repeated.def {
+	if int(def) < repeated.MaxDef {
 		a.skip(repeated)
 		return nil
 	}
 	for {
-		if element, inner := repeated.element(of); inner {
+		if element, inner := elementOf(repeated, of); inner {
 			err = a.append(element, list.ValueBuilder())
 		} else {
 			err = a.appendValue(element, list.ValueBuilder())
@@ -159,15 +161,15 @@ func (a *Assembler) appendList(repeated, of *node, b array.Builder) error {
 		if err != nil {
 			return err
 		}
-		at := a.at[repeated.leaf]
-		if at >= a.end[repeated.leaf] {
+		at := a.at[repeated.Leaf]
+		if at >= a.end[repeated.Leaf] {
 			return nil
 		}
-		rep := a.batch.Slots(repeated.leaf).Reps[at]
-		if rep > repeated.rep {
+		rep := a.batch.Slots(repeated.Leaf).Reps[at]
+		if int(rep) > repeated.MaxRep {
 			return errLevels
 		}
-		if rep < repeated.rep {
+		if int(rep) < repeated.MaxRep {
 			return nil
 		}
 	}

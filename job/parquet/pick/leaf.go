@@ -12,7 +12,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
 	"github.com/apache/arrow/go/v17/arrow/float16"
 
-	"assent/job/parquet/rewrite"
+	"assent/job/parquet"
 	"assent/schema"
 )
 
@@ -38,23 +38,23 @@ func (a *Assembler) leaf(leaf int) (arrow.DataType, appender) {
 	if text := a.options.Text[leaf]; text != nil {
 		return textType(text)
 	}
-	if c.Logical.Kind == rewrite.Decimal {
+	if c.Logical.Kind == parquet.Decimal {
 		return decimalType(c)
 	}
 	switch c.Physical {
-	case rewrite.Boolean:
+	case parquet.Boolean:
 		return arrow.FixedWidthTypes.Boolean, func(b array.Builder, s *Slots, i int) { b.(*array.BooleanBuilder).Append(s.Ints[i] != 0) }
-	case rewrite.Int32, rewrite.Int64:
+	case parquet.Int32, parquet.Int64:
 		return integerType(c)
-	case rewrite.Int96:
+	case parquet.Int96:
 		return arrow.FixedWidthTypes.Timestamp_ns, func(b array.Builder, s *Slots, i int) {
 			b.(*array.TimestampBuilder).Append(arrow.Timestamp(schema.FromInt96(s.Bytes.At(i))))
 		}
-	case rewrite.Float:
+	case parquet.Float:
 		return arrow.PrimitiveTypes.Float32, a.float32s(func(s *Slots, i int) float32 {
 			return math.Float32frombits(binary.LittleEndian.Uint32(s.Bytes.At(i)))
 		})
-	case rewrite.Double:
+	case parquet.Double:
 		return arrow.PrimitiveTypes.Float64, func(b array.Builder, s *Slots, i int) {
 			v := math.Float64frombits(binary.LittleEndian.Uint64(s.Bytes.At(i)))
 			if a.options.Finite && (math.IsNaN(v) || math.IsInf(v, 0)) {
@@ -83,16 +83,16 @@ func textType(text func(*Slots, int) string) (arrow.DataType, appender) {
 }
 
 // bytesType is for ByteArray and FixedLenByteArray.
-func (a *Assembler) bytesType(c *rewrite.Column) (arrow.DataType, appender) {
-	fixed := c.Physical == rewrite.FixedLenByteArray
+func (a *Assembler) bytesType(c *parquet.Column) (arrow.DataType, appender) {
+	fixed := c.Physical == parquet.FixedLenByteArray
 	switch c.Logical.Kind {
-	case rewrite.String, rewrite.Enum, rewrite.JSON, rewrite.Unknown:
+	case parquet.String, parquet.Enum, parquet.JSON, parquet.Unknown:
 		return textType(func(s *Slots, i int) string { return string(s.Bytes.At(i)) })
-	case rewrite.UUID:
+	case parquet.UUID:
 		if c.TypeLength == 16 {
 			return textType(func(s *Slots, i int) string { return string(schema.AppendUUID(nil, s.Bytes.At(i))) })
 		}
-	case rewrite.Float16:
+	case parquet.Float16:
 		if c.TypeLength == 2 {
 			return arrow.PrimitiveTypes.Float32, a.float32s(func(s *Slots, i int) float32 {
 				return float16.FromBits(binary.LittleEndian.Uint16(s.Bytes.At(i))).Float32()
@@ -107,12 +107,12 @@ func (a *Assembler) bytesType(c *rewrite.Column) (arrow.DataType, appender) {
 	return arrow.BinaryTypes.Binary, func(b array.Builder, s *Slots, i int) { b.(*array.BinaryBuilder).Append(s.Bytes.At(i)) }
 }
 
-func integerType(c *rewrite.Column) (arrow.DataType, appender) {
-	wide := c.Physical == rewrite.Int64
-	units := map[rewrite.TimeUnit]arrow.TimeUnit{rewrite.Millis: arrow.Millisecond, rewrite.Micros: arrow.Microsecond, rewrite.Nanos: arrow.Nanosecond}
+func integerType(c *parquet.Column) (arrow.DataType, appender) {
+	wide := c.Physical == parquet.Int64
+	units := map[parquet.TimeUnit]arrow.TimeUnit{parquet.Millis: arrow.Millisecond, parquet.Micros: arrow.Microsecond, parquet.Nanos: arrow.Nanosecond}
 	unit, known := units[c.Logical.Unit]
 	switch c.Logical.Kind {
-	case rewrite.Timestamp:
+	case parquet.Timestamp:
 		if wide && known {
 			t := &arrow.TimestampType{Unit: unit}
 			if c.Logical.UTC {
@@ -120,20 +120,20 @@ func integerType(c *rewrite.Column) (arrow.DataType, appender) {
 			}
 			return t, func(b array.Builder, s *Slots, i int) { b.(*array.TimestampBuilder).Append(arrow.Timestamp(s.Ints[i])) }
 		}
-	case rewrite.Date:
+	case parquet.Date:
 		if !wide {
 			return arrow.FixedWidthTypes.Date32, func(b array.Builder, s *Slots, i int) { b.(*array.Date32Builder).Append(arrow.Date32(s.Ints[i])) }
 		}
-	case rewrite.Time:
+	case parquet.Time:
 		if !wide && unit == arrow.Millisecond {
 			return arrow.FixedWidthTypes.Time32ms, func(b array.Builder, s *Slots, i int) { b.(*array.Time32Builder).Append(arrow.Time32(s.Ints[i])) }
 		}
 		if wide && known && unit != arrow.Millisecond {
 			return &arrow.Time64Type{Unit: unit}, func(b array.Builder, s *Slots, i int) { b.(*array.Time64Builder).Append(arrow.Time64(s.Ints[i])) }
 		}
-	case rewrite.Unknown:
+	case parquet.Unknown:
 		return textType(func(*Slots, int) string { return "" })
-	case rewrite.Int:
+	case parquet.Int:
 		if !c.Logical.Signed && wide {
 			return arrow.PrimitiveTypes.Uint64, func(b array.Builder, s *Slots, i int) { b.(*array.Uint64Builder).Append(uint64(s.Ints[i])) }
 		}
@@ -150,10 +150,10 @@ func integerType(c *rewrite.Column) (arrow.DataType, appender) {
 // maxDecimalDigits is what decimal128 holds.
 const maxDecimalDigits = 38
 
-func decimalType(c *rewrite.Column) (arrow.DataType, appender) {
+func decimalType(c *parquet.Column) (arrow.DataType, appender) {
 	p, scale := c.Logical.Precision, c.Logical.Scale
 	unscaled := func(s *Slots, i int) *big.Int {
-		if integers(c) {
+		if c.Integer() {
 			return big.NewInt(s.Ints[i])
 		}
 		return bigInt(s.Bytes.At(i))

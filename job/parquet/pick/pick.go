@@ -1,18 +1,16 @@
-// Package pick reads chosen rows of a Parquet file, and no page that holds none of
-// them, where the file says where its pages are (offset index).
+// Package pick reads chosen rows of a Parquet file as Arrow records. Where the file says where its pages are (offset index), it
+// reads no page that holds none of the rows.
 //
-//   - leaf: a primitive column, by its index in rewrite.File.Columns.
+//   - leaf: a primitive column, by its index in parquet.File.Columns.
 //   - slot: one entry of a leaf: a value, a null, or an empty list, with its levels.
 //   - batch: some of the chosen rows of one row group, as slots.
 //   - assembler: puts slots of all leaves together again, as Arrow records.
 //
-// Package rewrite has checked the footer before anything here relies on it; pages are
-// decoded by the same decoders. Faults of the bytes are *rewrite.Error.
+// Faults of the bytes are *parquet.Error.
 package pick
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -20,21 +18,13 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"assent/job/parquet/codec"
-	"assent/job/parquet/encoding"
-	"assent/job/parquet/rewrite"
-	"assent/job/parquet/thrift"
+	"assent/job/parquet"
 )
 
 // File is an open Parquet file.
 type File struct {
-	*rewrite.File
-	r        io.ReaderAt
-	name     string
-	root     *node
-	groups   []thrift.Struct
-	footerAt int64   // offset
-	firsts   []int64 // the first row of each row group, then the number of all rows
+	*parquet.File
+	firsts []int64 // the first row of each row group, then the number of all rows
 }
 
 // Open reads and checks the footer of the size bytes of r. name is used in errors.
@@ -43,16 +33,12 @@ func Open(ctx context.Context, r io.ReaderAt, size int64, name string) (*File, e
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	checked, err := rewrite.Open(ctx, r, size, name)
-	if err != nil {
+	f := &File{firsts: []int64{0}}
+	if f.File, err = parquet.Open(ctx, r, size, name); err != nil {
 		return nil, err
 	}
-	f := &File{File: checked, r: r, name: name, firsts: []int64{0}}
 	for g := range f.NumRowGroups() {
 		f.firsts = append(f.firsts, f.firsts[g]+f.RowGroupRows(g))
-	}
-	if err := f.readFooter(size); err != nil {
-		return nil, f.fault(-1, -1, err)
 	}
 	return f, nil
 }
@@ -69,7 +55,14 @@ const tailSize = 128 << 10
 func newTail(r io.ReaderAt, size int64) (io.ReaderAt, error) {
 	t := &tail{ReaderAt: r, bytes: make([]byte, min(max(size, 0), tailSize))}
 	t.at = size - int64(len(t.bytes))
-	return t, readFull(r, t.bytes, t.at)
+	n, err := r.ReadAt(t.bytes, t.at)
+	if n == len(t.bytes) {
+		return t, nil
+	}
+	if err == nil || errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return nil, err
 }
 
 func (t *tail) ReadAt(p []byte, off int64) (int, error) {
@@ -79,106 +72,12 @@ func (t *tail) ReadAt(p []byte, off int64) (int, error) {
 	return t.ReaderAt.ReadAt(p, off)
 }
 
-func readFull(r io.ReaderAt, p []byte, off int64) error {
-	n, err := r.ReadAt(p, off)
-	if n == len(p) {
-		return nil
-	}
-	if err == nil || errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
-	return err
-}
-
-// Field ids in parquet.thrift.
-const (
-	fileSchema, fileGroups                = 2, 4
-	groupColumns                          = 1
-	chunkMeta, chunkIndexAt, chunkIndexLn = 3, 4, 5
-	metaCodec, metaValues, metaCompressed = 4, 5, 7
-	metaData, metaDict                    = 9, 11
-	locationAt, locationSize, locationRow = 1, 2, 3
-)
-
-// readFooter takes from the footer what package rewrite keeps to itself: the tree of
-// the schema, and where chunks and their indexes are.
-func (f *File) readFooter(size int64) error {
-	var end [8]byte
-	if err := readFull(f.r, end[:], size-8); err != nil {
-		return err
-	}
-	b := make([]byte, binary.LittleEndian.Uint32(end[:]))
-	if err := readFull(f.r, b, size-8-int64(len(b))); err != nil {
-		return err
-	}
-	f.footerAt = size - 8 - int64(len(b))
-	meta, _, err := thrift.Parse(b)
-	if err != nil {
-		return err
-	}
-	elements, err := structs(meta, fileSchema)
-	if err != nil {
-		return err
-	}
-	if f.root, err = f.tree(elements); err != nil {
-		return err
-	}
-	f.groups, err = structs(meta, fileGroups)
-	return err
-}
-
-// structs parses a list of structs.
-func structs(s thrift.Struct, id int16) ([]thrift.Struct, error) {
-	l, err := s.List(id)
-	if err != nil {
-		return nil, err
-	}
-	if err := l.Of(thrift.StrucT); err != nil {
-		return nil, err
-	}
-	out := make([]thrift.Struct, 0, min(l.Len, 4096))
-	for _, raw := range l.Elements() {
-		e, _, err := thrift.Parse(raw)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, e)
-	}
-	return out, nil
-}
-
-// fault gives an error of the file its place; leaf and group may be -1.
-func (f *File) fault(group, leaf int, err error) error {
-	var placed *rewrite.Error
-	switch {
-	case err == nil || errors.As(err, &placed):
-		return err
-	case errors.Is(err, rewrite.ErrCorrupt), errors.Is(err, rewrite.ErrUnsupported):
-	case errors.Is(err, codec.ErrUnsupported):
-		err = fmt.Errorf("%w: %w", rewrite.ErrUnsupported, err)
-	case errors.Is(err, thrift.ErrMalformed), errors.Is(err, codec.ErrCorrupt),
-		errors.Is(err, encoding.ErrCorrupt), errors.Is(err, encoding.ErrTooLarge):
-		err = fmt.Errorf("%w: %w", rewrite.ErrCorrupt, err)
-	default:
-		return fmt.Errorf("%s: %w", f.name, err)
-	}
-	e := &rewrite.Error{File: f.name, RowGroup: group, Page: -1, Err: err}
-	if leaf >= 0 {
-		e.Column = f.Columns()[leaf].Name()
-	}
-	return e
-}
-
-func corruptf(format string, args ...any) error {
-	return fmt.Errorf("%w: %w", rewrite.ErrCorrupt, fmt.Errorf(format, args...))
-}
-
 // Slots are a leaf's slots in the rows of a batch. In Vector, which has neither
 // Offsets nor Dict, values stand at the places of their slots; Null is set where the
 // leaf may be null at all. Float and Double values are in Bytes, as 4 and 8 bytes.
 type Slots struct {
-	rewrite.Vector
-	Column *rewrite.Column
+	parquet.Vector
+	Column *parquet.Column
 	Rows   []int32 // row i of the batch has the slots Rows[i] up to Rows[i+1]
 	Reps   []uint8 // nil where MaxRep is 0
 	Defs   []uint8 // nil where MaxDef is 0
@@ -220,7 +119,7 @@ func (f *File) Batches(ctx context.Context, leaves []int, rows []int64) iter.Seq
 			done += n
 		}
 		if done < len(rows) {
-			yield(nil, f.fault(-1, -1, corruptf("no row %d: there are %d", rows[done], f.NumRows())))
+			yield(nil, f.Fault(parquet.Corruptf("no row %d: there are %d", rows[done], f.NumRows()), -1, -1, -1))
 		}
 	}
 }
@@ -240,7 +139,7 @@ func (f *File) group(ctx context.Context, group int, leaves []int, rows []int64,
 			r := readers[i]
 			s := &Slots{Column: r.col, Rows: []int32{0}}
 			b.slots[leaf] = s
-			g.Go(func() error { return f.fault(group, leaf, r.read(gctx, b.Rows, f.firsts[group], s)) })
+			g.Go(func() error { return f.Fault(r.read(gctx, b.Rows, f.firsts[group], s), group, leaf, r.Number) })
 		}
 		if err := g.Wait(); err != nil {
 			yield(nil, err)

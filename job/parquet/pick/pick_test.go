@@ -275,7 +275,6 @@ func (c *counter) ReadAt(p []byte, off int64) (int, error) {
 
 // unfit are files that no run publishes, or not to be read in a test.
 var unfit = map[string]bool{
-	"nation.dict-malformed.parquet":   true, // its chunks' sizes leave out a page header
 	"large_string_map.brotli.parquet": true, // values of 1 GiB
 }
 

@@ -9,8 +9,8 @@ import (
 	"assent/job/parquet/thrift"
 )
 
-// A bloomFilter is a split block bloom filter (BloomFilter.md): 256-bit blocks, of which a value's hash picks one and sets a
-// bit in each of its eight words. The nil filter is none: adding to it does nothing.
+// A bloomFilter is a split block bloom filter (BloomFilter.md). The hash of a value picks one of its 256-bit blocks and sets a bit
+// in each of the block's eight words. A nil filter stands for a chunk without one: adding to it does nothing.
 type bloomFilter struct {
 	blocks [][8]uint32
 }
@@ -47,7 +47,7 @@ func (b *bloomFilter) addDraft(d *draft, c *parquet.Column) {
 	}
 }
 
-// addDictionary adds the used entries.
+// addDictionary adds the entries of a dictionary that kept rows use.
 func (b *bloomFilter) addDictionary(d *pruned) {
 	if b == nil {
 		return
@@ -79,8 +79,8 @@ const (
 	maxBloomHeader = 64
 )
 
-// bloomRange returns where the chunk's bloom filter stands, its length, its header included, and its size without. It has no
-// length where there is none or not one of the only kind that the format defines.
+// bloomRange returns where the chunk's bloom filter stands, its length with its header, and its size without. The length is 0 where
+// there is no filter, or one of a kind that the format does not define yet.
 func bloomRange(f *parquet.File, c *parquet.Chunk) (at, length int64, size int, err error) {
 	offset, err := c.Metadata.Int(parquet.MetaBloomFilterOffset, 0)
 	if err != nil || offset < 4 || offset >= f.DataEnd() {
@@ -106,7 +106,7 @@ func bloomRange(f *parquet.File, c *parquet.Chunk) (at, length int64, size int, 
 	return offset, int64(n) + bytes, int(bytes), nil
 }
 
-// newBloom returns an empty filter of the size of the chunk's, nil where it has none.
+// newBloom returns an empty filter as large as the chunk's, nil if the chunk has none.
 func newBloom(f *parquet.File, c *parquet.Chunk) (*bloomFilter, error) {
 	if p := f.Columns()[c.Column].Physical; p == parquet.Boolean {
 		return nil, nil

@@ -5,12 +5,12 @@ import (
 	"sync"
 )
 
-// A Budget is the memory, in bytes, that the writers of a run may take together for what they hold of their files: input
-// blocks, pages being worked on, finished pages that wait for their turn in the output.
+// A Budget is the memory, in bytes, that the writers of a run may take together: for blocks of input, for pages that are worked on,
+// and for finished pages that wait for their turn in the output.
 //
-// Whoever is at the head of its file's output must go on, since the others wait for it. So the last quarter is kept for
-// heads, and a head that finds even that used up (or works on a page larger than the budget) goes beyond it, one such head
-// at a time. The budget is exceeded by no more than the working memory of one column chunk.
+// The task at the head of its file's output must go on, because the others wait for it. So the last quarter of the budget is kept
+// for heads. A head may also go beyond the budget, if all of it is used or one page is larger than it, but only one head at a
+// time. So the budget is exceeded by no more than the working memory of one column chunk.
 type Budget struct {
 	mu    sync.Mutex
 	size  int64
@@ -24,7 +24,7 @@ func NewBudget(bytes int64) *Budget { return &Budget{size: bytes, alone: make(ch
 // Size returns the budget's size in bytes.
 func (b *Budget) Size() int64 { return b.size }
 
-// take takes n bytes if no more than limit are used then.
+// take takes n bytes, unless more than limit would be used then.
 func (b *Budget) take(n, limit int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -35,11 +35,11 @@ func (b *Budget) take(n, limit int64) bool {
 	return true
 }
 
-// tryAhead takes n bytes for work that is not at the head, if they are there. The nil budget has no end.
+// tryAhead takes n bytes for a task that is not the head, if they are free. A nil budget is unlimited.
 func (b *Budget) tryAhead(n int64) bool { return b == nil || b.take(n, b.size/4*3) }
 
-// acquire takes n bytes for a head, beyond the budget if it must be: it waits until no other head is. It reports whether it
-// had to become the one that is; already says that it is so.
+// acquire takes n bytes for a head. If they are not free the head goes beyond the budget, and waits until no other head does.
+// already says that this head is beyond the budget already; acquire reports whether it has become so now.
 func (b *Budget) acquire(ctx context.Context, n int64, already bool) (beyond bool, err error) {
 	if b == nil || b.take(n, b.size) {
 		return false, nil
@@ -67,5 +67,5 @@ func (b *Budget) release(n int64) {
 	b.mu.Unlock()
 }
 
-// within ends being beyond the budget.
+// within ends that a head is beyond the budget.
 func (b *Budget) within() { <-b.alone }

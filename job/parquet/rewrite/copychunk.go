@@ -19,8 +19,8 @@ type copied struct {
 	page          parquet.Page
 }
 
-// copyChunk copies the pages of a chunk, with all checks that reading them would make of what stands around the values:
-// headers, sizes, checksums, the number of values, and of rows.
+// copyChunk copies the pages of a chunk. It checks all that stands around the values: headers, sizes, checksums, the number of
+// values and of rows.
 func copyChunk(w *walk, t *task, rows int64, pages *Pages) (*copied, error) {
 	c := &copied{first: w.Chunk.Start}
 	for {
@@ -99,7 +99,7 @@ func (c *copied) count(w *walk, body []byte) (err error) {
 	return err
 }
 
-// metadata returns the ColumnChunk of the copy, which begins at start. References to indexes and bloom filter are removed.
+// metadata returns the ColumnChunk of the copy, which begins at start. It has no references to indexes and bloom filter yet.
 func (c *copied) metadata(in *parquet.Chunk, start int64, ordered bool) thrift.Struct {
 	meta := append(thrift.Struct{}, in.Metadata...)
 	meta.Set(thrift.Int64Field(parquet.MetaTotalCompressedSize, c.size))
@@ -117,7 +117,7 @@ func (c *copied) metadata(in *parquet.Chunk, start int64, ordered bool) thrift.S
 	return chunkStruct(in, meta, start)
 }
 
-// moveIndex returns the input's page index for the copy, which begins at start: nil where there is none that fits the pages.
+// moveIndex returns the input's page index for the copy, which begins at start. It is nil where there is none that fits the pages.
 func (c *copied) moveIndex(in *parquet.PageIndex, start int64, ordered bool) (column, offset []byte) {
 	if in == nil || len(in.Locations) != len(c.pages) {
 		return nil, nil
@@ -150,8 +150,8 @@ func chunkStruct(in *parquet.Chunk, meta thrift.Struct, start int64) thrift.Stru
 	return s
 }
 
-// splicedMetadata returns the ColumnChunk of a chunk that lost rows and begins at start. Nothing of the input's is kept but
-// what names no row: type, path, codec.
+// splicedMetadata returns the ColumnChunk of a chunk that lost rows and begins at start. Of the input's
+// metadata only type, path and codec are kept, which tell nothing of rows.
 func splicedMetadata(out *parquet.ChunkWriter, in *parquet.Chunk, start int64) thrift.Struct {
 	var meta thrift.Struct
 	for _, id := range []int16{parquet.MetaType, parquet.MetaPath, parquet.MetaCodec} {

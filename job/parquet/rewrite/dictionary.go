@@ -9,8 +9,8 @@ import (
 	"assent/job/parquet/thrift"
 )
 
-// pruned is a chunk's dictionary and which of its entries kept rows use. Once settled, table maps the entries to those of
-// the output's dictionary, which has only the used ones, in the same order.
+// pruned is a chunk's dictionary and the set of its entries that kept rows use. Once it is settled, that set does not grow any more,
+// and table maps the entries to those of the output's dictionary: the used ones, in the same order.
 type pruned struct {
 	col      *parquet.Column
 	plain    []byte   // entries as PLAIN
@@ -19,21 +19,21 @@ type pruned struct {
 	encoding parquet.Encoding
 	sorted   thrift.Type // is_sorted
 	used     encoding.Bitmap
-	values   int // kept ones, and their bytes as PLAIN
+	values   int // kept values that are entries, and their bytes as PLAIN
 	bytes    int64
 	settled  bool
-	plainly  bool    // it is not worth its room, see unfold
+	plainly  bool    // the output has PLAIN values instead, see unfold
 	identity bool    // all entries are used
 	table    []int32 // nil for the identity
 	kept     int
 }
 
-// newPruned takes the decompressed dictionary of n entries.
+// newPruned returns a dictionary of which no entry is used yet. plain is the decompressed page, which it keeps.
 func newPruned(col *parquet.Column, plain []byte, h *parquet.PageHeader) (*pruned, error) {
 	d := &pruned{col: col, plain: plain, n: h.Values, encoding: h.Encoding, sorted: h.Sorted}
 	switch col.Physical {
 	case parquet.Boolean:
-		// one byte for each, as they are written to bounds
+		// One byte for each, as bounds have them.
 		var b encoding.Bitmap
 		if err := encoding.DecodeBools(&b, plain, d.n); err != nil {
 			return nil, err
@@ -85,7 +85,7 @@ func (d *pruned) begin(i int) uint32 {
 	return d.ends[i-1]
 }
 
-// note adds the entries behind the indices to b, and, until the dictionary is settled, to the used ones. page is scratch.
+// note adds the entries to which the indices point to b. Until the dictionary is settled they count as used. page is scratch.
 func (d *pruned) note(b *parquet.Bounds, page *encoding.Bitmap, indices []int32) {
 	if len(indices) == 0 {
 		return
@@ -111,7 +111,7 @@ func (d *pruned) note(b *parquet.Bounds, page *encoding.Bitmap, indices []int32)
 	}
 }
 
-// plainSize returns the bytes of the entries behind the indices as PLAIN.
+// plainSize returns the bytes of the entries to which the indices point, as PLAIN.
 func (d *pruned) plainSize(indices []int32) int64 {
 	if d.col.Physical != parquet.ByteArray {
 		return int64(len(indices)) * int64(d.col.Width())
@@ -123,7 +123,7 @@ func (d *pruned) plainSize(indices []int32) int64 {
 	return n
 }
 
-// settle fixes which entries are used. A dictionary of none is not written: see splice.write.
+// settle fixes the used entries. A dictionary without used entries is not written, see splice.write.
 func (d *pruned) settle() {
 	d.settled = true
 	d.kept = d.used.Count()
@@ -143,9 +143,9 @@ func (d *pruned) settle() {
 	}
 }
 
-// unfold reports whether the values take no more room as PLAIN than the used entries and the indices to them do. A column
-// of next to unique values often has a dictionary up to its writer's limit; without the dropped rows it pays even less, and
-// PLAIN values compress better than indices.
+// unfold reports whether the kept values take no more bytes as PLAIN than the used entries and the indices to them. A column of
+// nearly unique values often has a dictionary, because writers give it up only at a limit. Without the dropped rows the dictionary
+// pays even less, and PLAIN values compress better than indices.
 func (d *pruned) unfold() bool {
 	if d.col.Physical == parquet.Boolean || d.bytes == 0 {
 		return false
@@ -187,7 +187,7 @@ func (d *pruned) appendUsed(dst []byte) ([]byte, error) {
 	return encoding.FilterFixed(dst, d.plain, d.col.Width(), &d.used)
 }
 
-// appendPlain appends the values behind the draft's indices to its plain (its bools).
+// appendPlain appends the values to which the draft's indices point to its plain values, of a boolean column to its bools.
 func (d *pruned) appendPlain(to *draft) {
 	for _, i := range to.indices {
 		v := d.entry(int(i))

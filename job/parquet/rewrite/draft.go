@@ -8,20 +8,20 @@ import (
 	"assent/job/parquet/encoding"
 )
 
-// A form is how the values of a page are encoded and which page header goes before them. Only pages of one form can be
-// merged.
+// A form is the encoding and the version of a page. Only pages of one form can be merged.
 type form struct {
 	v2       bool
 	encoding parquet.Encoding
 }
 
-// A draft is a page of the output before it is encoded: kept slots of one or more pages of the input. Its values are as
-// far decoded as their encoding asks for: plain for PLAIN and BYTE_STREAM_SPLIT, the others for what their names say.
+// A draft is a page of the output before it is encoded: the kept slots of one or more pages of the input. Which of its fields holds
+// the values follows from the encoding: plain for PLAIN and BYTE_STREAM_SPLIT, indices for dictionary-coded ones, ints and bytes for
+// DELTA_*, bools for booleans.
 type draft struct {
 	form
 	parquet.Levels
 	rows, slots int
-	size        int // raw bytes, about
+	size        int // raw bytes, estimated
 	packed      int // the same, compressed
 	count       int // values
 	plain       []byte
@@ -32,7 +32,7 @@ type draft struct {
 	bounds      parquet.Bounds
 	uncounted   bool // count is not known
 
-	// A page that lost no row is here as it is.
+	// A page that lost no row (whole) is kept as it stands.
 	whole bool
 	h     parquet.PageHeader
 	body  []byte
@@ -41,10 +41,10 @@ type draft struct {
 	from mark // where in the input the draft begins
 }
 
-// maxPooled bounds the bytes of what is kept for reuse: buffers that once held a very large page are better collected.
+// maxPooled bounds the bytes of an object that is kept for reuse. Buffers of very large pages are left to the garbage collector.
 const maxPooled = 4 << 20
 
-// drafts holds drafts whose memory has grown to that of pages.
+// drafts holds drafts for reuse, with their memory.
 var drafts = sync.Pool{New: func() any { return new(draft) }}
 
 func (d *draft) reset() {
@@ -66,23 +66,25 @@ func (d *draft) memory() int64 {
 		8*len(d.Present.Words())+8*len(d.bools.Words())+cap(d.body)) + 512
 }
 
-// A filter appends the kept slots of a page to a draft. It holds the scratch for that.
+// A filter appends the kept slots of pages to drafts. It holds scratch memory for that.
 type filter struct {
-	col      *parquet.Column
-	rows     encoding.Bitmap // kept rows of the page
-	slots    encoding.Bitmap
-	vals     encoding.Bitmap
-	scratch  parquet.Values
-	split    []byte // decoded BYTE_STREAM_SPLIT
-	bits     encoding.Bitmap
-	dict     *pruned
-	carries  bool   // see application.carriesDelta
-	last     []byte // last value of the page before
-	pageUsed encoding.Bitmap
+	col       *parquet.Column
+	rows      encoding.Bitmap // kept rows of the page
+	slots     encoding.Bitmap
+	vals      encoding.Bitmap
+	scratch   parquet.Values
+	split     []byte // decoded BYTE_STREAM_SPLIT
+	bits      encoding.Bitmap
+	dict      *pruned
+	transform Transform
+	mapped    []byte // scratch
+	carries   bool   // see parquet.Application.CarriesDelta
+	last      []byte // last value of the page before
+	pageUsed  encoding.Bitmap
 }
 
-// append appends the slots of p whose rows are kept: those that begin on the page are words[lo:lo+p.starts], and carry says
-// whether the row is kept in which the page begins, if it begins within one.
+// append appends the slots of p whose rows are kept to d. The bits lo up to lo+p.Rows of words say which of the rows that begin on
+// the page are kept. If the page begins within a row, carry says whether that one is kept.
 func (t *filter) append(d *draft, p *parquet.Page, words []uint64, lo int64, carry bool) error {
 	t.rows.Reset()
 	t.rows.AppendRange(words, int(lo), int(lo)+p.Rows)
@@ -119,10 +121,13 @@ func (t *filter) append(d *draft, p *parquet.Page, words []uint64, lo int64, car
 	}
 	count := vals.Count()
 	d.count += count
+	if p.Header.Encoding != d.encoding || t.transform != nil {
+		return t.transcode(d, p, vals)
+	}
 	return t.values(d, p, vals)
 }
 
-// values appends the values of p that vals keeps.
+// values appends the values of p that vals keeps to d, which is of the same encoding.
 func (t *filter) values(d *draft, p *parquet.Page, vals *encoding.Bitmap) error {
 	var err error
 	col := t.col
@@ -132,8 +137,6 @@ func (t *filter) values(d *draft, p *parquet.Page, vals *encoding.Bitmap) error 
 		if d.indices, err = encoding.FilterIndices(d.indices, p.Values, vals, t.dict.len()); err == nil {
 			t.dict.note(&d.bounds, &t.pageUsed, d.indices[from:])
 		}
-	case p.Header.Encoding != enc: // the row goes on in another encoding: see draft.toPlain
-		return t.transcode(d, p, vals)
 	case col.Physical == parquet.Boolean && (enc == parquet.Plain || enc == parquet.RLE):
 		t.bits.Reset()
 		if err = parquet.DecodeBooleans(&t.bits, enc, p.Values, p.Count); err == nil {
@@ -143,7 +146,7 @@ func (t *filter) values(d *draft, p *parquet.Page, vals *encoding.Bitmap) error 
 		}
 	case enc == parquet.Plain && col.Physical == parquet.ByteArray:
 		from := len(d.plain)
-		if n := len(p.Values); p.Count > 0 { // about as much as is kept, and some more
+		if n := len(p.Values); p.Count > 0 { // about the kept share, and some more
 			d.plain = slices.Grow(d.plain, min(n, int(int64(n)*int64(vals.Count())/int64(p.Count))+n/16))
 		}
 		if d.plain, err = encoding.FilterByteArrays(d.plain, p.Values, vals); err == nil {
@@ -182,7 +185,7 @@ func (t *filter) noteBools(d *draft, from int) {
 	}
 }
 
-// decoded handles the encodings that have to be decoded as a whole.
+// decoded appends values of the encodings that must be decoded as a whole.
 func (t *filter) decoded(d *draft, p *parquet.Page, vals *encoding.Bitmap) error {
 	v := &t.scratch
 	v.Ints = v.Ints[:0]
@@ -209,13 +212,27 @@ func (t *filter) decoded(d *draft, p *parquet.Page, vals *encoding.Bitmap) error
 	return nil
 }
 
-// transcode appends the values of p that vals keeps to a PLAIN draft.
+// transcode appends the values of p that vals keeps to d as PLAIN. It is used for values that are changed (see Transform), and where
+// a row goes on in a page of another encoding (see draft.toPlain).
 func (t *filter) transcode(d *draft, p *parquet.Page, vals *encoding.Bitmap) error {
 	part := draft{form: form{encoding: p.Header.Encoding}}
 	if err := t.values(&part, p, vals); err != nil {
 		return err
 	}
 	part.toPlain(t.col, t.dict)
+	if t.transform != nil {
+		var err error
+		if t.mapped, err = transformed(t.transform, t.col, t.mapped[:0], part.plain); err != nil {
+			return err
+		}
+		part.plain = t.mapped
+		part.bounds.Reset()
+		if t.col.Physical == parquet.ByteArray {
+			part.bounds.AddByteArrays(t.col, part.plain)
+		} else {
+			part.bounds.AddFixed(t.col, part.plain)
+		}
+	}
 	d.plain = append(d.plain, part.plain...)
 	for i := range part.bools.Len() {
 		d.bools.AppendRun(part.bools.Get(i), 1)
@@ -224,7 +241,7 @@ func (t *filter) transcode(d *draft, p *parquet.Page, vals *encoding.Bitmap) err
 	return nil
 }
 
-// toPlain makes the draft's values PLAIN.
+// toPlain turns the draft's values into PLAIN ones.
 func (d *draft) toPlain(col *parquet.Column, dict *pruned) {
 	switch enc := d.encoding; {
 	case enc == parquet.Plain, col.Physical == parquet.Boolean && enc == parquet.RLE, enc == parquet.ByteStreamSplit:

@@ -9,8 +9,8 @@ import (
 	"assent/job/parquet/encoding"
 )
 
-// A worker holds what computing needs for a moment: encoders and decoders, which are large, and scratch. It comes from a pool,
-// so that there are about as many as processors.
+// A worker holds encoders and decoders, which are large, and scratch memory. It is taken from a pool while a goroutine computes, so
+// that there are about as many as processors.
 type worker struct {
 	codec codec.Codec
 	raw   []byte
@@ -29,7 +29,7 @@ func withWorker(do func(*worker) error) error {
 	return err
 }
 
-// encode encodes the draft, whose indices are those of the output's dictionary of dictLen entries.
+// encode encodes the draft as a page. Its indices must be those of the output's dictionary, which has dictLen entries.
 func (w *worker) encode(e *parquet.EncodedPage, d *draft, col *parquet.Column, id codec.ID, dictLen int) error {
 	h := parquet.PageHeader{Kind: parquet.DataPage, Values: d.slots, Encoding: d.encoding, RepEncoding: parquet.RLE, DefEncoding: parquet.RLE}
 	raw := w.raw[:0]

@@ -13,7 +13,7 @@ func (w *Writer) footer() thrift.Struct {
 	lost := w.result.RowsKept < w.result.RowsIn
 	var meta thrift.Struct
 	for _, field := range f.Metadata() {
-		// What is not known here may hold anything: it is kept only if all rows are.
+		// A field that is not known here may speak of dropped rows.
 		if field.ID <= parquet.FileFooterSigningKey || !lost {
 			meta = append(meta, field)
 		}
@@ -31,7 +31,7 @@ func (w *Writer) footer() thrift.Struct {
 		meta.Set(thrift.BytesField(parquet.FileCreatedBy, []byte(w.opts.CreatedBy)))
 	}
 	if !f.Ordered() {
-		// Minima and maxima mean nothing without.
+		// Without column orders, minima and maxima have no meaning.
 		var orders []byte
 		for range f.Columns() {
 			orders = thrift.Struct{thrift.StructField(1, nil)}.Append(orders)
@@ -41,7 +41,7 @@ func (w *Writer) footer() thrift.Struct {
 	return meta
 }
 
-// metadata returns the RowGroup, the i-th of the output.
+// metadata returns the RowGroup of g, which is number i of the output.
 func (g *groupOut) metadata(i int) thrift.Struct {
 	var s thrift.Struct
 	for _, field := range g.in {

@@ -81,6 +81,7 @@ func FuzzOpen(f *testing.F) {
 func FuzzRewrite(f *testing.F) {
 	for _, b := range smallFiles(f) {
 		f.Add(b, uint8(3))
+		f.Add(b, uint8(131))
 	}
 	f.Fuzz(func(t *testing.T, data []byte, modulus uint8) {
 		before := allocated()
@@ -89,7 +90,11 @@ func FuzzRewrite(f *testing.F) {
 			return
 		}
 		keep := func(i, n int64) bool { return i%int64(max(modulus, 1)) != 1 }
-		out, r, err := rewriteFile(t, data, keep, Options{CreatedBy: "fuzz", Memory: NewBudget(32 << 20)})
+		opts := Options{CreatedBy: "fuzz", Memory: NewBudget(32 << 20)}
+		if modulus >= 128 {
+			opts.Transforms = everyColumn(t, data, reversed{})
+		}
+		out, r, err := rewriteFile(t, data, keep, opts)
 		mustPlace(t, err)
 		if n := allocated() - before; n > 2<<30 {
 			t.Fatalf("%d bytes for a file of %d", n, len(data))

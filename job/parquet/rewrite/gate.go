@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// A gate is one goroutine's share of the processor: it holds a unit of cpu while it computes and gives it up while it
-// waits for input, output or its turn. A nil gate computes freely.
+// A gate is one goroutine's share of the processors. The goroutine holds a unit of cpu while it computes, and gives it back while it
+// waits for input, output or its turn. A nil gate has no limit.
 type gate struct {
 	ctx context.Context
 	cpu *semaphore.Weighted
@@ -31,8 +31,7 @@ func (g *gate) leave() {
 	}
 }
 
-// idle runs wait, which blocks, without the unit. The unit is held again afterwards, also on an error of wait, unless
-// the error is that it could not be had: see enterAgain.
+// idle runs wait, which blocks, without the unit. Afterwards the unit is held again, also after an error.
 func (g *gate) idle(wait func() error) error {
 	g.leave()
 	err := wait()
@@ -40,8 +39,7 @@ func (g *gate) idle(wait func() error) error {
 	return err
 }
 
-// enterAgain takes the unit back even where the context has ended, so that every leave has its enter: the goroutine is
-// about to return.
+// enterAgain takes the unit back, even if the context has ended: each leave must have its enter.
 func (g *gate) enterAgain() {
 	if g == nil || g.cpu == nil {
 		return

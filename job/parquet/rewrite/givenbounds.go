@@ -5,19 +5,18 @@ import (
 	"assent/job/parquet/thrift"
 )
 
-// givenBounds are the bounds and null counts of pages as the input states them: in the column index, or else in the page
-// headers.
+// givenBounds are the bounds and null counts of pages as the input states them, in the column index or else in the page headers.
 type givenBounds struct {
 	col     *parquet.Column
-	trusted bool // minima and maxima mean what they should
-	ordered bool // min_value and max_value do
+	trusted bool // the minima and maxima of this writer are right
+	ordered bool // min_value and max_value have a meaning
 	pages   map[int64]givenPage
 }
 
 type givenPage struct {
 	null   bool
 	lo, hi []byte
-	nulls  int64 // -1: not said
+	nulls  int64 // -1: not stated
 }
 
 func newGivenBounds(f *parquet.File, col *parquet.Column, index *parquet.PageIndex) *givenBounds {
@@ -40,8 +39,8 @@ func newGivenBounds(f *parquet.File, col *parquet.Column, index *parquet.PageInd
 	return g
 }
 
-// page sets the draft's bounds and count of values to what the input says of the page, and reports whether that is all that
-// the output's index and statistics need.
+// page sets the draft's bounds and count of values to what the input states of the page. It reports whether the output's index and
+// statistics need no more.
 func (g *givenBounds) page(d *draft, in *input) bool {
 	p, ok := g.pages[in.mark.at]
 	if !ok {
@@ -76,7 +75,7 @@ func (g *givenBounds) page(d *draft, in *input) bool {
 	return d.bounds.Any
 }
 
-// header returns what the page header's Statistics say.
+// header returns what the Statistics of a page header state.
 func (g *givenBounds) header(h *parquet.PageHeader) givenPage {
 	p := givenPage{nulls: -1}
 	if h.Statistics == nil {
@@ -92,7 +91,7 @@ func (g *givenBounds) header(h *parquet.PageHeader) givenPage {
 	minID, maxID := int16(parquet.StatsMinValue), int16(parquet.StatsMaxValue)
 	if !g.ordered || !s.Has(minID) || !s.Has(maxID) {
 		switch g.col.Order {
-		case parquet.OrderSigned, parquet.OrderBool, parquet.OrderFloat: // the deprecated bounds compare these well
+		case parquet.OrderSigned, parquet.OrderBool, parquet.OrderFloat: // the old min and max are in the right order for these
 			minID, maxID = parquet.StatsMin, parquet.StatsMax
 		default:
 			return p

@@ -11,7 +11,7 @@ import (
 	"assent/job/parquet/thrift"
 )
 
-// A groupJob writes one row group: a task for each column chunk, side by side, output in order.
+// A groupJob writes one row group. Each column chunk is a task; tasks run side by side, and their output is put into order.
 type groupJob struct {
 	w      *Writer
 	number int
@@ -32,11 +32,11 @@ type chunkDone struct {
 	pages  Pages
 }
 
-// maxTasks bounds the chunks of a row group that are worked on at a time: more than there are processors, since some wait
-// for input.
+// maxTasks bounds the number of chunks that are worked on at a time. It is larger than the number of processors, because some tasks
+// wait for input.
 func maxTasks() int { return min(max(4*runtime.GOMAXPROCS(0), 8), 32) }
 
-// run runs the tasks. Each is started when the budget has its working memory, the head's in any case.
+// run runs the tasks. Each is started when the budget has its working memory. The head is started in any case.
 func (j *groupJob) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	ended := make(chan struct{}, len(j.chunks))
@@ -96,7 +96,7 @@ func closedChan() chan struct{} {
 	return c
 }
 
-// workingMemory estimates what work on a chunk takes at first: blocks of input, and a few pages of common size.
+// workingMemory estimates the memory with which work on a chunk begins: blocks of input and a few pages of common size.
 func workingMemory(c *parquet.Chunk) int64 {
 	n := c.End - c.Start
 	raw, err := c.Metadata.Int(parquet.MetaTotalUncompressedSize, n)
@@ -113,13 +113,14 @@ func (j *groupJob) chunk(t *task, i int) error {
 	defer walk.close()
 	var err error
 	col := &w.f.Columns()[c.Column]
-	if !j.lost && !w.f.Application().BadBounds(col) && !w.f.Application().CarriesDelta() {
+	transform := w.opts.Transforms[c.Column]
+	if transform == nil && !j.lost && !w.f.Application().BadBounds(col) && !w.f.Application().CarriesDelta() && !c.MiscountedRows {
 		done.copied, err = copyChunk(walk, t, j.sel.rows, &done.pages)
 		if err == nil {
 			done.size = done.copied.size
 		}
 	} else {
-		s := &splice{f: w.f, col: col, chunk: c, sel: j.sel, walk: walk, task: t, out: parquet.NewChunkWriter(col, t)}
+		s := &splice{f: w.f, transform: transform, col: col, chunk: c, sel: j.sel, walk: walk, task: t, out: parquet.NewChunkWriter(col, t)}
 		if s.bloom, err = newBloom(w.f, c); err == nil {
 			s.indexes = j.indexes
 			err = s.run()
@@ -130,7 +131,7 @@ func (j *groupJob) chunk(t *task, i int) error {
 	return w.f.Fault(err, j.number, c.Column, walk.Number)
 }
 
-// collect makes the row group's metadata, chunk by chunk, now that it is known where each begins.
+// collect makes the metadata of the row group's chunks. It comes after run, when it is known where each chunk begins.
 func (j *groupJob) collect(in thrift.Struct, start int64) (groupOut, error) {
 	g := groupOut{in: in, lost: j.lost, rows: j.sel.count, start: start}
 	var indexes []*parquet.PageIndex
@@ -165,7 +166,7 @@ func (p *Pages) add(o Pages) {
 	p.Dropped += o.Dropped
 }
 
-// blooms writes the bloom filters of the row group's chunks, and their places into the metadata.
+// blooms writes the bloom filters of the row group's chunks and notes their places in the metadata.
 func (j *groupJob) blooms(g *groupOut) error {
 	w := j.w
 	for i := range j.chunks {
@@ -208,6 +209,11 @@ func (w *Writer) newGroupJob(i int, sel *Selection) (*groupJob, error) {
 	chunks, err := w.f.Chunks(i)
 	if err != nil {
 		return nil, err
+	}
+	for leaf := range w.opts.Transforms {
+		if w.f.Columns()[leaf].Physical == parquet.Boolean {
+			return nil, w.f.Fault(parquet.Unsupportedf("a transform of booleans"), i, leaf, -1)
+		}
 	}
 	j := &groupJob{w: w, number: i, sel: sel, lost: sel.count < sel.rows, chunks: chunks, out: make([]chunkDone, len(chunks))}
 	j.indexes = sync.OnceValues(func() ([]*parquet.PageIndex, error) { return w.f.PageIndexes(chunks) })

@@ -6,15 +6,15 @@ import (
 	"sort"
 )
 
-// jumps says how a splice may pass over runs of dropped pages without reading them: by the input's offset index, in a column
-// whose slots are rows. It pays where a run is longer than what is read at once.
+// jumps lets a splice pass over runs of dropped pages without reading them, by the input's offset index. It is used in columns that
+// are not repeated, where a run is longer than what is read at once.
 type jumps struct {
 	locations []parquet.PageLocation
 	rows      int64
-	landed    int // the page jumped to, whose rows are to be checked; -1: none
+	landed    int // the page to which the splice jumped, until its rows are checked; -1: none
 }
 
-// newJumps returns nil where there is nothing to gain: no run of dropped rows is worth several blocks of input.
+// newJumps returns nil where jumps gain nothing: no run of dropped rows is as long as several blocks of input.
 func (s *splice) newJumps() (*jumps, error) {
 	c := s.chunk
 	if s.col.MaxRep > 0 || s.filter.carries || s.sel.rows == 0 {
@@ -59,7 +59,7 @@ func (s *splice) jump() {
 	j.landed = to
 }
 
-// land checks that the page jumped to has the rows that the offset index gives it.
+// land checks that the page to which the splice jumped has as many rows as the offset index says.
 func (s *splice) land(in *input) error {
 	j := s.jumps
 	if j == nil || j.landed < 0 {
@@ -92,7 +92,7 @@ func (s *Selection) nextKept(i int64) int64 {
 	return at<<6 + int64(bits.TrailingZeros64(w))
 }
 
-// longestGap returns the length of the longest run of dropped rows, give or take 126.
+// longestGap returns the length of the longest run of dropped rows, up to 126 too small.
 func (s *Selection) longestGap() int64 {
 	longest, run := int64(0), int64(0)
 	for _, w := range s.words {

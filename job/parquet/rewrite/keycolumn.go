@@ -10,7 +10,7 @@ import (
 	"assent/job/parquet/encoding"
 )
 
-// A keyColumn holds the decoded slots of the rows of one page (of several, where a row of a V1 page goes on).
+// A keyColumn holds the decoded slots of the rows of one page, or of several if a row of a V1 page goes on in the next.
 type keyColumn struct {
 	f        *parquet.File
 	rowGroup int
@@ -18,14 +18,14 @@ type keyColumn struct {
 	walk     *walk
 	dict     *parquet.Dictionary
 	page     parquet.Page // the last page loaded
-	ahead    bool         // it is not decoded yet
-	last     []byte       // last value of the page before, where the writer needs it (carriesDelta)
+	ahead    bool         // page is loaded, but its values are not decoded yet
+	last     []byte       // last value of the page before, where Application.CarriesDelta
 
-	rows, next int     // decoded, and handed out
+	rows, next int     // number of decoded rows, and of those handed out
 	n          int     // slots
-	offsets    []int32 // slots before each row, and all slots; empty where not repeated
+	offsets    []int32 // number of slots before each row, then of all; empty where the column is not repeated
 	null       []bool  // empty where no slot is null
-	coded      bool    // index holds the slots, else vals
+	coded      bool    // the slots are in index, else in vals
 	index      []int32
 	vals       parquet.Values
 
@@ -34,13 +34,13 @@ type keyColumn struct {
 	present    encoding.Bitmap
 }
 
-// keyColumns holds key columns whose memory has grown to that of pages.
+// keyColumns holds key columns for reuse, with their memory.
 var keyColumns = sync.Pool{New: func() any { return new(keyColumn) }}
 
 // maxPooledKeys bounds the bytes of a key column that is kept for reuse.
 const maxPooledKeys = 16 << 20
 
-// recycle gives c back, without what belongs to its file.
+// recycle gives c back for reuse.
 func (c *keyColumn) recycle() {
 	memory := c.page.Memory() + c.vals.Memory() + 4*cap(c.offsets) + cap(c.null) + 4*cap(c.index)
 	c.f, c.col, c.walk, c.dict = nil, nil, nil, nil
@@ -50,7 +50,7 @@ func (c *keyColumn) recycle() {
 	}
 }
 
-// fill decodes the next page, and the following ones while they go on with its last row.
+// fill decodes the next page, and the pages after it as long as its last row goes on.
 func (c *keyColumn) fill(dec *codec.Codec) error {
 	c.rows, c.next, c.n, c.coded = 0, 0, 0, false
 	c.offsets, c.null, c.index = c.offsets[:0], c.null[:0], c.index[:0]
@@ -72,7 +72,7 @@ func (c *keyColumn) fill(dec *codec.Codec) error {
 		if err := c.decode(); err != nil {
 			return err
 		}
-		// A V1 page may end within a row: see how the next one begins.
+		// A V1 page may end within a row, which shows at the beginning of the next.
 		err := c.load(dec)
 		if err == io.EOF {
 			break
@@ -179,7 +179,7 @@ func (c *keyColumn) decodeIndices(first int, present *encoding.Bitmap) error {
 	return nil
 }
 
-// expand appends the dictionary's values for the slots from first on.
+// expand appends to vals the dictionary's values for the slots from first on.
 func (c *keyColumn) expand(first int, index []int32) {
 	for i, at := range index {
 		null := first+i < len(c.null) && c.null[first+i]
@@ -196,8 +196,8 @@ func (c *keyColumn) expand(first int, index []int32) {
 	}
 }
 
-// place counts the rows and slots of c.page, appends the rows' offsets, and returns which of the slots have a value: nil
-// if all have.
+// place counts the rows and slots of c.page and appends the rows' offsets. It returns which of the slots have a value, nil if all
+// have one.
 func (c *keyColumn) place() *encoding.Bitmap {
 	p := &c.page
 	if c.col.MaxRep == 0 {
@@ -237,7 +237,7 @@ func (c *keyColumn) place() *encoding.Bitmap {
 	return &c.present
 }
 
-// cut fills v with the next n rows, which it hands out.
+// cut hands out the next n rows, in v.
 func (c *keyColumn) cut(v *parquet.Vector, n int) {
 	*v = parquet.Vector{}
 	lo, hi := c.next, c.next+n

@@ -27,8 +27,8 @@ type KeyReader struct {
 	err   error
 }
 
-// Keys returns a reader of the given columns (indexes of f.Columns) of a row group, which yields batches of whole rows: at
-// most 65536, fewer where a page of any column ends. Float and Double columns are refused.
+// Keys returns a reader of some columns of a row group, given as indexes of f.Columns. It yields batches of at most 65536 whole rows;
+// a batch ends where a page of any of the columns ends. Float and Double columns are refused.
 func Keys(ctx context.Context, f *parquet.File, rowGroup int, columns []int) (*KeyReader, error) {
 	chunks, err := f.Chunks(rowGroup)
 	if err != nil {
@@ -42,7 +42,7 @@ func Keys(ctx context.Context, f *parquet.File, rowGroup int, columns []int) (*K
 		}
 		col := keyColumns.Get().(*keyColumn)
 		col.f, col.rowGroup, col.col, col.walk = f, rowGroup, &f.Columns()[c], newWalk(f, nil, &chunks[c])
-		col.walk.src.fetch() // all at once: each first answer may take its time
+		col.walk.src.fetch() // of all columns at once, because an answer may take long
 		k.cols = append(k.cols, col)
 	}
 	k.batch.Columns = make([]parquet.Vector, len(columns))

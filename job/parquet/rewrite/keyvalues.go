@@ -13,8 +13,9 @@ import (
 // originalCreatedBy is the key under which the name of the application that wrote the input is kept.
 const originalCreatedBy = "original.created_by"
 
-// keyValues returns the key-value metadata: the file's own, byte for byte but for what speaks of its rows, then ours. Where the
-// file was written by this package before, the entries of that time make room for those of now; its original writer stays.
+// keyValues returns the key-value metadata: the file's own, byte for byte but for what patch changes, then those of the options. An
+// own entry is left out if the options have its key: this package has written the file before. originalCreatedBy stays as it is
+// then.
 func (w *Writer) keyValues() (thrift.Field, bool) {
 	var entries []byte
 	n := 0
@@ -45,8 +46,8 @@ func (w *Writer) keyValues() (thrift.Field, bool) {
 	return thrift.ListField(parquet.FileKeyValues, thrift.StrucT, n, entries), n > 0
 }
 
-// patch returns an entry, whose encoded form is raw, as it has to be when rows were lost: the range that pandas takes for
-// its index gets the new length, and the bounding boxes of GeoParquet, which spoke of all rows, go.
+// patch returns the encoded form of an entry, which was raw, in a file that lost rows. The range that pandas uses as its index gets
+// the new length. The bounding boxes of GeoParquet are removed, because they speak of all rows.
 func (w *Writer) patch(kv *parquet.KeyValue, raw []byte) []byte {
 	if kv.Value == nil || w.result.RowsKept == w.result.RowsIn {
 		return raw
@@ -166,7 +167,7 @@ func parts(doc []byte, at int, open json.Delim) []member {
 			}
 			m.key = key
 			end := at + int(d.InputOffset())
-			// The key's opening quote; one that is escaped in it does no harm here, since no key with one is looked for.
+			// This finds the key's opening quote, unless the key has an escaped quote in it. No such key is looked for.
 			m.start = bytes.LastIndexByte(doc[:end-1], '"')
 		}
 		var v json.RawMessage

@@ -2,11 +2,11 @@ package rewrite
 
 import "assent/job/parquet"
 
-// A press encodes and compresses the pages of a chunk's output and writes them in order. Where a processor is idle and the
-// budget allows, a page is encoded aside while the splice goes on.
+// A press encodes and compresses the pages of a chunk's output and writes them in order. If a processor is idle and the budget allows
+// it, a page is encoded aside: by another goroutine, while the splice goes on.
 type press struct {
 	splice *splice
-	queue  []*pressed // being encoded aside, in order
+	queue  []*pressed // pages that are encoded aside, in order
 	page   parquet.EncodedPage
 }
 
@@ -30,7 +30,7 @@ func (p *press) recycle(d *draft) {
 	}
 }
 
-// add takes the draft over and writes it when those before it are written.
+// add takes the draft over, encodes it and writes it behind the pages before it.
 func (p *press) add(d *draft, dictLen int) error {
 	s := p.splice
 	memory := d.memory() + 2*int64(d.size)
@@ -69,7 +69,7 @@ func (s *splice) dataPage(h *parquet.PageHeader, head, body []byte, d *draft) er
 	return s.out.DataPage(h, head, body, d.rows, nulls, &d.bounds)
 }
 
-// flush writes the pages that were encoded aside.
+// flush writes the pages that are encoded aside.
 func (p *press) flush() error {
 	for len(p.queue) > 0 {
 		job := p.queue[0]
@@ -96,7 +96,7 @@ func (p *press) wait(job *pressed) (err error) {
 	return p.splice.task.idle(func() error { return <-job.done })
 }
 
-// drain ends the work: it writes what is left, or, after an error, waits for it.
+// drain ends the work. It writes the pages that are left; after an error it only waits for them.
 func (p *press) drain(err error) error {
 	if err == nil {
 		err = p.flush()

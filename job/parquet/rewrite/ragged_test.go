@@ -3,6 +3,7 @@ package rewrite
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -98,6 +99,13 @@ func raggedFile(t testing.TB, createdBy string, pages []raggedPage) []byte {
 			carryDelta(t, &wk, &page, d, col, last)
 			last = string(d.bytes.At(d.bytes.Len() - 1))
 		}
+		switch {
+		case createdBy == miscounter && p.v2:
+			page.Header.Rows = page.Header.Values
+			page.Head = page.Header.Append(nil)
+		case createdBy == surplusWriter && p.encoding == parquet.DeltaLengthByteArray:
+			surplusLengths(t, &wk, &page, d, col)
+		}
 		data = append(append(data, page.Head...), page.Body...)
 	}
 	meta := thrift.Struct{
@@ -141,6 +149,25 @@ func carryDelta(t testing.TB, wk *worker, page *parquet.EncodedPage, d *draft, c
 	raw = encoding.AppendDeltaLengths(raw, &suffixes)
 	h := parquet.PageHeader{Kind: parquet.DataPage, Values: d.slots, Encoding: parquet.DeltaByteArray, RepEncoding: parquet.RLE, DefEncoding: parquet.RLE}
 	if err := page.Encode(&wk.codec, codec.Snappy, &h, raw); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const (
+	miscounter    = "parquet-cpp-arrow version 11.0.0" // states num_values as num_rows in V2 pages of lists
+	surplusWriter = "DuckDB version v2.0.1 (build x)"  // writes values of slots that have none behind the others
+)
+
+// surplusLengths encodes a page of DELTA_LENGTH_BYTE_ARRAY once more, with more values than its levels have.
+func surplusLengths(t testing.TB, wk *worker, page *parquet.EncodedPage, d *draft, col *parquet.Column) {
+	t.Helper()
+	more := encoding.Bytes{Data: bytes.Clone(d.bytes.Data), Ends: append([]uint32{}, d.bytes.Ends...)}
+	for i := range 1 + d.slots%200 {
+		more.Data = append(more.Data, "surplus"[:i%8]...)
+		more.Ends = append(more.Ends, uint32(len(more.Data)))
+	}
+	h := parquet.PageHeader{Kind: parquet.DataPage, Values: d.slots, Encoding: d.encoding, RepEncoding: parquet.RLE, DefEncoding: parquet.RLE}
+	if err := page.Encode(&wk.codec, codec.Snappy, &h, encoding.AppendDeltaLengths(d.AppendV1(nil, col), &more)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -244,6 +271,8 @@ func TestRagged(t *testing.T) {
 		{"at rows", []parquet.Encoding{parquet.RLEDictionary, parquet.DeltaLengthByteArray}, true, false, ""},
 		{"carried prefix", []parquet.Encoding{parquet.DeltaByteArray}, false, false, "parquet-mr version 1.6.0"},
 		{"carried prefix and others", []parquet.Encoding{parquet.DeltaByteArray, parquet.Plain, parquet.RLEDictionary}, false, false, "parquet-mr version 1.6.0"},
+		{"miscounted rows", []parquet.Encoding{parquet.RLEDictionary, parquet.Plain}, true, true, miscounter},
+		{"surplus lengths", []parquet.Encoding{parquet.DeltaLengthByteArray, parquet.Plain}, false, false, surplusWriter},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for seed := range uint64(12) {
@@ -287,5 +316,23 @@ func TestRagged(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A V2 page that states another number of rows than it has is refused, but for the writers that are known to do so.
+func TestMiscountedRows(t *testing.T) {
+	slots, rows := raggedRows(rand.New(rand.NewPCG(5, 78)), 20)
+	data := raggedFile(t, miscounter, []raggedPage{{parquet.Plain, true, slots}})
+	if got := raggedKeys(t, data); len(got) != len(rows) {
+		t.Errorf("%d rows, want %d", len(got), len(rows))
+	}
+	out, _, err := rewriteFile(t, data, func(int64, int64) bool { return true }, Options{CreatedBy: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	raggedKeys(t, out) // a page that is copied as it was would not say what it has
+	fixed := bytes.Replace(data, []byte(miscounter), []byte("parquet-cpp-arrow version 12.0.0"), 1)
+	if _, _, err := rewriteFile(t, fixed, func(int64, int64) bool { return true }, Options{}); !errors.Is(err, parquet.ErrCorrupt) {
+		t.Errorf("a later version: %v", err)
 	}
 }

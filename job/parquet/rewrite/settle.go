@@ -2,7 +2,7 @@ package rewrite
 
 import "assent/job/parquet"
 
-// emit writes the draft, or holds it back while the dictionary is not settled. The splice goes on with an empty one.
+// emit writes the draft, or holds it back until the dictionary is settled. The splice goes on with an empty draft.
 func (s *splice) emit() error {
 	d := s.draft
 	s.draft = s.press.blank()
@@ -20,7 +20,8 @@ func (s *splice) emit() error {
 	return nil
 }
 
-// settle fixes the dictionary, writes it and what was held. It reports whether the walk went back to what could not be held.
+// settle fixes the dictionary and writes it and the pages that were held back. It reports whether the walk went back to a page that
+// could not be held.
 func (s *splice) settle() (again bool, err error) {
 	s.hold = false
 	s.dict.settle()
@@ -65,7 +66,7 @@ func (s *splice) writeDictionary() error {
 	return s.out.DictionaryPage(page)
 }
 
-// write writes a page and takes the draft over.
+// write writes the page that a draft stands for. It takes the draft over.
 func (s *splice) write(d *draft) error {
 	dictCoded := d.encoding == parquet.RLEDictionary || d.encoding == parquet.PlainDictionary
 	if d.whole && dictCoded && !s.dict.identity {
@@ -80,13 +81,13 @@ func (s *splice) write(d *draft) error {
 			return err
 		}
 		d.toPlain(s.col, s.dict)
-		d.size += len(d.plain) // about: the indices were small
+		d.size += len(d.plain) // an estimate; the indices were small
 		dictCoded = false
 	}
 	dictLen := 0
 	switch {
 	case dictCoded && s.dict.kept == 0:
-		d.encoding = parquet.Plain // no values, so there is nothing to look up
+		d.encoding = parquet.Plain // there are no values
 	case dictCoded:
 		s.dict.remap(d.indices)
 		dictLen = s.dict.kept
@@ -96,7 +97,7 @@ func (s *splice) write(d *draft) error {
 	return s.press.add(d, dictLen)
 }
 
-// recode writes a page that lost no row, but some of its dictionary.
+// recode encodes a page again that lost no row, because its dictionary lost entries.
 func (s *splice) recode(d *draft) error {
 	var p parquet.Page
 	if err := s.open(&p, &d.h, d.body); err != nil {

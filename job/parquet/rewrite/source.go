@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// Input is read in blocks, the next one while the current one is worked on: an object store answers after tens of
-// milliseconds, whatever the size. A chunk of up to minBlock bytes is one read.
+// Input is read in blocks. The next block is read while the current one is worked on, because an object store answers only after tens
+// of milliseconds. A chunk of up to minBlock bytes is one read.
 const (
 	minBlock = 1 << 20
 	maxBlock = 4 << 20
@@ -95,7 +95,7 @@ func (s *source) fetch() {
 	if n <= 0 {
 		return
 	}
-	ahead := make(chan fetched, 1) // the reader never waits to be heard
+	ahead := make(chan fetched, 1) // so that the reading goroutine always ends
 	s.ahead = ahead
 	at := s.read
 	go func() {
@@ -105,7 +105,7 @@ func (s *source) fetch() {
 	}()
 }
 
-// Skip passes over n bytes, at most rest. Blocks that lie wholly in them are not read, but for the one in flight.
+// Skip passes over n bytes, at most rest. Blocks that lie wholly within them are not read, except the one that is being read already.
 func (s *source) Skip(n int64) {
 	if have := int64(len(s.buf) - s.pos); n > have {
 		s.buf, s.pos = s.buf[:0], 0
@@ -116,7 +116,7 @@ func (s *source) Skip(n int64) {
 			return
 		}
 		if got, err := s.Peek(int(n - have)); err != nil || int64(len(got)) < n-have {
-			return // the next peek fails in the same way
+			return // the next Peek fails in the same way
 		}
 		n -= have
 	}
@@ -144,7 +144,7 @@ func (s *source) close() {
 	s.buf, s.pos, s.read = nil, 0, s.end
 }
 
-// A walk goes through the pages of a column chunk, as a pageWalk does, read ahead by a source.
+// A walk is a parquet.PageWalk over a source.
 type walk struct {
 	parquet.PageWalk
 	f   *parquet.File
@@ -165,7 +165,7 @@ func (w *walk) resumeAt(offset int64, page int, seen int64) {
 
 func (w *walk) close() { w.src.close() }
 
-// next is pageWalk.next, unless the work was cancelled.
+// next is Next, unless the work was cancelled.
 func (w *walk) next() error {
 	if g := w.src.gate; g != nil && g.ctx.Err() != nil {
 		return context.Cause(g.ctx)

@@ -8,13 +8,13 @@ import (
 
 // A splice writes one column chunk without its dropped rows.
 //
-// It goes through the pages once: a page without a kept row is passed over, one that lost no row is copied, of the others the
-// kept slots are gathered in a draft, which becomes a page when it is about as large as the input's pages are.
+// It goes through the pages once. It passes over a page without a kept row and copies one that lost no row. The kept slots of the
+// others are gathered in a draft, which becomes a page when it is about as large as the input's pages are.
 //
-// Where the chunk has a dictionary, the entries that kept rows use are not known before all dictionary-coded pages have been
-// seen. Up to the first page that is not dictionary-coded, therefore, pages are held back; the dictionary is settled there and
-// written, then the pages that were held. If the budget does not allow to hold them all, the walk goes back to the first one
-// that was not. What is written is the same.
+// The dictionary comes first in the output, but which entries kept rows use is known only after all dictionary-coded pages. So pages
+// are held back up to the first one that is not dictionary-coded. There the dictionary is settled and written, then the pages that
+// were held. If the budget does not allow to hold all of them, the walk later goes back to the first one that was not held. What is
+// written is the same.
 type splice struct {
 	f     *parquet.File
 	col   *parquet.Column
@@ -26,6 +26,8 @@ type splice struct {
 	walk  *walk
 	given *givenBounds // of the pages, once asked for
 
+	transform Transform // nil: values stay as they are
+
 	indexes func() ([]*parquet.PageIndex, error) // of the row group's input
 	state
 	jumps  *jumps
@@ -35,20 +37,20 @@ type splice struct {
 	press  press
 	dict   *pruned
 
-	hold     bool // the dictionary is not settled
+	hold     bool // pages are held back: the dictionary is not settled
 	held     []*draft
-	overflow bool // held is not all of it
+	overflow bool // not all pages could be held
 	resume   mark
 	plainAt  int // number of the first page that is not dictionary-coded, once the dictionary is settled
 	look     draft
 }
 
-// state is what changes from page to page, and goes back to what it was if the walk does.
+// state is what changes from page to page. When the walk goes back, so does the state.
 type state struct {
-	rows     int64 // that begin on the pages seen
-	carry    bool  // the last one is kept
+	rows     int64 // number of rows that begin on the pages so far
+	carry    bool  // the last of these is kept
 	pages    Pages
-	maxRaw   int // of the data pages seen
+	maxRaw   int // raw bytes of the largest data page so far
 	maxSlots int
 }
 
@@ -68,7 +70,7 @@ type input struct {
 	loaded    bool
 	leveled   bool // the levels of p are decoded, or all of it if loaded; body is set
 	p         parquet.Page
-	starts    int  // rows that begin on it
+	starts    int  // number of rows that begin on it
 	continues bool // it begins within a row
 }
 
@@ -90,7 +92,7 @@ func (s *splice) run() error {
 }
 
 func (s *splice) all() error {
-	s.filter = filter{col: s.col, carries: s.f.Application().CarriesDelta()}
+	s.filter = filter{col: s.col, carries: s.f.Application().CarriesDelta(), transform: s.transform}
 	s.draft = s.press.blank()
 	s.plainAt = -1
 	var err error
@@ -156,7 +158,7 @@ func (s *splice) pass(cur, next *input) (again bool, err error) {
 	return false, nil
 }
 
-// ahead reports whether where the page's last row ends is known only from the next page.
+// ahead reports whether only the next page shows where the last row of a page ends.
 func (s *splice) ahead(in *input) bool { return s.col.MaxRep > 0 && in.h.Kind == parquet.DataPage }
 
 // read reads the next data page that is not empty, and the dictionary on the way. io.EOF is the end.
@@ -184,8 +186,8 @@ func (s *splice) read(in *input) error {
 	}
 }
 
-// prepare counts the rows of a page. Of a repeated column, the levels are decoded for that, also where the header states the
-// rows: a page that says something else than it holds would shift the rows of those after it, and wrong ones be kept.
+// prepare counts the rows of a page. Those of a repeated column are counted from the levels, also if the header states a number: a
+// page that states a wrong one would shift all rows after it, and wrong ones would be kept.
 func (s *splice) prepare(in *input) error {
 	if s.col.MaxRep == 0 {
 		in.starts = in.h.Values
@@ -202,6 +204,7 @@ func (s *splice) prepare(in *input) error {
 	in.leveled = true
 	if in.h.Kind == parquet.DataPageV2 {
 		err = in.p.LoadLevels(s.col, &in.h, in.body)
+		in.h.Rows = in.p.Header.Rows // counted, if it was not known
 	} else {
 		in.loaded = true
 		err = s.open(&in.p, &in.h, in.body)
@@ -231,15 +234,15 @@ func (s *splice) load(in *input, body []byte) error {
 	return err
 }
 
-// open takes a page apart.
+// open decompresses a page and decodes its levels.
 func (s *splice) open(p *parquet.Page, h *parquet.PageHeader, body []byte) error {
 	return withWorker(func(w *worker) error { return p.Load(&w.codec, s.col, s.chunk.Codec, h, body) })
 }
 
-// work makes sure that the task has n bytes of working memory beside input blocks and dictionary.
+// work makes sure that the task has n bytes of working memory, besides those for input blocks and the dictionary.
 func (s *splice) work(n int64) error { return s.task.work(3*s.walk.src.block + s.fixed + n) }
 
-// opened returns what a page takes that is taken apart: body, decompressed and compressed, levels, decoded values.
+// opened estimates the memory of a page that is opened: its body, compressed and not, its levels and decoded values.
 func opened(h *parquet.PageHeader) int64 {
 	n := int64(h.Size) + int64(h.RawSize) + 3*int64(h.Values)
 	if h.Encoding != parquet.Plain {
@@ -272,11 +275,14 @@ func (s *splice) dictionary() error {
 	if s.dict, err = newPruned(s.col, plain, &s.walk.Header); err != nil {
 		return err
 	}
-	s.filter.dict, s.hold = s.dict, true
+	s.filter.dict = s.dict
+	if s.hold = s.transform == nil; !s.hold {
+		s.dict.settled = true // its pages become PLAIN: it is not written
+	}
 	return nil
 }
 
-// page does what has to be done with a page. continued says that its last row goes on in the next one.
+// page drops, copies or filters a page. continued says that its last row goes on in the next page.
 func (s *splice) page(in *input, continued bool) error {
 	lo, hi := s.rows, s.rows+int64(in.starts)
 	if hi > s.sel.rows || in.continues && lo == 0 {
@@ -300,14 +306,14 @@ func (s *splice) page(in *input, continued bool) error {
 	case kept == 0 && !carried && !sequential:
 		s.pages.Dropped++
 		return nil
-	case kept == int64(in.starts) && !in.continues && !open && !sequential && !s.late(in):
+	case kept == int64(in.starts) && !in.continues && !open && !sequential && !s.late(in) && s.transform == nil:
 		return s.whole(in, lo)
 	}
 	return s.mixed(in, lo, kept, carried, open)
 }
 
-// late reports whether the page is dictionary-coded although one before it was not, so that its entries were not seen when
-// the dictionary was settled. It becomes PLAIN.
+// late reports whether a page is dictionary-coded behind one that was not. The dictionary was settled without it, so it becomes
+// PLAIN.
 func (s *splice) late(in *input) bool {
 	return in.h.DictCoded() && s.plainAt >= 0 && in.mark.page > s.plainAt
 }
@@ -338,8 +344,8 @@ func (s *splice) whole(in *input, lo int64) error {
 	return s.emit()
 }
 
-// survey finds out the bounds and the count of values of a page that is copied: as the input states them, or from its values.
-// Byte arrays are not looked at for the sake of bounds alone; they stay without.
+// survey finds out the bounds and the number of values of a page that is copied: what the input states, or else what its values are.
+// Byte arrays are not decompressed for the sake of bounds alone: such a page has none.
 func (s *splice) survey(in *input, d *draft, lo int64) error {
 	if !in.h.DictCoded() && s.bloom == nil {
 		if s.given == nil {
@@ -380,12 +386,12 @@ func (s *splice) survey(in *input, d *draft, lo int64) error {
 	return nil
 }
 
-// maxMerged bounds the raw bytes of a page that is put together from several, so that it stays below maxPageBytes.
+// maxMerged bounds the raw bytes of a page that is merged from several, so that it stays below parquet.MaxPageBytes.
 const maxMerged = 1 << 30
 
 // mixed gathers the kept slots of a page.
 func (s *splice) mixed(in *input, lo, kept int64, carried, open bool) error {
-	// The page, and thrice what the draft will hold: itself, encoded, and compressed.
+	// The page, and three times what the draft will hold: as values, encoded and compressed.
 	gain := int64(in.h.RawSize)
 	if kept < int64(in.starts) && in.starts > 0 && !carried {
 		gain = gain * kept / int64(in.starts)
@@ -397,7 +403,7 @@ func (s *splice) mixed(in *input, lo, kept int64, carried, open bool) error {
 		return err
 	}
 	want := form{v2: in.h.Kind == parquet.DataPageV2, encoding: in.h.Encoding}
-	if s.late(in) {
+	if s.late(in) || s.transform != nil {
 		want.encoding = parquet.Plain
 	}
 	if s.draft.slots > 0 && !carried && s.draft.form == want && int64(s.draft.size)+gain > maxMerged {
@@ -424,7 +430,7 @@ func (s *splice) mixed(in *input, lo, kept int64, carried, open bool) error {
 		return err
 	}
 	if kept == 0 && !carried {
-		s.pages.Dropped++ // was only decoded for the sake of the next one
+		s.pages.Dropped++ // it was decoded only because the next page needs its last value
 		return nil
 	}
 	s.pages.Filtered++

@@ -5,11 +5,11 @@ import (
 	"io"
 )
 
-// A task is the work on one column chunk of the output. Tasks of a row group run side by side, and their output is put into
-// order: the head, the first that has not ended, writes straight to the file; what the others write is kept as far as the
-// budget allows, and then they wait.
+// A task is the work on one column chunk of the output. The tasks of a row group run side by side, and their output is put into
+// order. The head is the first task that has not ended. It writes straight to the file. The output of the others is kept as far as
+// the budget allows; after that they wait.
 //
-// The head never waits for memory that a task behind it holds (see Budget), and a task behind waits only for its turn, so
+// The head never waits for memory that a task behind it holds (see Budget). A task that is not the head waits only for its turn. So
 // there is always one that can go on.
 type task struct {
 	gate
@@ -17,8 +17,8 @@ type task struct {
 	file   io.Writer
 	turn   <-chan struct{} // closed when the task becomes the head
 	isHead bool
-	kept   [][]byte // output, while it is not the head
-	used   int64    // bytes of the budget taken, those of kept included
+	kept   [][]byte // its output until it is the head
+	used   int64    // bytes taken from the budget, for kept and working memory
 	keeps  int64    // bytes of kept
 	base   int64    // bytes taken for working memory
 	beyond bool     // some of used is beyond the budget
@@ -118,7 +118,7 @@ func (t *task) work(n int64) error {
 	return err
 }
 
-// tryHold takes n bytes, if they are to be had without going beyond the budget.
+// tryHold takes n bytes, if they are free for a task that is not the head.
 func (t *task) tryHold(n int64) bool {
 	if !t.budget.tryAhead(n) {
 		return false

@@ -18,6 +18,10 @@ type Options struct {
 	KeyValues []parquet.KeyValue  // appended to the file's own key-value metadata
 	CPU       *semaphore.Weighted // one unit is held while a task computes; nil: no limit. Shared by the files of a run
 	Memory    *Budget             // nil: no limit. Shared by the files of a run
+
+	// Transforms change values of kept rows, by leaf (index of File.Columns). A leaf that has none is left as it is. BOOLEAN columns
+	// cannot have one.
+	Transforms map[int]Transform
 }
 
 // A Result counts what a Writer did.
@@ -29,8 +33,8 @@ type Result struct {
 
 // Pages counts data pages of the input by what became of them.
 type Pages struct {
-	Copied   int64 // body copied as it was
-	Filtered int64 // decoded and encoded again, without dropped rows or dictionary entries
+	Copied   int64 // the body was copied as it was
+	Filtered int64 // decoded and encoded again without dropped rows or dictionary entries
 	Dropped  int64 // without a kept row
 }
 
@@ -46,7 +50,7 @@ type Writer struct {
 	result Result
 }
 
-// A groupOut is a row group of the output, whose page index is still to be written.
+// A groupOut is a row group of the output, before its page index is written.
 type groupOut struct {
 	in      thrift.Struct
 	lost    bool

@@ -132,6 +132,9 @@ func (r *Reader) Bytes() []byte {
 	return p
 }
 
+// Bool reads a boolean that is an element of a list.
+func (r *Reader) Bool() bool { return r.byte() == byte(True) }
+
 // Field reads the header of the next field of a struct whose previous field was last (0 at the start). The type
 // is Stop at the end of the struct and on a fault.
 func (r *Reader) Field(last int16) (id int16, t Type) {
@@ -158,6 +161,20 @@ func (r *Reader) Field(last int16) (id int16, t Type) {
 		return 0, Stop
 	}
 	return int16(next), t
+}
+
+// Fields yields id and type of each field of the struct at the reader's position. The loop's body must read the value, or skip it.
+func (r *Reader) Fields() iter.Seq2[int16, Type] {
+	return func(yield func(int16, Type) bool) {
+		last := int16(0)
+		for {
+			id, t := r.Field(last)
+			if t == Stop || !yield(id, t) {
+				return
+			}
+			last = id
+		}
+	}
 }
 
 // Raw passes over a field's value of type t and returns its bytes, shared with the reader's input.
@@ -275,18 +292,12 @@ type Struct []Field
 func Parse(b []byte) (Struct, int, error) {
 	r := Reader{b: b}
 	var s Struct
-	last := int16(0)
-	for {
-		id, t := r.Field(last)
-		if t == Stop {
-			break
-		}
+	for id, t := range r.Fields() {
 		start := r.i
 		r.skip(t, 1, false)
 		if r.err == nil {
 			s = append(s, Field{ID: id, Type: t, Raw: b[start:r.i:r.i]})
 		}
-		last = id
 	}
 	return s, r.i, r.err
 }
@@ -344,6 +355,24 @@ func (s Struct) List(id int16) (List, error) {
 	return f.List()
 }
 
+// Structs is List for a list whose elements must be structs.
+func (s Struct) Structs(id int16) (List, error) {
+	l, err := s.List(id)
+	if err == nil && l.Len > 0 && l.Elem != StrucT {
+		err = malformed("list of type %d where structs should be", l.Elem)
+	}
+	return l, err
+}
+
+// Bool returns the boolean field id, false where it is absent.
+func (s Struct) Bool(id int16) (bool, error) {
+	f, ok := s.Get(id)
+	if !ok {
+		return false, nil
+	}
+	return f.Bool()
+}
+
 // Set replaces the field f.ID or inserts it before the first one with a greater id.
 func (s *Struct) Set(f Field) {
 	s.Delete(f.ID)
@@ -357,81 +386,6 @@ func (s *Struct) Set(f Field) {
 // Delete removes the fields with the given ids.
 func (s *Struct) Delete(ids ...int16) {
 	*s = slices.DeleteFunc(*s, func(f Field) bool { return slices.Contains(ids, f.ID) })
-}
-
-// Append appends the encoded struct to dst.
-func (s Struct) Append(dst []byte) []byte {
-	last := int16(0)
-	for _, f := range s {
-		dst = AppendField(dst, last, f)
-		last = f.ID
-	}
-	return append(dst, 0)
-}
-
-// AppendField appends a field whose predecessor in the struct is last (0 at the start).
-func AppendField(dst []byte, last int16, f Field) []byte {
-	if d := int(f.ID) - int(last); d > 0 && d <= 15 {
-		dst = append(dst, byte(d)<<4|byte(f.Type))
-	} else {
-		dst = append(dst, byte(f.Type))
-		dst = AppendInt(dst, int64(f.ID))
-	}
-	return append(dst, f.Raw...)
-}
-
-// AppendInt appends a zigzag integer.
-func AppendInt(dst []byte, v int64) []byte {
-	return binary.AppendUvarint(dst, uint64(v)<<1^uint64(v>>63))
-}
-
-// AppendBytes appends a length and the bytes.
-func AppendBytes(dst, b []byte) []byte {
-	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
-}
-
-// AppendListHeader appends the header of a list of n elements.
-func AppendListHeader(dst []byte, elem Type, n int) []byte {
-	if n < 15 {
-		return append(dst, byte(n)<<4|byte(elem))
-	}
-	return binary.AppendUvarint(append(dst, 0xf0|byte(elem)), uint64(n))
-}
-
-// Int32Field returns an I32 field.
-func Int32Field(id int16, v int32) Field {
-	return Field{ID: id, Type: I32, Raw: AppendInt(nil, int64(v))}
-}
-
-// Int64Field returns an I64 field.
-func Int64Field(id int16, v int64) Field { return Field{ID: id, Type: I64, Raw: AppendInt(nil, v)} }
-
-// Int16Field returns an I16 field.
-func Int16Field(id int16, v int16) Field {
-	return Field{ID: id, Type: I16, Raw: AppendInt(nil, int64(v))}
-}
-
-// BoolField returns a boolean field.
-func BoolField(id int16, v bool) Field {
-	if v {
-		return Field{ID: id, Type: True}
-	}
-	return Field{ID: id, Type: False}
-}
-
-// BytesField returns a binary field.
-func BytesField(id int16, v []byte) Field {
-	return Field{ID: id, Type: Binary, Raw: AppendBytes(nil, v)}
-}
-
-// StructField returns a struct field.
-func StructField(id int16, s Struct) Field {
-	return Field{ID: id, Type: StrucT, Raw: s.Append(nil)}
-}
-
-// ListField returns a list field of n elements that are encoded in elems, one after the other.
-func ListField(id int16, elem Type, n int, elems []byte) Field {
-	return Field{ID: id, Type: ListT, Raw: append(AppendListHeader(nil, elem, n), elems...)}
 }
 
 // Int returns the value of an integer field.
@@ -497,14 +451,6 @@ func (f Field) List() (List, error) {
 	r := Reader{b: f.Raw}
 	elem, n := r.listHeader()
 	return List{Elem: elem, Len: n, raw: f.Raw[r.i:]}, r.err
-}
-
-// Of fails unless the list is empty or has elements of type t.
-func (l List) Of(t Type) error {
-	if l.Len > 0 && l.Elem != t {
-		return malformed("list of type %d where %d should be", l.Elem, t)
-	}
-	return nil
 }
 
 // Elements yields the encoded elements.

@@ -55,7 +55,7 @@ func TestRoundTrip(t *testing.T) {
 		t.Error(in, err)
 	}
 	l, err := got.List(41)
-	if err != nil || l.Len != 20 || l.Of(StrucT) != nil || l.Of(I32) == nil {
+	if err != nil || l.Len != 20 || l.Elem != StrucT {
 		t.Error(l, err)
 	}
 	elements := 0
