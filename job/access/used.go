@@ -10,6 +10,7 @@ import (
 	"assent/job/internal/objstore"
 	"assent/job/internal/publish"
 	"assent/job/internal/source"
+	"assent/job/parquet"
 	"assent/job/parquet/pick"
 	"assent/job/parquet/rewrite"
 	"assent/schema"
@@ -38,7 +39,7 @@ func (a *copier) openOutput(ctx context.Context, d *dataset, f *file) (*outputFi
 	}
 	out := &outputFile{Reader: r}
 	if out.file, err = pick.Open(ctx, r, f.Bytes, a.run.URI(f.Output)); err == nil {
-		err = out.bind(d)
+		err = out.bind(d, f.Output)
 	}
 	if err == nil && out.file.NumRows() != f.RowsKept {
 		err = contradiction("%d rows, the run manifest says %d", out.file.NumRows(), f.RowsKept)
@@ -51,18 +52,18 @@ func (a *copier) openOutput(ctx context.Context, d *dataset, f *file) (*outputFi
 }
 
 // bind finds the columns of the data set that a copy needs. The contract is not one of
-// them: a run leaves it out where its files have none.
-func (o *outputFile) bind(d *dataset) (err error) {
+// them: a run leaves it out where its files have none. output is the object's name: the
+// directories in it are the input's.
+func (o *outputFile) bind(d *dataset, output string) (err error) {
 	file := &rewrite.File{File: o.file.File}
-	find := source.Finder{File: file}
+	find := source.Finder{File: file, Rel: output}
 	needed := d.Dataset
 	needed.Contract, needed.Moments = "", d.Moments[:1]
-	if o.Binding, err = source.Bind(file, &needed); err == nil {
+	if o.Binding, err = source.Bind(file, output, &needed); err == nil {
 		inRun := d.Roles()
 		for _, r := range d.allRoles {
-			used := slices.Contains(inRun, r)
-			if used || find.Has(r.Column) {
-				o.roles = append(o.roles, roleColumn{r.Name, used, find.ID("role "+r.Name, r.Column, true)})
+			if find.Has(r.Column) { // else the role is optional, and null
+				o.roles = append(o.roles, roleColumn{r.Name, slices.Contains(inRun, r), find.ID("role "+r.Name, r.Column, true)})
 			}
 		}
 		err = find.Err
@@ -76,13 +77,23 @@ func (o *outputFile) bind(d *dataset) (err error) {
 
 // ids appends the accounts under a role in row i of a batch to dst.
 func (r *roleColumn) ids(dst []Named, b *pick.Batch, i int) []Named {
-	s := b.Slots(r.Leaf)
-	for slot := s.Rows[i]; slot < s.Rows[i+1]; slot++ {
-		if id := r.ID.Append(nil, &s.Vector, int(slot)); len(id) > 0 {
+	v, from, until := slotsOf(&r.KeyColumn, b, i)
+	for slot := from; slot < until; slot++ {
+		if id := r.ID.Append(nil, v, slot); len(id) > 0 {
 			dst = append(dst, Named{Role: r.name, ID: string(id)})
 		}
 	}
 	return dst
+}
+
+// slotsOf returns where a column has its values of row i of a batch. A column that the
+// file lacks has one slot.
+func slotsOf(c *source.KeyColumn, b *pick.Batch, i int) (v *parquet.Vector, from, until int) {
+	if c.Leaf < 0 {
+		return c.Constant(), 0, 1
+	}
+	s := b.Slots(c.Leaf)
+	return &s.Vector, int(s.Rows[i]), int(s.Rows[i+1])
 }
 
 // used reads the keys of kept records. Each row has to name the account under the very
@@ -93,6 +104,7 @@ func (a *copier) used(ctx context.Context, d *dataset, f *outputFile, kept []kep
 	for _, r := range f.roles {
 		leaves = append(leaves, r.Leaf)
 	}
+	leaves = slices.DeleteFunc(leaves, func(leaf int) bool { return leaf < 0 }) // in the path
 	slices.Sort(leaves)
 	leaves = slices.Compact(leaves)
 	places := make([]int64, len(kept))
@@ -133,8 +145,8 @@ func (a *copier) used(ctx context.Context, d *dataset, f *outputFile, kept []kep
 }
 
 func (o *outputFile) recordID(b *pick.Batch, i int) []byte {
-	s := b.Slots(o.Record.Leaf)
-	return o.Record.ID.Append(nil, &s.Vector, int(s.Rows[i]))
+	v, slot, _ := slotsOf(&o.Record.KeyColumn, b, i)
+	return o.Record.ID.Append(nil, v, slot)
 }
 
 // tellID returns a record's id as the account gets it. Where a data set takes an
@@ -151,8 +163,8 @@ func (a *copier) tellID(d *dataset, id []byte) string {
 
 func momentOf(c *source.BoundColumn, b *pick.Batch, i int) schema.Instant {
 	var instants [1]schema.Instant
-	s := b.Slots(c.Leaf)
-	one := source.OneSlot(&s.Vector, int(s.Rows[i]))
-	c.Time.Instants(&one, instants[:])
+	v, slot, _ := slotsOf(&c.KeyColumn, b, i)
+	one := source.OneSlot(v, slot)
+	c.Instants(&one, instants[:])
 	return instants[0]
 }

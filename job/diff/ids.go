@@ -230,14 +230,14 @@ func (j *idJoin) keptIDs(ctx context.Context, s idSource, each func(id []byte) e
 	if file.NumRows() != s.RowsKept {
 		return run.Fault(s.Output, fmt.Errorf("%w: has %d rows, the run manifest says %d", manifests.ErrManifest, file.NumRows(), s.RowsKept))
 	}
-	find := source.Finder{File: file}
+	find := source.Finder{File: file, Rel: s.Output}
 	column := find.ID("datasets."+j.dataset+".record", j.record, false)
 	if find.Err != nil {
 		return job.UsageError("configure the data set as it was for this run", "%s: %w", run.URI(s.Output), find.Err)
 	}
 	var id []byte
 	for group := range file.NumRowGroups() {
-		err := source.ScanRowGroup(ctx, file, group, []int{column.Leaf}, func(b *rewrite.Batch) error {
+		err := source.ScanRowGroup(ctx, file, group, []source.KeyColumn{column}, func(b *rewrite.Batch) error {
 			for i := range b.Rows {
 				id = column.ID.Append(id[:0], &b.Columns[0], i)
 				if err := each(bytes.ToValidUTF8(id, []byte("\uFFFD"))); err != nil {

@@ -140,14 +140,10 @@ func findRecord(ctx context.Context, d *source.DatasetInput, id string) ([]*foun
 	for _, f := range d.Files {
 		var b *source.Binding
 		bindKeys := func(file *rewrite.File) (_ []source.KeyColumn, err error) {
-			if b, err = source.Bind(file, &d.Dataset); err != nil {
+			if b, err = source.Bind(file, f.Rel, &d.Dataset); err != nil {
 				return nil, err
 			}
-			columns := make([]source.KeyColumn, len(b.Leaves))
-			for i, leaf := range b.Leaves {
-				columns[i].Leaf = leaf
-			}
-			return columns, nil
+			return b.Columns, nil
 		}
 		var scratch []byte
 		err := source.Scan(ctx, f, bindKeys, func(first int64, rows int, v []*rewrite.Vector) error {
@@ -193,7 +189,7 @@ func spell(b *source.Binding, d *schema.Dataset, v []*rewrite.Vector, i int) fil
 	for n, m := range d.Moments {
 		c := b.Moments[n]
 		one := source.OneSlot(v[c.At], i)
-		c.Time.Instants(&one, at[:])
+		c.Instants(&one, at[:])
 		r.Moments = append(r.Moments, filter.Moment{Name: m.Name, At: at[0]})
 	}
 	if b.Contract.At >= 0 {

@@ -8,7 +8,7 @@ import (
 )
 
 // Lookup returns the leaf with the dotted path. Its field names may be given in full ("participants.list.element.id")
-// or without the groups that only make up a LIST ("participants.id"); a path that ends at a LIST stands for the list's
+// or without the groups that only make up a LIST or a MAP ("participants.id", "rates.key", "rates.value"); a path that ends at a LIST stands for the list's
 // only leaf. Full paths win. Errors wrap ErrNoColumn or ErrAmbiguous.
 func (f *File) Lookup(dotted string) (int, error) {
 	matches := []func(c *Column) bool{

@@ -95,7 +95,7 @@ type Column struct {
 	Optional       bool // the leaf itself may be null
 	Logical        Logical
 
-	short      string // path without the groups that only make up a LIST
+	short      string // path without the groups that only make up a LIST or a MAP
 	lists      []int  // lengths in short at which a LIST group's name ends
 	ElementDef int    // lowest definition level at which an element of the innermost list exists
 	Order      Order
@@ -154,7 +154,7 @@ type place struct {
 	lists      []int
 	rep, def   int
 	elementDef int
-	list       int // 1: the parent is a LIST group, 2: the parent is the repeated group of one
+	list       int // 1: the parent is a LIST group, 2: the parent is the repeated group of one, 3: the parent is a MAP group
 	depth      int
 }
 
@@ -238,7 +238,7 @@ func (w *schemaWalk) node(at place) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{Name: string(name), Repetition: Repetition(repetition), MaxRep: at.rep, MaxDef: at.def, Leaf: len(w.leaves)}
-	if at.list == 0 || n.Repetition != Repeated && at.list == 1 {
+	if at.list == 0 || n.Repetition != Repeated && at.list != 2 {
 		at.list = 0
 		at.short = append(at.short[:len(at.short):len(at.short)], string(name))
 	}
@@ -274,6 +274,8 @@ func (w *schemaWalk) group(n *Node, e thrift.Struct, at place, children int64) e
 		at.list = 1
 	case at.list == 1 && n.Repetition == Repeated && children == 1 && n.Name != "array" && !strings.HasSuffix(n.Name, "_tuple"):
 		at.list = 2 // the group between a LIST and its element (LogicalTypes.md, backward compatibility)
+	case listOrMap && !list && n.Repetition != Repeated && children == 1:
+		at.list = 3 // what follows is the group of keys and values
 	default:
 		at.list = 0
 	}

@@ -47,7 +47,7 @@ func (w *fileWork) do(ctx context.Context) (err error) {
 	}
 	defer r.Close()
 	w.file = file
-	if w.bound, err = source.Bind(file, &w.d.Dataset.Dataset); err != nil {
+	if w.bound, err = source.Bind(file, w.in.Rel, &w.d.Dataset.Dataset); err != nil {
 		return err
 	}
 	w.prepare()
@@ -238,7 +238,7 @@ func (w *fileWork) decideGroup(ctx context.Context, group int, base int64, sel *
 		return err
 	}
 	defer w.cpu.Release(1)
-	return source.ScanRowGroup(ctx, w.file, group, w.bound.Leaves, func(b *rewrite.Batch) error {
+	return source.ScanRowGroup(ctx, w.file, group, w.bound.Columns, func(b *rewrite.Batch) error {
 		if w.accounts.Trim() {
 			for _, r := range w.roles {
 				r.forget()
@@ -272,7 +272,7 @@ func (w *fileWork) readKeys(b *rewrite.Batch) {
 	}
 	for i, c := range w.bound.Moments {
 		w.rows.Moments[i] = source.Grow(w.rows.Moments[i], b.Rows)
-		c.Time.Instants(&b.Columns[c.At], w.rows.Moments[i])
+		c.Instants(&b.Columns[c.At], w.rows.Moments[i])
 	}
 	if c := w.bound.Contract; c.At >= 0 && w.index.Restricted() > 0 {
 		w.rows.Contract = source.Grow(w.rows.Contract, b.Rows)

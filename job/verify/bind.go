@@ -9,13 +9,16 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 
 	"assent/job/internal/config"
+	"assent/job/internal/source/listing"
+	"assent/schema"
 )
 
 // binder finds the columns of one file that the configuration names. It shares nothing
 // with what the run finds them by. The first failure stays.
 type binder struct {
 	file      *parquetFile
-	assumeUTC bool // of timestamps without a zone
+	keys      []listing.Key // of the directories of the file's path
+	assumeUTC bool          // of timestamps without a zone
 	opened    []*keyReader
 	err       error
 }
@@ -62,13 +65,25 @@ func (f *parquetFile) find(path string) (index, number int) {
 
 func (b *binder) has(path string) bool {
 	_, n := b.file.find(path)
-	return n > 0
+	return n > 0 || b.said(path) != nil
+}
+
+// said returns what the file's path says of a column, nil if nothing.
+func (b *binder) said(column string) *listing.Key {
+	for i := range b.keys {
+		if b.keys[i].Name == column {
+			return &b.keys[i]
+		}
+	}
+	return nil
 }
 
 // column opens a column whose leaf serves.
 func (b *binder) column(key, path string, list bool, serves func(l *leaf) string) *keyReader {
 	index, n := b.file.find(path)
-	switch {
+	switch said := b.said(path); {
+	case n == 0 && said != nil:
+		return &keyReader{said: said}
 	case n == 0:
 		return b.fail(key, path, "there is none")
 	case n > 1:
@@ -78,10 +93,10 @@ func (b *binder) column(key, path string, list bool, serves func(l *leaf) string
 	if l.maxRep > 0 && !list {
 		return b.fail(key, path, "is a list")
 	}
-	if what := serves(l); what != "" {
+	if what := serves(l); what != "" && !l.isNull() {
 		return b.fail(key, path, "%s", what)
 	}
-	k := &keyReader{b.file.cursor(index), l}
+	k := &keyReader{cursor: b.file.cursor(index), leaf: l}
 	b.opened = append(b.opened, k)
 	return k
 }
@@ -92,23 +107,25 @@ func (b *binder) id(key, path string) *keyReader { return b.column(key, path, fa
 // ids opens a column of ids or of lists of them.
 func (b *binder) ids(key, path string) *keyReader { return b.column(key, path, true, (*leaf).notID) }
 
-func (b *binder) text(key, path string) *keyReader {
-	return b.column(key, path, false, (*leaf).notText)
-}
-
-func (b *binder) state(key, path string) *keyReader {
-	return b.column(key, path, false, (*leaf).notState)
+// code opens a column of codes.
+func (b *binder) code(key, path string) *keyReader {
+	return b.column(key, path, false, (*leaf).notCode)
 }
 
 func (b *binder) integer(key, path string) *keyReader {
 	return b.column(key, path, false, (*leaf).notInteger)
 }
 
-// instant opens a column of timestamps.
-func (b *binder) instant(key, path string) *keyReader {
-	return b.column(key, path, false, func(l *leaf) string {
+// instant opens a column of timestamps, or of integers that count the unit.
+func (b *binder) instant(key, path string, unit schema.Unit) *keyReader {
+	if b.said(path) != nil {
+		return b.fail(key, path, "a directory's name is no instant")
+	}
+	k := b.column(key, path, false, func(l *leaf) string {
 		utc, ok := l.timestamp()
 		switch {
+		case !ok && unit != "" && l.isInteger():
+			return ""
 		case !ok:
 			return "is no timestamp"
 		case !utc && !b.assumeUTC:
@@ -116,6 +133,14 @@ func (b *binder) instant(key, path string) *keyReader {
 		}
 		return ""
 	})
+	if k != nil {
+		k.unit = unit
+	}
+	return k
+}
+
+func (b *binder) instantIn(unit schema.Unit) func(key, path string) *keyReader {
+	return func(key, path string) *keyReader { return b.instant(key, path, unit) }
 }
 
 // optional opens a column that a file may lack unless it was mapped by hand. Without it
@@ -160,7 +185,25 @@ func (l *leaf) isUUID() bool {
 	return uuid && l.kind() == parquet.FixedLenByteArray && l.element.TypeLength.V == 16
 }
 
+// isNull reports whether all values are null by their type.
+func (l *leaf) isNull() bool {
+	_, null := l.element.LogicalType.Value.(*format.NullType)
+	return null
+}
+
+// isDecimal reports whether the leaf is an integer by its decimal type.
+func (l *leaf) isDecimal() bool {
+	if d, ok := l.element.LogicalType.Value.(*format.DecimalType); ok {
+		return d.Scale == 0
+	}
+	c := l.element.ConvertedType
+	return l.element.LogicalType.Value == nil && c.Valid && c.V == deprecated.Decimal && l.element.Scale.V == 0
+}
+
 func (l *leaf) isInteger() bool {
+	if l.isDecimal() {
+		return true
+	}
 	if k := l.kind(); k != parquet.Int32 && k != parquet.Int64 {
 		return false
 	}
@@ -191,24 +234,20 @@ func (l *leaf) timestamp() (utc, ok bool) {
 }
 
 func (l *leaf) notID() string {
+	if l.kind() == parquet.FixedLenByteArray && l.element.TypeLength.V == 16 && l.isText() {
+		return "16 bytes that may be a UUID or not"
+	}
 	if l.isText() || l.isUUID() || l.isInteger() {
 		return ""
 	}
 	return "cannot be an id"
 }
 
-func (l *leaf) notText() string {
-	if l.isText() {
+func (l *leaf) notCode() string {
+	if l.isText() || l.isInteger() || l.kind() == parquet.Boolean {
 		return ""
 	}
-	return "is no string"
-}
-
-func (l *leaf) notState() string {
-	if l.isText() || l.kind() == parquet.Boolean {
-		return ""
-	}
-	return "is neither a boolean nor a string"
+	return "cannot be a code"
 }
 
 func (l *leaf) notInteger() string {

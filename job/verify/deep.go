@@ -39,11 +39,6 @@ func (a *audit) checkAgainstInputs(ctx context.Context) error {
 			return nil
 		}
 	}
-	for _, d := range in.datasets {
-		if err := a.settle(ctx, d); err != nil {
-			return a.found.unreadable(err)
-		}
-	}
 	tasks, found := a.pairFiles(in)
 	a.found.merge(&found)
 	if !found.none() {

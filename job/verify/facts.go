@@ -85,8 +85,8 @@ func (a *audit) consentOf(files []*input, w *facts, count bool) controlInput {
 	columns := func(b *binder) []*keyReader {
 		const under = "inputs.consent.columns."
 		return []*keyReader{
-			b.id(under+"account", cfg.Account.Path), b.text(under+"category", cfg.Category.Path), b.state(under+"state", cfg.State.Path),
-			b.instant(under+"effective_at", cfg.EffectiveAt.Path), b.optional(under+"sequence", cfg.Sequence, b.integer),
+			b.id(under+"account", cfg.Account.Path), b.code(under+"category", cfg.Category.Path), b.code(under+"state", cfg.State.Path),
+			b.instant(under+"effective_at", cfg.EffectiveAt.Path, cfg.Units["effective_at"]), b.optional(under+"sequence", cfg.Sequence, b.integer),
 		}
 	}
 	var id []byte
@@ -124,7 +124,7 @@ func (a *audit) deletionsOf(files []*input, each func(id []byte, d filter.Deleti
 		const under = "inputs.deletions.columns."
 		return []*keyReader{
 			b.id(under+"account", cfg.Account.Path),
-			b.optional(under+"requested_at", cfg.RequestedAt, b.instant), b.optional(under+"request", cfg.Request, b.id),
+			b.optional(under+"requested_at", cfg.RequestedAt, b.instantIn(cfg.Units["requested_at"])), b.optional(under+"request", cfg.Request, b.id),
 		}
 	}
 	var id []byte
@@ -143,7 +143,7 @@ func (a *audit) restrictionsOf(files []*input, w *facts) controlInput {
 	columns := func(b *binder) []*keyReader {
 		const under = "inputs.restrictions.columns."
 		return []*keyReader{
-			b.id(under+"contract", cfg.Contract.Path), b.instant(under+"from", cfg.From.Path), b.optional(under+"until", cfg.Until, b.instant),
+			b.id(under+"contract", cfg.Contract.Path), b.instant(under+"from", cfg.From.Path, cfg.Units["from"]), b.optional(under+"until", cfg.Until, b.instantIn(cfg.Units["until"])),
 		}
 	}
 	var id []byte

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	gopath "path"
 	"slices"
 	"strings"
 
@@ -220,30 +221,11 @@ func (f *input) look(ctx context.Context, found *differences) error {
 	return nil
 }
 
-// settle leaves out what a data set maps by default and its first file lacks.
-func (a *audit) settle(ctx context.Context, d *dataset) error {
-	if !d.DefaultSubjects && !d.DefaultContract {
-		return nil
-	}
-	file, err := d.files[0].open(ctx)
-	if err != nil {
-		return err
-	}
-	defer file.close()
-	b := binder{file: file.parquetFile}
-	if d.DefaultSubjects {
-		d.Subjects = slices.DeleteFunc(slices.Clone(d.Subjects), func(s schema.Role) bool { return !b.has(s.Column) })
-	}
-	if d.DefaultContract && !b.has(d.Contract) {
-		d.Contract = ""
-	}
-	return nil
-}
-
 // inputFile is an input open for reading.
 type inputFile struct {
 	*parquetFile
 	path  string
+	keys  []listing.Key // of the directories of its path
 	bytes *watched
 }
 
@@ -253,7 +235,7 @@ func (f *input) open(ctx context.Context) (*inputFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &inputFile{path: f.path, bytes: &watched{Reader: r}}
+	in := &inputFile{path: f.path, keys: listing.Keys(gopath.Dir(f.rel)), bytes: &watched{Reader: r}}
 	if in.parquetFile, err = openParquet(ctx, in.bytes); err != nil {
 		r.Close()
 		return nil, in.fault(ctx, nil, err)
@@ -308,7 +290,7 @@ func (d *differences) unreadable(err error) error {
 
 // bind opens the columns that find asks for.
 func (in *inputFile) bind(assumeUTC bool, find func(b *binder)) (*binder, error) {
-	b := &binder{file: in.parquetFile, assumeUTC: assumeUTC}
+	b := &binder{file: in.parquetFile, keys: in.keys, assumeUTC: assumeUTC}
 	if find(b); b.err != nil {
 		return nil, &unreadableError{file: in.path, err: b.err}
 	}

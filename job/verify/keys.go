@@ -5,12 +5,15 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"hash"
+	"math"
+	"math/big"
 	"strconv"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/deprecated"
 	"github.com/parquet-go/parquet-go/format"
 
+	"assent/job/internal/source/listing"
 	"assent/manifests"
 	"assent/schema"
 )
@@ -20,12 +23,15 @@ import (
 type keyReader struct {
 	*cursor
 	leaf *leaf
+	unit schema.Unit  // of integers that are instants
+	said *listing.Key // the value of all rows is in the path; there is no cursor
 }
 
 // key is a value of a key column. The zero value is null.
 type key struct {
 	parquet.Value
-	leaf *leaf
+	leaf *leaf // nil: text
+	unit schema.Unit
 }
 
 // one returns the next row of a column that is no list.
@@ -33,8 +39,18 @@ func (k *keyReader) one() (key, error) {
 	if k == nil {
 		return key{}, nil
 	}
+	if k.said != nil {
+		return key{Value: k.saidValue()}, nil
+	}
 	v, err := k.take()
-	return key{v, k.leaf}, k.named(err)
+	return key{v, k.leaf, k.unit}, k.named(err)
+}
+
+func (k *keyReader) saidValue() parquet.Value {
+	if k.said.Null {
+		return parquet.NullValue()
+	}
+	return parquet.ByteArrayValue([]byte(k.said.Value))
 }
 
 // named names the column of an error.
@@ -48,6 +64,12 @@ func (k *keyReader) named(err error) error {
 // elements returns the next row's elements, nulls among them. A list that is null or
 // empty has none. They are valid until the next call.
 func (k *keyReader) elements() ([]parquet.Value, error) {
+	switch {
+	case k == nil:
+		return nil, nil
+	case k.said != nil:
+		return []parquet.Value{k.saidValue()}, nil
+	}
 	row, err := k.row()
 	if err != nil {
 		return nil, k.named(err)
@@ -83,10 +105,29 @@ func (k key) appendID(dst []byte) []byte {
 		return strconv.AppendInt(dst, k.Int64(), 10)
 	}
 	b := k.ByteArray()
-	if k.leaf.isUUID() {
+	switch {
+	case k.leaf == nil:
+	case k.leaf.isDecimal():
+		if len(b) == 0 || len(b) > maxDecimal {
+			return dst
+		}
+		return bigOf(b).Append(dst, 10)
+	case k.leaf.isUUID():
 		return fmt.Appendf(dst, "%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 	}
 	return append(dst, b...)
+}
+
+// maxDecimal is the most bytes of a decimal.
+const maxDecimal = 32
+
+// bigOf reads an integer of big-endian two's complement.
+func bigOf(b []byte) *big.Int {
+	n := new(big.Int).SetBytes(b)
+	if len(b) > 0 && b[0] >= 0x80 {
+		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(b))))
+	}
+	return n
 }
 
 func (k key) text() string { return string(k.appendID(nil)) }
@@ -110,6 +151,9 @@ func (k key) instant() schema.Instant {
 	if k.IsNull() {
 		return schema.Unknown
 	}
+	if _, timestamp := k.leaf.timestamp(); !timestamp {
+		return k.unit.Instant(k.integer())
+	}
 	if k.Kind() == parquet.Int96 {
 		return schema.FromInt96(k.ByteArray())
 	}
@@ -128,10 +172,23 @@ func (k key) instant() schema.Instant {
 	return schema.FromMicros(k.Int64())
 }
 
-// integer returns an integer. Those that are not signed are below 2^63, or the run had
-// not taken them.
+// integer returns an integer, or the nearest one of 64 bits.
 func (k key) integer() int64 {
 	switch {
+	case k.leaf == nil:
+		n, _ := strconv.ParseInt(k.text(), 10, 64)
+		return n
+	case k.Kind() == parquet.ByteArray, k.Kind() == parquet.FixedLenByteArray:
+		n := bigOf(k.ByteArray())
+		switch {
+		case n.IsInt64():
+			return n.Int64()
+		case n.Sign() < 0:
+			return math.MinInt64
+		}
+		return math.MaxInt64
+	case k.Kind() == parquet.Int64 && k.leaf.isUnsigned() && k.Int64() < 0:
+		return math.MaxInt64
 	case k.Kind() == parquet.Int64:
 		return k.Int64()
 	case k.leaf.isUnsigned():

@@ -35,7 +35,7 @@ type parquetFile struct {
 // leaf is a column of the schema that has values.
 type leaf struct {
 	path    string   // dotted
-	short   string   // without the groups that only make up a LIST
+	short   string   // without the groups that only make up a LIST or a MAP
 	lists   []string // the part of short up to each LIST above it
 	element *format.SchemaElement
 	typ     parquet.Type
@@ -185,11 +185,13 @@ type schemaWalk struct {
 	leaves   []leaf
 }
 
-// Parts of a LIST (LogicalTypes.md, "Lists"), for whose groups a short path has no name.
+// Parts of a LIST or a MAP (LogicalTypes.md, "Nested Types"), for whose groups a short
+// path has no name.
 const (
 	noPart       = iota
 	partRepeated // the repeated field right below it
 	partElement  // the element below a repeated group that only holds it
+	partEntries  // the repeated field right below a MAP
 )
 
 func leavesOf(f *parquet.File) []leaf {
@@ -209,7 +211,7 @@ func (w *schemaWalk) walk(c *parquet.Column, above leaf, part int) {
 	if c.Repeated() {
 		l.slotDef = c.MaxDefinitionLevel()
 	}
-	if part == noPart || part == partRepeated && !c.Repeated() {
+	if part == noPart || part != partElement && !c.Repeated() {
 		part = noPart
 		l.short = joined(l.short, c.Name())
 	}
@@ -225,6 +227,8 @@ func (w *schemaWalk) walk(c *parquet.Column, above leaf, part int) {
 		below = partRepeated
 	case one && part == partRepeated && c.Name() != "array" && !strings.HasSuffix(c.Name(), "_tuple"):
 		below = partElement
+	case one && isMap(l.element) && !c.Repeated():
+		below = partEntries
 	}
 	for _, child := range c.Columns() {
 		w.walk(child, l, below)
@@ -236,6 +240,13 @@ func joined(path, name string) string {
 		return name
 	}
 	return path + "." + name
+}
+
+func isMap(e *format.SchemaElement) bool {
+	if _, is := e.LogicalType.Value.(*format.MapType); is {
+		return true
+	}
+	return e.ConvertedType.Valid && (e.ConvertedType.V == deprecated.Map || e.ConvertedType.V == deprecated.MapKeyValue)
 }
 
 func isList(e *format.SchemaElement) bool {

@@ -45,10 +45,18 @@ func (in *inputFile) records(d *dataset, account func(id []byte) *account) (*rec
 			k.roles = append(k.roles, b.ids("parties."+r.Name, r.Column))
 		}
 		for _, r := range d.Subjects {
-			k.roles = append(k.roles, b.ids("subjects."+r.Name, r.Column))
+			var reader *keyReader
+			if !r.Optional || b.has(r.Column) {
+				reader = b.ids("subjects."+r.Name, r.Column)
+			}
+			k.roles = append(k.roles, reader)
 		}
 		for _, m := range d.Moments {
-			k.moments = append(k.moments, b.instant("moments."+m.Name, m.Column))
+			var reader *keyReader
+			if !m.Optional || b.has(m.Column) {
+				reader = b.instant("moments."+m.Name, m.Column, m.Unit)
+			}
+			k.moments = append(k.moments, reader)
 		}
 		if d.Contract != "" {
 			k.contract = b.id("contract", d.Contract)
@@ -95,10 +103,14 @@ func (k *recordReader) nextRole(r *record, n int) error {
 		return err
 	}
 	role, party := k.d.Roles()[n], n < len(k.d.Parties)
+	var leaf *leaf
+	if k.roles[n] != nil {
+		leaf = k.roles[n].leaf
+	}
 	for _, v := range elements {
 		x := namedAccount{n, party, nil}
 		s := filter.Subject{Role: role.Name}
-		if k.id = (key{v, k.roles[n].leaf}).appendID(k.id[:0]); len(k.id) > 0 {
+		if k.id = (key{Value: v, leaf: leaf}).appendID(k.id[:0]); len(k.id) > 0 {
 			if x.account = k.account(k.id); x.account == nil {
 				return errOtherAccounts
 			}

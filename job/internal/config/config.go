@@ -226,6 +226,14 @@ func parse(data []byte, file string, sets []string) (*Config, error) {
 	d := &decoder{dir: dir, written: map[string]string{}}
 	cfg := &Config{File: file, written: d.written, Inputs: Inputs{Consent: defaultConsent()}}
 	d.mapping(root, place{line: root.Line}, reflect.ValueOf(cfg).Elem())
+	if cfg.Restrictions == nil {
+		// Nothing is looked up by a contract, so its column need not be there.
+		for i := range cfg.Datasets {
+			if set := &cfg.Datasets[i]; set.defaultContract {
+				set.Contract = ""
+			}
+		}
+	}
 	if d.err == nil {
 		d.err = cfg.check(root)
 	}
@@ -281,6 +289,25 @@ func (c *Config) checkUnits(root *yaml.Node) error {
 		err = check("organisations", &c.Organisations.Instants, "from", "until")
 	}
 	return err
+}
+
+// Control returns the control input of that name, nil where it is not configured.
+func (c *Config) Control(name string) *ControlInput {
+	switch {
+	case name == "consent":
+		return &c.Consent.ControlInput
+	case name == "deletions" && c.Deletions != nil:
+		return &c.Deletions.ControlInput
+	case name == "restrictions" && c.Restrictions != nil:
+		return &c.Restrictions.ControlInput
+	case name == "accounts" && c.Accounts != nil:
+		return &c.Accounts.ControlInput
+	case name == "aliases" && c.Aliases != nil:
+		return &c.Aliases.ControlInput
+	case name == "organisations" && c.Organisations != nil:
+		return &c.Organisations.ControlInput
+	}
+	return nil
 }
 
 // Dataset returns the data set of that name.

@@ -65,6 +65,7 @@ func TestConfigErrors(t *testing.T) {
 		{"gates.max_excluded=2", "not a share"},
 		{"gates.max_horizon_age=long", "not a duration"},
 		{"gates=[1]", "want a mapping"},
+		{"gates={max_excluded:0.5}", "a colon needs a space"},
 		{"gates.max_near_misses=-1", "not a number"},
 		{"gates.max_near_misses=1.5", "not a number"},
 		{"inputs.consent.allow_empty=yes", "neither true nor false"},

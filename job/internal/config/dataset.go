@@ -15,13 +15,12 @@ import (
 type DatasetConfig struct {
 	schema.Dataset
 	Path string `json:"-"`
-	// Mapped by default rather than by hand: absent columns are left out.
-	DefaultSubjects, DefaultContract bool `json:"-"`
 	// KeepMetadata are keys of the files' metadata to carry over, beside those that are
 	// known to hold no row's value.
 	KeepMetadata []string
 
-	at place // of its name
+	at              place // of its name
+	defaultContract bool  // mapped by default rather than by hand
 }
 
 // datasetKeys are the keys of a data set. What is nil was not given.
@@ -66,7 +65,7 @@ func (d *decoder) dataset(e entry) DatasetConfig {
 	if !ok {
 		d.fail(e.at, "category is missing (one of %s)", strings.Join(schema.CategoryCodes(), ", "))
 	}
-	out := DatasetConfig{Path: keys.Path, DefaultSubjects: keys.Subjects == nil, DefaultContract: !keys.Contract.Explicit, KeepMetadata: keys.Metadata.Keep, at: e.at}
+	out := DatasetConfig{Path: keys.Path, KeepMetadata: keys.Metadata.Keep, at: e.at, defaultContract: !keys.Contract.Explicit}
 	out.Dataset = schema.Dataset{
 		Name: e.name, Category: category, AssumeUTC: keys.AssumeUTC,
 		Record: preset.Record, Parties: preset.Parties, Subjects: preset.Subjects,
@@ -103,7 +102,8 @@ func (d *decoder) optionalAndUnits(e entry, keys *datasetKeys, out *DatasetConfi
 	var optional, moments []string
 	for i := range out.Subjects {
 		r := &out.Subjects[i]
-		r.Optional = slices.Contains(keys.Optional, r.Name)
+		// What is mapped by default may be absent.
+		r.Optional = keys.Subjects == nil || slices.Contains(keys.Optional, r.Name)
 		optional = append(optional, r.Name)
 	}
 	for i := range out.Moments {

@@ -100,6 +100,9 @@ func (d *decoder) entries(n *yaml.Node, at place, what string) (out []entry) {
 		if name.Kind != yaml.ScalarNode {
 			d.fail(place{at.path, line}, "a key is a single value")
 		}
+		if isNull(value) && strings.Contains(e.name, ":") {
+			d.fail(e.at, "a colon needs a space behind it, or the key has no value")
+		}
 		if seen[e.name] {
 			d.fail(e.at, "the key stands twice")
 		}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"strconv"
 
 	"assent/filter"
 	"assent/job"
@@ -20,18 +20,17 @@ import (
 // historyColumns are the columns of a consent file.
 type historyColumns struct {
 	Account, Category, State, At, Sequence KeyColumn
-	boolean                                bool // state is a boolean
 }
 
-func BindConsent(f *rewrite.File, in *config.ConsentInput) (*historyColumns, error) {
-	find := Finder{File: f, assumeUTC: in.AssumeUTC}
+func BindConsent(f *rewrite.File, rel string, in *config.ConsentInput) (*historyColumns, error) {
+	find := Finder{File: f, Rel: rel, assumeUTC: in.AssumeUTC}
 	c := &historyColumns{
 		Account:  find.ID("inputs.consent.columns.account", in.Account.Path, false),
-		Category: find.text("inputs.consent.columns.category", in.Category.Path),
-		At:       find.instant("inputs.consent.columns.effective_at", in.EffectiveAt.Path),
-		Sequence: KeyColumn{Leaf: -1},
+		Category: find.code("inputs.consent.columns.category", in.Category.Path),
+		State:    find.code("inputs.consent.columns.state", in.State.Path),
+		At:       find.instant("inputs.consent.columns.effective_at", in.EffectiveAt.Path, in.Units["effective_at"], presence{}),
+		Sequence: absent,
 	}
-	c.State, c.boolean = find.state("inputs.consent.columns.state", in.State.Path)
 	if find.wanted(in.Sequence) {
 		c.Sequence = find.integer("inputs.consent.columns.sequence", in.Sequence.Path)
 	}
@@ -46,14 +45,14 @@ func (f *Finder) wanted(c config.Column) bool {
 
 type deletionColumns struct{ Account, At, Request KeyColumn }
 
-func BindDeletions(f *rewrite.File, in *config.DeletionsInput) (*deletionColumns, error) {
-	find := Finder{File: f, assumeUTC: in.AssumeUTC}
+func BindDeletions(f *rewrite.File, rel string, in *config.DeletionsInput) (*deletionColumns, error) {
+	find := Finder{File: f, Rel: rel, assumeUTC: in.AssumeUTC}
 	c := &deletionColumns{
 		Account: find.ID("inputs.deletions.columns.account", in.Account.Path, false),
-		At:      KeyColumn{Leaf: -1}, Request: KeyColumn{Leaf: -1},
+		At:      absent, Request: absent,
 	}
 	if find.wanted(in.RequestedAt) {
-		c.At = find.instant("inputs.deletions.columns.requested_at", in.RequestedAt.Path)
+		c.At = find.instant("inputs.deletions.columns.requested_at", in.RequestedAt.Path, in.Units["requested_at"], presence{})
 	}
 	if find.wanted(in.Request) {
 		c.Request = find.ID("inputs.deletions.columns.request", in.Request.Path, false)
@@ -63,21 +62,21 @@ func BindDeletions(f *rewrite.File, in *config.DeletionsInput) (*deletionColumns
 
 type restrictionColumns struct{ Contract, From, Until KeyColumn }
 
-func BindRestrictions(f *rewrite.File, in *config.RestrictionsInput) (*restrictionColumns, error) {
-	find := Finder{File: f, assumeUTC: in.AssumeUTC}
+func BindRestrictions(f *rewrite.File, rel string, in *config.RestrictionsInput) (*restrictionColumns, error) {
+	find := Finder{File: f, Rel: rel, assumeUTC: in.AssumeUTC}
 	c := &restrictionColumns{
 		Contract: find.ID("inputs.restrictions.columns.contract", in.Contract.Path, false),
-		From:     find.instant("inputs.restrictions.columns.from", in.From.Path),
-		Until:    KeyColumn{Leaf: -1},
+		From:     find.instant("inputs.restrictions.columns.from", in.From.Path, in.Units["from"], presence{}),
+		Until:    absent,
 	}
 	if find.wanted(in.Until) {
-		c.Until = find.instant("inputs.restrictions.columns.until", in.Until.Path)
+		c.Until = find.instant("inputs.restrictions.columns.until", in.Until.Path, in.Units["until"], presence{})
 	}
 	return c, find.Err
 }
 
-func BindAccounts(f *rewrite.File, in *config.AccountsInput) (KeyColumn, error) {
-	find := Finder{File: f}
+func BindAccounts(f *rewrite.File, rel string, in *config.AccountsInput) (KeyColumn, error) {
+	find := Finder{File: f, Rel: rel}
 	return find.ID("inputs.accounts.columns.account", in.Account.Path, false), find.Err
 }
 
@@ -94,65 +93,6 @@ func (e *rowError) Error() string {
 }
 
 func (e *rowError) Unwrap() error { return e.err }
-
-// scan goes through some columns of a file. Columns that the file lacks give a nil vector.
-func Scan(ctx context.Context, f *File, columns func(*rewrite.File) ([]KeyColumn, error), take func(first int64, rows int, v []*rewrite.Vector) error) error {
-	r, file, err := f.Open(ctx)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	cols, err := columns(file)
-	if err != nil {
-		return err
-	}
-	var leaves []int
-	at := make([]int, len(cols))
-	for i, c := range cols {
-		at[i] = -1
-		if c.Leaf >= 0 {
-			at[i] = len(leaves)
-			leaves = append(leaves, c.Leaf)
-		}
-	}
-	vectors := make([]*rewrite.Vector, len(cols))
-	base := int64(0)
-	for g := range file.NumRowGroups() {
-		err := ScanRowGroup(ctx, file, g, leaves, func(b *rewrite.Batch) error {
-			for i, a := range at {
-				if a >= 0 {
-					vectors[i] = &b.Columns[a]
-				}
-			}
-			return take(base+b.FirstRow, b.Rows, vectors)
-		})
-		if err != nil {
-			return err
-		}
-		base += file.RowGroupRows(g)
-	}
-	return r.Unchanged(ctx)
-}
-
-func ScanRowGroup(ctx context.Context, file *rewrite.File, g int, leaves []int, take func(*rewrite.Batch) error) error {
-	keys, err := file.Keys(ctx, g, leaves)
-	if err != nil {
-		return err
-	}
-	defer keys.Close()
-	for {
-		b, err := keys.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := take(b); err != nil {
-			return err
-		}
-	}
-}
 
 // Loader reads the control inputs and hands on each fact.
 type Loader struct {
@@ -212,10 +152,10 @@ func (l *Loader) consent(ctx context.Context, f *File, announce func(all rewrite
 	var categories codes[categoryCode]
 	var at []schema.Instant
 	bind := func(file *rewrite.File) (_ []KeyColumn, err error) {
-		if c, err = BindConsent(file, in.ConsentInput); err != nil {
+		if c, err = BindConsent(file, f.Rel, in.ConsentInput); err != nil {
 			return nil, err
 		}
-		ids.form = c.Account.ID
+		ids.form, states.form, categories.form = c.Account.ID, c.State.ID, c.Category.ID
 		return []KeyColumn{c.Account, c.Category, c.State, c.At, c.Sequence}, nil
 	}
 	return Scan(ctx, f, bind, func(first int64, rows int, v []*rewrite.Vector) error {
@@ -228,19 +168,14 @@ func (l *Loader) consent(ctx context.Context, f *File, announce func(all rewrite
 			}
 		}
 		at = Grow(at, rows)
-		c.At.Time.Instants(v[3], at)
+		c.At.Instants(v[3], at)
 		for i := range rows {
 			category, err := categories.at(v[1], i, in.CategoryNamed)
 			if err != nil {
 				return fail(i, in.Category.Path, err)
 			}
 			var e filter.Event
-			if c.boolean {
-				e.State, err = in.boolState(v[2], i)
-			} else {
-				e.State, err = states.at(v[2], i, in.StateNamed)
-			}
-			if err != nil {
+			if e.State, err = states.at(v[2], i, in.StateNamed); err != nil {
 				return fail(i, in.State.Path, err)
 			}
 			e.At = at[i]
@@ -251,10 +186,8 @@ func (l *Loader) consent(ctx context.Context, f *File, announce func(all rewrite
 			if len(id) == 0 {
 				return fail(i, in.Account.Path, filter.ErrNoID)
 			}
-			if c.Sequence.Leaf >= 0 {
-				if e.Sequence, err = sequence(v[4], i, c.Sequence.ID); err != nil {
-					return fail(i, in.Sequence.Path, err)
-				}
+			if e.Sequence, err = sequence(v[4], i, c.Sequence.ID); err != nil {
+				return fail(i, in.Sequence.Path, err)
 			}
 			l.Newest = max(l.Newest, e.At)
 			if category.Ignored {
@@ -297,50 +230,30 @@ func (in ConsentCodes) StateNamed(name string) (schema.State, error) {
 	return 0, fmt.Errorf("unknown state %s (map it under inputs.consent.states)", job.Quote(name))
 }
 
-// boolState reads a boolean switch through the same mapping as a string would go.
-func (in ConsentCodes) boolState(v *rewrite.Vector, i int) (schema.State, error) {
-	if v.Null != nil && v.Null[i] {
-		return 0, errNull
-	}
-	value := int64(0)
-	if v.Dict != nil {
-		value = v.Dict.Int(int(v.Index[i]))
-	} else {
-		value = v.Ints[i]
-	}
-	if value != 0 {
-		return in.StateNamed("true")
-	}
-	return in.StateNamed("false")
-}
-
 var errNull = errors.New("the value is null")
 
 func sequence(v *rewrite.Vector, i int, form IDForm) (filter.Sequence, error) {
 	if v.Null != nil && v.Null[i] {
 		return filter.Sequence{}, nil
 	}
-	var n int64
-	if v.Dict != nil {
-		n = v.Dict.Int(int(v.Index[i]))
-	} else {
-		n = v.Ints[i]
+	if form == idText { // in the file's path
+		n, err := strconv.ParseInt(string(form.Append(nil, v, i)), 10, 64)
+		return filter.Sequence{N: n, Valid: err == nil}, err
 	}
-	switch {
-	case form == idUint32:
-		n = int64(uint32(n))
-	case form == idUint64 && n < 0:
-		return filter.Sequence{}, errors.New("the sequence is larger than 2^63-1")
+	if !form.fitsInt64(v, i) {
+		return filter.Sequence{}, errors.New("the sequence is no integer of 64 bits")
 	}
-	return filter.Sequence{N: n, Valid: true}, nil
+	return filter.Sequence{N: form.integerAt(v, i), Valid: true}, nil
 }
 
-// codes reads a column of few distinct strings: each entry of a dictionary, or each
+// codes reads a column of few distinct codes: each entry of a dictionary, or each
 // distinct value, is parsed once.
 type codes[T any] struct {
-	dict  *rewrite.Dictionary
-	entry []parsed[T]
-	plain map[string]T
+	form    IDForm
+	dict    *rewrite.Dictionary
+	entry   []parsed[T]
+	plain   map[string]T
+	scratch []byte
 }
 
 type parsed[T any] struct {
@@ -354,7 +267,8 @@ func (c *codes[T]) at(v *rewrite.Vector, i int, parse func(string) (T, error)) (
 		return zero, errNull
 	}
 	if v.Dict == nil {
-		text := v.Bytes.At(i)
+		c.scratch = c.form.Append(c.scratch[:0], v, i)
+		text := c.scratch
 		if value, ok := c.plain[string(text)]; ok {
 			return value, nil
 		}
@@ -370,7 +284,8 @@ func (c *codes[T]) at(v *rewrite.Vector, i int, parse func(string) (T, error)) (
 	if c.dict != v.Dict {
 		c.dict, c.entry = v.Dict, c.entry[:0]
 		for e := range v.Dict.Len() {
-			value, err := parse(string(v.Dict.Bytes(e)))
+			c.scratch = c.form.appendEntry(c.scratch[:0], v.Dict, e)
+			value, err := parse(string(c.scratch))
 			c.entry = append(c.entry, parsed[T]{value, err})
 		}
 	}

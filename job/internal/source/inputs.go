@@ -100,30 +100,31 @@ func (p *Planner) Inputs(ctx context.Context) (*Inputs, error) {
 		}
 		return err == nil
 	}
-	find := func(of *Input, check func(*rewrite.File) error) {
+	find := func(of *Input, check func(f *rewrite.File, rel string) error) {
 		for _, f := range of.Files {
 			g.Go(func() error { return p.Look(gctx, of, f, check) })
 		}
 	}
 	if resolve("consent", cfg.Consent.Path, &in.Consent) {
-		find(&in.Consent, func(f *rewrite.File) error { _, err := BindConsent(f, &cfg.Consent); return err })
+		find(&in.Consent, func(f *rewrite.File, rel string) error { _, err := BindConsent(f, rel, &cfg.Consent); return err })
 	}
 	if cfg.Deletions != nil && resolve("deletions", cfg.Deletions.Path, &in.Deletion) {
-		find(&in.Deletion, func(f *rewrite.File) error { _, err := BindDeletions(f, cfg.Deletions); return err })
+		find(&in.Deletion, func(f *rewrite.File, rel string) error { _, err := BindDeletions(f, rel, cfg.Deletions); return err })
 	}
 	if cfg.Restrictions != nil && resolve("restrictions", cfg.Restrictions.Path, &in.Restrict) {
-		find(&in.Restrict, func(f *rewrite.File) error { _, err := BindRestrictions(f, cfg.Restrictions); return err })
+		find(&in.Restrict, func(f *rewrite.File, rel string) error {
+			_, err := BindRestrictions(f, rel, cfg.Restrictions)
+			return err
+		})
 	}
 	if cfg.Accounts != nil && resolve("accounts", cfg.Accounts.Path, &in.Accounts) {
-		find(&in.Accounts, func(f *rewrite.File) error { _, err := BindAccounts(f, cfg.Accounts); return err })
+		find(&in.Accounts, func(f *rewrite.File, rel string) error { _, err := BindAccounts(f, rel, cfg.Accounts); return err })
 	}
 	for i := range cfg.Datasets {
 		d := &DatasetInput{DatasetConfig: cfg.Datasets[i]}
 		if resolve("", d.Path, &d.Input) {
-			if err = p.settle(gctx, cfg, d); err == nil {
-				in.Datasets = append(in.Datasets, d)
-				find(&d.Input, func(f *rewrite.File) error { _, err := Bind(f, &d.Dataset); return err })
-			}
+			in.Datasets = append(in.Datasets, d)
+			find(&d.Input, func(f *rewrite.File, rel string) error { _, err := Bind(f, rel, &d.Dataset); return err })
 		}
 	}
 	if err == nil {
@@ -141,12 +142,24 @@ func (p *Planner) Inputs(ctx context.Context) (*Inputs, error) {
 	return in, nil
 }
 
+// isEmpty reports whether there is no file, which is why a path did not resolve. A
+// local directory must exist; an object store has none that are empty.
+func isEmpty(path string, err error) bool {
+	location, parseErr := objstore.Parse(path)
+	return errors.Is(err, listing.ErrNoInput) || errors.Is(err, fs.ErrNotExist) && parseErr == nil && !location.IsLocal()
+}
+
+// Resolve finds the files of an input: of the control input of that role, or, where
+// role is empty, of a data set.
 func (p *Planner) Resolve(ctx context.Context, role, path string) (Input, error) {
 	use := listing.Control
 	if role == "" {
 		use = listing.Dataset
 	}
 	in, err := p.finder.Find(ctx, p.Opener, path, use)
+	if control := p.Cfg.Control(role); control != nil && control.AllowEmpty && isEmpty(path, err) {
+		return Input{Role: role}, nil
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return Input{}, job.UsageError("check the path in "+p.Cfg.File, "%w", err)
 	}
@@ -173,7 +186,7 @@ func (p *Planner) Resolve(ctx context.Context, role, path string) (Input, error)
 }
 
 // look opens a file, checks its columns and takes its identity.
-func (p *Planner) Look(ctx context.Context, in *Input, f *File, check func(*rewrite.File) error) error {
+func (p *Planner) Look(ctx context.Context, in *Input, f *File, check func(f *rewrite.File, rel string) error) error {
 	r, file, err := f.Open(ctx)
 	if err != nil {
 		return err
@@ -181,7 +194,7 @@ func (p *Planner) Look(ctx context.Context, in *Input, f *File, check func(*rewr
 	defer r.Close()
 	f.Rows = file.NumRows()
 	f.asOf, _ = file.KeyValue("assent.as_of")
-	if err := check(file); err != nil {
+	if err := check(file, f.Rel); err != nil {
 		var c *ColumnError
 		if errors.As(err, &c) {
 			return job.UsageError(c.hint, "%s: %w", f.URI(), err)
@@ -195,59 +208,29 @@ func (p *Planner) Look(ctx context.Context, in *Input, f *File, check func(*rewr
 	return err
 }
 
-// settle leaves out what a data set maps by default and its first file lacks. A
-// contract column may only be missing where no restrictions are given.
-func (p *Planner) settle(ctx context.Context, cfg *config.Config, d *DatasetInput) error {
-	if !d.DefaultSubjects && !d.DefaultContract {
-		return nil
-	}
-	r, file, err := d.Files[0].Open(ctx)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	find := Finder{File: file}
-	if d.DefaultSubjects {
-		var kept []schema.Role
-		for _, s := range d.Subjects {
-			if find.Has(s.Column) {
-				kept = append(kept, s)
-			} else if d.Author == s.Name {
-				d.Author = ""
-			}
-		}
-		d.Subjects = kept
-	}
-	if d.DefaultContract && d.Contract != "" && !find.Has(d.Contract) {
-		if cfg.Restrictions != nil {
-			return d.Errorf(cfg, "contract", "there are contract restrictions, but %s has no column %q: map it, or say `contract: \"\"`", d.Files[0].URI(), d.Contract)
-		}
-		d.Contract = ""
-	}
-	return nil
-}
-
-// horizonOf is the configured horizon, else the earliest one that the consent
-// files name; schema.Unknown leaves it to the newest event.
+// horizonOf is the configured horizon, else the earliest one that the consent files
+// name; schema.Unknown leaves it to the newest event. A horizon later than what a
+// consent file says of itself is refused: of what came after, nothing is known.
 func (p *Planner) horizonOf(in *Inputs) (schema.Instant, error) {
-	least := schema.Unknown
+	least, of := schema.Unknown, ""
 	for _, f := range in.Consent.Files {
 		if f.asOf == "" {
-			return in.AsOf, nil
+			continue
 		}
 		t, err := config.ParseInstant(f.asOf)
 		if err != nil {
-			return 0, job.BadInput("it is an instant such as 2026-01-05T00:00:00Z", "%s: file metadata assent.as_of: %q is no instant", f.URI(), f.asOf)
+			return 0, job.BadInput("it is an instant such as 2026-01-05T00:00:00Z", "%s: file metadata assent.as_of: %w", f.URI(), err)
 		}
 		if least == schema.Unknown || t < least {
-			least = t
+			least, of = t, f.URI()
 		}
 	}
-	if in.AsOf == schema.Unknown {
+	switch {
+	case in.AsOf == schema.Unknown:
 		return least, nil
-	}
-	if in.AsOf > least {
-		p.Log.Warn("inputs.consent.as_of is later than the consent snapshot says it is complete", "as_of", in.AsOf.String(), "snapshot", least.String())
+	case least != schema.Unknown && in.AsOf > least:
+		return 0, job.Refused("say an inputs.consent.as_of that is not later, or wait for a newer export",
+			"%s: inputs.consent.as_of is %s, and %s says that it is complete only up to %s (assent.as_of)", p.Cfg.File, in.AsOf, of, least)
 	}
 	return in.AsOf, nil
 }

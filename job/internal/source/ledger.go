@@ -16,7 +16,7 @@ func (l *Loader) deletions(ctx context.Context, f *File, take func(id []byte, d 
 	var ids idCursor
 	var at []schema.Instant
 	bind := func(file *rewrite.File) (_ []KeyColumn, err error) {
-		if c, err = BindDeletions(file, in); err != nil {
+		if c, err = BindDeletions(file, f.Rel, in); err != nil {
 			return nil, err
 		}
 		ids.form = c.Account.ID
@@ -25,18 +25,10 @@ func (l *Loader) deletions(ctx context.Context, f *File, take func(id []byte, d 
 	return Scan(ctx, f, bind, func(first int64, rows int, v []*rewrite.Vector) error {
 		ids.read(v[0])
 		at = Grow(at, rows)
-		if v[1] != nil {
-			c.At.Time.Instants(v[1], at)
-		}
+		c.At.Instants(v[1], at)
 		for i := range rows {
-			d := filter.Deletion{RequestedAt: schema.Unknown}
-			if v[1] != nil {
-				d.RequestedAt = at[i]
-				l.NewestRequest = max(l.NewestRequest, at[i])
-			}
-			if v[2] != nil {
-				d.Request = string(c.Request.ID.Append(nil, v[2], i))
-			}
+			d := filter.Deletion{RequestedAt: at[i], Request: string(c.Request.ID.Append(nil, v[2], i))}
+			l.NewestRequest = max(l.NewestRequest, at[i])
 			id, err := ids.at(v[0], i), error(nil)
 			if len(id) == 0 {
 				err = filter.ErrNoID
@@ -57,7 +49,7 @@ func (l *Loader) restrictions(ctx context.Context, f *File) error {
 	var ids idCursor
 	var from, until []schema.Instant
 	bind := func(file *rewrite.File) (_ []KeyColumn, err error) {
-		if c, err = BindRestrictions(file, in); err != nil {
+		if c, err = BindRestrictions(file, f.Rel, in); err != nil {
 			return nil, err
 		}
 		ids.form = c.Contract.ID
@@ -66,13 +58,11 @@ func (l *Loader) restrictions(ctx context.Context, f *File) error {
 	return Scan(ctx, f, bind, func(first int64, rows int, v []*rewrite.Vector) error {
 		ids.read(v[0])
 		from, until = Grow(from, rows), Grow(until, rows)
-		c.From.Time.Instants(v[1], from)
-		if v[2] != nil {
-			c.Until.Time.Instants(v[2], until)
-		}
+		c.From.Instants(v[1], from)
+		c.Until.Instants(v[2], until)
 		for i := range rows {
 			span := schema.Span{From: from[i], Until: schema.Forever}
-			if v[2] != nil && until[i] != schema.Unknown {
+			if until[i] != schema.Unknown {
 				span.Until = until[i]
 			}
 			if err := l.Sink.Restriction(ids.at(v[0], i), span); err != nil {
@@ -88,7 +78,7 @@ func (l *Loader) accounts(ctx context.Context, f *File) error {
 	var column KeyColumn
 	var ids idCursor
 	bind := func(file *rewrite.File) (_ []KeyColumn, err error) {
-		if column, err = BindAccounts(file, l.Cfg.Accounts); err != nil {
+		if column, err = BindAccounts(file, f.Rel, l.Cfg.Accounts); err != nil {
 			return nil, err
 		}
 		ids.form = column.ID

@@ -19,7 +19,7 @@ func NewPlanner(e *job.Env, cfg *config.Config) *Planner {
 // and rows. It needs no plan.
 func ReadConsent(ctx context.Context, e *job.Env, cfg *config.Config, take func(id []byte, e filter.Event) error) error {
 	l := Loader{Cfg: cfg, Newest: schema.Unknown}
-	check := func(f *rewrite.File) error { _, err := BindConsent(f, &cfg.Consent); return err }
+	check := func(f *rewrite.File, rel string) error { _, err := BindConsent(f, rel, &cfg.Consent); return err }
 	return NewPlanner(e, cfg).read(ctx, "consent", cfg.Consent.Path, check, func(f *File) error {
 		return l.consent(ctx, f, nil, func(_ int, id []byte, event filter.Event) error { return take(id, event) })
 	})
@@ -32,14 +32,14 @@ func ReadDeletions(ctx context.Context, e *job.Env, cfg *config.Config, take fun
 		return nil
 	}
 	l := Loader{Cfg: cfg, NewestRequest: schema.Unknown}
-	check := func(f *rewrite.File) error { _, err := BindDeletions(f, cfg.Deletions); return err }
+	check := func(f *rewrite.File, rel string) error { _, err := BindDeletions(f, rel, cfg.Deletions); return err }
 	return NewPlanner(e, cfg).read(ctx, "deletions", cfg.Deletions.Path, check, func(f *File) error {
 		return l.deletions(ctx, f, take)
 	})
 }
 
 // read checks and loads the files of one input, one after the other.
-func (p *Planner) read(ctx context.Context, role, path string, check func(*rewrite.File) error, load func(*File) error) error {
+func (p *Planner) read(ctx context.Context, role, path string, check func(f *rewrite.File, rel string) error, load func(*File) error) error {
 	in, err := p.Resolve(ctx, role, path)
 	if err != nil {
 		return err
