@@ -25,15 +25,16 @@ import (
 )
 
 // Options configure one copy.
+// The tags are those of the command line.
 type Options struct {
-	Config          string
-	Set             []string
-	Run             string // URI of a published run
-	Subject         string // the account's id, as in the data
-	Dir             string // local; new or empty
-	Format          string // parquet (also ""), csv or jsonl
-	IncludeReceived bool   // give the content of records that others authored, too
-	RawCSV          bool   // leave cells as they are that a spreadsheet would take for a formula
+	Config          string   `short:"c" required:"" placeholder:"FILE" help:"${config}"`
+	Set             []string `placeholder:"KEY=VALUE" sep:"none" help:"${set}"`
+	Run             string   `required:"" placeholder:"URI" help:"The run's directory, <output>/run=<id>."`
+	Subject         string   `required:"" placeholder:"ID" help:"The account's id, as in the data."`
+	Dir             string   `name:"to" required:"" placeholder:"DIR" help:"A new or empty directory of this machine."`
+	Format          string   `enum:"parquet,csv,jsonl" default:"parquet" help:"Of the tables: parquet, csv or jsonl."` // "" is parquet
+	IncludeReceived bool     `help:"Give the content of records that others authored, too."`
+	RawCSV          bool     `name:"raw-csv" help:"Leave CSV cells as they are that a spreadsheet would calculate. ${rawcsv}"`
 }
 
 // Validate complains of what is missing.
