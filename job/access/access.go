@@ -238,24 +238,16 @@ const hintThatConfig = "take the configuration that the run was made with"
 // the subject index is checked: a bound that is off, in the parts that no page's checksum
 // covers, could hide records, and nobody would know that they are missing.
 func (a *copier) lookup(ctx context.Context, dataset string, f *manifests.File) (*file, error) {
-	r, err := a.run.Open(ctx, f.SubjectIndex(), publish.DigestAll)
+	index, err := holdings.OpenIndex(ctx, a.run, dataset, f, publish.DigestAll)
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
-	index, err := manifests.OpenSubjectIndex(r, f.SubjectsBytes)
-	if err != nil {
-		return nil, a.run.Fault(f.Subjects, err)
-	}
+	defer index.Close()
 	rows, err := index.Lookup(a.ref)
-	meta := index.Meta()
-	if err == nil && (meta.RunID != a.run.RunID || meta.Dataset != dataset || meta.Source != f.Source) {
-		err = contradiction("it speaks of another file")
-	}
 	if n := len(rows); err == nil && n > 0 && rows[n-1].Row >= f.RowsIn {
 		err = contradiction("row %d of %d", rows[n-1].Row, f.RowsIn)
 	}
-	return &file{f, meta.Roles, rows}, a.run.Fault(f.Subjects, err)
+	return &file{f, index.Meta().Roles, rows}, a.run.Fault(f.Subjects, err)
 }
 
 // contradiction says that two of the run's objects do not agree.
