@@ -146,18 +146,20 @@ func fail(err error) int {
 }
 
 // oneLine returns the text of an error as one printable line. Errors that were joined
-// stand one after the other. A newline that is part of a name is quoted.
+// stand one after the other; any other newline, as in a file's name, is quoted.
 func oneLine(err error) string {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return plain.Line(err.Error())
+	text := err.Error()
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		if cause := e.Unwrap(); cause != nil {
+			text = strings.Replace(text, cause.Error(), oneLine(cause), 1)
+		}
+	case interface{ Unwrap() []error }:
+		var texts, lines []string
+		for _, cause := range e.Unwrap() {
+			texts, lines = append(texts, cause.Error()), append(lines, oneLine(cause))
+		}
+		text = strings.Replace(text, strings.Join(texts, "\n"), strings.Join(lines, "; "), 1)
 	}
-	var texts, lines []string
-	for _, e := range joined.Unwrap() {
-		texts, lines = append(texts, e.Error()), append(lines, oneLine(e))
-	}
-	if err.Error() != strings.Join(texts, "\n") { // it says more than the errors that it wraps
-		return plain.Line(err.Error())
-	}
-	return strings.Join(lines, "; ")
+	return plain.Line(text)
 }
