@@ -12,7 +12,6 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"runtime/pprof"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -61,26 +60,6 @@ func buildVersion() string {
 	return "(devel)"
 }
 
-// size is a number of bytes with a unit of 1024: 256MiB, 1G, 65536.
-type size int64
-
-func (s *size) UnmarshalText(text []byte) error {
-	t := strings.ToLower(strings.TrimSpace(string(text)))
-	t = strings.TrimSuffix(strings.TrimSuffix(t, "b"), "i")
-	shift := 0
-	for i, unit := range "kmgt" {
-		if rest, ok := strings.CutSuffix(t, string(unit)); ok {
-			t, shift = rest, 10*(i+1)
-		}
-	}
-	n, err := strconv.ParseInt(t, 10, 64)
-	if err != nil || n < 0 || n > 1<<62>>shift {
-		return fmt.Errorf("%q is not a size such as 256MiB", text)
-	}
-	*s = size(n << shift)
-	return nil
-}
-
 func main() { os.Exit(execute(os.Args[1:])) }
 
 func execute(args []string) int {
@@ -88,13 +67,16 @@ func execute(args []string) int {
 	exited := -1
 	parser, err := kong.New(&c, kong.Name("assent"),
 		kong.Description("Decides which records of a marketplace may be used to train models, and proves it."),
-		kong.Exit(func(code int) { exited = code }))
+		helpTexts, kong.Exit(func(code int) { exited = code }))
 	if err != nil {
 		return fail(err)
 	}
 	parsed, err := parser.Parse(args)
 	if exited >= 0 { // --help
 		return exited
+	}
+	if known := (*job.Error)(nil); errors.As(err, &known) { // of a verb's Options.Validate
+		return fail(known)
 	}
 	if err != nil {
 		return fail(&job.Error{Exit: job.ExitUsage, Hint: "see assent --help", Err: err})
@@ -164,18 +146,20 @@ func fail(err error) int {
 }
 
 // oneLine returns the text of an error as one printable line. Errors that were joined
-// stand one after the other. A newline that is part of a name is quoted.
+// stand one after the other; any other newline, as in a file's name, is quoted.
 func oneLine(err error) string {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return plain.Line(err.Error())
+	text := err.Error()
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		if cause := e.Unwrap(); cause != nil {
+			text = strings.Replace(text, cause.Error(), oneLine(cause), 1)
+		}
+	case interface{ Unwrap() []error }:
+		var texts, lines []string
+		for _, cause := range e.Unwrap() {
+			texts, lines = append(texts, cause.Error()), append(lines, oneLine(cause))
+		}
+		text = strings.Replace(text, strings.Join(texts, "\n"), strings.Join(lines, "; "), 1)
 	}
-	var texts, lines []string
-	for _, e := range joined.Unwrap() {
-		texts, lines = append(texts, e.Error()), append(lines, oneLine(e))
-	}
-	if err.Error() != strings.Join(texts, "\n") { // it says more than the errors that it wraps
-		return plain.Line(err.Error())
-	}
-	return strings.Join(lines, "; ")
+	return plain.Line(text)
 }

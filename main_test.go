@@ -29,7 +29,7 @@ func TestOneLine(t *testing.T) {
 		quotedB + "; " + quotedA + "; x": errors.Join(b, errors.Join(a, errors.New("x"))),
 		"--to: " + quotedB:               fmt.Errorf("--to: %w", b),
 		quotedB + " and " + quotedA:      fmt.Errorf("%w and %w", b, a),
-		`x: ` + quotedA + `\n` + quotedB: fmt.Errorf("x: %w", errors.Join(a, b)),
+		`x: ` + quotedA + "; " + quotedB: fmt.Errorf("x: %w", errors.Join(a, b)),
 	} {
 		if got := oneLine(err); got != want {
 			t.Errorf("%s, want %s", got, want)

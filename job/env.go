@@ -26,6 +26,3 @@ func NewEnv(log *slog.Logger, version string) *Env {
 
 // Close ends connections.
 func (e *Env) Close() error { return e.Opener.Close() }
-
-// DefaultMemory is the budget for pages in flight, in bytes.
-const DefaultMemory = 256 << 20

@@ -25,15 +25,16 @@ import (
 )
 
 // Options configure one copy.
+// The tags are those of the command line.
 type Options struct {
-	Config          string
-	Set             []string
-	Run             string // URI of a published run
-	Subject         string // the account's id, as in the data
-	Dir             string // local; new or empty
-	Format          string // parquet (also ""), csv or jsonl
-	IncludeReceived bool   // give the content of records that others authored, too
-	RawCSV          bool   // leave cells as they are that a spreadsheet would take for a formula
+	Config          string   `short:"c" required:"" placeholder:"FILE" help:"${config}"`
+	Set             []string `placeholder:"KEY=VALUE" sep:"none" help:"${set}"`
+	Run             string   `required:"" placeholder:"URI" help:"The run's directory, <output>/run=<id>."`
+	Subject         string   `required:"" placeholder:"ID" help:"The account's id, as in the data."`
+	Dir             string   `name:"to" required:"" placeholder:"DIR" help:"A new or empty directory of this machine."`
+	Format          string   `enum:"parquet,csv,jsonl" default:"parquet" help:"Of the tables: parquet, csv or jsonl."` // "" is parquet
+	IncludeReceived bool     `help:"Give the content of records that others authored, too."`
+	RawCSV          bool     `name:"raw-csv" help:"Leave CSV cells as they are that a spreadsheet would calculate. ${rawcsv}"`
 }
 
 // Validate complains of what is missing.
@@ -237,24 +238,16 @@ const hintThatConfig = "take the configuration that the run was made with"
 // the subject index is checked: a bound that is off, in the parts that no page's checksum
 // covers, could hide records, and nobody would know that they are missing.
 func (a *copier) lookup(ctx context.Context, dataset string, f *manifests.File) (*file, error) {
-	r, err := a.run.Open(ctx, f.SubjectIndex(), publish.DigestAll)
+	index, err := holdings.OpenIndex(ctx, a.run, dataset, f, publish.DigestAll)
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
-	index, err := manifests.OpenSubjectIndex(r, f.SubjectsBytes)
-	if err != nil {
-		return nil, a.run.Fault(f.Subjects, err)
-	}
+	defer index.Close()
 	rows, err := index.Lookup(a.ref)
-	meta := index.Meta()
-	if err == nil && (meta.RunID != a.run.RunID || meta.Dataset != dataset || meta.Source != f.Source) {
-		err = contradiction("it speaks of another file")
-	}
 	if n := len(rows); err == nil && n > 0 && rows[n-1].Row >= f.RowsIn {
 		err = contradiction("row %d of %d", rows[n-1].Row, f.RowsIn)
 	}
-	return &file{f, meta.Roles, rows}, a.run.Fault(f.Subjects, err)
+	return &file{f, index.Meta().Roles, rows}, a.run.Fault(f.Subjects, err)
 }
 
 // contradiction says that two of the run's objects do not agree.

@@ -42,37 +42,66 @@ func (a *copier) records(ctx context.Context, d *dataset, f *file) (*fileRecords
 // notUsed reads the excluded records of a file that name the account. It returns the
 // kept rows that do, as the exclusions tell their places.
 func (a *copier) notUsed(ctx context.Context, d *dataset, f *file, found *fileRecords) (kept []keptRow, err error) {
+	if f.ExcludedByReason.Total() == 0 {
+		kept, _, _, err = split(f, func(func(int64) error) error { return nil })
+		return kept, a.run.Fault(f.Subjects, err)
+	}
+	x, err := a.openExclusions(ctx, f)
+	if err != nil {
+		return nil, a.run.Fault(f.Exclusions, err)
+	}
+	defer x.Close()
+	kept, rows, places, err := split(f, func(take func(row int64) error) error { return x.rows(ctx, take) })
+	if err == nil && len(rows) > 0 {
+		err = x.entries(ctx, a, places, func(n int, e *exclusion) error {
+			r, err := a.notUsedRecord(d, e, rows[n])
+			found.notUsed = append(found.notUsed, r)
+			return err
+		})
+	}
+	if err == nil {
+		err = x.Unchanged(ctx)
+	}
+	return kept, a.run.Fault(f.Exclusions, err)
+}
+
+// split splits the rows that name the account into those that were kept, with their
+// places, and those that were excluded, with the places of their entries in the exclusion
+// manifest. exclusions calls its argument with the row of every exclusion.
+func split(f *file, exclusions func(take func(row int64) error) error) (kept []keptRow, excluded []manifests.SubjectRow, places []int64, err error) {
 	rows := f.rows // that come at or after the exclusion
-	excluded := int64(0)
+	n := int64(0)  // exclusions so far
 	keepBefore := func(row int64) error {
 		for len(rows) > 0 && rows[0].Row < row {
 			if !rows[0].Kept {
 				return contradiction("row %d is not among the exclusions", rows[0].Row)
 			}
-			kept = append(kept, keptRow{rows[0], rows[0].Row - excluded})
+			kept = append(kept, keptRow{rows[0], rows[0].Row - n})
 			rows = rows[1:]
 		}
 		return nil
 	}
-	for e, err := range a.run.Exclusions(ctx, f.File) {
-		if err == nil {
-			err = a.run.Fault(f.Exclusions, keepBefore(e.SourceRow))
+	err = exclusions(func(row int64) error {
+		if err := keepBefore(row); err != nil {
+			return err
 		}
-		if err != nil {
-			return nil, err
+		if len(rows) > 0 && rows[0].Row == row {
+			if rows[0].Kept {
+				return contradiction("row %d is both kept and excluded", row)
+			}
+			excluded, places = append(excluded, rows[0]), append(places, n)
+			rows = rows[1:]
 		}
-		excluded++
-		if len(rows) == 0 || rows[0].Row != e.SourceRow {
-			continue
-		}
-		r, err := a.notUsedRecord(d, &e, rows[0])
-		if err != nil {
-			return nil, a.run.Fault(f.Exclusions, err)
-		}
-		found.notUsed = append(found.notUsed, r)
-		rows = rows[1:]
+		n++
+		return nil
+	})
+	if err == nil {
+		err = keepBefore(f.RowsIn)
 	}
-	return kept, a.run.Fault(f.Exclusions, keepBefore(f.RowsIn))
+	if want := f.ExcludedByReason.Total(); err == nil && n != want {
+		err = contradiction("%d exclusions, the run manifest says %d", n, want)
+	}
+	return kept, excluded, places, err
 }
 
 // notUsedRecord tells of an exclusion what the account may know.
@@ -81,35 +110,13 @@ func (a *copier) notUsed(ctx context.Context, d *dataset, f *file, found *fileRe
 // may be the other side's doing: with "sent" and "edited" to choose from, it would tell
 // at which of them the other side was out. So it is given only where a record has one
 // moment and there is nothing to choose.
-func (a *copier) notUsedRecord(d *dataset, e *manifests.Exclusion, row manifests.SubjectRow) (NotUsed, error) {
-	if row.Kept {
-		return NotUsed{}, contradiction("row %d is both kept and excluded", row.Row)
-	}
-	var all, own schema.Reasons
-	for _, reason := range e.Reasons {
-		all |= reason.Set()
-	}
-	var mine []string
-	for _, s := range e.Subjects {
-		if s.Ref != a.ref {
-			continue
-		}
-		mine = append(mine, s.Role)
-		if s.Cause == manifests.NoCause {
-			continue
-		}
-		reason, err := schema.ParseReason(s.Cause.String())
-		if err != nil {
-			return NotUsed{}, contradiction("%w", err)
-		}
-		own |= reason.Set()
-	}
-	if !sameRoles(mine, row.Roles) || all.Kept() || own&^all != 0 {
+func (a *copier) notUsedRecord(d *dataset, e *exclusion, row manifests.SubjectRow) (NotUsed, error) {
+	if e.row != row.Row || !sameRoles(e.roles, row.Roles) || e.all.Kept() || e.own&^e.all != 0 {
 		return NotUsed{}, contradiction("the entry of row %d is not that of the subject index", row.Row)
 	}
-	r := NotUsed{Record: a.tellID(d, []byte(e.RecordID)), Dataset: d.Name, Time: schema.Unknown, Reason: ReasonOf(all, own)}
+	r := NotUsed{Record: a.tellID(d, []byte(e.record)), Dataset: d.Name, Time: schema.Unknown, Reason: ReasonOf(e.all, e.own)}
 	if d.tellTime {
-		r.Time = e.Moment
+		r.Time = e.moment
 	}
 	return r, nil
 }

@@ -27,14 +27,16 @@ import (
 )
 
 // Options configure a comparison.
+// The tags are those of the command line.
 type Options struct {
-	Config        string
-	Set           []string
-	Before, After string // runs: an id, or the URI of a run's directory
-	To            string // URI of a .parquet or .csv file for the full list; may be empty
-	RawCSV        bool   // leave cells of a .csv file as they are that a spreadsheet would take for a formula
-	Show          int    // records of each kind of change in Result.Shown; 0: 10
-	Memory        int64  // bytes for ids, where records are compared by these; 0: DefaultMemory
+	Config string   `short:"c" required:"" placeholder:"FILE" help:"${config}"`
+	Set    []string `placeholder:"KEY=VALUE" sep:"none" help:"${set}"`
+	Before string   `arg:"" help:"A published run: its id, or the URI of its directory."`
+	After  string   `arg:"" help:"The run to compare it with."`
+	To     string   `placeholder:"FILE" help:"Write all records that changed to a .parquet or .csv file."`
+	RawCSV bool     `name:"raw-csv" help:"Leave cells of a .csv file as they are that a spreadsheet would calculate. ${rawcsv}"`
+	Show   int      `default:"10" help:"Records of each kind of change in the table."`                          // 0 is 10
+	Memory job.Size `default:"256MiB" help:"Memory for record ids, where files are not the same in both runs."` // 0 is job.DefaultMemory
 }
 
 // Validate completes the options and complains of what cannot be.

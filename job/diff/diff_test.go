@@ -46,7 +46,7 @@ func TestDiffWays(t *testing.T) {
 		env := jobtest.NewEnv(t)
 		shown = new(counted)
 		env.Progress = shown
-		r, err := diff.Run(t.Context(), env, diff.Options{Config: filepath.Join(dir, "job.yaml"), Before: before.RunID, After: after.URI, To: list, Memory: memory})
+		r, err := diff.Run(t.Context(), env, diff.Options{Config: filepath.Join(dir, "job.yaml"), Before: before.RunID, After: after.URI, To: list, Memory: job.Size(memory)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -199,7 +199,7 @@ func (j *idJoin) read(ctx context.Context, depth int, part uint64, texts bool, t
 			}
 			return send(record)
 		}
-		for e, err := range j.runs[s.side].Exclusions(ctx, s.File) {
+		for e, err := range exclusions(ctx, j.runs[s.side], s.File) {
 			if err == nil {
 				err = one([]byte(e.RecordID), excludedFor(e.Reason))
 			}

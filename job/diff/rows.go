@@ -2,10 +2,12 @@ package diff
 
 import (
 	"context"
+	"fmt"
 	"iter"
 
 	"golang.org/x/sync/errgroup"
 
+	"assent/job/internal/publish"
 	"assent/manifests"
 )
 
@@ -128,7 +130,7 @@ func (d *differ) mergeRows(ctx context.Context, files [2]*manifests.File, keys *
 		return err
 	}
 	for i := range cursors {
-		next, stop := iter.Pull2(d.runs[i].Exclusions(ctx, files[i]))
+		next, stop := iter.Pull2(exclusions(ctx, d.runs[i], files[i]))
 		defer stop()
 		cursors[i].next = next
 		if err := step(&cursors[i]); err != nil {
@@ -174,4 +176,48 @@ func (k *keyEvidence) compare(a, b []manifests.ExcludedSubject) {
 		k.same = k.same || a[0].Ref == b[0].Ref
 		k.other = k.other || a[0].Ref != b[0].Ref
 	}
+}
+
+// exclusions yields the exclusions of an input file, and ends after the first error.
+// There must be as many as the run manifest says, and their rows must ascend. The
+// slices of an exclusion are valid until the next one.
+func exclusions(ctx context.Context, r *publish.Run, f *manifests.File) iter.Seq2[manifests.Exclusion, error] {
+	return func(yield func(manifests.Exclusion, error) bool) {
+		if f.ExcludedByReason.Total() == 0 {
+			return
+		}
+		if err := readExclusions(ctx, r, f, func(e manifests.Exclusion) bool { return yield(e, nil) }); err != nil {
+			yield(manifests.Exclusion{}, err)
+		}
+	}
+}
+
+func readExclusions(ctx context.Context, r *publish.Run, f *manifests.File, yield func(manifests.Exclusion) bool) error {
+	o := f.ExclusionManifest()
+	file, err := r.Open(ctx, o, publish.DigestSmall)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	x, err := manifests.OpenExclusions(file, file.Size())
+	if err != nil {
+		return r.Fault(o.Path, err)
+	}
+	rows, last := int64(0), int64(-1)
+	for e, err := range x.All() {
+		if err == nil && e.SourceRow <= last {
+			err = fmt.Errorf("%w: row %d follows row %d", manifests.ErrManifest, e.SourceRow, last)
+		}
+		if err != nil {
+			return r.Fault(o.Path, err)
+		}
+		rows, last = rows+1, e.SourceRow
+		if !yield(e) {
+			return nil
+		}
+	}
+	if want := f.ExcludedByReason.Total(); rows != want {
+		return r.Fault(o.Path, fmt.Errorf("%w: has %d rows, the run manifest says %d", manifests.ErrManifest, rows, want))
+	}
+	return file.Unchanged(ctx)
 }

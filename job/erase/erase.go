@@ -35,10 +35,11 @@ import (
 )
 
 // Options configure an erasure.
+// The tags are those of the command line.
 type Options struct {
-	Config string
-	Set    []string
-	Apply  bool // remove what holds erased accounts; else only say what does
+	Config string   `short:"c" required:"" placeholder:"FILE" help:"${config}"`
+	Set    []string `placeholder:"KEY=VALUE" sep:"none" help:"${set}"`
+	Apply  bool     `help:"Remove the runs and leave a receipt."`
 }
 
 // Status says how erase ended.

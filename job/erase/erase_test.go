@@ -299,6 +299,48 @@ func TestEraseIncomplete(t *testing.T) {
 	}
 }
 
+// TestEraseSwapped puts a file's subject index in the place of another's: whom the run
+// holds is not known then.
+func TestEraseSwapped(t *testing.T) {
+	e := newErasable(t)
+	e.ask(t, "nobody,,r3\n")
+	var one, two []byte
+	var id, account, file string
+	for i := 0; i < 50 && (i == 0 || len(one) != len(two)); i++ { // until the two are of one size
+		account = fmt.Sprint("X", i)
+		for month, freelancer := range map[string]string{"2026-02": "Y", "2026-04": account} {
+			err := jobtest.WriteParquet(filepath.Join(filepath.Dir(e.config), "messages/month="+month+"/a.parquet"),
+				"message_id:string,freelancer_id:string,client_id:string,sent_at:ts_us,edited_at:ts_us\nm1,"+freelancer+",B,2026-02-01T00:00:00Z,\n")
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		id = e.run(t)
+		dir := filepath.Join(e.out, "run="+id, "_manifest/subjects/messages")
+		file = filepath.Join(dir, "month=2026-04/a.parquet")
+		var errs [2]error
+		one, errs[0] = os.ReadFile(filepath.Join(dir, "month=2026-02/a.parquet"))
+		two, errs[1] = os.ReadFile(file)
+		if err := errors.Join(errs[:]...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.ask(t, account+",,r4\n")
+	if r, err := e.erase(jobtest.NewEnv(t), false); err != nil || len(r.Unchecked) != 0 || len(r.Runs) != 1 || r.Runs[0].RunID != id {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if len(one) != len(two) {
+		t.Fatalf("the two are of %d and %d bytes: the test is weak", len(one), len(two))
+	}
+	if err := os.WriteFile(file, one, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r, err := e.erase(jobtest.NewEnv(t), false)
+	if err != nil || len(r.Unchecked) != 1 || r.Complaint() == nil {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
 // TestEraseNothing asks of an output that is not there, and with an empty ledger.
 func TestEraseNothing(t *testing.T) {
 	e := newErasable(t)

@@ -18,11 +18,12 @@ import (
 )
 
 // Options name the record.
+// The tags are those of the command line.
 type Options struct {
-	Config  string
-	Set     []string
-	Dataset string
-	Record  string
+	Config  string   `short:"c" required:"" placeholder:"FILE" help:"${config}"`
+	Set     []string `placeholder:"KEY=VALUE" sep:"none" help:"${set}"`
+	Dataset string   `required:"" help:"The data set that the record is in."`
+	Record  string   `required:"" help:"The record's id."`
 }
 
 // Validate complains of what is missing.

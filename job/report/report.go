@@ -17,9 +17,10 @@ import (
 )
 
 // Options configure report.
+// The tags are those of the command line.
 type Options struct {
-	Run string // URI of the run's directory
-	To  string // URI of a file, replaced where there is one
+	Run string `required:"" placeholder:"URI" help:"The run's directory, <output>/run=<id>."`
+	To  string `required:"" placeholder:"FILE" help:"The HTML file to write."` // a URI; replaced where there is one
 }
 
 // Validate complains of what cannot be.

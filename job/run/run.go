@@ -98,6 +98,9 @@ func Run(ctx context.Context, env *job.Env, o Options) (*Result, error) {
 		return nil, err
 	}
 	if done != nil {
+		if !o.DryRun {
+			r.out.RemoveLeftovers(ctx, env, done.run.RunID)
+		}
 		return r.result(done.run, AlreadyPublished, done.current), nil
 	}
 	if o.DryRun {
@@ -123,15 +126,15 @@ func (r *runner) publish(ctx context.Context, plan *planned) (_ *Result, err err
 	}
 	defer func() { err = errors.Join(err, lease.Release()) }()
 	ctx = lease.Context()
+	// With the lease in hand, whatever is staged was left by a run that died.
+	if err := r.out.Store.RemoveAll(ctx, publish.StagingDir); err != nil {
+		return nil, err
+	}
 	// Whoever held the lease before may have published this very run.
 	if done, err := r.findPublished(ctx, plan.RunID); err != nil {
 		return nil, err
 	} else if done != nil {
 		return r.result(done.run, AlreadyPublished, done.current), nil
-	}
-	// With the lease in hand, whatever is staged was left by a run that died.
-	if err := r.out.Store.RemoveAll(ctx, publish.StagingDir); err != nil {
-		return nil, err
 	}
 	defer r.removeStage(ctx)
 	results, err := r.shards(ctx, plan, r.out.Store)

@@ -17,9 +17,10 @@ import (
 )
 
 // Options name the configuration, whose output is looked at.
+// The tags are those of the command line.
 type Options struct {
-	Config string
-	Set    []string
+	Config string   `short:"c" required:"" placeholder:"FILE" help:"${config}"`
+	Set    []string `placeholder:"KEY=VALUE" sep:"none" help:"${set}"`
 }
 
 // Info is a published run as it is listed.

@@ -60,7 +60,7 @@ func (q *Requests) Held(ctx context.Context, run *publish.Run) (*HeldRun, error)
 	h := &HeldRun{RunID: run.RunID, URI: run.URI(""), Horizon: run.ConsentAsOf, Files: []HeldFile{}, Subjects: []HeldSubject{}}
 	var mu sync.Mutex
 	kept := map[manifests.Ref]int64{} // rows
-	err := q.search(ctx, run, func(f *manifests.File, found map[manifests.Ref][]int64) error {
+	err := q.search(ctx, run, publish.DigestSmall, func(f *manifests.File, found map[manifests.Ref][]int64) error {
 		var all []int64
 		for _, rows := range found {
 			all = append(all, rows...)
@@ -116,7 +116,7 @@ func (h *Holder) Holds(ctx context.Context, run *publish.Run) (*bool, error) {
 	if h.requests == nil || !run.MadeUnder(h.key) {
 		return nil, nil
 	}
-	err := h.requests.search(ctx, run, func(*manifests.File, map[manifests.Ref][]int64) error { return errHeld })
+	err := h.requests.search(ctx, run, publish.DigestNone, func(*manifests.File, map[manifests.Ref][]int64) error { return errHeld })
 	held := errors.Is(err, errHeld)
 	if err != nil && !held {
 		return nil, err
@@ -125,14 +125,14 @@ func (h *Holder) Holds(ctx context.Context, run *publish.Run) (*bool, error) {
 }
 
 // search calls take, several at a time, for the files of a run that hold accounts, with
-// the kept rows of every one.
-func (q *Requests) search(ctx context.Context, run *publish.Run, take func(*manifests.File, map[manifests.Ref][]int64) error) error {
+// the kept rows of every one. For digested see publish.Run.Open.
+func (q *Requests) search(ctx context.Context, run *publish.Run, digested int64, take func(*manifests.File, map[manifests.Ref][]int64) error) error {
 	if len(q.Refs) == 0 {
 		return nil
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(IndexReaders)
-	for _, d := range run.Datasets {
+	for name, d := range run.Datasets {
 		for i := range d.Files {
 			f := &d.Files[i]
 			if f.RowsKept == 0 {
@@ -142,7 +142,7 @@ func (q *Requests) search(ctx context.Context, run *publish.Run, take func(*mani
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				found, err := q.searchFile(ctx, run, f)
+				found, err := q.searchFile(ctx, run, name, f, digested)
 				if err != nil || len(found) == 0 {
 					return err
 				}
@@ -154,25 +154,21 @@ func (q *Requests) search(ctx context.Context, run *publish.Run, take func(*mani
 }
 
 // searchFile returns the kept rows of every account that a file holds, ascending.
-func (q *Requests) searchFile(ctx context.Context, run *publish.Run, f *manifests.File) (map[manifests.Ref][]int64, error) {
-	r, err := run.Open(ctx, f.SubjectIndex(), publish.DigestNone)
+func (q *Requests) searchFile(ctx context.Context, run *publish.Run, dataset string, f *manifests.File, digested int64) (map[manifests.Ref][]int64, error) {
+	index, err := OpenIndex(ctx, run, dataset, f, digested)
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
-	index, err := manifests.OpenSubjectIndex(r, r.Size())
-	if err != nil {
-		return nil, run.Fault(f.Subjects, err)
-	}
+	defer index.Close()
 	find := q.lookup
-	if int64(len(q.Refs))*lookupBytes > r.Size() {
+	if int64(len(q.Refs))*lookupBytes > index.Size() {
 		find = q.readThrough
 	}
-	found, err := find(index)
+	found, err := find(index.SubjectIndex)
 	if err != nil {
 		return nil, run.Fault(f.Subjects, err)
 	}
-	return found, r.Unchanged(ctx)
+	return found, index.Unchanged(ctx)
 }
 
 func (q *Requests) lookup(index *manifests.SubjectIndex) (map[manifests.Ref][]int64, error) {

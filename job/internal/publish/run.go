@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"iter"
 	"path"
 	"regexp"
 	"slices"
@@ -194,50 +193,6 @@ type wholeObject struct{ *bytes.Reader }
 func (wholeObject) Close() error { return nil }
 
 func (wholeObject) Unchanged(context.Context) error { return nil }
-
-// Exclusions yields the exclusions of an input file, and ends after the first error.
-// There must be as many as the run manifest says, and their rows must ascend. The
-// slices of an exclusion are valid until the next one.
-func (r *Run) Exclusions(ctx context.Context, f *manifests.File) iter.Seq2[manifests.Exclusion, error] {
-	return func(yield func(manifests.Exclusion, error) bool) {
-		if f.ExcludedByReason.Total() == 0 {
-			return
-		}
-		if err := r.exclusions(ctx, f, func(e manifests.Exclusion) bool { return yield(e, nil) }); err != nil {
-			yield(manifests.Exclusion{}, err)
-		}
-	}
-}
-
-func (r *Run) exclusions(ctx context.Context, f *manifests.File, yield func(manifests.Exclusion) bool) error {
-	o := f.ExclusionManifest()
-	file, err := r.Open(ctx, o, DigestSmall)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	x, err := manifests.OpenExclusions(file, file.Size())
-	if err != nil {
-		return r.Fault(o.Path, err)
-	}
-	rows, last := int64(0), int64(-1)
-	for e, err := range x.All() {
-		if err == nil && e.SourceRow <= last {
-			err = fmt.Errorf("%w: row %d follows row %d", manifests.ErrManifest, e.SourceRow, last)
-		}
-		if err != nil {
-			return r.Fault(o.Path, err)
-		}
-		rows, last = rows+1, e.SourceRow
-		if !yield(e) {
-			return nil
-		}
-	}
-	if want := f.ExcludedByReason.Total(); rows != want {
-		return r.Fault(o.Path, fmt.Errorf("%w: has %d rows, the run manifest says %d", manifests.ErrManifest, rows, want))
-	}
-	return file.Unchanged(ctx)
-}
 
 // Damaged reports whether an error says that a run is damaged.
 func Damaged(err error) bool {
