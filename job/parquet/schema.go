@@ -156,8 +156,8 @@ type place struct {
 	depth      int
 }
 
-// parseSchema reads the schema's depth-first list of elements: the tree and its leaves.
-func parseSchema(l thrift.List) (*Node, []Column, error) {
+// ParseSchema reads a schema's depth-first list of elements: the tree and its leaves.
+func ParseSchema(l thrift.List) (*Node, []Column, error) {
 	if err := l.Of(thrift.StrucT); err != nil {
 		return nil, nil, err
 	}
