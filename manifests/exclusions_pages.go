@@ -104,11 +104,10 @@ func (w *ExclusionWriter) writeMoments() {
 	w.pages(w.file.Chunk(leafMoment), func(p *table.Page, from, to int) {
 		for _, m := range w.moments[from:to] {
 			if m == schema.Unknown {
-				p.Defs = append(p.Defs, 0)
-				continue
+				p.Null(0)
+			} else {
+				p.Int(1, int64(m))
 			}
-			p.Defs = append(p.Defs, 1)
-			p.Ints = append(p.Ints, int64(m))
 		}
 	})
 }
@@ -135,16 +134,14 @@ func (w *ExclusionWriter) writeRefs() {
 	c.HexDictionary(s.refs)
 	w.subjectPages(c, func(p *table.Page, from, to int) {
 		for i := from; i < to; i++ {
-			if w.causes[i] == noSubject {
-				p.Defs = append(p.Defs, 0)
-				continue
+			switch a := w.accountOf[i]; {
+			case w.causes[i] == noSubject:
+				p.Null(0)
+			case a == NoAccount:
+				p.Code(1, 0)
+			default:
+				p.Code(1, s.byRef[a])
 			}
-			p.Defs = append(p.Defs, 1)
-			code := int32(0)
-			if a := w.accountOf[i]; a != NoAccount {
-				code = s.byRef[a]
-			}
-			p.Codes = append(p.Codes, code)
 		}
 	})
 }
@@ -155,11 +152,10 @@ func (w *ExclusionWriter) writeRoles() {
 	w.subjectPages(c, func(p *table.Page, from, to int) {
 		for i := from; i < to; i++ {
 			if w.causes[i] == noSubject {
-				p.Defs = append(p.Defs, 0)
-				continue
+				p.Null(0)
+			} else {
+				p.Code(1, int32(w.roles[i]))
 			}
-			p.Defs = append(p.Defs, 1)
-			p.Codes = append(p.Codes, int32(w.roles[i]))
 		}
 	})
 }
@@ -171,12 +167,11 @@ func (w *ExclusionWriter) writeCauses() {
 		for _, cause := range w.causes[from:to] {
 			switch cause &^ hasSince {
 			case noSubject:
-				p.Defs = append(p.Defs, 0)
+				p.Null(0)
 			case uint8(NoCause):
-				p.Defs = append(p.Defs, 1)
+				p.Null(1)
 			default:
-				p.Defs = append(p.Defs, 2)
-				p.Codes = append(p.Codes, int32(cause&^hasSince-1))
+				p.Code(2, int32(cause&^hasSince-1))
 			}
 		}
 	})
@@ -192,20 +187,17 @@ func (w *ExclusionWriter) writeSinces() {
 	c := w.file.Chunk(leafSince)
 	c.IntDictionary(since.values)
 	w.subjectPages(c, func(p *table.Page, from, to int) {
-		known := 0
 		for _, cause := range w.causes[from:to] {
 			switch {
 			case cause == noSubject:
-				p.Defs = append(p.Defs, 0)
+				p.Null(0)
 			case cause&hasSince == 0:
-				p.Defs = append(p.Defs, 1)
+				p.Null(1)
 			default:
-				p.Defs = append(p.Defs, 2)
-				known++
+				p.Code(2, codes[0])
+				codes = codes[1:]
 			}
 		}
-		p.Codes = append(p.Codes, codes[:known]...)
-		codes = codes[known:]
 	})
 }
 
@@ -215,11 +207,10 @@ func (w *ExclusionWriter) writeRequests() {
 	w.pages(c, func(p *table.Page, from, to int) {
 		for _, code := range w.requests[from:to] {
 			if code < 0 {
-				p.Defs = append(p.Defs, 0)
-				continue
+				p.Null(0)
+			} else {
+				p.Code(1, code)
 			}
-			p.Defs = append(p.Defs, 1)
-			p.Codes = append(p.Codes, code)
 		}
 	})
 }

@@ -52,61 +52,30 @@ func (x *Exclusions) NumRows() int64 { return x.file.NumRows() }
 
 // All yields the exclusions in order and ends after the first error. The slices of
 // an Exclusion are valid until the next one.
-func (x *Exclusions) All() iter.Seq2[Exclusion, error] {
-	return func(yield func(Exclusion, error) bool) {
-		var e Exclusion
-		for i := range x.file.NumRowGroups() {
-			g, err := openExclusionGroup(x.file, i)
-			for row := int64(0); err == nil && row < g.group.Rows; row++ {
-				if err = g.group.Next(); err == nil {
-					err = g.read(&e)
-				}
-				if err == nil && !yield(e, nil) {
-					return
-				}
-			}
-			if err == nil {
-				err = g.group.End()
-			}
-			if err != nil {
-				yield(Exclusion{}, damaged(err))
-				return
-			}
-		}
-	}
-}
+func (x *Exclusions) All() iter.Seq2[Exclusion, error] { return exclusions(x.file.Scan) }
 
 // At yields some exclusions, given by their numbers in the manifest, which ascend, and
 // ends after the first error. It reads only the pages on which they are. The slices of
 // an Exclusion are valid until the next one.
 func (x *Exclusions) At(numbers []int64) iter.Seq2[Exclusion, error] {
+	return exclusions(func(open func(*table.Group), read func() (bool, error)) error {
+		return x.file.Pick(numbers, open, read)
+	})
+}
+
+// exclusions yields the rows to which a method of table.File goes.
+func exclusions(rows func(func(*table.Group), func() (bool, error)) error) iter.Seq2[Exclusion, error] {
 	return func(yield func(Exclusion, error) bool) {
+		var g *exclusionGroup
 		var e Exclusion
-		first := int64(0) // of the row group
-		for i := range x.file.NumRowGroups() {
-			end := first + x.file.RowGroupRows(i)
-			if len(numbers) == 0 || numbers[0] >= end {
-				first = end
-				continue
+		err := rows(func(t *table.Group) { g = openExclusionGroup(t) }, func() (bool, error) {
+			if err := g.read(&e); err != nil {
+				return false, err
 			}
-			g, err := openExclusionGroup(x.file, i)
-			for err == nil && len(numbers) > 0 && numbers[0] < end {
-				if err = g.group.SeekRow(numbers[0] - first); err == nil {
-					err = g.read(&e)
-				}
-				if err == nil && !yield(e, nil) {
-					return
-				}
-				numbers = numbers[1:]
-			}
-			if err != nil {
-				yield(Exclusion{}, damaged(err))
-				return
-			}
-			first = end
-		}
-		if len(numbers) > 0 {
-			yield(Exclusion{}, fmt.Errorf("exclusions: %w: no number %d", ErrManifest, numbers[0]))
+			return yield(e, nil), nil
+		})
+		if err != nil {
+			yield(Exclusion{}, damaged(err))
 		}
 	}
 }
@@ -115,42 +84,24 @@ func (x *Exclusions) At(numbers []int64) iter.Seq2[Exclusion, error] {
 // first error. It reads no other column.
 func (x *Exclusions) SourceRows() iter.Seq2[int64, error] {
 	return func(yield func(int64, error) bool) {
+		var c *table.Column
 		last := int64(-1)
-		for i := range x.file.NumRowGroups() {
-			g, err := x.file.Group(i)
-			if err != nil {
-				yield(0, damaged(err))
-				return
+		err := x.file.Scan(func(g *table.Group) { c = g.Column(leafSourceRow) }, func() (bool, error) {
+			row, _ := c.Int()
+			if row <= last {
+				return false, c.Fault(parquet.Corruptf("row %d follows row %d", row, last))
 			}
-			c := g.Column(leafSourceRow)
-			for range g.Rows {
-				if err = g.Next(); err != nil {
-					break
-				}
-				row, _ := c.Int()
-				if row <= last {
-					err = c.Fault(parquet.Corruptf("row %d follows row %d", row, last))
-					break
-				}
-				last = row
-				if !yield(row, nil) {
-					return
-				}
-			}
-			if err == nil {
-				err = g.End()
-			}
-			if err != nil {
-				yield(0, damaged(err))
-				return
-			}
+			last = row
+			return yield(row, nil), nil
+		})
+		if err != nil {
+			yield(0, damaged(err))
 		}
 	}
 }
 
 // exclusionGroup reads the rows of a row group.
 type exclusionGroup struct {
-	group   *table.Group
 	id      *table.Column
 	source  table.Parsed[string]
 	row     *table.Column
@@ -164,11 +115,7 @@ type exclusionGroup struct {
 	request table.Parsed[string]
 }
 
-func openExclusionGroup(f *table.File, i int) (*exclusionGroup, error) {
-	g, err := f.Group(i)
-	if err != nil {
-		return nil, err
-	}
+func openExclusionGroup(g *table.Group) *exclusionGroup {
 	text := func(b []byte) (string, error) { return string(b), nil }
 	reason := func(b []byte) (schema.Reason, error) { return schema.ParseReason(string(b)) }
 	cause := func(b []byte) (Cause, error) {
@@ -179,7 +126,6 @@ func openExclusionGroup(f *table.File, i int) (*exclusionGroup, error) {
 		return NoCause, fmt.Errorf("unknown cause %q", b)
 	}
 	return &exclusionGroup{
-		group:   g,
 		id:      g.Column(leafRecordID),
 		source:  table.Parse(g, leafSourceFile, text),
 		row:     g.Column(leafSourceRow),
@@ -191,10 +137,10 @@ func openExclusionGroup(f *table.File, i int) (*exclusionGroup, error) {
 		cause:   table.Parse(g, leafCause, cause),
 		since:   g.Column(leafSince),
 		request: table.Parse(g, leafRequestID, text),
-	}, nil
+	}
 }
 
-// read reads the row to which the group has gone.
+// read reads the row to which the columns have gone.
 func (g *exclusionGroup) read(e *Exclusion) (err error) {
 	id, _ := g.id.Text()
 	e.RecordID = string(id)

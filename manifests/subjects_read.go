@@ -59,34 +59,21 @@ type SubjectRows struct {
 // error. Rows are valid until the next one.
 func (x *SubjectIndex) All() iter.Seq2[SubjectRows, error] {
 	return func(yield func(SubjectRows, error) bool) {
-		for i := range x.file.NumRowGroups() {
-			g, err := x.file.Group(i)
-			if err != nil {
-				yield(SubjectRows{}, damaged(err))
-				return
-			}
-			c := x.columns(g, g.Column(leafSubjectRef))
-			last := Ref{}
-			for row := int64(0); err == nil && row < g.Rows; row++ {
-				var e storedEntry
-				if err = g.Next(); err == nil {
-					e, err = c.entry()
-				}
-				if err == nil && bytes.Compare(e.ref[:], last[:]) < 0 {
-					err = c.ref.Fault(parquet.Corruptf("references out of order"))
-				}
-				last = e.ref
-				if err == nil && !yield(SubjectRows{Ref: e.ref, Roles: x.names(e.roles), Kept: e.kept, Rows: e.rows}, nil) {
-					return
-				}
-			}
-			if err == nil {
-				err = g.End()
+		var c *subjectReader
+		var last Ref
+		err := x.file.Scan(func(g *table.Group) { c, last = x.columns(g, g.Column(leafSubjectRef)), Ref{} }, func() (bool, error) {
+			e, err := c.entry()
+			if err == nil && bytes.Compare(e.ref[:], last[:]) < 0 {
+				err = c.ref.Fault(parquet.Corruptf("references out of order"))
 			}
 			if err != nil {
-				yield(SubjectRows{}, damaged(err))
-				return
+				return false, err
 			}
+			last = e.ref
+			return yield(SubjectRows{Ref: e.ref, Roles: x.names(e.roles), Kept: e.kept, Rows: e.rows}, nil), nil
+		})
+		if err != nil {
+			yield(SubjectRows{}, damaged(err))
 		}
 	}
 }

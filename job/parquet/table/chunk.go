@@ -48,6 +48,19 @@ func (p *Page) Reset(rows int) {
 	p.Bools.Reset()
 }
 
+// Null adds a slot without a value, at a definition level below the highest.
+func (p *Page) Null(level uint8) { p.Defs = append(p.Defs, level) }
+
+// Code adds a slot, at the highest definition level, with an index into the dictionary.
+func (p *Page) Code(level uint8, code int32) {
+	p.Defs, p.Codes = append(p.Defs, level), append(p.Codes, code)
+}
+
+// Int adds a slot, at the highest definition level, with an integer.
+func (p *Page) Int(level uint8, v int64) {
+	p.Defs, p.Ints = append(p.Defs, level), append(p.Ints, v)
+}
+
 // Chunk begins the chunk of a leaf. Chunks are begun and ended one after the other, unless all but one are held.
 func (w *Writer) Chunk(leaf int) *Chunk { return w.chunk(leaf, &w.out, nil) }
 

@@ -101,6 +101,57 @@ func (f *File) Group(i int) (*Group, error) {
 	return &Group{Rows: f.RowGroupRows(i), file: f, number: i, chunks: chunks}, nil
 }
 
+// Scan calls open for each row group and then read for each of its rows, once the columns that open opened have gone to it. It
+// ends where read returns false.
+func (f *File) Scan(open func(*Group), read func() (bool, error)) error {
+	for i := range f.NumRowGroups() {
+		g, err := f.Group(i)
+		if err != nil {
+			return err
+		}
+		open(g)
+		for range g.Rows {
+			if err := g.Next(); err != nil {
+				return err
+			}
+			if more, err := read(); err != nil || !more {
+				return err
+			}
+		}
+		if err := g.End(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Pick is Scan for some rows, given by their numbers in the file, which ascend. It reads only the pages on which they are.
+func (f *File) Pick(rows []int64, open func(*Group), read func() (bool, error)) error {
+	first, end := int64(0), int64(0) // of the row group
+	for i := 0; i < f.NumRowGroups() && len(rows) > 0; i++ {
+		first, end = end, end+f.RowGroupRows(i)
+		if rows[0] >= end {
+			continue
+		}
+		g, err := f.Group(i)
+		if err != nil {
+			return err
+		}
+		for open(g); len(rows) > 0 && rows[0] < end; rows = rows[1:] {
+			if err := g.SeekRow(rows[0] - first); err != nil {
+				return err
+			}
+			if more, err := read(); err != nil || !more {
+				return err
+			}
+		}
+	}
+	if len(rows) > 0 {
+		return f.Fault(parquet.Corruptf("no row %d", rows[0]), -1, -1, -1)
+	}
+	return nil
+}
+
 // Close forgets the columns that are open. What is read of the page index stays.
 func (g *Group) Close() { g.columns = nil }
 
