@@ -20,8 +20,8 @@ type Chunk struct {
 	w        *Writer
 	leaf     int
 	out      *parquet.ChunkWriter
-	held     *bytes.Buffer // nil: pages go straight to the file
-	start    int64         // of pages that go straight to the file
+	held     *bytes.Buffer // its pages; nil where they go straight to the file
+	start    int64         // offset in the file of the first page, once it is known
 	codec    codec.ID
 	encoding parquet.Encoding // of data pages
 	dictLen  int
@@ -205,8 +205,8 @@ func (c *Chunk) bound(p *Page) {
 	}
 }
 
-// appendValues appends the encoded values section. Its encoders are parquet-go's: they make the same runs as ever, and use the
-// processor's vectors.
+// appendValues appends the encoded values section. Its encoders are parquet-go's and not those of package encoding: documents must
+// keep their bytes from version to version, the two choose other runs and widths, and parquet-go's use vector instructions.
 func (c *Chunk) appendValues(raw []byte, p *Page) []byte {
 	switch c.encoding {
 	case parquet.RLEDictionary:

@@ -152,7 +152,7 @@ func (f *File) Pick(rows []int64, open func(*Group), read func() (bool, error)) 
 	return nil
 }
 
-// Close forgets the columns that are open. What is read of the page index stays.
+// Close forgets the columns that are open. What was read of the page index stays.
 func (g *Group) Close() { g.columns = nil }
 
 // Next goes to the next row in each column, which must all have been read up to it.
@@ -198,7 +198,8 @@ func (g *Group) readIndexes() (err error) {
 // A Range is the rows From up to To of a row group.
 type Range struct{ From, To int64 }
 
-// Pages yields the rows of each page of a bounded leaf on which a value, PLAIN without a length, may stand. It reads the page index only where the chunk may hold the value.
+// Pages yields the rows of each page of a bounded leaf on which a value, PLAIN without a length, may stand.
+// It reads the page index only where the chunk's bounds admit the value.
 func (g *Group) Pages(leaf int, value []byte) iter.Seq2[Range, error] {
 	return func(yield func(Range, error) bool) {
 		fail := func(err error) { yield(Range{}, g.file.Fault(err, g.number, leaf, -1)) }
