@@ -45,6 +45,7 @@ var mayImport = map[string][]string{
 	"assent/job/parquet/encoding":           {},
 	"assent/job/parquet/codec":              {},
 	"assent/job/parquet/rewrite":            {"assent/job/parquet", "assent/job/parquet/thrift", "assent/job/parquet/encoding", "assent/job/parquet/codec"},
+	"assent/job/parquet/table":              {"assent/job/parquet", "assent/job/parquet/thrift", "assent/job/parquet/encoding", "assent/job/parquet/codec"},
 	"assent/job/parquet/rewrite/filterfile": {"assent/job/parquet/rewrite"},
 	"assent/job/parquet/pick":               {"assent/job/parquet", "assent/job/parquet/", "assent/schema"},
 }

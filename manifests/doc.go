@@ -26,7 +26,8 @@
 //     group; nearly always the whole file.
 //
 // Nothing here opens files, reads a clock or starts a goroutine. The same calls give
-// the same bytes.
+// the same bytes. This package describes the columns of its two Parquet documents and
+// fills their pages; package table makes Parquet of them, and reads it.
 //
 // # Subject index
 //

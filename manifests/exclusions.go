@@ -4,11 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"slices"
 	"unicode/utf8"
 
-	"github.com/parquet-go/parquet-go/format"
-
+	"assent/job/parquet"
+	"assent/job/parquet/table"
 	"assent/schema"
 )
 
@@ -21,13 +20,25 @@ type Subject struct {
 }
 
 // exclusionColumns is the contract's table, in its order.
-var exclusionColumns = slices.Concat(
-	[]format.SchemaElement{root(8), text("record_id"), text("source_file"), int64s("source_row"), text("reason")},
-	list("reasons", text("element")),
-	[]format.SchemaElement{optional(nanos("moment"))},
-	list("subjects", required(4, "element"), text("ref"), text("role"), optional(text("cause")), optional(nanos("since"))),
-	[]format.SchemaElement{optional(text("request_id"))},
-)
+func exclusionColumns() *table.Schema {
+	text := func(name string) table.Field {
+		return table.Field{Name: name, Type: table.Text, Encoding: parquet.RLEDictionary}
+	}
+	optional := func(f table.Field) table.Field { f.Optional = true; return f }
+	return table.NewSchema(
+		table.Field{Name: "record_id", Type: table.Text, Encoding: parquet.DeltaLengthByteArray, Bounded: true},
+		table.Field{Name: "source_file", Type: table.Text, Encoding: parquet.RLEDictionary, Bounded: true},
+		table.Field{Name: "source_row", Type: table.Int64, Encoding: parquet.DeltaBinaryPacked, Bounded: true},
+		text("reason"),
+		table.Field{Name: "reasons", Type: table.Text, List: true, Encoding: parquet.RLEDictionary},
+		table.Field{Name: "moment", Type: table.Nanos, Optional: true, Encoding: parquet.DeltaBinaryPacked, Bounded: true},
+		table.Field{Name: "subjects", List: true, Fields: []table.Field{
+			text("ref"), text("role"), optional(text("cause")),
+			{Name: "since", Type: table.Nanos, Optional: true, Encoding: parquet.RLEDictionary},
+		}},
+		optional(text("request_id")),
+	)
+}
 
 // A row group ends at the first of these, a page at an eighth of it.
 const (
@@ -41,7 +52,7 @@ const (
 // as numbering references, is left to loops over whole columns in flush, where waits
 // for memory overlap.
 type ExclusionWriter struct {
-	file     *parquetWriter
+	file     *table.Writer
 	meta     Meta
 	accounts *Accounts
 	table    *refTable // by which subjects are numbered
@@ -54,12 +65,15 @@ type ExclusionWriter struct {
 	sets        []schema.Reasons
 	moments     []schema.Instant
 	requests    []int32   // index in requestIDs, or -1
-	accountOf   []Account // of each subject, as are roles and causes
+	repeats     []uint8   // of each slot of subjects, its repetition level
+	accountOf   []Account // of each slot, as are roles and causes
 	roles       []uint8
-	causes      []uint8          // with hasSince where the instant is known
+	causes      []uint8          // with hasSince where the instant is known; noSubject
 	sinces      []schema.Instant // the known ones
-	subjectEnds []uint32         // as idEnds
-	cuts        []int            // rows at which pages end, 0 first
+	slotEnds    []uint32         // as idEnds
+	subjects    int
+	cuts        []int // rows at which pages end, 0 first
+	subjectsCut int   // subjects up to the last of them
 
 	requestIDs   []string
 	requestCodes map[string]int32
@@ -67,15 +81,17 @@ type ExclusionWriter struct {
 	scratch exclusionScratch
 }
 
-// hasSince marks a subject that has a Since.
-const hasSince = 1 << 7
+const (
+	hasSince  = 1 << 7 // marks a subject that has a Since
+	noSubject = 1 << 6 // is the slot of a row without subjects
+)
 
-const _ = uint(hasSince - 1 - len(causeReasons)) // does not compile where a cause does not fit beside it
+const _ = uint(noSubject - 1 - len(causeReasons)) // does not compile where a cause does not fit beside it
 
 // NewExclusionWriter returns a writer to w, which it does not close. Accounts are
 // those of the subjects that are to come.
 func NewExclusionWriter(w io.Writer, accounts *Accounts, meta Meta) *ExclusionWriter {
-	x := &ExclusionWriter{file: newParquetWriter(exclusionColumns), requestCodes: make(map[string]int32)}
+	x := &ExclusionWriter{file: table.NewWriter(exclusionColumns(), createdBy), requestCodes: make(map[string]int32)}
 	x.Reset(w, accounts, meta)
 	return x
 }
@@ -84,8 +100,10 @@ func NewExclusionWriter(w io.Writer, accounts *Accounts, meta Meta) *ExclusionWr
 func (w *ExclusionWriter) Reset(dst io.Writer, accounts *Accounts, meta Meta) {
 	w.meta, w.accounts, w.table = meta, accounts, accounts.table
 	w.rowsDone, w.lastRow = 0, -1
-	w.file.reset(dst)
-	w.file.err = meta.check()
+	w.file.Reset(dst)
+	if err := meta.check(); err != nil {
+		w.file.Fail(err)
+	}
 	w.clear()
 }
 
@@ -93,8 +111,9 @@ func (w *ExclusionWriter) Reset(dst io.Writer, accounts *Accounts, meta Meta) {
 func (w *ExclusionWriter) clear() {
 	w.ids, w.idEnds = w.ids[:0], append(w.idEnds[:0], 0)
 	w.rows, w.sets, w.moments, w.requests = w.rows[:0], w.sets[:0], w.moments[:0], w.requests[:0]
-	w.accountOf, w.roles, w.causes, w.sinces = w.accountOf[:0], w.roles[:0], w.causes[:0], w.sinces[:0]
-	w.subjectEnds = append(w.subjectEnds[:0], 0)
+	w.repeats, w.accountOf, w.roles, w.causes, w.sinces = w.repeats[:0], w.accountOf[:0], w.roles[:0], w.causes[:0], w.sinces[:0]
+	w.slotEnds = append(w.slotEnds[:0], 0)
+	w.subjects, w.subjectsCut = 0, 0
 	w.cuts = append(w.cuts[:0], 0)
 	w.requestIDs = w.requestIDs[:0]
 	clear(w.requestCodes)
@@ -107,8 +126,8 @@ func (w *ExclusionWriter) clear() {
 //
 // Bytes of a record id that are not UTF-8 become U+FFFD, as Parquet strings must be.
 func (w *ExclusionWriter) Append(recordID []byte, row int64, reasons schema.Reasons, moment schema.Instant, subjects []Subject, requestID string) error {
-	if w.file.err != nil {
-		return w.file.err
+	if err := w.file.Err(); err != nil {
+		return err
 	}
 	if w.table != w.accounts.table {
 		if err := w.flush(); err != nil {
@@ -117,8 +136,7 @@ func (w *ExclusionWriter) Append(recordID []byte, row int64, reasons schema.Reas
 		w.table = w.accounts.table
 	}
 	if err := w.check(row, reasons, subjects); err != nil {
-		w.file.err = fmt.Errorf("exclusions: %s: row %d: %w", w.meta.Source, row, err)
-		return w.file.err
+		return w.file.Fail(fmt.Errorf("exclusions: %s: row %d: %w", w.meta.Source, row, err))
 	}
 	w.lastRow = row
 	if utf8.Valid(recordID) {
@@ -138,12 +156,21 @@ func (w *ExclusionWriter) Append(recordID []byte, row int64, reasons schema.Reas
 			cause |= hasSince
 			w.sinces = append(w.sinces, x.Since)
 		}
-		w.accountOf = append(w.accountOf, x.Account)
-		w.roles = append(w.roles, x.Role)
-		w.causes = append(w.causes, cause)
+		w.slot(min(i, 1), x.Account, x.Role, cause)
 	}
-	w.subjectEnds = append(w.subjectEnds, uint32(len(w.roles)))
+	if len(subjects) == 0 {
+		w.slot(0, NoAccount, 0, noSubject)
+	}
+	w.subjects += len(subjects)
+	w.slotEnds = append(w.slotEnds, uint32(len(w.roles)))
 	return w.cut()
+}
+
+func (w *ExclusionWriter) slot(repeat int, account Account, role, cause uint8) {
+	w.repeats = append(w.repeats, uint8(repeat))
+	w.accountOf = append(w.accountOf, account)
+	w.roles = append(w.roles, role)
+	w.causes = append(w.causes, cause)
 }
 
 func (w *ExclusionWriter) check(row int64, reasons schema.Reasons, subjects []Subject) error {
@@ -178,11 +205,11 @@ func (w *ExclusionWriter) requestCode(id string) int32 {
 // cut ends the page, and the row group, where they are full.
 func (w *ExclusionWriter) cut() error {
 	rows, from := len(w.rows), w.cuts[len(w.cuts)-1]
-	if rows-from < groupRows/8 && len(w.ids)-int(w.idEnds[from]) < groupIDBytes/8 && len(w.roles)-int(w.subjectEnds[from]) < groupSubjects/8 {
+	if rows-from < groupRows/8 && len(w.ids)-int(w.idEnds[from]) < groupIDBytes/8 && w.subjects-w.subjectsCut < groupSubjects/8 {
 		return nil
 	}
-	w.cuts = append(w.cuts, rows)
-	if rows < groupRows && len(w.ids) < groupIDBytes && len(w.roles) < groupSubjects {
+	w.cuts, w.subjectsCut = append(w.cuts, rows), w.subjects
+	if rows < groupRows && len(w.ids) < groupIDBytes && w.subjects < groupSubjects {
 		return nil
 	}
 	return w.flush()
@@ -193,21 +220,21 @@ func (w *ExclusionWriter) Close() (Written, error) {
 	if err := w.flush(); err != nil {
 		return Written{}, err
 	}
-	if err := w.file.finish(w.meta.keyValues(exclusionsSchema)...); err != nil {
+	if err := w.file.Finish(w.meta.keyValues(exclusionsSchema)); err != nil {
 		return Written{}, err
 	}
-	return Written{Rows: w.rowsDone, Bytes: w.file.off}, nil
+	return Written{Rows: w.rowsDone, Bytes: w.file.Size()}, nil
 }
 
 // flush writes the rows held as a row group.
 func (w *ExclusionWriter) flush() error {
-	if w.file.err != nil || len(w.rows) == 0 {
-		return w.file.err
+	if err := w.file.Err(); err != nil || len(w.rows) == 0 {
+		return err
 	}
 	if w.cuts[len(w.cuts)-1] < len(w.rows) {
 		w.cuts = append(w.cuts, len(w.rows))
 	}
-	w.file.beginGroup()
+	w.file.BeginGroup()
 	w.writeIDs()
 	w.writeSource()
 	w.writeRows()
@@ -220,7 +247,7 @@ func (w *ExclusionWriter) flush() error {
 	w.writeSinces()
 	w.writeRequests()
 	w.rowsDone += int64(len(w.rows))
-	err := w.file.endGroup(len(w.rows), leafSourceRow)
+	err := w.file.EndGroup(len(w.rows), leafSourceRow)
 	w.clear()
 	return err
 }

@@ -1,10 +1,13 @@
 package manifests
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"iter"
 
+	"assent/job/parquet"
+	"assent/job/parquet/table"
 	"assent/schema"
 )
 
@@ -29,160 +32,90 @@ type ExcludedSubject struct {
 }
 
 // Exclusions is an open exclusion manifest.
-type Exclusions struct{ file *parquetFile }
+type Exclusions struct{ file *table.File }
 
 // OpenExclusions reads the footer of an exclusion manifest of size bytes. Errors that
-// wrap ErrManifest come of its bytes, all others of r; so do those of All.
+// wrap ErrManifest come of its bytes, all others of r; so do those of its methods.
 func OpenExclusions(r io.ReaderAt, size int64) (*Exclusions, error) {
-	f, err := openParquet(r, size, exclusionColumns, exclusionsSchema)
+	f, err := openTable(r, size, "exclusions", exclusionColumns(), exclusionsSchema)
 	if err != nil {
-		return nil, fmt.Errorf("exclusions: %w", err)
+		return nil, err
 	}
 	return &Exclusions{f}, nil
 }
 
 // Meta returns what the file says of itself.
-func (x *Exclusions) Meta() Meta { return x.file.about() }
+func (x *Exclusions) Meta() Meta { return metaOf(x.file) }
 
 // NumRows returns the number of exclusions that the footer claims.
-func (x *Exclusions) NumRows() int64 { return x.file.meta.NumRows }
+func (x *Exclusions) NumRows() int64 { return x.file.NumRows() }
 
 // All yields the exclusions in order and ends after the first error. The slices of
 // an Exclusion are valid until the next one.
-func (x *Exclusions) All() iter.Seq2[Exclusion, error] {
+func (x *Exclusions) All() iter.Seq2[Exclusion, error] { return exclusions(x.file.Scan) }
+
+// At yields some exclusions, given by their numbers in the manifest, which ascend, and
+// ends after the first error. It reads only the pages on which they are. The slices of
+// an Exclusion are valid until the next one.
+func (x *Exclusions) At(numbers []int64) iter.Seq2[Exclusion, error] {
+	return exclusions(func(open func(*table.Group), read func() (bool, error)) error {
+		return x.file.Pick(numbers, open, read)
+	})
+}
+
+// exclusions yields the rows to which a method of table.File goes.
+func exclusions(rows func(func(*table.Group), func() (bool, error)) error) iter.Seq2[Exclusion, error] {
 	return func(yield func(Exclusion, error) bool) {
-		row := int64(0)
-		for i := range x.file.meta.RowGroups {
-			g := x.file.openExclusionGroup(i)
-			var e Exclusion
-			for range x.file.meta.RowGroups[i].NumRows {
-				if err := g.next(&e); err != nil {
-					yield(Exclusion{}, fmt.Errorf("exclusions: row %d: %w", row, err))
-					return
-				}
-				if !yield(e, nil) {
-					return
-				}
-				row++
+		var g *exclusionGroup
+		var e Exclusion
+		err := rows(func(t *table.Group) { g = openExclusionGroup(t) }, func() (bool, error) {
+			if err := g.read(&e); err != nil {
+				return false, err
 			}
-			for c := range g.columns {
-				if err := g.columns[c].ended(); err != nil {
-					yield(Exclusion{}, fmt.Errorf("exclusions: %w", err))
-					return
-				}
-			}
+			return yield(e, nil), nil
+		})
+		if err != nil {
+			yield(Exclusion{}, damaged(err))
 		}
 	}
 }
 
-// exclusionGroup reads the rows of a row group, with dictionaries parsed once.
+// SourceRows yields the source rows of all exclusions, which ascend, and ends after the
+// first error. It reads no other column.
+func (x *Exclusions) SourceRows() iter.Seq2[int64, error] {
+	return func(yield func(int64, error) bool) {
+		var c *table.Column
+		last := int64(-1)
+		err := x.file.Scan(func(g *table.Group) { c = g.Column(leafSourceRow) }, func() (bool, error) {
+			row, _ := c.Int()
+			if row <= last {
+				return false, c.Fault(parquet.Corruptf("row %d follows row %d", row, last))
+			}
+			last = row
+			return yield(row, nil), nil
+		})
+		if err != nil {
+			yield(0, damaged(err))
+		}
+	}
+}
+
+// exclusionGroup reads the rows of a row group.
 type exclusionGroup struct {
-	columns  [leafRequestID + 1]cursor
-	sources  []string
-	reason   []schema.Reason
-	reasons  []schema.Reason
-	refs     []Ref
-	roles    []string
-	causes   []Cause
-	requests []string
+	id      *table.Column
+	source  table.Parsed[string]
+	row     *table.Column
+	reason  table.Parsed[schema.Reason]
+	reasons table.Parsed[schema.Reason]
+	moment  *table.Column
+	ref     table.Parsed[Ref]
+	role    table.Parsed[string]
+	cause   table.Parsed[Cause]
+	since   *table.Column
+	request table.Parsed[string]
 }
 
-func (f *parquetFile) openExclusionGroup(i int) *exclusionGroup {
-	g := new(exclusionGroup)
-	for leaf := range g.columns {
-		g.columns[leaf].chunkReader = f.chunk(i, leaf)
-	}
-	return g
-}
-
-func (g *exclusionGroup) next(e *Exclusion) error {
-	for c := range g.columns {
-		if err := g.columns[c].open(); err != nil {
-			return err
-		}
-	}
-	if g.reason == nil {
-		if err := g.parse(); err != nil {
-			return err
-		}
-	}
-	c := &g.columns[leafRecordID]
-	_, v := c.take()
-	if c.page.texts.len() <= v {
-		return c.wrap(fmt.Errorf("%w: has an unexpected encoding", ErrManifest))
-	}
-	e.RecordID = string(c.page.texts.at(v))
-	var err error
-	if e.SourceFile, err = coded(&g.columns[leafSourceFile], g.sources); err != nil {
-		return err
-	}
-	if e.SourceRow, err = g.columns[leafSourceRow].number(); err != nil {
-		return err
-	}
-	if e.Reason, err = coded(&g.columns[leafReason], g.reason); err != nil {
-		return err
-	}
-	e.Reasons = e.Reasons[:0]
-	for c = &g.columns[leafReasons]; ; {
-		r, err := coded(c, g.reasons)
-		if err != nil {
-			return err
-		}
-		e.Reasons = append(e.Reasons, r)
-		if !c.more() {
-			break
-		}
-	}
-	moment, err := g.columns[leafMoment].number()
-	if err != nil {
-		return err
-	}
-	e.Moment = schema.Instant(moment)
-	if e.RequestID, err = coded(&g.columns[leafRequestID], g.requests); err != nil {
-		return err
-	}
-	return g.subjects(e)
-}
-
-// subjects reads a list of structs, whose columns must agree about its length.
-func (g *exclusionGroup) subjects(e *Exclusion) error {
-	e.Subjects = e.Subjects[:0]
-	refs, roles, causes, sinces := &g.columns[leafRef], &g.columns[leafRole], &g.columns[leafCause], &g.columns[leafSince]
-	for {
-		there := refs.level() > 0
-		if there != (roles.level() > 0) || there != (causes.level() > 0) || there != (sinces.level() > 0) {
-			return refs.wrap(fmt.Errorf("%w: columns of subjects disagree", ErrManifest))
-		}
-		var s ExcludedSubject
-		var err error
-		if s.Ref, err = coded(refs, g.refs); err != nil {
-			return err
-		}
-		if s.Role, err = coded(roles, g.roles); err != nil {
-			return err
-		}
-		if s.Cause, err = coded(causes, g.causes); err != nil {
-			return err
-		}
-		since, err := sinces.number()
-		if err != nil {
-			return err
-		}
-		s.Since = schema.Instant(since)
-		if there {
-			e.Subjects = append(e.Subjects, s)
-		}
-		more := refs.more()
-		if more != roles.more() || more != causes.more() || more != sinces.more() || more && !there {
-			return refs.wrap(fmt.Errorf("%w: columns of subjects disagree", ErrManifest))
-		}
-		if !more {
-			return nil
-		}
-	}
-}
-
-func (g *exclusionGroup) parse() (err error) {
+func openExclusionGroup(g *table.Group) *exclusionGroup {
 	text := func(b []byte) (string, error) { return string(b), nil }
 	reason := func(b []byte) (schema.Reason, error) { return schema.ParseReason(string(b)) }
 	cause := func(b []byte) (Cause, error) {
@@ -192,52 +125,80 @@ func (g *exclusionGroup) parse() (err error) {
 		}
 		return NoCause, fmt.Errorf("unknown cause %q", b)
 	}
-	if g.reason, err = dictionary(&g.columns[leafReason], reason); err != nil {
-		return err
+	return &exclusionGroup{
+		id:      g.Column(leafRecordID),
+		source:  table.Parse(g, leafSourceFile, text),
+		row:     g.Column(leafSourceRow),
+		reason:  table.Parse(g, leafReason, reason),
+		reasons: table.Parse(g, leafReasons, reason),
+		moment:  g.Column(leafMoment),
+		ref:     table.Parse(g, leafRef, parseRef[[]byte]),
+		role:    table.Parse(g, leafRole, text),
+		cause:   table.Parse(g, leafCause, cause),
+		since:   g.Column(leafSince),
+		request: table.Parse(g, leafRequestID, text),
 	}
-	if g.reasons, err = dictionary(&g.columns[leafReasons], reason); err != nil {
-		return err
-	}
-	if g.refs, err = dictionary(&g.columns[leafRef], parseRef[[]byte]); err != nil {
-		return err
-	}
-	if g.causes, err = dictionary(&g.columns[leafCause], cause); err != nil {
-		return err
-	}
-	g.sources, _ = dictionary(&g.columns[leafSourceFile], text)
-	g.roles, _ = dictionary(&g.columns[leafRole], text)
-	g.requests, err = dictionary(&g.columns[leafRequestID], text)
-	return err
 }
 
-// level returns the definition level of the next slot.
-func (c *cursor) level() uint8 { return c.page.levels[c.slot] }
-
-// coded steps over a slot and returns its value by the dictionary, or the zero value
-// where it has none.
-func coded[T any](c *cursor, values []T) (v T, err error) {
-	_, i := c.take()
-	switch {
-	case i < 0:
-	case i < len(c.page.codes) && int(c.page.codes[i]) < len(values):
-		v = values[c.page.codes[i]]
-	default:
-		err = c.wrap(fmt.Errorf("%w: has an unexpected encoding", ErrManifest))
+// read reads the row to which the columns have gone.
+func (g *exclusionGroup) read(e *Exclusion) (err error) {
+	id, _ := g.id.Text()
+	e.RecordID = string(id)
+	e.SourceRow, _ = g.row.Int()
+	e.Moment = instant(g.moment)
+	if e.SourceFile, err = g.source.Value(); err != nil {
+		return err
 	}
-	return v, err
+	if e.Reason, err = g.reason.Value(); err != nil {
+		return err
+	}
+	if e.RequestID, err = g.request.Value(); err != nil {
+		return err
+	}
+	e.Reasons = e.Reasons[:0]
+	for more := true; more; more = g.reasons.More() {
+		r, err := g.reasons.Value()
+		if err != nil {
+			return err
+		}
+		e.Reasons = append(e.Reasons, r)
+	}
+	return g.subjects(e)
 }
 
-// number steps over a slot and returns its number, which a dictionary may hold, or
-// Unknown where it has none.
-func (c *cursor) number() (int64, error) {
-	_, i := c.take()
-	switch {
-	case i < 0:
-		return int64(schema.Unknown), nil
-	case i < len(c.page.numbers):
-		return c.page.numbers[i], nil
-	case i < len(c.page.codes):
-		return c.dictionaryNumber(c.page.codes[i]), nil
+// subjects reads a list of structs, whose columns must agree about its length.
+func (g *exclusionGroup) subjects(e *Exclusion) error {
+	disagree := func() error { return g.ref.Fault(parquet.Corruptf("columns of subjects disagree")) }
+	e.Subjects = e.Subjects[:0]
+	for more := true; more; {
+		there := g.ref.Level() > 0
+		if there != (g.role.Level() > 0) || there != (g.cause.Level() > 0) || there != (g.since.Level() > 0) {
+			return disagree()
+		}
+		var s ExcludedSubject
+		var err1, err2, err3 error
+		s.Ref, err1 = g.ref.Value()
+		s.Role, err2 = g.role.Value()
+		s.Cause, err3 = g.cause.Value()
+		if err := errors.Join(err1, err2, err3); err != nil {
+			return err
+		}
+		s.Since = instant(g.since)
+		if there {
+			e.Subjects = append(e.Subjects, s)
+		}
+		more = g.ref.More()
+		if more != g.role.More() || more != g.cause.More() || more != g.since.More() || more && !there {
+			return disagree()
+		}
 	}
-	return 0, c.wrap(fmt.Errorf("%w: has an unexpected encoding", ErrManifest))
+	return nil
+}
+
+// instant takes a slot of a column of instants.
+func instant(c *table.Column) schema.Instant {
+	if v, ok := c.Int(); ok {
+		return schema.Instant(v)
+	}
+	return schema.Unknown
 }

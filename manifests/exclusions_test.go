@@ -179,6 +179,64 @@ func TestExclusionsRoundTrip(t *testing.T) {
 	}
 }
 
+// TestExclusionsAt: rows that are picked are those that All yields, and few bytes are
+// read for them.
+func TestExclusionsAt(t *testing.T) {
+	accounts := NewAccounts(testKey.NewReferrer())
+	rows := makeExcluded(accounts, 2*groupRows+5, 5_000, true)
+	var file bytes.Buffer
+	appendAll(t, NewExclusionWriter(&file, accounts, testMeta()), rows)
+	x := openExclusions(t, file.Bytes())
+	i := 0
+	for row, err := range x.SourceRows() {
+		if err != nil || row != rows[i].row {
+			t.Fatalf("number %d: row %d, %v, want %d", i, row, err, rows[i].row)
+		}
+		i++
+	}
+	if i != len(rows) {
+		t.Fatalf("%d source rows, want %d", i, len(rows))
+	}
+	last := int64(len(rows) - 1)
+	for _, numbers := range [][]int64{nil, {0}, {last}, {0, 1, 2}, {groupRows - 1, groupRows}, {16_383, 16_384, 16_385, 100_000, 2 * groupRows, last}} {
+		i := 0
+		for e, err := range x.At(numbers) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want, got := describe(accounts, &rows[numbers[i]]), describeRead(&e); want != got {
+				t.Fatalf("number %d:\nwant %s\ngot  %s", numbers[i], want, got)
+			}
+			i++
+		}
+		if i != len(numbers) {
+			t.Errorf("%v: %d rows", numbers, i)
+		}
+	}
+	for _, numbers := range [][]int64{{last + 1}, {-1}, {3, last + 1}} {
+		var err error
+		for _, e := range x.At(numbers) {
+			err = e
+		}
+		if !errors.Is(err, ErrManifest) {
+			t.Errorf("%v: %v", numbers, err)
+		}
+	}
+	r := &countingReader{ReaderAt: bytes.NewReader(file.Bytes())}
+	few, err := OpenExclusions(r, int64(file.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range few.At([]int64{70_000}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if 3*r.bytes > file.Len() {
+		t.Errorf("%d of %d bytes are read for one row", r.bytes, file.Len())
+	}
+}
+
 func openExclusions(t testing.TB, file []byte) *Exclusions {
 	x, err := OpenExclusions(bytes.NewReader(file), int64(len(file)))
 	if err != nil {

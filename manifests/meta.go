@@ -1,11 +1,13 @@
 package manifests
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 
-	"github.com/parquet-go/parquet-go/format"
-
+	"assent/job/parquet"
+	"assent/job/parquet/table"
 	"assent/schema"
 )
 
@@ -92,12 +94,54 @@ func (m *Meta) check() error {
 }
 
 // keyValues returns the metadata of a file that speaks of m.
-func (m *Meta) keyValues(schema string) []format.KeyValue {
-	return []format.KeyValue{
-		{Key: keyRunID, Value: m.RunID},
-		{Key: keyDataset, Value: m.Dataset},
-		{Key: keySource, Value: m.Source},
-		{Key: keyRoles, Value: strings.Join(m.Roles, ",")},
-		{Key: keySchema, Value: schema},
+func (m *Meta) keyValues(schema string) []parquet.KeyValue {
+	roles := strings.Join(m.Roles, ",")
+	return []parquet.KeyValue{
+		{Key: keyRunID, Value: &m.RunID},
+		{Key: keyDataset, Value: &m.Dataset},
+		{Key: keySource, Value: &m.Source},
+		{Key: keyRoles, Value: &roles},
+		{Key: keySchema, Value: &schema},
 	}
+}
+
+// metaOf returns what a file says that it speaks of.
+func metaOf(f *table.File) Meta {
+	value := func(key string) string {
+		v, _ := f.KeyValue(key)
+		return v
+	}
+	m := Meta{RunID: value(keyRunID), Dataset: value(keyDataset), Source: value(keySource)}
+	if roles := value(keyRoles); roles != "" {
+		m.Roles = strings.Split(roles, ",")
+	}
+	return m
+}
+
+// createdBy follows the pattern that readers parse: name, version, build.
+const createdBy = "assent version 1.0.0 (build manifests)"
+
+// ErrManifest is wrapped by errors that come of a manifest's bytes: it is damaged, or
+// not of this program.
+var ErrManifest = errors.New("damaged or foreign manifest")
+
+// openTable opens a manifest of a schema, whose name and version is version.
+func openTable(r io.ReaderAt, size int64, name string, schema *table.Schema, version string) (*table.File, error) {
+	f, err := table.Open(r, size, name, schema)
+	if err != nil {
+		return nil, damaged(err)
+	}
+	if got, _ := f.KeyValue(keySchema); got != version {
+		return nil, fmt.Errorf("%s: %w: %s is %q, want %q", name, ErrManifest, keySchema, got, version)
+	}
+	return f, nil
+}
+
+// damaged makes errors of a Parquet file's bytes those of a manifest's. Those of its
+// reader stay as they are.
+func damaged(err error) error {
+	if errors.Is(err, parquet.ErrCorrupt) || errors.Is(err, parquet.ErrUnsupported) {
+		return fmt.Errorf("%w: %w", ErrManifest, err)
+	}
+	return err
 }

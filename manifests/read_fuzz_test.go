@@ -5,12 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
-	"slices"
 	"testing"
-
-	"github.com/parquet-go/parquet-go/format"
-
-	"assent/schema"
 )
 
 // smallExclusions and smallIndex are files to begin fuzzing from.
@@ -39,7 +34,25 @@ func readExclusions(data []byte) error {
 			return err
 		}
 	}
+	for _, err := range x.SourceRows() {
+		if err != nil {
+			return err
+		}
+	}
+	for _, err := range x.At(numbersOf(min(x.NumRows(), 100))) {
+		if err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// numbersOf returns the numbers of every third row.
+func numbersOf(rows int64) (numbers []int64) {
+	for i := int64(0); i < rows; i += 3 {
+		numbers = append(numbers, i)
+	}
+	return numbers
 }
 
 func readIndex(data []byte, ref Ref) error {
@@ -72,42 +85,22 @@ func FuzzSubjectIndex(f *testing.F) {
 	})
 }
 
-// FuzzPages reads data pages past their checksums.
-func FuzzPages(f *testing.F) {
-	f.Add([]byte{2, 0, 0, 0, 8, 1, 8, 0, 0, 0, 8, 1, 3, 8, 1}, byte(leafRef), byte(format.RLEDictionary), 4)
-	f.Add([]byte{128, 1, 4, 4, 0, 2, 0, 0, 0, 0}, byte(leafSourceRow), byte(format.DeltaBinaryPacked), 4)
-	f.Add([]byte{128, 1, 4, 2, 4, 128, 1, 4, 2, 0, 'a', 'b'}, byte(leafRecordID), byte(format.DeltaLengthByteArray), 2)
-	f.Add([]byte{128, 1, 4, 2, 0, 2, 0, 0, 0, 0, 128, 1, 4, 2, 4, 3, 0, 0, 0, 0, 'a', 'b'}, byte(leafRecordID), byte(format.DeltaByteArray), 2)
-	leaves := leavesOf(exclusionColumns)
-	f.Fuzz(func(t *testing.T, body []byte, leaf, encoding byte, n int) {
-		c := &chunkReader{leaf: &leaves[int(leaf)%len(leaves)], values: 1 << 14, dictLen: 5}
-		h := &format.DataPageHeader{NumValues: int32(n), Encoding: format.Encoding(encoding)}
-		if c.readData(h, body) != nil {
-			return
-		}
-		p := &c.page
-		if len(p.levels) > p.n || len(p.codes) > p.n || len(p.numbers) > p.n || p.texts.len() > p.n {
-			t.Fatalf("more values than %d", n)
-		}
-	})
-}
-
-func FuzzThrift(f *testing.F) {
-	data := smallExclusions(f, 30)
-	length := binary.LittleEndian.Uint32(data[len(data)-8:])
-	f.Add(data[len(data)-8-int(length) : len(data)-8])
-	f.Add(data[4:100])
-	f.Fuzz(func(t *testing.T, b []byte) {
-		n, err := checkThrift(b)
-		if err != nil {
-			return
-		}
-		var meta format.FileMetaData
-		var header format.PageHeader
-		var index format.ColumnIndex
-		decodeThrift(b[:n], &meta)
-		decodeThrift(b[:n], &header)
-		decodeThrift(b[:n], &index)
+// FuzzFooter puts other bytes in the place of a file's footer.
+func FuzzFooter(f *testing.F) {
+	exclusions := smallExclusions(f, 30)
+	index, ref := smallIndex(f, 30)
+	body := func(file []byte) ([]byte, []byte) {
+		end := len(file) - 8 - int(binary.LittleEndian.Uint32(file[len(file)-8:]))
+		return file[:end:end], file[end : len(file)-8]
+	}
+	bodyX, footerX := body(exclusions)
+	bodyS, footerS := body(index)
+	f.Add(footerX)
+	f.Add(footerS)
+	f.Fuzz(func(t *testing.T, footer []byte) {
+		end := append(binary.LittleEndian.AppendUint32(footer[:len(footer):len(footer)], uint32(len(footer))), "PAR1"...)
+		readExclusions(append(bodyX, end...))
+		readIndex(append(bodyS, end...), ref)
 	})
 }
 
@@ -152,13 +145,16 @@ func TestDamagedPages(t *testing.T) {
 	file := smallExclusions(t, 30)
 	x := openExclusions(t, file)
 	rng := rand.New(rand.NewPCG(9, 9))
-	for _, c := range x.file.meta.RowGroups[0].Columns {
-		m := &c.MetaData
+	chunks, err := x.file.Chunks(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range chunks {
 		for range 50 {
 			bad := bytes.Clone(file)
-			bad[m.DataPageOffset+m.TotalCompressedSize-(m.DataPageOffset-chunkStart(m))-1-rng.Int64N(8)] ^= 1 << rng.IntN(8)
+			bad[c.End-1-rng.Int64N(8)] ^= 1 << rng.IntN(8)
 			if err := readExclusions(bad); !errors.Is(err, ErrManifest) {
-				t.Errorf("%v: %v", m.PathInSchema, err)
+				t.Errorf("%s: %v", x.file.Columns()[c.Column].Name(), err)
 			}
 		}
 	}
@@ -188,39 +184,3 @@ func TestForeign(t *testing.T) {
 type brokenReader struct{ err error }
 
 func (b brokenReader) ReadAt([]byte, int64) (int, error) { return 0, b.err }
-
-// TestDecodersAgainstEncoders: what the library writes is read, over widths and runs.
-func TestDecodersAgainstEncoders(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 1))
-	c := &chunkWriter{file: newParquetWriter(exclusionColumns)}
-	for round := range 400 {
-		n := rng.IntN(300)
-		bound := int64(1) << rng.IntN(63)
-		numbers := make([]int64, n)
-		codes := make([]int32, n)
-		dict := 1 + rng.IntN(1<<rng.IntN(20))
-		for i := range numbers {
-			if i > 0 && rng.IntN(4) > 0 {
-				numbers[i], codes[i] = numbers[i-1], codes[i-1]
-				continue
-			}
-			numbers[i] = rng.Int64N(bound) - bound/2
-			codes[i] = rng.Int32N(int32(dict))
-		}
-		if round%10 == 0 && n > 0 {
-			numbers[0], numbers[n-1] = int64(schema.Earliest), int64(schema.Forever)
-		}
-		c.body = c.body[:0]
-		c.appendDelta(numbers)
-		got, rest, err := decodeDelta(nil, append(c.body, 42), n)
-		if err != nil || len(rest) != 1 || !slices.Equal(got, numbers) {
-			t.Fatalf("delta: %v, %d left, %v, want %v", err, len(rest), got, numbers)
-		}
-		c.body = c.body[:0]
-		c.appendIndexes(codes, dict)
-		back, err := decodeHybrid[int32](nil, c.body[1:], int(c.body[0]), n)
-		if err != nil || !slices.Equal(back, codes) {
-			t.Fatalf("indexes: %v", err)
-		}
-	}
-}

@@ -4,18 +4,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
-	"github.com/parquet-go/parquet-go/format"
+	"assent/job/parquet"
+	"assent/job/parquet/table"
 )
 
-// subjectColumns: see the package comment.
-var subjectColumns = slices.Concat(
-	[]format.SchemaElement{root(4), text("ref")},
-	list("roles", text("element")),
-	[]format.SchemaElement{booleans("kept")},
-	list("rows", int64s("element")),
-)
+// subjectColumns: see the package comment. What is bit-packed to what it holds is not
+// compressed.
+func subjectColumns() *table.Schema {
+	return table.NewSchema(
+		table.Field{Name: "ref", Type: table.Text, Encoding: parquet.DeltaByteArray, Bounded: true},
+		table.Field{Name: "roles", Type: table.Text, List: true, Encoding: parquet.RLEDictionary},
+		table.Field{Name: "kept", Type: table.Bool, Encoding: parquet.Plain, Uncompressed: true},
+		table.Field{Name: "rows", Type: table.Int64, List: true, Encoding: parquet.DeltaBinaryPacked, Bounded: true, Uncompressed: true},
+	)
+}
 
 // Leaves of subjectColumns, in order. An index is sorted by ref within a row group.
 const (
@@ -44,7 +47,7 @@ func (l label) roles() uint16 { return uint16(l >> 1) }
 // SubjectIndexWriter writes the subject index of one input file. It gathers a segment's
 // pairs by account, then writes them by reference.
 type SubjectIndexWriter struct {
-	file     *parquetWriter
+	file     *table.Writer
 	meta     Meta
 	accounts *Accounts
 	table    *refTable // by which pairs are numbered
@@ -71,7 +74,7 @@ type roleOfRow struct {
 // NewSubjectIndexWriter returns a writer to w, which it does not close. Accounts are
 // those of the pairs that are to come.
 func NewSubjectIndexWriter(w io.Writer, accounts *Accounts, meta Meta) *SubjectIndexWriter {
-	s := &SubjectIndexWriter{file: newParquetWriter(subjectColumns), labelled: make([]uint16, 1<<(MaxRoles+1))}
+	s := &SubjectIndexWriter{file: table.NewWriter(subjectColumns(), createdBy), labelled: make([]uint16, 1<<(MaxRoles+1))}
 	s.Reset(w, accounts, meta)
 	return s
 }
@@ -80,8 +83,10 @@ func NewSubjectIndexWriter(w io.Writer, accounts *Accounts, meta Meta) *SubjectI
 func (s *SubjectIndexWriter) Reset(w io.Writer, accounts *Accounts, meta Meta) {
 	s.meta, s.accounts, s.table = meta, accounts, accounts.table
 	s.pairs, s.row, s.current = 0, -1, s.current[:0]
-	s.file.reset(w)
-	s.file.err = meta.check()
+	s.file.Reset(w)
+	if err := meta.check(); err != nil {
+		s.file.Fail(err)
+	}
 	s.clear()
 }
 
@@ -107,7 +112,7 @@ func (s *SubjectIndexWriter) Add(account Account, row int64, role uint8, kept bo
 		return s.fail(row, errors.New("both kept and excluded"))
 	}
 	if account == NoAccount {
-		return s.file.err
+		return s.file.Err()
 	}
 	if int(role) >= len(s.meta.Roles) || int(account) >= len(s.table.refs) {
 		return s.fail(row, errors.New("no such role or account"))
@@ -125,10 +130,7 @@ func (s *SubjectIndexWriter) Add(account Account, row int64, role uint8, kept bo
 }
 
 func (s *SubjectIndexWriter) fail(row int64, err error) error {
-	if s.file.err == nil {
-		s.file.err = fmt.Errorf("subject index: %s: row %d: %w", s.meta.Source, row, err)
-	}
-	return s.file.err
+	return s.file.Fail(fmt.Errorf("subject index: %s: row %d: %w", s.meta.Source, row, err))
 }
 
 // startRow begins a row, and a segment where the one before is full.
@@ -146,7 +148,7 @@ func (s *SubjectIndexWriter) startRow(row int64, kept bool) error {
 		s.table = s.accounts.table
 	}
 	s.row, s.kept = row, kept
-	return s.file.err
+	return s.file.Err()
 }
 
 // endRow adds the current row to the segment.
@@ -163,7 +165,7 @@ func (s *SubjectIndexWriter) endRow() error {
 		s.segment.add(c.account, uint32(s.row-s.first), s.number(labelOf(c.roles, s.kept)))
 	}
 	s.current = s.current[:0]
-	return s.file.err
+	return s.file.Err()
 }
 
 // number returns the number of a label in the segment, where there is room for one
@@ -184,8 +186,8 @@ func (s *SubjectIndexWriter) Close() (Written, error) {
 	if err := s.flush(); err != nil {
 		return Written{}, err
 	}
-	if err := s.file.finish(s.meta.keyValues(subjectsSchema)...); err != nil {
+	if err := s.file.Finish(s.meta.keyValues(subjectsSchema)); err != nil {
 		return Written{}, err
 	}
-	return Written{Rows: s.pairs, Bytes: s.file.off}, nil
+	return Written{Rows: s.pairs, Bytes: s.file.Size()}, nil
 }

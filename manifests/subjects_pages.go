@@ -7,8 +7,7 @@ import (
 	"math/bits"
 	"slices"
 
-	"github.com/parquet-go/parquet-go/encoding/delta"
-	"github.com/parquet-go/parquet-go/format"
+	"assent/job/parquet/table"
 )
 
 const (
@@ -26,15 +25,7 @@ type subjectScratch struct {
 	pairs []pair   // of one account, by row
 	rows  []uint32 // the same by label
 
-	// Of the page being built: entries' references, roles, outcomes and rows.
-	entries    int
-	text       []byte
-	textEnds   []uint32
-	roles      []int32
-	roleLevels []uint8
-	kept       []byte
-	numbers    []int64
-	rowLevels  []uint8
+	pages [leafSubjectRows + 1]table.Page // that are being built
 }
 
 // ranked is an account and the first bits of its reference.
@@ -45,24 +36,21 @@ type ranked struct {
 
 // flush writes the segment as a row group.
 func (s *SubjectIndexWriter) flush() error {
-	if s.file.err != nil || len(s.labels) == 0 {
-		return s.file.err
+	if err := s.file.Err(); err != nil || len(s.labels) == 0 {
+		return err
 	}
-	p := s.file
-	p.beginGroup()
+	s.file.BeginGroup()
 	w := subjectPages{
-		subjectScratch: &s.scratch,
-		columns: [...]*chunkWriter{
-			leafSubjectRef:   p.beginChunk(leafSubjectRef, format.DeltaByteArray, true),
-			leafSubjectRoles: p.beginChunk(leafSubjectRoles, format.RLEDictionary, true),
-			leafSubjectKept:  p.beginChunk(leafSubjectKept, format.Plain, true),
-			leafSubjectRows:  p.beginChunk(leafSubjectRows, format.DeltaBinaryPacked, false),
+		pages: &s.scratch.pages,
+		chunks: [...]*table.Chunk{
+			leafSubjectRef:   s.file.HeldChunk(leafSubjectRef),
+			leafSubjectRoles: s.file.HeldChunk(leafSubjectRoles),
+			leafSubjectKept:  s.file.HeldChunk(leafSubjectKept),
+			leafSubjectRows:  s.file.Chunk(leafSubjectRows),
 		},
-		names: s.meta.Roles,
 	}
-	w.columns[leafSubjectKept].meta.Codec = format.Uncompressed
-	w.columns[leafSubjectRows].meta.Codec = format.Uncompressed // bit-packed to what they hold
-	w.begin()
+	w.chunks[leafSubjectRoles].TextDictionary(s.meta.Roles...)
+	w.clear()
 	s.segment.drain()
 	s.rank()
 	const batch = 32
@@ -74,7 +62,7 @@ func (s *SubjectIndexWriter) flush() error {
 		}
 	}
 	w.end()
-	err := p.endGroup(w.total, leafSubjectRef)
+	err := s.file.EndGroup(w.total, leafSubjectRef)
 	s.clear()
 	return err
 }
@@ -169,108 +157,70 @@ func (s *SubjectIndexWriter) mergeRows(pairs []pair) []pair {
 // subjectPages writes the columns of a segment, entry by entry. Those of few bytes are
 // held until the largest, rows, is written.
 type subjectPages struct {
-	*subjectScratch
-	columns [leafSubjectRows + 1]*chunkWriter
-	names   []string
-	total   int // entries
-	refs    bounds
-	span    bounds
+	pages  *[leafSubjectRows + 1]table.Page
+	chunks [leafSubjectRows + 1]*table.Chunk
+	n      int // entries of the page
+	total  int // entries
 }
 
-func (w *subjectPages) begin() {
-	c := w.columns[leafSubjectRoles]
-	for _, name := range w.names {
-		c.appendPlainText(name)
-	}
-	c.dictionaryPage(len(w.names))
-	w.clear()
-}
-
-// clear begins a page.
+// clear begins a page of each column.
 func (w *subjectPages) clear() {
-	w.entries = 0
-	w.text, w.textEnds = w.text[:0], append(w.textEnds[:0], 0)
-	w.roles, w.roleLevels = w.roles[:0], w.roleLevels[:0]
-	w.kept = w.kept[:0]
-	w.numbers, w.rowLevels = w.numbers[:0], w.rowLevels[:0]
+	w.n = 0
+	for i := range w.pages {
+		w.pages[i].Reset(0)
+	}
 }
 
 // add writes an entry: some rows of an account under one label, counted from first.
 func (w *subjectPages) add(ref *Ref, l label, first int64, rows []uint32) {
-	if w.entries == pageEntries || len(w.numbers) >= pageRows {
+	refs, roles, kept, numbers := &w.pages[leafSubjectRef], &w.pages[leafSubjectRoles], &w.pages[leafSubjectKept], &w.pages[leafSubjectRows]
+	if w.n == pageEntries || len(numbers.Ints) >= pageRows {
 		w.page()
 	}
-	w.text = ref.appendText(w.text)
-	w.textEnds = append(w.textEnds, uint32(len(w.text)))
+	// Sorted references share their first digits with the one before, and all of them
+	// where an account has several entries.
+	refs.Data = ref.appendText(refs.Data)
+	refs.Ends = append(refs.Ends, uint32(len(refs.Data)))
 
 	repeat := uint8(0)
 	for set := l.roles(); set != 0; set &= set - 1 {
-		w.roles = append(w.roles, int32(bits.TrailingZeros16(set)))
-		w.roleLevels = append(w.roleLevels, repeat)
+		roles.Codes = append(roles.Codes, int32(bits.TrailingZeros16(set)))
+		roles.Reps = append(roles.Reps, repeat)
 		repeat = 1
 	}
 
-	if w.entries%8 == 0 {
-		w.kept = append(w.kept, 0)
-	}
-	if l.kept() {
-		w.kept[w.entries/8] |= 1 << (w.entries % 8)
-	}
+	kept.Bools.AppendRun(l.kept(), 1)
 
 	// DELTA_BINARY_PACKED takes as many bits for each of 32 neighbours as their widest
 	// difference needs. A step down from the end of one list to the start of the next
 	// would be about as wide as the file is long. So every second list of a page
 	// descends.
-	from := len(w.numbers)
+	from := len(numbers.Ints)
 	for _, row := range rows {
-		w.numbers = append(w.numbers, first+int64(row))
+		numbers.Ints = append(numbers.Ints, first+int64(row))
+		numbers.Reps = append(numbers.Reps, 1)
 	}
-	if w.entries%2 != 0 {
-		slices.Reverse(w.numbers[from:])
+	numbers.Reps[from] = 0
+	if w.n%2 != 0 {
+		slices.Reverse(numbers.Ints[from:])
 	}
-	w.rowLevels = append(w.rowLevels, 0)
-	for range rows[1:] {
-		w.rowLevels = append(w.rowLevels, 1)
-	}
-	w.entries++
+	w.n++
 	w.total++
 }
 
 // page ends the page of each column.
 func (w *subjectPages) page() {
-	c := w.columns[leafSubjectRef]
-	// Sorted references share their first digits with the one before, and all of them
-	// where an account has several entries.
-	c.body = must(new(delta.ByteArrayEncoding).EncodeByteArray(c.body, w.text, w.textEnds))
-	b := bounds{w.text[:w.textEnds[1]], w.text[w.textEnds[w.entries-1]:]}
-	if w.refs.min == nil {
-		w.refs.min = bytes.Clone(b.min)
+	for i := range w.pages {
+		w.pages[i].Rows = w.n
+		w.chunks[i].Page(&w.pages[i])
 	}
-	w.refs.max = append(w.refs.max[:0], b.max...)
-	c.dataPage(w.entries, w.entries, 0, b)
-
-	c = w.columns[leafSubjectRoles]
-	c.appendListLevels(w.roleLevels)
-	c.appendIndexes(w.roles, len(w.names))
-	c.dataPage(w.entries, len(w.roles), 0, bounds{})
-
-	c = w.columns[leafSubjectKept]
-	c.body = append(c.body, w.kept...)
-	c.dataPage(w.entries, w.entries, 0, bounds{})
-
-	c = w.columns[leafSubjectRows]
-	c.appendListLevels(w.rowLevels)
-	c.appendDelta(w.numbers)
-	b = int64Bounds(slices.Min(w.numbers), slices.Max(w.numbers))
-	w.span = w.span.withInt64s(b)
-	c.dataPage(w.entries, len(w.numbers), 0, b)
 	w.clear()
 }
 
 func (w *subjectPages) end() {
 	w.page()
-	w.columns[leafSubjectRows].end(w.span)
-	w.columns[leafSubjectRef].end(w.refs)
-	w.columns[leafSubjectRoles].end(bounds{})
-	w.columns[leafSubjectKept].end(bounds{})
+	w.chunks[leafSubjectRows].End()
+	w.chunks[leafSubjectRef].End()
+	w.chunks[leafSubjectRoles].End()
+	w.chunks[leafSubjectKept].End()
 }

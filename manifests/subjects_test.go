@@ -267,7 +267,7 @@ func TestSubjectIndexSegments(t *testing.T) {
 		t.Fatal(err)
 	}
 	x := openSubjects(t, file.Bytes())
-	if groups := len(x.file.meta.RowGroups); groups < 4 {
+	if groups := x.file.NumRowGroups(); groups < 4 {
 		t.Errorf("%d segments only", groups)
 	}
 	for text := range want {

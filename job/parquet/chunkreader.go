@@ -72,6 +72,7 @@ func (r *ChunkReader) Load() error {
 	if p.Header.DictCoded() && p.Count > 0 {
 		if r.dict == nil {
 			first := NewPageWalk(r.col, r.Chunk, r.f.Section(r.Chunk.Start, r.Chunk.End, r.block))
+			first.Limits = r.Limits
 			if err := first.Next(); err != nil {
 				return err
 			}

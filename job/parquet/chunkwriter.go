@@ -1,7 +1,9 @@
 package parquet
 
 import (
+	"bytes"
 	"io"
+	"slices"
 	"unicode/utf8"
 
 	"assent/job/parquet/thrift"
@@ -10,6 +12,10 @@ import (
 // A ChunkWriter writes the pages of a column chunk and gathers what the footer and the page index will say of them. Until the
 // end it counts offsets from the chunk's start, because chunks before it may still be being written.
 type ChunkWriter struct {
+	// Terse says that bounds stand whole, or not at all where one is empty or longer than 128 bytes. Nothing says whether they
+	// are exact, and page bounds ascend or are unordered. Package table writes so.
+	Terse bool
+
 	col     *Column
 	w       io.Writer
 	Size    int64
@@ -85,11 +91,11 @@ func (c *ChunkWriter) DataPage(h *PageHeader, head, body []byte, rows int, nulls
 	}
 	p := pageOut{offset: c.Size, size: int32(len(head) + len(body)), firstRow: c.rows, nulls: nulls}
 	p.null = nulls == int64(h.Values)
-	if b.Any && !b.Incomplete {
+	if b.Any && !b.Incomplete && !c.leavesOut(b) {
 		p.any = true
 		lo, hi := b.Plain(c.col)
-		p.lo, _ = shortenMin(c.col, lo)
-		if p.hi, _ = shortenMax(c.col, hi); p.hi == nil {
+		p.lo, _ = c.shortMin(lo)
+		if p.hi, _ = c.shortMax(hi); p.hi == nil {
 			p.hi = append([]byte{}, hi...)
 		}
 	}
@@ -123,6 +129,9 @@ func (c *ChunkWriter) encodings() []Encoding {
 	}
 	for _, k := range c.kinds {
 		add(k.encoding)
+	}
+	if c.Terse {
+		slices.Reverse(all) // the data pages' first
 	}
 	if c.col.MaxDef > 0 || c.col.MaxRep > 0 {
 		add(RLE)
@@ -166,20 +175,49 @@ func (c *ChunkWriter) statistics() thrift.Struct {
 	if c.nulls >= 0 {
 		s = append(s, thrift.Int64Field(StatsNullCount, c.nulls))
 	}
-	if !c.bounds.Any || c.bounds.Incomplete || c.col.Order == OrderNone {
+	if !c.bounds.Any || c.bounds.Incomplete || c.col.Order == OrderNone || c.leavesOut(&c.bounds) {
 		return s
 	}
 	lo, hi := c.bounds.Plain(c.col)
-	lo, shortMin := shortenMin(c.col, lo)
-	hi, shortMax := shortenMax(c.col, hi)
+	lo, shortMin := c.shortMin(lo)
+	hi, shortMax := c.shortMax(hi)
 	if hi != nil {
 		s = append(s, thrift.BytesField(StatsMaxValue, hi))
 	}
 	s = append(s, thrift.BytesField(StatsMinValue, lo))
+	if c.Terse {
+		return s
+	}
 	if hi != nil {
 		s = append(s, thrift.BoolField(StatsMaxExact, !shortMax && !c.bounds.LooseMax))
 	}
 	return append(s, thrift.BoolField(StatsMinExact, !shortMin && !c.bounds.LooseMin))
+}
+
+// maxTerseBound is the length of the longest bounds of a terse chunk.
+const maxTerseBound = 128
+
+// leavesOut reports whether a terse chunk has no use for bounds.
+func (c *ChunkWriter) leavesOut(b *Bounds) bool {
+	if !c.Terse {
+		return false
+	}
+	lo, hi := b.Plain(c.col)
+	return len(lo) == 0 || len(lo) > maxTerseBound || len(hi) > maxTerseBound
+}
+
+func (c *ChunkWriter) shortMin(lo []byte) ([]byte, bool) {
+	if c.Terse {
+		return bytes.Clone(lo), false
+	}
+	return shortenMin(c.col, lo)
+}
+
+func (c *ChunkWriter) shortMax(hi []byte) ([]byte, bool) {
+	if c.Terse {
+		return bytes.Clone(hi), false
+	}
+	return shortenMax(c.col, hi)
 }
 
 // MaxBound is the length in bytes to which bounds of byte arrays are shortened.

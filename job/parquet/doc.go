@@ -1,6 +1,6 @@
 // Package parquet reads and writes the bytes of Parquet files: everything that stands in a file except what the values mean.
 // It is the one place in this program that knows the format. Package rewrite (filters a file by row in encoded form), package
-// pick (reads single rows into Arrow) and the manifests' documents stand on it.
+// pick (reads single rows into Arrow) and package table (documents of known columns, the manifests') stand on it.
 //
 // # Words
 //

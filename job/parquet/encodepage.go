@@ -21,11 +21,11 @@ func (e *EncodedPage) Encode(c *codec.Codec, id codec.ID, h *PageHeader, raw []b
 			return err
 		}
 	}
-	return e.finish(h)
+	return e.Finish(h)
 }
 
-// finish makes the header of the page whose body is in e.body.
-func (e *EncodedPage) finish(h *PageHeader) error {
+// Finish makes the header of the page whose body stands in e.Body already, of h.RawSize bytes uncompressed.
+func (e *EncodedPage) Finish(h *PageHeader) error {
 	if h.RawSize > MaxPageBytes || len(e.Body) > MaxPageBytes {
 		return Unsupportedf("a page of %d bytes", max(h.RawSize, len(e.Body)))
 	}

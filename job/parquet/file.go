@@ -53,6 +53,22 @@ const (
 // memory. All counts and ranges that the footer claims are checked against the size. name is used in errors only. Faults of the
 // bytes are *Error; errors of r are passed on, wrapped.
 func Open(ctx context.Context, r io.ReaderAt, size int64, name string) (*File, error) {
+	f, err := OpenFooter(ctx, r, size, name)
+	if err != nil {
+		return nil, err
+	}
+	var head [4]byte
+	if err = f.ReadFull(head[:], 0); err == nil && string(head[:]) != Magic {
+		err = Corruptf("no %s at the start", Magic)
+	}
+	if err != nil {
+		return nil, f.Fault(err, -1, -1, -1)
+	}
+	return f, nil
+}
+
+// OpenFooter is Open without a look at how the file begins, which is one read less.
+func OpenFooter(ctx context.Context, r io.ReaderAt, size int64, name string) (*File, error) {
 	f := &File{r: r, size: size, name: name}
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -76,10 +92,6 @@ func (f *File) readFooter() ([]byte, error) {
 	if f.size < 12 {
 		return nil, Corruptf("%d bytes are too few", f.size)
 	}
-	var head [4]byte
-	if err := f.ReadFull(head[:], 0); err != nil {
-		return nil, err
-	}
 	tail := make([]byte, min(f.size, tailRead))
 	if err := f.ReadFull(tail, f.size-int64(len(tail))); err != nil {
 		return nil, err
@@ -90,9 +102,6 @@ func (f *File) readFooter() ([]byte, error) {
 		return nil, Unsupportedf("encrypted")
 	default:
 		return nil, Corruptf("no %s at the end", Magic)
-	}
-	if string(head[:]) != Magic {
-		return nil, Corruptf("no %s at the start", Magic)
 	}
 	n := int64(binary.LittleEndian.Uint32(tail[len(tail)-8:]))
 	if n > f.size-12 {
@@ -122,7 +131,7 @@ func (f *File) parseFooter(b []byte) error {
 	if err != nil {
 		return err
 	}
-	if f.root, f.columns, err = parseSchema(schema); err != nil {
+	if f.root, f.columns, err = ParseSchema(schema); err != nil {
 		return err
 	}
 	by, _, err := f.meta.Bytes(FileCreatedBy)

@@ -38,6 +38,10 @@ func (c *ChunkWriter) ColumnIndex() []byte {
 	}
 	var nullPages, mins, maxs, nulls []byte
 	counted := true
+	flags, no := thrift.True, byte(thrift.False)
+	if c.Terse {
+		flags, no = thrift.False, 0 // the other form of a list of booleans, which readers take as well
+	}
 	for i := range c.pages {
 		p := &c.pages[i]
 		if !p.null && !p.any {
@@ -47,7 +51,7 @@ func (c *ChunkWriter) ColumnIndex() []byte {
 			nullPages = append(nullPages, byte(thrift.True))
 			mins, maxs = append(mins, 0), append(maxs, 0)
 		} else {
-			nullPages = append(nullPages, byte(thrift.False))
+			nullPages = append(nullPages, no)
 			mins, maxs = thrift.AppendBytes(mins, p.lo), thrift.AppendBytes(maxs, p.hi)
 		}
 		counted = counted && p.nulls >= 0
@@ -55,7 +59,7 @@ func (c *ChunkWriter) ColumnIndex() []byte {
 	}
 	n := len(c.pages)
 	s := thrift.Struct{
-		thrift.ListField(1, thrift.True, n, nullPages),
+		thrift.ListField(1, flags, n, nullPages),
 		thrift.ListField(2, thrift.Binary, n, mins),
 		thrift.ListField(3, thrift.Binary, n, maxs),
 		thrift.Int32Field(4, c.boundaryOrder()),
@@ -85,7 +89,7 @@ func (c *ChunkWriter) boundaryOrder() int32 {
 	switch {
 	case up:
 		return ascending
-	case down:
+	case down && !c.Terse:
 		return descending
 	}
 	return unordered

@@ -158,8 +158,8 @@ type place struct {
 	depth      int
 }
 
-// parseSchema reads the schema's depth-first list of elements: the tree and its leaves.
-func parseSchema(l thrift.List) (*Node, []Column, error) {
+// ParseSchema reads a schema's depth-first list of elements, which are structs: the tree and its leaves.
+func ParseSchema(l thrift.List) (*Node, []Column, error) {
 	if l.Len == 0 {
 		return nil, nil, Corruptf("schema: no element")
 	}

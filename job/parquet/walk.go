@@ -24,6 +24,7 @@ type Source interface {
 // Next passes over the body.
 type PageWalk struct {
 	Chunk  *Chunk
+	Limits *Limits // of the reader, beside those of this package; nil: none
 	col    *Column
 	src    Source
 	Header PageHeader // of the current page
@@ -32,6 +33,25 @@ type PageWalk struct {
 	Head   []byte     // its encoded header, valid until Next
 	Seen   int64      // slots of the data pages up to and including it
 	left   int        // bytes of its body that are not yet taken
+}
+
+// Limits are what a reader takes of files that it knows well.
+type Limits struct {
+	Bytes    int  // of a page, uncompressed
+	Slots    int  // of a page, and entries of a dictionary
+	Checksum bool // each page must have one
+}
+
+func (l *Limits) check(h *PageHeader) error {
+	switch {
+	case l == nil:
+		return nil
+	case h.RawSize > l.Bytes || h.Values > l.Slots:
+		return Unsupportedf("a page of %d bytes, %d values", h.RawSize, h.Values)
+	case l.Checksum && !h.HasCRC:
+		return Corruptf("a page without a checksum")
+	}
+	return nil
 }
 
 // NewPageWalk returns a walk through the pages of a chunk of column col, which src reads from the chunk's start to its end.
@@ -66,6 +86,9 @@ func (w *PageWalk) Next() error {
 	}
 	if w.Chunk.MiscountedRows && w.Header.Kind == DataPageV2 {
 		w.Header.Rows = -1
+	}
+	if err := w.Limits.check(&w.Header); err != nil {
+		return err
 	}
 	if int64(w.Header.Size) > w.src.Rest() {
 		return Corruptf("a page of %d bytes where the chunk has %d left", w.Header.Size, w.src.Rest())

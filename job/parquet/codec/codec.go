@@ -60,6 +60,8 @@ func (id ID) Supported() bool {
 // must not be used by two goroutines at a time; it owns no goroutine and needs no
 // closing, so it may live in a sync.Pool.
 type Codec struct {
+	Fast bool // zstd compresses at its quickest level: for files that are read seldom
+
 	decoders
 	encoders
 	src bytes.Reader // what a decoder of streams reads
@@ -127,7 +129,7 @@ func (id ID) Plausible(size, rawSize int) bool {
 }
 
 // Compress appends src, compressed, to dst and returns the extended slice; src and
-// dst must not overlap. The output depends on id and src alone. An error wraps
+// dst must not overlap. The output depends on id, src and Fast alone. An error wraps
 // ErrUnsupported: the codec is, or src is 2 GiB or more, which no page can be.
 func (c *Codec) Compress(dst []byte, id ID, src []byte) ([]byte, error) {
 	if !id.Supported() {

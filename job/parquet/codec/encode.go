@@ -83,8 +83,12 @@ func (c *Codec) encode(dst []byte, id ID, src []byte) ([]byte, error) {
 func (c *Codec) encodeZstd(dst, src []byte) ([]byte, error) {
 	if c.encoders.zstd == nil {
 		// Pages seldom exceed 1 MiB; they have a checksum of their own.
-		e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderConcurrency(1),
-			zstd.WithEncoderCRC(false), zstd.WithZeroFrames(true), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
+		level := zstd.SpeedDefault
+		if c.Fast {
+			level = zstd.SpeedFastest
+		}
+		e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false),
+			zstd.WithZeroFrames(true), zstd.WithAllLitEntropyCompression(c.Fast), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
 		if err != nil {
 			return dst, err
 		}

@@ -1,31 +1,29 @@
-package manifests
+package table
 
 import (
 	"encoding/binary"
 	"math/bits"
 )
 
-// A dictionary page of references is their hexadecimal text, each behind its length:
-// bytes with half their bits to spare, at a stride of 36, on which a compressor spends
-// more than on all else in an exclusion manifest. But the zstd frame that it is after
-// can be written down. With a Huffman table that gives each of the sixteen digits four
-// bits, the digits' coded literals are the references' own bytes; and each length is a
-// match four bytes long, 36 bytes back. So references go out at the speed of copying,
-// in 17 bytes each.
+// A dictionary page of hexadecimal texts is bytes with half their bits to spare, at a stride of 36, on which a compressor spends
+// more than on all else in an exclusion manifest. But the zstd frame that it is after can be written down. With a Huffman table
+// that gives each of the sixteen digits four bits, the digits' coded literals are the bytes that they stand for; and each length
+// is a match four bytes long, 36 bytes back. So texts go out at the speed of copying, in 17 bytes each.
 //
 // Numbers of sections are those of RFC 8878.
 //
 //	frame header   3.1.1.1   magic, window 128 KiB, content size
 //	raw block      3.1.1.2.2 00 00 00 00, the empty text; 20 00 00 00, a length of 32
-//	blocks         3.1.1.2.3 of up to refsPerBlock references
+//	blocks         3.1.1.2.3 of up to hexPerBlock texts
 //	  literals     3.1.1.3.1 header, table as 102 direct weights, four streams: the
-//	                         references' bytes from the last to the first, then 01
-//	  sequences    3.1.1.3.2 one for each reference but the page's last, all alike and
+//	                         texts' bytes from the last to the first, then 01
+//	  sequences    3.1.1.3.2 one for each text but the page's last, all alike and
 //	                         so in RLE mode: 32 literals, then the match
 const (
-	refTextSize  = 2 * len(Ref{})
-	refStride    = 4 + refTextSize
-	refsPerBlock = (128 << 10) / refStride
+	hexSize     = 16 // bytes that a text stands for
+	hexTextSize = 2 * hexSize
+	hexStride   = 4 + hexTextSize
+	hexPerBlock = (128 << 10) / hexStride
 
 	hexWeights     = 'f'                       // symbols below the last, whose weight is implied
 	hexTableSize   = 1 + (hexWeights+1)/2      // with its header
@@ -33,36 +31,36 @@ const (
 	litLengthCode  = 22                        // 32 to 39, by 3 more bits
 	offsetCode     = 5                         // 32+3 and up, by 5 more bits
 	matchLenCode   = 1                         // 4
-	sequenceBits   = (refStride + 3 - 32) << 3 // of an offset, no match length, literals length 0
+	sequenceBits   = (hexStride + 3 - 32) << 3 // of an offset, no match length, literals length 0
 	allRLE         = 1<<6 | 1<<4 | 1<<2        // modes of the three codes
 	rawBlock, last = 0 << 1, 1                 // of a block header
 	compressed     = 2 << 1
 )
 
-// refPageSize returns the size of the page of the empty text and n references.
-func refPageSize(n int) int { return 4 + n*refStride }
+// hexPageSize returns the size of the page of the empty text and n others.
+func hexPageSize(n int) int { return 4 + n*hexStride }
 
-// appendRefPage appends a dictionary page, compressed by zstd: the empty text, then
-// the references that raw holds, in hexadecimal.
-func appendRefPage(dst, raw []byte) []byte {
-	n := len(raw) / len(Ref{})
+// appendHexPage appends a dictionary page, compressed by zstd: the empty text, then
+// 32 digits for each 16 bytes of raw.
+func appendHexPage(dst, raw []byte) []byte {
+	n := len(raw) / hexSize
 	dst = append(dst, 0x28, 0xb5, 0x2f, 0xfd, 2<<6, 7<<3)
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(refPageSize(n)))
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(hexPageSize(n)))
 	if n == 0 {
 		dst = appendBlockHeader(dst, rawBlock|last, 4)
 		return append(dst, 0, 0, 0, 0)
 	}
 	dst = appendBlockHeader(dst, rawBlock, 8)
-	dst = append(dst, 0, 0, 0, 0, byte(refTextSize), 0, 0, 0)
+	dst = append(dst, 0, 0, 0, 0, byte(hexTextSize), 0, 0, 0)
 	for n > 0 {
-		m := min(n, refsPerBlock)
-		dst = appendRefBlock(dst, raw[:m*len(Ref{})], m == n)
-		raw, n = raw[m*len(Ref{}):], n-m
+		m := min(n, hexPerBlock)
+		dst = appendHexBlock(dst, raw[:m*hexSize], m == n)
+		raw, n = raw[m*hexSize:], n-m
 	}
 	return dst
 }
 
-func appendRefBlock(dst, raw []byte, isLast bool) []byte {
+func appendHexBlock(dst, raw []byte, isLast bool) []byte {
 	start := len(dst)
 	dst = append(dst, 0, 0, 0) // the header, once the size is known
 	stream := len(raw) / 4
@@ -83,7 +81,7 @@ func appendRefBlock(dst, raw []byte, isLast bool) []byte {
 		dst = append(dst, 1)
 	}
 
-	sequences, flags := len(raw)/len(Ref{}), compressed
+	sequences, flags := len(raw)/hexSize, compressed
 	if isLast {
 		sequences, flags = sequences-1, compressed|last
 	}

@@ -1,0 +1,249 @@
+package table
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+
+	"assent/job/parquet"
+)
+
+// A File is an opened document. It is safe for concurrent use, its groups are not.
+type File struct {
+	*parquet.File
+	schema *Schema
+}
+
+const (
+	tailSize = 128 << 10 // read at once at a file's end: footers and indexes lie there
+	scanRead = 256 << 10 // read at once of a chunk that is read through
+)
+
+// limits are far above what a Writer's pages need.
+var limits = parquet.Limits{Bytes: 128 << 20, Slots: 1 << 22, Checksum: true}
+
+// Open reads and checks the footer of a document of size bytes, which must have the schema's columns. Errors are as those of
+// parquet.Open, and name is used in them alone.
+func Open(r io.ReaderAt, size int64, name string, schema *Schema) (*File, error) {
+	tail := &tailReader{r: r, begin: max(0, size-tailSize)}
+	b := make([]byte, max(0, size-tail.begin))
+	if n, err := r.ReadAt(b, tail.begin); n < len(b) {
+		if err == nil || err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	tail.bytes = b
+	f, err := parquet.OpenFooter(context.Background(), tail, size, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := schema.check(f.Columns()); err != nil {
+		return nil, f.Fault(err, -1, -1, -1)
+	}
+	return &File{f, schema}, nil
+}
+
+// check refuses columns that are not those of the schema.
+func (s *Schema) check(columns []parquet.Column) error {
+	if len(columns) != len(s.columns) {
+		return parquet.Corruptf("%d columns, not the document's %d", len(columns), len(s.columns))
+	}
+	for i := range columns {
+		got, want := &columns[i], &s.columns[i]
+		if !slices.Equal(got.Path, want.Path) || got.Physical != want.Physical || got.MaxRep != want.MaxRep || got.MaxDef != want.MaxDef {
+			return parquet.Corruptf("column %d is not %s", i, want.Name())
+		}
+	}
+	return nil
+}
+
+// A tailReader reads a file whose last bytes are in memory.
+type tailReader struct {
+	r     io.ReaderAt
+	begin int64
+	bytes []byte
+}
+
+func (t *tailReader) ReadAt(p []byte, off int64) (int, error) {
+	if off < t.begin || off-t.begin > int64(len(t.bytes)-len(p)) {
+		return t.r.ReadAt(p, off)
+	}
+	return copy(p, t.bytes[off-t.begin:]), nil
+}
+
+// A Group reads columns of a row group side by side: those that Column or Parse was called for.
+type Group struct {
+	Rows int64
+
+	file    *File
+	number  int
+	chunks  []parquet.Chunk
+	indexes []*parquet.PageIndex // nil: not read yet
+	columns []*Column
+}
+
+// Group returns a reader of row group i.
+func (f *File) Group(i int) (*Group, error) {
+	chunks, err := f.Chunks(i)
+	if err != nil {
+		return nil, err
+	}
+	for leaf := range chunks {
+		path, _ := chunks[leaf].Metadata.Get(parquet.MetaPath)
+		if !bytes.Equal(path.Raw, pathField(&f.schema.columns[leaf]).Raw) {
+			return nil, f.Fault(parquet.Corruptf("not a chunk of this column"), i, leaf, -1)
+		}
+	}
+	return &Group{Rows: f.RowGroupRows(i), file: f, number: i, chunks: chunks}, nil
+}
+
+// Scan calls open for each row group and then read for each of its rows, once the columns that open opened have gone to it. It
+// ends where read returns false.
+func (f *File) Scan(open func(*Group), read func() (bool, error)) error {
+	for i := range f.NumRowGroups() {
+		g, err := f.Group(i)
+		if err != nil {
+			return err
+		}
+		open(g)
+		for range g.Rows {
+			if err := g.Next(); err != nil {
+				return err
+			}
+			if more, err := read(); err != nil || !more {
+				return err
+			}
+		}
+		if err := g.End(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Pick is Scan for some rows, given by their numbers in the file, which ascend. It reads only the pages on which they are.
+func (f *File) Pick(rows []int64, open func(*Group), read func() (bool, error)) error {
+	first, end := int64(0), int64(0) // of the row group
+	for i := 0; i < f.NumRowGroups() && len(rows) > 0; i++ {
+		first, end = end, end+f.RowGroupRows(i)
+		if rows[0] >= end {
+			continue
+		}
+		g, err := f.Group(i)
+		if err != nil {
+			return err
+		}
+		for open(g); len(rows) > 0 && rows[0] < end; rows = rows[1:] {
+			if err := g.SeekRow(rows[0] - first); err != nil {
+				return err
+			}
+			if more, err := read(); err != nil || !more {
+				return err
+			}
+		}
+	}
+	if len(rows) > 0 {
+		return f.Fault(parquet.Corruptf("no row %d", rows[0]), -1, -1, -1)
+	}
+	return nil
+}
+
+// Close forgets the columns that are open. What was read of the page index stays.
+func (g *Group) Close() { g.columns = nil }
+
+// Next goes to the next row in each column, which must all have been read up to it.
+func (g *Group) Next() error {
+	for _, c := range g.columns {
+		if err := c.next(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// End returns an error where a column has more rows than were gone to by Next.
+func (g *Group) End() error {
+	for _, c := range g.columns {
+		if c.slot < c.slots || c.left() > 0 {
+			return c.Fault(parquet.Corruptf("more values than rows"))
+		}
+	}
+	return nil
+}
+
+// SeekRow goes to a row, counted from 0 in the row group, in each column. It reads one page of a column at most, and nothing where
+// the row lies on the page that is read already.
+func (g *Group) SeekRow(row int64) error {
+	for _, c := range g.columns {
+		if err := c.SeekRow(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *Group) readIndexes() (err error) {
+	if g.indexes == nil {
+		if g.indexes, err = g.file.PageIndexes(g.chunks); err != nil {
+			return g.file.Fault(err, g.number, -1, -1)
+		}
+	}
+	return nil
+}
+
+// A Range is the rows From up to To of a row group.
+type Range struct{ From, To int64 }
+
+// Pages yields the rows of each page of a bounded leaf on which a value, PLAIN without a length, may stand.
+// It reads the page index only where the chunk's bounds admit the value.
+func (g *Group) Pages(leaf int, value []byte) iter.Seq2[Range, error] {
+	return func(yield func(Range, error) bool) {
+		fail := func(err error) { yield(Range{}, g.file.Fault(err, g.number, leaf, -1)) }
+		col := &g.file.Columns()[leaf]
+		stats, err := g.chunks[leaf].Metadata.Struct(parquet.MetaStatistics)
+		if err != nil {
+			fail(err)
+			return
+		}
+		lo, _, err1 := stats.Bytes(parquet.StatsMinValue)
+		hi, _, err2 := stats.Bytes(parquet.StatsMaxValue)
+		if err1 != nil || err2 != nil || len(lo) == 0 || len(hi) == 0 || !parquet.SoundBound(col, lo) || !parquet.SoundBound(col, hi) {
+			fail(parquet.Corruptf("no bounds"))
+			return
+		}
+		if parquet.Compare(col, value, lo) < 0 || parquet.Compare(col, value, hi) > 0 {
+			return
+		}
+		if err := g.readIndexes(); err != nil {
+			fail(err)
+			return
+		}
+		index := g.indexes[leaf]
+		if index == nil {
+			fail(parquet.Corruptf("no page index"))
+			return
+		}
+		bounds, ok := index.Columns()
+		if !ok {
+			fail(parquet.Corruptf("no bounds of pages"))
+			return
+		}
+		for i, at := range index.Locations {
+			if lo, hi := bounds.Min[i], bounds.Max[i]; bounds.Null[i] || !parquet.SoundBound(col, lo) || !parquet.SoundBound(col, hi) ||
+				parquet.Compare(col, value, lo) < 0 || parquet.Compare(col, value, hi) > 0 {
+				continue
+			}
+			end := g.Rows
+			if i+1 < len(index.Locations) {
+				end = index.Locations[i+1].FirstRow
+			}
+			if !yield(Range{at.FirstRow, end}, nil) {
+				return
+			}
+		}
+	}
+}
