@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"os"
 	"reflect"
 	"runtime"
 	"strings"
@@ -361,14 +360,13 @@ func TestByteOrderMark(t *testing.T) {
 
 func FuzzConfig(f *testing.F) {
 	f.Add([]byte(smallConfig))
-	if sample, err := os.ReadFile("../../sample/job.yaml"); err == nil {
-		f.Add(sample)
-	}
+	f.Add([]byte(fullConfig))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		cfg, err := parse(data, "job.yaml", nil)
 		if err != nil {
 			return
 		}
+		cfg.Digest()
 		for _, d := range cfg.Datasets {
 			if len(d.Parties) < d.Category.Parties() {
 				t.Errorf("one side only: %+v", d)

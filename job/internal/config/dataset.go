@@ -15,6 +15,8 @@ import (
 type DatasetConfig struct {
 	schema.Dataset
 	Path string `json:"-"`
+	// Optional are the names of roles and moments that were called optional by hand.
+	Optional []string `json:"-"` // the roles and moments have it too
 	// KeepMetadata are keys of the files' metadata to carry over, beside those that are
 	// known to hold no row's value.
 	KeepMetadata []string
@@ -65,7 +67,7 @@ func (d *decoder) dataset(e entry) DatasetConfig {
 	if !ok {
 		d.fail(e.at, "category is missing (one of %s)", strings.Join(schema.CategoryCodes(), ", "))
 	}
-	out := DatasetConfig{Path: keys.Path, KeepMetadata: keys.Metadata.Keep, at: e.at, defaultContract: !keys.Contract.Explicit}
+	out := DatasetConfig{Path: keys.Path, Optional: keys.Optional, KeepMetadata: keys.Metadata.Keep, at: e.at, defaultContract: !keys.Contract.Explicit}
 	out.Dataset = schema.Dataset{
 		Name: e.name, Category: category, AssumeUTC: keys.AssumeUTC,
 		Record: preset.Record, Parties: preset.Parties, Subjects: preset.Subjects,

@@ -57,6 +57,21 @@ func Bind(f *rewrite.File, rel string, d *schema.Dataset) (*Binding, error) {
 	return b, find.Err
 }
 
+// absent returns the names of the roles and moments that the file has no column for.
+func (b *Binding) absent(d *schema.Dataset) (names []string) {
+	for i, r := range d.Roles() {
+		if b.Roles[i].Leaf < 0 && b.Roles[i].key == nil {
+			names = append(names, r.Name)
+		}
+	}
+	for i, m := range d.Moments {
+		if b.Moments[i].Leaf < 0 {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
 func mayBeOptional(name string) string {
 	return "if older files lack the column, say `optional: [" + name + "]` in the data set; if none has it, remove the key"
 }

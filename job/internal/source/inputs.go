@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"strings"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -93,6 +94,7 @@ func (p *Planner) Inputs(ctx context.Context) (*Inputs, error) {
 	in := &Inputs{Config: cfg, AsOf: cfg.Consent.AsOf}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(p.Limit)
+	var lacking lacking
 	var err error
 	resolve := func(role, path string, into *Input) bool {
 		if err == nil {
@@ -124,7 +126,13 @@ func (p *Planner) Inputs(ctx context.Context) (*Inputs, error) {
 		d := &DatasetInput{DatasetConfig: cfg.Datasets[i]}
 		if resolve("", d.Path, &d.Input) {
 			in.Datasets = append(in.Datasets, d)
-			find(&d.Input, func(f *rewrite.File, rel string) error { _, err := Bind(f, rel, &d.Dataset); return err })
+			find(&d.Input, func(f *rewrite.File, rel string) error {
+				b, err := Bind(f, rel, &d.Dataset)
+				if err == nil {
+					lacking.count(d, b)
+				}
+				return err
+			})
 		}
 	}
 	if err == nil {
@@ -136,10 +144,34 @@ func (p *Planner) Inputs(ctx context.Context) (*Inputs, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, d := range in.Datasets {
+		for _, name := range d.Optional {
+			if lacking.files[[2]string{d.Name, name}] == len(d.Files) {
+				p.Log.Warn("no file has the column of an optional role or moment: is its name right?", "dataset", d.Name, "optional", name)
+			}
+		}
+	}
 	if in.AsOf, err = p.horizonOf(in); err != nil {
 		return nil, err
 	}
 	return in, nil
+}
+
+// lacking counts the files that lack the column of a role or moment.
+type lacking struct {
+	mu    sync.Mutex
+	files map[[2]string]int // by the names of the data set, and of the role or moment
+}
+
+func (l *lacking) count(d *DatasetInput, b *Binding) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, name := range b.absent(&d.Dataset) {
+		if l.files == nil {
+			l.files = map[[2]string]int{}
+		}
+		l.files[[2]string{d.Name, name}]++
+	}
 }
 
 // isEmpty reports whether there is no file, which is why a path did not resolve. A
