@@ -137,7 +137,11 @@ func (a *audit) checkFiles(ctx context.Context, in *inputs, tasks []*fileAudit) 
 			return err
 		}
 		first, whole := done == 0, complete && len(batch) == len(tasks)
-		found, err := a.load(ctx, in, w, whole)
+		count := 0
+		if whole {
+			count = a.o.Accounts
+		}
+		found, err := a.load(ctx, in, w, count)
 		if first {
 			a.found.merge(&found) // the next batches find the same
 		}

@@ -40,6 +40,13 @@ type dataset struct {
 	files []*input
 }
 
+// control returns the files of a control input by its role.
+func (in *inputs) control(role string) []*input {
+	return map[string][]*input{
+		roleConsent: in.consent, roleDeletions: in.deletions, roleRestrictions: in.restrictions, roleAccounts: in.accounts,
+	}[role]
+}
+
 func (in *inputs) all() []*input {
 	all := slices.Concat(in.consent, in.deletions, in.restrictions, in.accounts)
 	for _, d := range in.datasets {
