@@ -2,20 +2,25 @@ package verify
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/deprecated"
 	"github.com/parquet-go/parquet-go/format"
 
 	"assent/job/internal/config"
+	"assent/schema"
 )
 
-// binder finds the columns of one file that the configuration names. It shares nothing
-// with what the run finds them by. The first failure stays.
+// binder finds the columns of one file that the configuration names, in the file or in
+// its path. It shares nothing with what the run finds them by. The first failure stays.
 type binder struct {
 	file      *parquetFile
-	assumeUTC bool // of timestamps without a zone
+	rel       string // path of the file below its input's directory; directories key=value are columns
+	assumeUTC bool   // of timestamps without a zone
 	opened    []*keyReader
 	err       error
 }
@@ -60,28 +65,75 @@ func (f *parquetFile) find(path string) (index, number int) {
 	return index, number
 }
 
-func (b *binder) has(path string) bool {
-	_, n := b.file.find(path)
-	return n > 0
+// pathKey is what a directory key=value says of the files below it.
+type pathKey struct {
+	name, value string
+	null        bool
 }
 
-// column opens a column whose leaf serves.
+// pathKeysOf returns the keys of the directories in a file's path, decoded as Spark,
+// Hive, pyarrow and DuckDB encode them.
+func pathKeysOf(rel string) (keys []pathKey) {
+	dirs := strings.Split(rel, "/")
+	for _, dir := range dirs[:len(dirs)-1] {
+		name, value, ok := strings.Cut(dir, "=")
+		if ok && name != "" {
+			keys = append(keys, pathKey{percentDecoded(name), percentDecoded(value), value == "__HIVE_DEFAULT_PARTITION__"})
+		}
+	}
+	return keys
+}
+
+var percentCode = regexp.MustCompile("%[0-9A-Fa-f]{2}")
+
+// percentDecoded leaves a percent sign alone that no two hexadecimal digits follow.
+func percentDecoded(s string) string {
+	return percentCode.ReplaceAllStringFunc(s, func(code string) string {
+		n, _ := strconv.ParseUint(code[1:], 16, 8) // two hexadecimal digits
+		return string([]byte{byte(n)})
+	})
+}
+
+// inPath returns what the path says of a column; nil where it says nothing.
+func (b *binder) inPath(key, column string) (found *pathKey) {
+	for _, k := range pathKeysOf(b.rel) {
+		if k.name != column {
+			continue
+		}
+		if found != nil && *found != k {
+			b.fail(key, column, "the path has two values for it")
+		}
+		found = &k
+	}
+	return found
+}
+
+func (b *binder) has(path string) bool {
+	_, n := b.file.find(path)
+	return n > 0 || b.inPath("", path) != nil
+}
+
+// column opens a column whose leaf serves. A column of the null type always does.
 func (b *binder) column(key, path string, list bool, serves func(l *leaf) string) *keyReader {
 	index, n := b.file.find(path)
+	k := &keyReader{inPath: b.inPath(key, path)}
 	switch {
-	case n == 0:
-		return b.fail(key, path, "there is none")
 	case n > 1:
 		return b.fail(key, path, "%d columns go by this name", n)
+	case n == 0 && k.inPath == nil:
+		return b.fail(key, path, "there is none")
+	case n == 0:
+		k.leaf = textLeaf
+		return k
 	}
-	l := &b.file.leaves[index]
-	if l.maxRep > 0 && !list {
+	k.leaf = &b.file.leaves[index]
+	if k.leaf.maxRep > 0 && (!list || k.inPath != nil) {
 		return b.fail(key, path, "is a list")
 	}
-	if what := serves(l); what != "" {
+	if what := serves(k.leaf); what != "" && !k.leaf.isNull() {
 		return b.fail(key, path, "%s", what)
 	}
-	k := &keyReader{b.file.cursor(index), l}
+	k.cursor = b.file.cursor(index)
 	b.opened = append(b.opened, k)
 	return k
 }
@@ -92,39 +144,51 @@ func (b *binder) id(key, path string) *keyReader { return b.column(key, path, fa
 // ids opens a column of ids or of lists of them.
 func (b *binder) ids(key, path string) *keyReader { return b.column(key, path, true, (*leaf).notID) }
 
-func (b *binder) text(key, path string) *keyReader {
-	return b.column(key, path, false, (*leaf).notText)
-}
-
-func (b *binder) state(key, path string) *keyReader {
-	return b.column(key, path, false, (*leaf).notState)
+// code opens a column of categories, states or marks.
+func (b *binder) code(key, path string) *keyReader {
+	return b.column(key, path, false, (*leaf).notCode)
 }
 
 func (b *binder) integer(key, path string) *keyReader {
 	return b.column(key, path, false, (*leaf).notInteger)
 }
 
-// instant opens a column of timestamps.
-func (b *binder) instant(key, path string) *keyReader {
-	return b.column(key, path, false, func(l *leaf) string {
-		utc, ok := l.timestamp()
-		switch {
-		case !ok:
+// instant returns what opens a column of timestamps, or of integers that count a unit.
+func (b *binder) instant(unit schema.Unit) func(key, path string) *keyReader {
+	return func(key, path string) *keyReader {
+		k := b.column(key, path, false, func(l *leaf) string {
+			utc, stamp := l.timestamp()
+			switch {
+			case stamp && !utc && !b.assumeUTC:
+				return "is a timestamp without a zone"
+			case stamp, l.isInteger() && unit != "":
+				return ""
+			}
 			return "is no timestamp"
-		case !utc && !b.assumeUTC:
-			return "is a timestamp without a zone"
+		})
+		switch {
+		case k == nil:
+			return nil
+		case k.inPath != nil:
+			return b.fail(key, path, "is in the path, where there are no instants")
 		}
-		return ""
-	})
+		k.unit = unit
+		return k
+	}
 }
 
 // optional opens a column that a file may lack unless it was mapped by hand. Without it
 // every row reads as null.
 func (b *binder) optional(key string, c config.Column, open func(key, path string) *keyReader) *keyReader {
-	if c.Path == "" || !c.Explicit && !b.has(c.Path) {
+	return b.ifThere(key, c.Path, c.Path == "" || !c.Explicit, open)
+}
+
+// ifThere opens a column. It is nil where the file lacks the column and may.
+func (b *binder) ifThere(key, path string, may bool, open func(key, path string) *keyReader) *keyReader {
+	if may && !b.has(path) {
 		return nil
 	}
-	return open(key, c.Path)
+	return open(key, path)
 }
 
 // close ends all columns.
@@ -160,16 +224,36 @@ func (l *leaf) isUUID() bool {
 	return uuid && l.kind() == parquet.FixedLenByteArray && l.element.TypeLength.V == 16
 }
 
-func (l *leaf) isInteger() bool {
-	if k := l.kind(); k != parquet.Int32 && k != parquet.Int64 {
-		return false
+// isNull reports whether the leaf has the null type: all of its values are null.
+func (l *leaf) isNull() bool {
+	_, null := l.element.LogicalType.Value.(*format.NullType)
+	return null
+}
+
+// isDecimal reports whether the leaf is a decimal without a fraction.
+func (l *leaf) isDecimal() bool {
+	if d, ok := l.element.LogicalType.Value.(*format.DecimalType); ok {
+		return d.Scale == 0
 	}
-	switch l.element.LogicalType.Value.(type) {
-	case *format.IntType:
-		return true
-	case nil:
-		c := l.element.ConvertedType
-		return !c.Valid || c.V >= deprecated.Uint8 && c.V <= deprecated.Int64
+	c := l.element.ConvertedType
+	return l.element.LogicalType.Value == nil && c.Valid && c.V == deprecated.Decimal && l.element.Scale.V == 0
+}
+
+func (l *leaf) isInteger() bool {
+	switch l.kind() {
+	case parquet.ByteArray, parquet.FixedLenByteArray:
+		return l.isDecimal()
+	case parquet.Int32, parquet.Int64:
+		switch l.element.LogicalType.Value.(type) {
+		case *format.IntType:
+			return true
+		case nil:
+			c := l.element.ConvertedType
+			if !c.Valid || c.V >= deprecated.Uint8 && c.V <= deprecated.Int64 {
+				return true
+			}
+		}
+		return l.isDecimal()
 	}
 	return false
 }
@@ -191,24 +275,20 @@ func (l *leaf) timestamp() (utc, ok bool) {
 }
 
 func (l *leaf) notID() string {
-	if l.isText() || l.isUUID() || l.isInteger() {
+	switch {
+	case l.isText() && l.kind() == parquet.FixedLenByteArray && l.element.TypeLength.V == 16:
+		return "has 16 bytes, and does not say whether they are a UUID"
+	case l.isText(), l.isUUID(), l.isInteger():
 		return ""
 	}
 	return "cannot be an id"
 }
 
-func (l *leaf) notText() string {
-	if l.isText() {
+func (l *leaf) notCode() string {
+	if l.isText() || l.isInteger() || l.kind() == parquet.Boolean {
 		return ""
 	}
-	return "is no string"
-}
-
-func (l *leaf) notState() string {
-	if l.isText() || l.kind() == parquet.Boolean {
-		return ""
-	}
-	return "is neither a boolean nor a string"
+	return "is neither a string, an integer nor a boolean"
 }
 
 func (l *leaf) notInteger() string {

@@ -88,6 +88,9 @@ func (a *audit) horizonNamed(in *inputs) schema.Instant {
 	if a.cfg.Consent.AsOf != schema.Unknown {
 		return a.cfg.Consent.AsOf
 	}
+	if len(in.consent) == 0 {
+		return schema.Unknown
+	}
 	least := schema.Forever
 	for _, f := range in.consent {
 		least = min(least, f.asOf) // Unknown is the least

@@ -98,8 +98,8 @@ func (a *audit) consentOf(files []*input, w *facts) controlInput {
 	columns := func(b *binder) []*keyReader {
 		const under = "inputs.consent.columns."
 		return []*keyReader{
-			b.id(under+"account", cfg.Account.Path), b.text(under+"category", cfg.Category.Path), b.state(under+"state", cfg.State.Path),
-			b.instant(under+"effective_at", cfg.EffectiveAt.Path), b.optional(under+"sequence", cfg.Sequence, b.integer),
+			b.id(under+"account", cfg.Account.Path), b.code(under+"category", cfg.Category.Path), b.code(under+"state", cfg.State.Path),
+			b.instant(cfg.Units["effective_at"])(under+"effective_at", cfg.EffectiveAt.Path), b.optional(under+"sequence", cfg.Sequence, b.integer),
 		}
 	}
 	var id []byte
@@ -128,7 +128,7 @@ func (a *audit) consentOf(files []*input, w *facts) controlInput {
 		}
 		return ""
 	}
-	return controlInput{files, cfg.AssumeUTC, columns, take}
+	return controlInput{files, cfg.AssumeUTC, cfg.Deleted, columns, take}
 }
 
 func (a *audit) deletionsOf(files []*input, each func(id []byte, d filter.Deletion)) controlInput {
@@ -137,7 +137,7 @@ func (a *audit) deletionsOf(files []*input, each func(id []byte, d filter.Deleti
 		const under = "inputs.deletions.columns."
 		return []*keyReader{
 			b.id(under+"account", cfg.Account.Path),
-			b.optional(under+"requested_at", cfg.RequestedAt, b.instant), b.optional(under+"request", cfg.Request, b.id),
+			b.optional(under+"requested_at", cfg.RequestedAt, b.instant(cfg.Units["requested_at"])), b.optional(under+"request", cfg.Request, b.id),
 		}
 	}
 	var id []byte
@@ -148,7 +148,7 @@ func (a *audit) deletionsOf(files []*input, each func(id []byte, d filter.Deleti
 		each(id, filter.Deletion{RequestedAt: row[1].instant(), Request: row[2].text()})
 		return ""
 	}
-	return controlInput{files, cfg.AssumeUTC, columns, take}
+	return controlInput{files, cfg.AssumeUTC, cfg.Deleted, columns, take}
 }
 
 func (a *audit) restrictionsOf(files []*input, w *facts) controlInput {
@@ -156,7 +156,7 @@ func (a *audit) restrictionsOf(files []*input, w *facts) controlInput {
 	columns := func(b *binder) []*keyReader {
 		const under = "inputs.restrictions.columns."
 		return []*keyReader{
-			b.id(under+"contract", cfg.Contract.Path), b.instant(under+"from", cfg.From.Path), b.optional(under+"until", cfg.Until, b.instant),
+			b.id(under+"contract", cfg.Contract.Path), b.instant(cfg.Units["from"])(under+"from", cfg.From.Path), b.optional(under+"until", cfg.Until, b.instant(cfg.Units["until"])),
 		}
 	}
 	var id []byte
@@ -176,7 +176,7 @@ func (a *audit) restrictionsOf(files []*input, w *facts) controlInput {
 		}
 		return ""
 	}
-	return controlInput{files, cfg.AssumeUTC, columns, take}
+	return controlInput{files, cfg.AssumeUTC, cfg.Deleted, columns, take}
 }
 
 func (a *audit) registryOf(files []*input, w *facts) controlInput {
@@ -193,7 +193,7 @@ func (a *audit) registryOf(files []*input, w *facts) controlInput {
 		}
 		return ""
 	}
-	return controlInput{files: files, columns: columns, take: take}
+	return controlInput{files: files, deleted: a.cfg.Accounts.Deleted, columns: columns, take: take}
 }
 
 // readLedger returns the accounts of the ledger of deletions as it is now, which may be

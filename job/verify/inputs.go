@@ -237,7 +237,7 @@ func (a *audit) settle(ctx context.Context, d *dataset) error {
 		return err
 	}
 	defer file.close()
-	b := binder{file: file.parquetFile}
+	b := binder{file: file.parquetFile, rel: file.of.rel}
 	if d.DefaultSubjects {
 		d.Subjects = slices.DeleteFunc(slices.Clone(d.Subjects), func(s schema.Role) bool { return !b.has(s.Column) })
 	}
@@ -250,7 +250,7 @@ func (a *audit) settle(ctx context.Context, d *dataset) error {
 // inputFile is an input open for reading.
 type inputFile struct {
 	*parquetFile
-	path  string
+	of    *input
 	bytes *watched
 }
 
@@ -260,7 +260,7 @@ func (f *input) open(ctx context.Context) (*inputFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &inputFile{path: f.path, bytes: &watched{Reader: r}}
+	in := &inputFile{of: f, bytes: &watched{Reader: r}}
 	if in.parquetFile, err = openParquet(ctx, in.bytes); err != nil {
 		r.Close()
 		return nil, in.fault(ctx, nil, err)
@@ -276,7 +276,7 @@ func (in *inputFile) fault(ctx context.Context, row *int64, err error) error {
 	if failed := in.bytes.failed(ctx); failed != nil {
 		return failed
 	}
-	return &unreadableError{file: in.path, row: row, err: err}
+	return &unreadableError{file: in.of.path, row: row, err: err}
 }
 
 // unreadableError means that an input's bytes cannot be read, or that it has no columns
@@ -315,9 +315,9 @@ func (d *differences) unreadable(err error) error {
 
 // bind opens the columns that find asks for.
 func (in *inputFile) bind(assumeUTC bool, find func(b *binder)) (*binder, error) {
-	b := &binder{file: in.parquetFile, assumeUTC: assumeUTC}
+	b := &binder{file: in.parquetFile, rel: in.of.rel, assumeUTC: assumeUTC}
 	if find(b); b.err != nil {
-		return nil, &unreadableError{file: in.path, err: b.err}
+		return nil, &unreadableError{file: in.of.path, err: b.err}
 	}
 	return b, nil
 }
@@ -326,6 +326,7 @@ func (in *inputFile) bind(assumeUTC bool, find func(b *binder)) (*binder, error)
 type controlInput struct {
 	files     []*input
 	assumeUTC bool
+	deleted   *schema.Match // rows that the source marks as deleted, and that say nothing; nil: none
 	columns   func(b *binder) []*keyReader
 	take      func(row []key) (wrong string) // gets a value a column
 }
@@ -347,7 +348,12 @@ func (c *controlInput) scanFile(ctx context.Context, f *input, found *difference
 	}
 	defer file.close()
 	var columns []*keyReader
-	b, err := file.bind(c.assumeUTC, func(b *binder) { columns = c.columns(b) })
+	b, err := file.bind(c.assumeUTC, func(b *binder) {
+		columns = c.columns(b)
+		if c.deleted != nil {
+			columns = append(columns, b.code("inputs."+f.role+".deleted.column", c.deleted.Column))
+		}
+	})
 	if err != nil {
 		return err
 	}
@@ -358,6 +364,9 @@ func (c *controlInput) scanFile(ctx context.Context, f *input, found *difference
 			if values[i], err = k.one(); err != nil {
 				return file.fault(ctx, &row, err)
 			}
+		}
+		if n := len(values) - 1; c.deleted != nil && values[n].matches(c.deleted) {
+			continue
 		}
 		if wrong := c.take(values); wrong != "" {
 			found.at(f.path, row, "%s", wrong)

@@ -35,7 +35,7 @@ type parquetFile struct {
 // leaf is a column of the schema that has values.
 type leaf struct {
 	path    string   // dotted
-	short   string   // without the groups that only make up a LIST
+	short   string   // without the groups that only make up a LIST or a MAP
 	lists   []string // the part of short up to each LIST above it
 	element *format.SchemaElement
 	typ     parquet.Type
@@ -185,11 +185,12 @@ type schemaWalk struct {
 	leaves   []leaf
 }
 
-// Parts of a LIST (LogicalTypes.md, "Lists"), for whose groups a short path has no name.
+// Parts of a LIST or a MAP (LogicalTypes.md, "Nested Types"), for whose groups a short path has no name.
 const (
 	noPart       = iota
 	partRepeated // the repeated field right below it
 	partElement  // the element below a repeated group that only holds it
+	partEntries  // the repeated group of a MAP's keys and values
 )
 
 func leavesOf(f *parquet.File) []leaf {
@@ -209,7 +210,7 @@ func (w *schemaWalk) walk(c *parquet.Column, above leaf, part int) {
 	if c.Repeated() {
 		l.slotDef = c.MaxDefinitionLevel()
 	}
-	if part == noPart || part == partRepeated && !c.Repeated() {
+	if part != partElement && (part == noPart || !c.Repeated()) {
 		part = noPart
 		l.short = joined(l.short, c.Name())
 	}
@@ -220,6 +221,8 @@ func (w *schemaWalk) walk(c *parquet.Column, above leaf, part int) {
 	}
 	below := noPart
 	switch one := len(c.Columns()) == 1; {
+	case one && isMap(l.element):
+		below = partEntries
 	case one && isList(l.element):
 		l.lists = append(l.lists[:len(l.lists):len(l.lists)], l.short)
 		below = partRepeated
@@ -236,6 +239,14 @@ func joined(path, name string) string {
 		return name
 	}
 	return path + "." + name
+}
+
+func isMap(e *format.SchemaElement) bool {
+	if _, m := e.LogicalType.Value.(*format.MapType); m {
+		return true
+	}
+	c := e.ConvertedType // the second is an early writers' mistake
+	return c.Valid && (c.V == deprecated.Map || c.V == deprecated.MapKeyValue && e.RepetitionType.V != format.Repeated)
 }
 
 func isList(e *format.SchemaElement) bool {
