@@ -113,6 +113,10 @@ func (a *audit) list(ctx context.Context) error {
 // readManifest reads the marker and the run manifest that it seals.
 func (a *audit) readManifest(ctx context.Context) error {
 	read := func(name string) ([]byte, error) {
+		if o := a.objects[name]; o.Err != nil {
+			a.found.of(name, "%v", o.Err)
+			return nil, nil
+		}
 		data, _, err := a.store.Read(ctx, a.object(name))
 		if errors.Is(err, fs.ErrNotExist) {
 			a.found.of(name, "missing: the run is not complete")

@@ -2,23 +2,25 @@ package verify
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/deprecated"
 	"github.com/parquet-go/parquet-go/format"
 
 	"assent/job/internal/config"
-	"assent/job/internal/source/listing"
 	"assent/schema"
 )
 
-// binder finds the columns of one file that the configuration names. It shares nothing
-// with what the run finds them by. The first failure stays.
+// binder finds the columns of one file that the configuration names, in the file or in
+// its path. It shares nothing with what the run finds them by. The first failure stays.
 type binder struct {
 	file      *parquetFile
-	keys      []listing.Key // of the directories of the file's path
-	assumeUTC bool          // of timestamps without a zone
+	rel       string // path of the file below its input's directory; directories key=value are columns
+	assumeUTC bool   // of timestamps without a zone
 	opened    []*keyReader
 	err       error
 }
@@ -63,40 +65,75 @@ func (f *parquetFile) find(path string) (index, number int) {
 	return index, number
 }
 
-func (b *binder) has(path string) bool {
-	_, n := b.file.find(path)
-	return n > 0 || b.said(path) != nil
+// pathKey is what a directory key=value says of the files below it.
+type pathKey struct {
+	name, value string
+	null        bool
 }
 
-// said returns what the file's path says of a column, nil if nothing.
-func (b *binder) said(column string) *listing.Key {
-	for i := range b.keys {
-		if b.keys[i].Name == column {
-			return &b.keys[i]
+// pathKeysOf returns the keys of the directories in a file's path, decoded as Spark,
+// Hive, pyarrow and DuckDB encode them.
+func pathKeysOf(rel string) (keys []pathKey) {
+	dirs := strings.Split(rel, "/")
+	for _, dir := range dirs[:len(dirs)-1] {
+		name, value, ok := strings.Cut(dir, "=")
+		if ok && name != "" {
+			keys = append(keys, pathKey{percentDecoded(name), percentDecoded(value), value == "__HIVE_DEFAULT_PARTITION__"})
 		}
 	}
-	return nil
+	return keys
 }
 
-// column opens a column whose leaf serves.
+var percentCode = regexp.MustCompile("%[0-9A-Fa-f]{2}")
+
+// percentDecoded leaves a percent sign alone that no two hexadecimal digits follow.
+func percentDecoded(s string) string {
+	return percentCode.ReplaceAllStringFunc(s, func(code string) string {
+		n, _ := strconv.ParseUint(code[1:], 16, 8) // two hexadecimal digits
+		return string([]byte{byte(n)})
+	})
+}
+
+// inPath returns what the path says of a column; nil where it says nothing.
+func (b *binder) inPath(key, column string) (found *pathKey) {
+	for _, k := range pathKeysOf(b.rel) {
+		if k.name != column {
+			continue
+		}
+		if found != nil && *found != k {
+			b.fail(key, column, "the path has two values for it")
+		}
+		found = &k
+	}
+	return found
+}
+
+func (b *binder) has(path string) bool {
+	_, n := b.file.find(path)
+	return n > 0 || b.inPath("", path) != nil
+}
+
+// column opens a column whose leaf serves. A column of the null type always does.
 func (b *binder) column(key, path string, list bool, serves func(l *leaf) string) *keyReader {
 	index, n := b.file.find(path)
-	switch said := b.said(path); {
-	case n == 0 && said != nil:
-		return &keyReader{said: said}
-	case n == 0:
-		return b.fail(key, path, "there is none")
+	k := &keyReader{inPath: b.inPath(key, path)}
+	switch {
 	case n > 1:
 		return b.fail(key, path, "%d columns go by this name", n)
+	case n == 0 && k.inPath == nil:
+		return b.fail(key, path, "there is none")
+	case n == 0:
+		k.leaf = textLeaf
+		return k
 	}
-	l := &b.file.leaves[index]
-	if l.maxRep > 0 && !list {
+	k.leaf = &b.file.leaves[index]
+	if k.leaf.maxRep > 0 && (!list || k.inPath != nil) {
 		return b.fail(key, path, "is a list")
 	}
-	if what := serves(l); what != "" && !l.isNull() {
+	if what := serves(k.leaf); what != "" && !k.leaf.isNull() {
 		return b.fail(key, path, "%s", what)
 	}
-	k := &keyReader{cursor: b.file.cursor(index), leaf: l}
+	k.cursor = b.file.cursor(index)
 	b.opened = append(b.opened, k)
 	return k
 }
@@ -107,7 +144,7 @@ func (b *binder) id(key, path string) *keyReader { return b.column(key, path, fa
 // ids opens a column of ids or of lists of them.
 func (b *binder) ids(key, path string) *keyReader { return b.column(key, path, true, (*leaf).notID) }
 
-// code opens a column of codes.
+// code opens a column of categories, states or marks.
 func (b *binder) code(key, path string) *keyReader {
 	return b.column(key, path, false, (*leaf).notCode)
 }
@@ -116,40 +153,42 @@ func (b *binder) integer(key, path string) *keyReader {
 	return b.column(key, path, false, (*leaf).notInteger)
 }
 
-// instant opens a column of timestamps, or of integers that count the unit.
-func (b *binder) instant(key, path string, unit schema.Unit) *keyReader {
-	if b.said(path) != nil {
-		return b.fail(key, path, "a directory's name is no instant")
-	}
-	k := b.column(key, path, false, func(l *leaf) string {
-		utc, ok := l.timestamp()
-		switch {
-		case !ok && unit != "" && l.isInteger():
-			return ""
-		case !ok:
+// instant returns what opens a column of timestamps, or of integers that count a unit.
+func (b *binder) instant(unit schema.Unit) func(key, path string) *keyReader {
+	return func(key, path string) *keyReader {
+		k := b.column(key, path, false, func(l *leaf) string {
+			utc, stamp := l.timestamp()
+			switch {
+			case stamp && !utc && !b.assumeUTC:
+				return "is a timestamp without a zone"
+			case stamp, l.isInteger() && unit != "":
+				return ""
+			}
 			return "is no timestamp"
-		case !utc && !b.assumeUTC:
-			return "is a timestamp without a zone"
+		})
+		switch {
+		case k == nil:
+			return nil
+		case k.inPath != nil:
+			return b.fail(key, path, "is in the path, where there are no instants")
 		}
-		return ""
-	})
-	if k != nil {
 		k.unit = unit
+		return k
 	}
-	return k
-}
-
-func (b *binder) instantIn(unit schema.Unit) func(key, path string) *keyReader {
-	return func(key, path string) *keyReader { return b.instant(key, path, unit) }
 }
 
 // optional opens a column that a file may lack unless it was mapped by hand. Without it
 // every row reads as null.
 func (b *binder) optional(key string, c config.Column, open func(key, path string) *keyReader) *keyReader {
-	if c.Path == "" || !c.Explicit && !b.has(c.Path) {
+	return b.ifThere(key, c.Path, c.Path == "" || !c.Explicit, open)
+}
+
+// ifThere opens a column. It is nil where the file lacks the column and may.
+func (b *binder) ifThere(key, path string, may bool, open func(key, path string) *keyReader) *keyReader {
+	if may && !b.has(path) {
 		return nil
 	}
-	return open(key, c.Path)
+	return open(key, path)
 }
 
 // close ends all columns.
@@ -185,13 +224,13 @@ func (l *leaf) isUUID() bool {
 	return uuid && l.kind() == parquet.FixedLenByteArray && l.element.TypeLength.V == 16
 }
 
-// isNull reports whether all values are null by their type.
+// isNull reports whether the leaf has the null type: all of its values are null.
 func (l *leaf) isNull() bool {
 	_, null := l.element.LogicalType.Value.(*format.NullType)
 	return null
 }
 
-// isDecimal reports whether the leaf is an integer by its decimal type.
+// isDecimal reports whether the leaf is a decimal without a fraction.
 func (l *leaf) isDecimal() bool {
 	if d, ok := l.element.LogicalType.Value.(*format.DecimalType); ok {
 		return d.Scale == 0
@@ -201,18 +240,20 @@ func (l *leaf) isDecimal() bool {
 }
 
 func (l *leaf) isInteger() bool {
-	if l.isDecimal() {
-		return true
-	}
-	if k := l.kind(); k != parquet.Int32 && k != parquet.Int64 {
-		return false
-	}
-	switch l.element.LogicalType.Value.(type) {
-	case *format.IntType:
-		return true
-	case nil:
-		c := l.element.ConvertedType
-		return !c.Valid || c.V >= deprecated.Uint8 && c.V <= deprecated.Int64
+	switch l.kind() {
+	case parquet.ByteArray, parquet.FixedLenByteArray:
+		return l.isDecimal()
+	case parquet.Int32, parquet.Int64:
+		switch l.element.LogicalType.Value.(type) {
+		case *format.IntType:
+			return true
+		case nil:
+			c := l.element.ConvertedType
+			if !c.Valid || c.V >= deprecated.Uint8 && c.V <= deprecated.Int64 {
+				return true
+			}
+		}
+		return l.isDecimal()
 	}
 	return false
 }
@@ -234,10 +275,10 @@ func (l *leaf) timestamp() (utc, ok bool) {
 }
 
 func (l *leaf) notID() string {
-	if l.kind() == parquet.FixedLenByteArray && l.element.TypeLength.V == 16 && l.isText() {
-		return "16 bytes that may be a UUID or not"
-	}
-	if l.isText() || l.isUUID() || l.isInteger() {
+	switch {
+	case l.isText() && l.kind() == parquet.FixedLenByteArray && l.element.TypeLength.V == 16:
+		return "has 16 bytes, and does not say whether they are a UUID"
+	case l.isText(), l.isUUID(), l.isInteger():
 		return ""
 	}
 	return "cannot be an id"
@@ -247,7 +288,7 @@ func (l *leaf) notCode() string {
 	if l.isText() || l.isInteger() || l.kind() == parquet.Boolean {
 		return ""
 	}
-	return "cannot be a code"
+	return "is neither a string, an integer nor a boolean"
 }
 
 func (l *leaf) notInteger() string {

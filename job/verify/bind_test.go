@@ -2,172 +2,234 @@ package verify
 
 import (
 	"bytes"
-	"math"
-	"slices"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/parquet-go/parquet-go"
+	pthrift "github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 
-	"assent/job/internal/source/listing"
+	"assent/job/internal/config"
 	"assent/schema"
 )
 
-// nullType is INT32 with the logical type UNKNOWN.
-type nullType struct{ parquet.Type }
-
-func (nullType) LogicalType() *format.LogicalType {
-	return &format.LogicalType{Value: &format.NullType{}}
+// exported is a row as real exports have it.
+type exported struct {
+	Text     string           `parquet:"text"`
+	Small    int32            `parquet:"small,decimal(0:9)"`
+	Big      int64            `parquet:"big,decimal(0:18)"`
+	Huge     [16]byte         `parquet:"huge,decimal(0:38)"`
+	Price    int64            `parquet:"price,decimal(2:18)"`
+	Raw16    [16]byte         `parquet:"raw16"`
+	Raw8     [8]byte          `parquet:"raw8"`
+	UUID     [16]byte         `parquet:"uuid,uuid"`
+	Unsigned uint64           `parquet:"unsigned"`
+	Millis   int64            `parquet:"millis"`
+	Short    int32            `parquet:"short"`
+	Stamp    time.Time        `parquet:"stamp,timestamp(microsecond)"`
+	Day      int32            `parquet:"day,date"`
+	Switch   bool             `parquet:"switch"`
+	Parties  map[string]int64 `parquet:"parties"`
+	People   []string         `parquet:"people,list"`
+	Void     *int32           `parquet:"void,optional"` // its type becomes the null type
+	Nested   struct {
+		ID int64 `parquet:"id"`
+	} `parquet:"nested"`
 }
 
-// bound writes a file of one optional column, c, and opens a binder of it. Byte strings
-// of a fixed length are given as []byte. A nil value is null.
-func bound(t *testing.T, node parquet.Node, dir string, values ...any) (b *binder, rows int) {
+// exportedFile opens a file of one row.
+func exportedFile(t *testing.T) *parquetFile {
 	t.Helper()
-	var buf bytes.Buffer
-	w := parquet.NewWriter(&buf, parquet.NewSchema("m", parquet.Group{"c": parquet.Optional(node)}))
-	for _, v := range values {
-		value := parquet.NullValue().Level(0, 0, 0)
-		if fixed, ok := v.([]byte); ok {
-			value = parquet.FixedLenByteArrayValue(fixed).Level(0, 1, 0)
-		} else if v != nil {
-			value = parquet.ValueOf(v).Level(0, 1, 0)
+	row := exported{
+		Text: "a", Small: -7, Big: 1234567890123456, Price: 100, Unsigned: 1<<64 - 1, Millis: 1767571200123, Short: 1767571200,
+		Stamp: time.UnixMicro(1767571200123456), Switch: true, Parties: map[string]int64{"client": 5}, People: []string{"x", "y"},
+	}
+	row.UUID = [16]byte{0: 0x12, 15: 0xab}
+	copy(row.Huge[:], "\x80"+strings.Repeat("\xff", 14)+"\xfe")
+	row.Nested.ID = 9
+	var out bytes.Buffer
+	w := parquet.NewGenericWriter[exported](&out)
+	if _, err := w.Write([]exported{row}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := openParquet(t.Context(), &watched{Reader: memory{bytes.NewReader(out.Bytes())}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i, _ := f.find("void")
+	f.leaves[i].element = &format.SchemaElement{Name: "void", Type: pthrift.New(format.Int32), LogicalType: format.LogicalType{Value: new(format.NullType)}}
+	return f
+}
+
+func TestBind(t *testing.T) {
+	f := exportedFile(t)
+	const (
+		id = iota
+		ids
+		code
+		integer
+		millis
+		instant
+	)
+	for _, c := range []struct {
+		how  int
+		path string
+		want string // what it reads; with "!", what it fails with
+	}{
+		{id, "text", "a"},
+		{id, "small", "-7"},
+		{id, "big", "1234567890123456"},
+		{id, "huge", "-168811955464684315858783496655603761154"},
+		{id, "price", "!cannot be an id"},
+		{id, "raw16", "!16 bytes"},
+		{id, "raw8", strings.Repeat("\x00", 8)},
+		{id, "uuid", "12000000-0000-0000-0000-0000000000ab"},
+		{id, "unsigned", "18446744073709551615"},
+		{id, "nested.id", "9"},
+		{id, "void", ""},
+		{id, "day", "!cannot be an id"},
+		{id, "stamp", "!cannot be an id"},
+		{id, "switch", "!cannot be an id"},
+		{id, "none", "!there is none"},
+		{id, "people", "!is a list"},
+		{id, "parties.key", "!is a list"},
+		{ids, "people", "x|y"},
+		{ids, "people.list.element", "x|y"},
+		{ids, "parties.key", "client"},
+		{ids, "parties.value", "5"},
+		{ids, "parties.key_value.value", "5"},
+		{ids, "parties", "!there is none"},
+		{ids, "void", ""},
+		{code, "switch", "true"},
+		{code, "short", "1767571200"},
+		{code, "big", "1234567890123456"},
+		{code, "uuid", "!neither"},
+		{code, "void", ""},
+		{integer, "unsigned", "9223372036854775807"},
+		{integer, "small", "-7"},
+		{integer, "huge", "-9223372036854775808"},
+		{integer, "text", "!no integer"},
+		{millis, "millis", "2026-01-05T00:00:00.123Z"},
+		{millis, "big", "forever"},
+		{millis, "short", "1970-01-21T10:59:31.2Z"},
+		{millis, "stamp", "2026-01-05T00:00:00.123456Z"},
+		{millis, "text", "!no timestamp"},
+		{instant, "millis", "!no timestamp"},
+		{instant, "stamp", "2026-01-05T00:00:00.123456Z"},
+		{instant, "void", "unknown"},
+	} {
+		b := &binder{file: f}
+		open := map[int]func(key, path string) *keyReader{id: b.id, ids: b.ids, code: b.code, integer: b.integer, millis: b.instant(schema.Milliseconds), instant: b.instant("")}[c.how]
+		k := open("key", c.path)
+		if want, fails := strings.CutPrefix(c.want, "!"); fails || b.err != nil {
+			if !fails || b.err == nil || !strings.Contains(b.err.Error(), want) || !strings.Contains(b.err.Error(), c.path) {
+				t.Errorf("%s: %v, want %s", c.path, b.err, c.want)
+			}
+			continue
 		}
-		if _, err := w.WriteRows([]parquet.Row{{value}}); err != nil {
+		if got := readAs(t, k, c.how == ids, c.how == integer, c.how >= millis); got != c.want {
+			t.Errorf("%s as %d: %s, want %s", c.path, c.how, got, c.want)
+		}
+		b.close()
+	}
+}
+
+func readAs(t *testing.T, k *keyReader, list, integer, instant bool) string {
+	t.Helper()
+	if list {
+		var all []string
+		elements, err := k.elements()
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	file, err := openParquet(t.Context(), &watched{Reader: memory{bytes.NewReader(buf.Bytes())}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b = &binder{file: file, keys: listing.Keys(dir)}
-	t.Cleanup(b.close)
-	return b, len(values)
-}
-
-func fixed(length int, last ...byte) []byte {
-	return append(make([]byte, length-len(last)), last...)
-}
-
-func TestBindIDs(t *testing.T) {
-	for name, c := range map[string]struct {
-		node   parquet.Node
-		dir    string
-		column string
-		values []any
-		want   []string
-	}{
-		"decimal int64":  {parquet.Decimal(0, 18, parquet.Int64Type), "", "c", []any{int64(-7), nil}, []string{"-7", ""}},
-		"decimal fixed":  {parquet.Decimal(0, 38, parquet.FixedLenByteArrayType(16)), "", "c", []any{fixed(16, 1, 0), bytes.Repeat([]byte{0xff}, 16)}, []string{"256", "-1"}},
-		"decimal bytes":  {parquet.Decimal(0, 38, parquet.ByteArrayType), "", "c", []any{"\x00\x80", "\x80", "\x01" + strings.Repeat("\x00", 8)}, []string{"128", "-128", "18446744073709551616"}},
-		"null type":      {parquet.Leaf(nullType{parquet.Int32Type}), "", "c", []any{nil}, []string{""}},
-		"char":           {parquet.Leaf(parquet.FixedLenByteArrayType(3)), "", "c", []any{[]byte("ab ")}, []string{"ab "}},
-		"from the path":  {parquet.String(), "k=a%3Ab", "k", []any{"x", "y"}, []string{"a:b", "a:b"}},
-		"null in a path": {parquet.String(), "k=__HIVE_DEFAULT_PARTITION__", "k", []any{"x"}, []string{""}},
-	} {
-		b, rows := bound(t, c.node, c.dir, c.values...)
-		k := b.id("record", c.column)
-		if b.err != nil {
-			t.Errorf("%s: %v", name, b.err)
-			continue
-		}
-		var got []string
-		for range rows {
-			v, err := k.one()
-			if err != nil {
-				t.Fatal(err)
-			}
-			got = append(got, v.text())
-		}
-		if !slices.Equal(got, c.want) {
-			t.Errorf("%s: %q, want %q", name, got, c.want)
-		}
-	}
-	for name, node := range map[string]parquet.Node{
-		"16 bytes": parquet.Leaf(parquet.FixedLenByteArrayType(16)), "a fraction": parquet.Decimal(2, 18, parquet.Int64Type),
-		"a boolean": parquet.Leaf(parquet.BooleanType), "a fraction of 16 bytes": parquet.Decimal(1, 38, parquet.FixedLenByteArrayType(16)),
-	} {
-		b, _ := bound(t, node, "")
-		if b.id("record", "c"); b.err == nil {
-			t.Errorf("%s is taken for an id", name)
-		}
-	}
-}
-
-func TestBindInstants(t *testing.T) {
-	const second = schema.Instant(1e9)
-	for name, c := range map[string]struct {
-		node  parquet.Node
-		unit  schema.Unit
-		value any
-		want  schema.Instant
-	}{
-		"milliseconds": {parquet.Int(64), schema.Milliseconds, int64(2000), 2 * second},
-		"int32":        {parquet.Leaf(parquet.Int32Type), schema.Seconds, int32(-2), -2 * second},
-		"uint32":       {parquet.Uint(32), schema.Seconds, int32(-1), 4294967295 * second},
-		"uint64":       {parquet.Uint(64), schema.Seconds, int64(-1), schema.Forever},
-		"beyond":       {parquet.Int(64), schema.Seconds, int64(math.MaxInt64), schema.Forever},
-		"decimal":      {parquet.Decimal(0, 38, parquet.FixedLenByteArrayType(16)), schema.Microseconds, fixed(16, 0x1e, 0x84, 0x80), 2 * second},
-		"timestamp":    {parquet.Timestamp(parquet.Millisecond), schema.Seconds, int64(2000), 2 * second},
-		"null type":    {parquet.Leaf(nullType{parquet.Int32Type}), "", nil, schema.Unknown},
-	} {
-		b, _ := bound(t, c.node, "", c.value)
-		k := b.instant("moments.sent", "c", c.unit)
-		if b.err != nil {
-			t.Errorf("%s: %v", name, b.err)
-			continue
-		}
-		if v, err := k.one(); err != nil || v.instant() != c.want {
-			t.Errorf("%s: %v, %v; want %v", name, v.instant(), err, c.want)
-		}
-	}
-	for name, c := range map[string]struct {
-		node parquet.Node
-		unit schema.Unit
-		dir  string
-	}{
-		"no unit": {parquet.Int(64), "", ""}, "text": {parquet.String(), schema.Seconds, ""}, "a path": {parquet.Int(64), schema.Seconds, "c=2026-03-01"},
-	} {
-		b, _ := bound(t, c.node, c.dir)
-		if b.instant("moments.sent", "c", c.unit); b.err == nil {
-			t.Errorf("%s is taken for an instant", name)
-		}
-	}
-}
-
-func TestBindMaps(t *testing.T) {
-	var buf bytes.Buffer
-	w := parquet.NewWriter(&buf, parquet.NewSchema("m", parquet.Group{"m": parquet.Map(parquet.String(), parquet.Int(64))}))
-	row := parquet.Row{parquet.ValueOf("a").Level(0, 1, 0), parquet.ValueOf("b").Level(1, 1, 0), parquet.ValueOf(int64(1)).Level(0, 1, 1), parquet.ValueOf(int64(2)).Level(1, 1, 1)}
-	if _, err := w.WriteRows([]parquet.Row{row}); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	file, err := openParquet(t.Context(), &watched{Reader: memory{bytes.NewReader(buf.Bytes())}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &binder{file: file}
-	defer b.close()
-	for path, want := range map[string]string{"m.key": "a b", "m.value": "1 2", "m.key_value.value": "1 2"} {
-		k := b.ids("parties.members", path)
-		if b.err != nil {
-			t.Fatal(b.err)
-		}
-		elements, err := k.elements()
-		var got []string
 		for _, v := range elements {
-			got = append(got, key{Value: v, leaf: k.leaf}.text())
+			all = append(all, key{v, k.leaf, ""}.text())
 		}
-		if err != nil || strings.Join(got, " ") != want {
-			t.Errorf("%s: %q, %v; want %s", path, got, err, want)
+		return strings.Join(all, "|")
+	}
+	v, err := k.one()
+	switch {
+	case err != nil:
+		return err.Error()
+	case integer:
+		return fmt.Sprint(v.integer())
+	case instant:
+		return v.instant().String()
+	}
+	return v.text()
+}
+
+func TestBindPath(t *testing.T) {
+	f := exportedFile(t)
+	for _, c := range []struct {
+		rel, path, want string
+	}{
+		{"client=c%3A1/month=2026-01/f.parquet", "client", "c:1"},
+		{"client=c%3A1/month=2026-01/f.parquet", "month", "2026-01"},
+		{"_client=x/f.parquet", "_client", "x"},
+		{"a%20b=50%/f.parquet", "a b", "50%"},
+		{"client=%4x/f.parquet", "client", "%4x"},
+		{"client=__HIVE_DEFAULT_PARTITION__/f.parquet", "client", ""},
+		{"client=a/client=a/f.parquet", "client", "a"},
+		{"client=a/client=b/f.parquet", "client", "!two values"},
+		{"client=a.parquet", "client", "!there is none"},
+		{"text=a/f.parquet", "text", "a"},
+		{"text=b/f.parquet", "text", "!its path says otherwise"},
+		{"big=1234567890123456/f.parquet", "big", "1234567890123456"},
+		{"void=__HIVE_DEFAULT_PARTITION__/f.parquet", "void", ""},
+		{"void=1/f.parquet", "void", "!its path says otherwise"},
+		{"people=x/f.parquet", "people", "!is a list"},
+	} {
+		b := &binder{file: f, rel: c.rel}
+		k := b.ids("key", c.path)
+		got, err := "", b.err
+		if err == nil {
+			var v key
+			if v, err = k.one(); err == nil {
+				got = v.text()
+			}
+			elements, elementsErr := k.elements()
+			if k.cursor == nil && (len(elements) != 1 || elementsErr != nil) {
+				t.Errorf("%s: %v, %v", c.rel, elements, elementsErr)
+			}
 		}
+		if want, fails := strings.CutPrefix(c.want, "!"); fails && (err == nil || !strings.Contains(err.Error(), want)) || !fails && (err != nil || got != want) {
+			t.Errorf("%s: %q, %v, want %q", c.rel, got, err, c.want)
+		}
+		var unbound *unboundError
+		if err != nil && !errors.As(err, &unbound) {
+			t.Errorf("%s: %v is no difference", c.rel, err)
+		}
+		b.close()
+	}
+	b := &binder{file: f, rel: "sent=2026-01-01/f.parquet"}
+	if b.instant(schema.Milliseconds)("moments.sent", "sent"); b.err == nil {
+		t.Error("an instant is taken from the path")
+	}
+}
+
+func TestBindOptional(t *testing.T) {
+	b := &binder{file: exportedFile(t)}
+	if k := b.ifThere("subjects.x", "none", true, b.ids); k != nil || b.err != nil {
+		t.Errorf("%v, %v", k, b.err)
+	} else if elements, err := k.elements(); len(elements) > 0 || err != nil {
+		t.Errorf("%v, %v", elements, err)
+	}
+	if k := b.optional("key", config.Column{Path: "none"}, b.id); k != nil || b.err != nil {
+		t.Errorf("%v, %v", k, b.err)
+	} else if v, err := k.one(); !v.IsNull() || err != nil {
+		t.Errorf("%v, %v", v, err)
+	}
+	if b.optional("key", config.Column{Path: "text", Explicit: true}, b.id) == nil || b.err != nil {
+		t.Error(b.err)
+	}
+	if b.optional("key", config.Column{Path: "none", Explicit: true}, b.id); b.err == nil {
+		t.Error("a column that was mapped by hand may be missing")
 	}
 }

@@ -57,7 +57,7 @@ func auditOf(t *testing.T, data []byte, keep func(row int64) bool) (*fileAudit, 
 	if _, err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	d.inputFile = &inputFile{bytes: &watched{Reader: memory{bytes.NewReader(data)}}}
+	d.inputFile = &inputFile{of: a.f, bytes: &watched{Reader: memory{bytes.NewReader(data)}}}
 	if d.parquetFile, err = openParquet(t.Context(), d.bytes); err != nil {
 		return a, d, err
 	}

@@ -126,7 +126,7 @@ func TestVerifyResidue(t *testing.T) {
 		{"metadata", patchFile(messagesData, func(t *testing.T, data []byte, footer thrift.Struct) ([]byte, thrift.Struct) {
 			inList(t, &footer, 5, 0, func(e *thrift.Struct) { e.Set(thrift.BytesField(2, []byte("x"))) })
 			return data, footer
-		}), messagesData, -1, "", "key-value pair 0"},
+		}), messagesData, -1, "", `metadata: key "assent.run_id" is not as a run writes it`},
 		{"metadata added", patchFile(messagesData, func(t *testing.T, data []byte, footer thrift.Struct) ([]byte, thrift.Struct) {
 			f, _ := footer.Get(5)
 			list, err := f.List()
@@ -142,7 +142,7 @@ func TestVerifyResidue(t *testing.T) {
 			out = thrift.Struct{thrift.BytesField(1, []byte("x"))}.Append(out)
 			footer.Set(thrift.ListField(5, thrift.StrucT, n+1, out))
 			return data, footer
-		}), messagesData, -1, "", "key-value pairs, expected are"},
+		}), messagesData, -1, "", `metadata: key "x" is neither the input's nor the run's`},
 	} {
 		t.Run(m.name, func(t *testing.T) {
 			copied := copyTree(t, run)

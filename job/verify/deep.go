@@ -83,6 +83,9 @@ func (a *audit) horizonNamed(in *inputs) schema.Instant {
 	if a.cfg.Consent.AsOf != schema.Unknown {
 		return a.cfg.Consent.AsOf
 	}
+	if len(in.consent) == 0 {
+		return schema.Unknown
+	}
 	least := schema.Forever
 	for _, f := range in.consent {
 		least = min(least, f.asOf) // Unknown is the least
@@ -132,7 +135,11 @@ func (a *audit) checkFiles(ctx context.Context, in *inputs, tasks []*fileAudit) 
 			return err
 		}
 		first, whole := done == 0, complete && len(batch) == len(tasks)
-		found, err := a.load(ctx, in, w, whole)
+		count := 0
+		if whole {
+			count = a.o.Accounts
+		}
+		found, err := a.load(ctx, in, w, count)
 		if first {
 			a.found.merge(&found) // the next batches find the same
 		}

@@ -3,8 +3,7 @@ package verify
 import (
 	"context"
 	"errors"
-
-	"github.com/cespare/xxhash/v2"
+	"maps"
 
 	"assent/filter"
 	"assent/job"
@@ -20,8 +19,8 @@ type facts struct {
 	accounts  map[string]*account // by canonical id
 	contracts map[string]bool
 
-	newest, newestRequest schema.Instant  // of the whole history and ledger
-	history               map[uint64]bool // hashes of accounts of the history that no data file names; see match
+	newest, newestRequest schema.Instant      // of the whole history and ledger
+	ids                   map[string]*idCount // of control inputs, by role
 }
 
 // account is an account that a data file names.
@@ -35,12 +34,12 @@ type account struct {
 func newFacts() *facts {
 	return &facts{
 		world: filter.NewWorld(), accounts: map[string]*account{}, contracts: map[string]bool{},
-		newest: schema.Unknown, newestRequest: schema.Unknown, history: map[uint64]bool{},
+		newest: schema.Unknown, newestRequest: schema.Unknown, ids: map[string]*idCount{},
 	}
 }
 
-// named returns the account of an id, which it adds where it is new.
-func (w *facts) named(id []byte) *account {
+// account returns the account of an id, which it adds where it is new.
+func (w *facts) account(id []byte) *account {
 	known := w.accounts[string(id)]
 	if known == nil {
 		known = &account{id: schema.AccountID(id)}
@@ -50,14 +49,19 @@ func (w *facts) named(id []byte) *account {
 }
 
 // load reads all inputs but the data sets. It keeps what concerns the accounts and
-// contracts named. count says to count the other accounts of the history.
-func (a *audit) load(ctx context.Context, in *inputs, w *facts, count bool) (found differences, err error) {
-	all := []controlInput{a.consentOf(in.consent, w, count)}
+// contracts named. Of the other ids it counts up to so many of each input.
+func (a *audit) load(ctx context.Context, in *inputs, w *facts, count int) (found differences, err error) {
+	for _, role := range []string{roleConsent, roleDeletions, roleRestrictions, roleAccounts} {
+		w.ids[role] = &idCount{others: map[uint64]bool{}, most: count}
+	}
+	all := []controlInput{a.consentOf(in.consent, w)}
 	if a.cfg.Deletions != nil {
 		all = append(all, a.deletionsOf(in.deletions, func(id []byte, d filter.Deletion) {
 			w.newestRequest = max(w.newestRequest, d.RequestedAt)
 			if known := w.accounts[string(id)]; known != nil {
 				w.world.Deletions[known.id] = append(w.world.Deletions[known.id], d)
+			} else {
+				w.ids[roleDeletions].other(id)
 			}
 		}))
 	}
@@ -73,10 +77,19 @@ func (a *audit) load(ctx context.Context, in *inputs, w *facts, count bool) (fou
 			return found, err
 		}
 	}
+	for _, x := range w.accounts {
+		if x.inHistory {
+			w.ids[roleConsent].matched++
+		}
+	}
+	w.ids[roleDeletions].matched = len(w.world.Deletions)
+	w.ids[roleRestrictions].matched = len(w.world.Restrictions)
+	w.ids[roleAccounts].matched = len(w.world.Registry)
+	maps.DeleteFunc(w.ids, func(role string, _ *idCount) bool { return len(in.control(role)) == 0 })
 	return found, nil
 }
 
-func (a *audit) consentOf(files []*input, w *facts, count bool) controlInput {
+func (a *audit) consentOf(files []*input, w *facts) controlInput {
 	cfg := &a.cfg.Consent
 	ignored := map[string]bool{}
 	for _, name := range cfg.Ignored {
@@ -86,7 +99,7 @@ func (a *audit) consentOf(files []*input, w *facts, count bool) controlInput {
 		const under = "inputs.consent.columns."
 		return []*keyReader{
 			b.id(under+"account", cfg.Account.Path), b.code(under+"category", cfg.Category.Path), b.code(under+"state", cfg.State.Path),
-			b.instant(under+"effective_at", cfg.EffectiveAt.Path, cfg.Units["effective_at"]), b.optional(under+"sequence", cfg.Sequence, b.integer),
+			b.instant(cfg.Units["effective_at"])(under+"effective_at", cfg.EffectiveAt.Path), b.optional(under+"sequence", cfg.Sequence, b.integer),
 		}
 	}
 	var id []byte
@@ -110,12 +123,12 @@ func (a *audit) consentOf(files []*input, w *facts, count bool) controlInput {
 		if known := w.accounts[string(id)]; known != nil {
 			known.inHistory = true
 			w.world.Events[known.id] = append(w.world.Events[known.id], e)
-		} else if count && len(w.history) <= len(w.accounts) {
-			w.history[xxhash.Sum64(id)] = true
+		} else {
+			w.ids[roleConsent].other(id)
 		}
 		return ""
 	}
-	return controlInput{files, cfg.AssumeUTC, columns, take}
+	return controlInput{files, cfg.AssumeUTC, cfg.Deleted, columns, take}
 }
 
 func (a *audit) deletionsOf(files []*input, each func(id []byte, d filter.Deletion)) controlInput {
@@ -124,7 +137,7 @@ func (a *audit) deletionsOf(files []*input, each func(id []byte, d filter.Deleti
 		const under = "inputs.deletions.columns."
 		return []*keyReader{
 			b.id(under+"account", cfg.Account.Path),
-			b.optional(under+"requested_at", cfg.RequestedAt, b.instantIn(cfg.Units["requested_at"])), b.optional(under+"request", cfg.Request, b.id),
+			b.optional(under+"requested_at", cfg.RequestedAt, b.instant(cfg.Units["requested_at"])), b.optional(under+"request", cfg.Request, b.id),
 		}
 	}
 	var id []byte
@@ -135,7 +148,7 @@ func (a *audit) deletionsOf(files []*input, each func(id []byte, d filter.Deleti
 		each(id, filter.Deletion{RequestedAt: row[1].instant(), Request: row[2].text()})
 		return ""
 	}
-	return controlInput{files, cfg.AssumeUTC, columns, take}
+	return controlInput{files, cfg.AssumeUTC, cfg.Deleted, columns, take}
 }
 
 func (a *audit) restrictionsOf(files []*input, w *facts) controlInput {
@@ -143,7 +156,7 @@ func (a *audit) restrictionsOf(files []*input, w *facts) controlInput {
 	columns := func(b *binder) []*keyReader {
 		const under = "inputs.restrictions.columns."
 		return []*keyReader{
-			b.id(under+"contract", cfg.Contract.Path), b.instant(under+"from", cfg.From.Path, cfg.Units["from"]), b.optional(under+"until", cfg.Until, b.instantIn(cfg.Units["until"])),
+			b.id(under+"contract", cfg.Contract.Path), b.instant(cfg.Units["from"])(under+"from", cfg.From.Path), b.optional(under+"until", cfg.Until, b.instant(cfg.Units["until"])),
 		}
 	}
 	var id []byte
@@ -158,10 +171,12 @@ func (a *audit) restrictionsOf(files []*input, w *facts) controlInput {
 		}
 		if c := string(id); w.contracts[c] {
 			w.world.Restrictions[c] = append(w.world.Restrictions[c], span)
+		} else {
+			w.ids[roleRestrictions].other(id)
 		}
 		return ""
 	}
-	return controlInput{files, cfg.AssumeUTC, columns, take}
+	return controlInput{files, cfg.AssumeUTC, cfg.Deleted, columns, take}
 }
 
 func (a *audit) registryOf(files []*input, w *facts) controlInput {
@@ -173,10 +188,12 @@ func (a *audit) registryOf(files []*input, w *facts) controlInput {
 		id = row[0].appendID(id[:0])
 		if known := w.accounts[string(id)]; known != nil {
 			w.world.Registry[known.id] = true
+		} else {
+			w.ids[roleAccounts].other(id)
 		}
 		return ""
 	}
-	return controlInput{files: files, columns: columns, take: take}
+	return controlInput{files: files, deleted: a.cfg.Accounts.Deleted, columns: columns, take: take}
 }
 
 // readLedger returns the accounts of the ledger of deletions as it is now, which may be

@@ -38,7 +38,7 @@ func (a *fileAudit) gather(ctx context.Context, w *facts) error {
 		return err
 	}
 	defer in.close()
-	k, err := in.records(a.d, func(id []byte) *account { return w.named(id) })
+	k, err := in.records(a.d, w.account)
 	if err != nil {
 		return err
 	}

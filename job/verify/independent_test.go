@@ -30,8 +30,8 @@ func TestVerifySwapped(t *testing.T) {
 		{"two parties", []string{messages + "parties={freelancer: client_id, client: freelancer_id}"}, messagesSubjects},
 		{"a party and a subject", []string{messages + "parties={freelancer: freelancer_id, client: sender_id}", messages + "subjects={sender: client_id}"}, messagesExclusions},
 		{"two moments", []string{messages + "moments={sent: edited_at, edited: sent_at}"}, messagesExclusions},
-		{"contract and record", []string{messages + "contract=message_id", messages + "record=contract_id"}, messagesExclusions},
-		{"a ledger's columns", []string{"inputs.deletions.columns={account: request_id, request: account_id}"}, messagesData},
+		{"contract and record", []string{messages + "contract=message_id", messages + "record=contract_id", "gates.max_near_misses=9", "gates.min_restriction_match=0"}, messagesExclusions},
+		{"a ledger's columns", []string{"inputs.deletions.columns={account: request_id, request: account_id}", "gates.min_deletion_match=0"}, messagesData},
 		{"ends of a restriction", []string{"inputs.restrictions.columns={from: until, until: until}"}, messagesData},
 	} {
 		t.Run(c.name, func(t *testing.T) {

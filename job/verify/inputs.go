@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	gopath "path"
 	"slices"
 	"strings"
 
@@ -39,6 +38,13 @@ type inputs struct {
 type dataset struct {
 	config.DatasetConfig
 	files []*input
+}
+
+// control returns the files of a control input by its role.
+func (in *inputs) control(role string) []*input {
+	return map[string][]*input{
+		roleConsent: in.consent, roleDeletions: in.deletions, roleRestrictions: in.restrictions, roleAccounts: in.accounts,
+	}[role]
 }
 
 func (in *inputs) all() []*input {
@@ -224,8 +230,7 @@ func (f *input) look(ctx context.Context, found *differences) error {
 // inputFile is an input open for reading.
 type inputFile struct {
 	*parquetFile
-	path  string
-	keys  []listing.Key // of the directories of its path
+	of    *input
 	bytes *watched
 }
 
@@ -235,7 +240,7 @@ func (f *input) open(ctx context.Context) (*inputFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &inputFile{path: f.path, keys: listing.Keys(gopath.Dir(f.rel)), bytes: &watched{Reader: r}}
+	in := &inputFile{of: f, bytes: &watched{Reader: r}}
 	if in.parquetFile, err = openParquet(ctx, in.bytes); err != nil {
 		r.Close()
 		return nil, in.fault(ctx, nil, err)
@@ -251,7 +256,7 @@ func (in *inputFile) fault(ctx context.Context, row *int64, err error) error {
 	if failed := in.bytes.failed(ctx); failed != nil {
 		return failed
 	}
-	return &unreadableError{file: in.path, row: row, err: err}
+	return &unreadableError{file: in.of.path, row: row, err: err}
 }
 
 // unreadableError means that an input's bytes cannot be read, or that it has no columns
@@ -290,9 +295,9 @@ func (d *differences) unreadable(err error) error {
 
 // bind opens the columns that find asks for.
 func (in *inputFile) bind(assumeUTC bool, find func(b *binder)) (*binder, error) {
-	b := &binder{file: in.parquetFile, keys: in.keys, assumeUTC: assumeUTC}
+	b := &binder{file: in.parquetFile, rel: in.of.rel, assumeUTC: assumeUTC}
 	if find(b); b.err != nil {
-		return nil, &unreadableError{file: in.path, err: b.err}
+		return nil, &unreadableError{file: in.of.path, err: b.err}
 	}
 	return b, nil
 }
@@ -301,6 +306,7 @@ func (in *inputFile) bind(assumeUTC bool, find func(b *binder)) (*binder, error)
 type controlInput struct {
 	files     []*input
 	assumeUTC bool
+	deleted   *schema.Match // rows that the source marks as deleted, and that say nothing; nil: none
 	columns   func(b *binder) []*keyReader
 	take      func(row []key) (wrong string) // gets a value a column
 }
@@ -322,7 +328,12 @@ func (c *controlInput) scanFile(ctx context.Context, f *input, found *difference
 	}
 	defer file.close()
 	var columns []*keyReader
-	b, err := file.bind(c.assumeUTC, func(b *binder) { columns = c.columns(b) })
+	b, err := file.bind(c.assumeUTC, func(b *binder) {
+		columns = c.columns(b)
+		if c.deleted != nil {
+			columns = append(columns, b.code("inputs."+f.role+".deleted.column", c.deleted.Column))
+		}
+	})
 	if err != nil {
 		return err
 	}
@@ -333,6 +344,9 @@ func (c *controlInput) scanFile(ctx context.Context, f *input, found *difference
 			if values[i], err = k.one(); err != nil {
 				return file.fault(ctx, &row, err)
 			}
+		}
+		if n := len(values) - 1; c.deleted != nil && values[n].matches(c.deleted) {
+			continue
 		}
 		if wrong := c.take(values); wrong != "" {
 			found.at(f.path, row, "%s", wrong)

@@ -38,7 +38,7 @@ func (j *judge) count(again *recount, r *record, reasons schema.Reasons) {
 // exclusionOf works out what the exclusion manifest has to say of a record
 // (contract.md, "Exclusion manifest").
 func (j *judge) exclusionOf(source string, row int64, r *record, reasons schema.Reasons) *exclusion {
-	moment := j.momentOf(r, reasons.Primary())
+	moment := j.w.world.When(&r.Record, reasons.Primary())
 	e := &exclusion{
 		Record: string(r.id), File: source, Row: row,
 		Reason: reasons.Primary().String(), Reasons: reasons.Strings(), Moment: &moment,
@@ -101,30 +101,4 @@ func earliest(requests []filter.Deletion) filter.Deletion {
 		}
 		return cmp.Or(cmp.Compare(x.RequestedAt, y.RequestedAt), cmp.Compare(x.Request, y.Request))
 	})
-}
-
-// momentOf is the first moment at which a reason holds, in the order configured; the
-// required one where the reason is not about time.
-func (j *judge) momentOf(r *record, reason schema.Reason) schema.Instant {
-	world := j.w.world
-	for _, m := range r.Moments {
-		if m.At == schema.Unknown {
-			continue
-		}
-		holds := false
-		switch reason {
-		case schema.BeforeProgram:
-			holds = m.At < world.Policy.Start
-		case schema.AfterHorizon:
-			holds = m.At >= world.Policy.Horizon
-		case schema.ContractRestricted:
-			holds = r.Contract != "" && slices.ContainsFunc(world.Restrictions[r.Contract], func(s schema.Span) bool { return s.Contains(m.At) })
-		case schema.PartyOptedOut:
-			holds = slices.ContainsFunc(r.Parties, func(p filter.Subject) bool { return p.ID != "" && j.outAt(p.ID, m.At) })
-		}
-		if holds {
-			return m.At
-		}
-	}
-	return r.Moments[0].At
 }

@@ -7,13 +7,14 @@ import (
 	"hash"
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/deprecated"
+	pthrift "github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 
-	"assent/job/internal/source/listing"
 	"assent/manifests"
 	"assent/schema"
 )
@@ -21,36 +22,47 @@ import (
 // keyReader reads one key column: ids, instants or codes. A nil one stands for an
 // optional column that the file lacks; all its rows are null.
 type keyReader struct {
-	*cursor
-	leaf *leaf
-	unit schema.Unit  // of integers that are instants
-	said *listing.Key // the value of all rows is in the path; there is no cursor
+	*cursor // nil where the column is in the file's path alone
+	leaf    *leaf
+	unit    schema.Unit // in which plain integers count instants
+	inPath  *pathKey    // what the path says of the column; nil: nothing
 }
+
+// textLeaf is the leaf of a column that is in the path alone.
+var textLeaf = &leaf{element: &format.SchemaElement{Type: pthrift.New(format.ByteArray)}}
 
 // key is a value of a key column. The zero value is null.
 type key struct {
 	parquet.Value
-	leaf *leaf // nil: text
+	leaf *leaf
 	unit schema.Unit
 }
 
 // one returns the next row of a column that is no list.
 func (k *keyReader) one() (key, error) {
-	if k == nil {
+	switch {
+	case k == nil:
 		return key{}, nil
-	}
-	if k.said != nil {
-		return key{Value: k.saidValue()}, nil
+	case k.cursor == nil:
+		return key{k.pathValue(), k.leaf, ""}, nil
 	}
 	v, err := k.take()
+	if err == nil && k.inPath != nil && !k.agrees(v) {
+		return key{}, &unboundError{"", k.leaf.path, "its path says otherwise, and the run was published"}
+	}
 	return key{v, k.leaf, k.unit}, k.named(err)
 }
 
-func (k *keyReader) saidValue() parquet.Value {
-	if k.said.Null {
-		return parquet.NullValue()
+func (k *keyReader) pathValue() parquet.Value {
+	if k.inPath.null {
+		return parquet.Value{}
 	}
-	return parquet.ByteArrayValue([]byte(k.said.Value))
+	return parquet.ValueOf(k.inPath.value)
+}
+
+// agrees reports whether a value is the one that the path says.
+func (k *keyReader) agrees(v parquet.Value) bool {
+	return v.IsNull() == k.inPath.null && (v.IsNull() || (key{v, k.leaf, ""}).text() == k.inPath.value)
 }
 
 // named names the column of an error.
@@ -64,11 +76,12 @@ func (k *keyReader) named(err error) error {
 // elements returns the next row's elements, nulls among them. A list that is null or
 // empty has none. They are valid until the next call.
 func (k *keyReader) elements() ([]parquet.Value, error) {
-	switch {
-	case k == nil:
+	if k == nil {
 		return nil, nil
-	case k.said != nil:
-		return []parquet.Value{k.saidValue()}, nil
+	}
+	if k.cursor == nil || k.inPath != nil {
+		v, err := k.one()
+		return []parquet.Value{v.Value}, err
 	}
 	row, err := k.row()
 	if err != nil {
@@ -106,31 +119,27 @@ func (k key) appendID(dst []byte) []byte {
 	}
 	b := k.ByteArray()
 	switch {
-	case k.leaf == nil:
-	case k.leaf.isDecimal():
-		if len(b) == 0 || len(b) > maxDecimal {
-			return dst
-		}
-		return bigOf(b).Append(dst, 10)
 	case k.leaf.isUUID():
 		return fmt.Appendf(dst, "%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+	case k.leaf.isDecimal() && len(b) > 0:
+		return bigEndian(b).Append(dst, 10)
 	}
 	return append(dst, b...)
 }
 
-// maxDecimal is the most bytes of a decimal.
-const maxDecimal = 32
-
-// bigOf reads an integer of big-endian two's complement.
-func bigOf(b []byte) *big.Int {
+// bigEndian is an integer in two's complement.
+func bigEndian(b []byte) *big.Int {
 	n := new(big.Int).SetBytes(b)
-	if len(b) > 0 && b[0] >= 0x80 {
+	if b[0] >= 0x80 {
 		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(b))))
 	}
 	return n
 }
 
 func (k key) text() string { return string(k.appendID(nil)) }
+
+// matches reports whether the value is one of those that a configuration lists.
+func (k key) matches(m *schema.Match) bool { return !k.IsNull() && slices.Contains(m.Values, k.text()) }
 
 func (l *leaf) isUnsigned() bool {
 	if i, ok := l.element.LogicalType.Value.(*format.IntType); ok {
@@ -151,11 +160,11 @@ func (k key) instant() schema.Instant {
 	if k.IsNull() {
 		return schema.Unknown
 	}
-	if _, timestamp := k.leaf.timestamp(); !timestamp {
-		return k.unit.Instant(k.integer())
-	}
 	if k.Kind() == parquet.Int96 {
 		return schema.FromInt96(k.ByteArray())
+	}
+	if k.leaf.isInteger() {
+		return k.unit.Instant(k.integer())
 	}
 	if t, ok := k.leaf.element.LogicalType.Value.(*format.TimestampType); ok {
 		switch t.Unit.Value.(type) {
@@ -174,27 +183,14 @@ func (k key) instant() schema.Instant {
 
 // integer returns an integer, or the nearest one of 64 bits.
 func (k key) integer() int64 {
+	n, ok := new(big.Int).SetString(k.text(), 10)
 	switch {
-	case k.leaf == nil:
-		n, _ := strconv.ParseInt(k.text(), 10, 64)
-		return n
-	case k.Kind() == parquet.ByteArray, k.Kind() == parquet.FixedLenByteArray:
-		n := bigOf(k.ByteArray())
-		switch {
-		case n.IsInt64():
-			return n.Int64()
-		case n.Sign() < 0:
-			return math.MinInt64
-		}
-		return math.MaxInt64
-	case k.Kind() == parquet.Int64 && k.leaf.isUnsigned() && k.Int64() < 0:
-		return math.MaxInt64
-	case k.Kind() == parquet.Int64:
-		return k.Int64()
-	case k.leaf.isUnsigned():
-		return int64(k.Uint32())
+	case ok && n.IsInt64():
+		return n.Int64()
+	case ok && n.Sign() < 0:
+		return math.MinInt64
 	}
-	return int64(k.Int32())
+	return math.MaxInt64
 }
 
 // referencer makes references to accounts (contract.md, "Output"). Not safe for

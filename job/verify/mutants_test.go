@@ -227,6 +227,17 @@ func inManifest(change func(m map[string]any)) func(t *testing.T, run string) {
 	return func(t *testing.T, run string) { reseal(t, run, change) }
 }
 
+// inGate changes what the run manifest says of a gate.
+func inGate(name, key string, value any) func(t *testing.T, run string) {
+	return inManifest(func(m map[string]any) {
+		for _, g := range at(m, "gates").([]any) {
+			if g := g.(map[string]any); g["name"] == name && g["dataset"] == nil {
+				g[key] = value
+			}
+		}
+	})
+}
+
 func at(v any, path ...any) any {
 	for _, p := range path {
 		switch p := p.(type) {
@@ -400,10 +411,20 @@ func mutants() []mutant {
 		{"horizon", inManifest(func(m map[string]any) { m["consent_as_of"] = "2026-06-02T00:00:00Z" }), "_manifest/run.json", -1, "", "the consent horizon"},
 		{"requests", inManifest(func(m map[string]any) { m["requests_as_of"] = "2026-06-02T00:00:00Z" }), "_manifest/run.json", -1, "", "requests_as_of"},
 		{"tool", inManifest(func(m map[string]any) { at(m, "tool").(map[string]any)["version"] = "9" }), messagesData, -1, "", "created_by"},
-		{"gate value", inManifest(func(m map[string]any) { at(m, "gates", 0).(map[string]any)["value"] = 0.9 }), "_manifest/run.json", -1, "", "gate min_account_match: its value"},
-		{"gate limit", inManifest(func(m map[string]any) { at(m, "gates", 0).(map[string]any)["limit"] = 0.9 }), "_manifest/run.json", -1, "", "gate min_account_match: its limit"},
-		{"gate failed", inManifest(func(m map[string]any) { at(m, "gates", 0).(map[string]any)["passed"] = false }), "_manifest/run.json", -1, "", "gate min_account_match did not pass"},
-		{"gate missing", inManifest(func(m map[string]any) { m["gates"] = at(m, "gates").([]any)[1:] }), "_manifest/run.json", -1, "", "gate min_account_match is missing"},
+		{"gate value", inGate("min_account_match", "value", 0.9), "_manifest/run.json", -1, "", "gate min_account_match: its value"},
+		{"gate of deletions", inGate("min_deletion_match", "value", 0.9), "_manifest/run.json", -1, "", "gate min_deletion_match: its value"},
+		{"gate of restrictions", inGate("min_restriction_match", "value", 0.9), "_manifest/run.json", -1, "", "gate min_restriction_match: its value"},
+		{"gate of the registry", inGate("min_registry_match", "value", 0.9), "_manifest/run.json", -1, "", "gate min_registry_match: its value"},
+		{"near misses", inGate("max_near_misses", "value", 1), "_manifest/run.json", -1, "", "gate max_near_misses: its value"},
+		{"gate limit", inGate("min_account_match", "limit", 0.9), "_manifest/run.json", -1, "", "gate min_account_match: its limit"},
+		{"gate failed", inGate("min_account_match", "passed", false), "_manifest/run.json", -1, "", "gate min_account_match did not pass"},
+		{"gate missing", inManifest(func(m map[string]any) {
+			m["gates"] = slices.DeleteFunc(at(m, "gates").([]any), func(g any) bool { return at(g, "name") == "max_near_misses" })
+		}), "_manifest/run.json", -1, "", "gate max_near_misses is missing"},
+		{"ids", inManifest(func(m map[string]any) { at(m, "joins", 0).(map[string]any)["ids"] = 7 }), "_manifest/run.json", -1, "", "joins of consent: there are 3 ids, it has 7"},
+		{"ids that match", inManifest(func(m map[string]any) { at(m, "joins", 1).(map[string]any)["matched"] = 0 }), "_manifest/run.json", -1, "", "joins of deletions: the data names 1 of its ids, it has 0"},
+		{"ids without an account", inManifest(func(m map[string]any) { at(m, "joins", 0).(map[string]any)["unregistered"] = 1 }), "_manifest/run.json", -1, "", "the registry lacks 0 ids"},
+		{"joins missing", inManifest(func(m map[string]any) { m["joins"] = at(m, "joins").([]any)[1:] }), "_manifest/run.json", -1, "", "joins of consent are missing"},
 		{"identity", inManifest(func(m map[string]any) { at(m, "inputs", 0).(map[string]any)["identity"] = "crc32c:00000000" }), "consent/a.parquet", -1, "", "the input has changed"},
 		{"input size", inManifest(func(m map[string]any) { at(m, "inputs", 0).(map[string]any)["bytes"] = 7 }), "consent/a.parquet", -1, "", "the input has changed"},
 		{"input gone", inManifest(func(m map[string]any) { at(m, "inputs", 0).(map[string]any)["path"] = "consent/b.parquet" }), "consent/b.parquet", -1, "", "the input is gone"},

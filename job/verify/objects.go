@@ -10,7 +10,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -78,10 +80,11 @@ func (a *audit) checkObjects(ctx context.Context) error {
 	g.SetLimit(a.o.Workers)
 	for _, x := range all {
 		named[x.name] = true
-		if o, there := a.objects[x.name]; there {
-			g.Go(func() error { return x.check(gctx, a.store, o) })
-		} else {
+		switch o, there := a.objects[x.name]; {
+		case !there:
 			x.found.of(x.name, "missing")
+		case o.Err == nil: // else it is told below
+			g.Go(func() error { return x.check(gctx, a.store, o) })
 		}
 	}
 	if err := g.Wait(); err != nil {
@@ -102,6 +105,41 @@ func (a *audit) checkObjects(ctx context.Context) error {
 	for _, name := range slices.Sorted(maps.Keys(a.objects)) {
 		if !named[name] {
 			a.found.of(name, "the run manifest does not name it")
+		}
+	}
+	return a.checkTree(ctx)
+}
+
+// checkTree tells of what a published run never has: links, pipes and the like, and empty
+// directories. A link may lead to other bytes tomorrow.
+func (a *audit) checkTree(ctx context.Context) error {
+	directories := map[string]bool{a.dir: true}
+	elsewhere := false // the place has no files that an operating system knows
+	for _, name := range slices.Sorted(maps.Keys(a.objects)) {
+		o := a.objects[name]
+		switch {
+		case o.Err != nil:
+			a.found.of(name, "%v", o.Err)
+		case o.Link != "":
+			a.found.of(name, "a link leads there; a run has files alone")
+		}
+		elsewhere = elsewhere || o.Versioned
+		for dir := path.Dir(a.object(name)); dir != a.dir; dir = path.Dir(dir) {
+			directories[dir] = true
+		}
+	}
+	for _, dir := range slices.Sorted(maps.Keys(directories)) {
+		if elsewhere {
+			break // there, a directory is what some object is below
+		}
+		below, err := a.store.Dirs(ctx, dir)
+		if err != nil {
+			return err
+		}
+		for _, name := range below {
+			if !directories[name] {
+				a.found.of(strings.TrimPrefix(name, a.dir+"/"), "an empty directory, which no run has")
+			}
 		}
 	}
 	return nil

@@ -185,13 +185,12 @@ type schemaWalk struct {
 	leaves   []leaf
 }
 
-// Parts of a LIST or a MAP (LogicalTypes.md, "Nested Types"), for whose groups a short
-// path has no name.
+// Parts of a LIST or a MAP (LogicalTypes.md, "Nested Types"), for whose groups a short path has no name.
 const (
 	noPart       = iota
 	partRepeated // the repeated field right below it
 	partElement  // the element below a repeated group that only holds it
-	partEntries  // the repeated field right below a MAP
+	partEntries  // the repeated group of a MAP's keys and values
 )
 
 func leavesOf(f *parquet.File) []leaf {
@@ -211,7 +210,7 @@ func (w *schemaWalk) walk(c *parquet.Column, above leaf, part int) {
 	if c.Repeated() {
 		l.slotDef = c.MaxDefinitionLevel()
 	}
-	if part == noPart || part != partElement && !c.Repeated() {
+	if part != partElement && (part == noPart || !c.Repeated()) {
 		part = noPart
 		l.short = joined(l.short, c.Name())
 	}
@@ -222,13 +221,13 @@ func (w *schemaWalk) walk(c *parquet.Column, above leaf, part int) {
 	}
 	below := noPart
 	switch one := len(c.Columns()) == 1; {
+	case one && isMap(l.element):
+		below = partEntries
 	case one && isList(l.element):
 		l.lists = append(l.lists[:len(l.lists):len(l.lists)], l.short)
 		below = partRepeated
 	case one && part == partRepeated && c.Name() != "array" && !strings.HasSuffix(c.Name(), "_tuple"):
 		below = partElement
-	case one && isMap(l.element) && !c.Repeated():
-		below = partEntries
 	}
 	for _, child := range c.Columns() {
 		w.walk(child, l, below)
@@ -243,10 +242,11 @@ func joined(path, name string) string {
 }
 
 func isMap(e *format.SchemaElement) bool {
-	if _, is := e.LogicalType.Value.(*format.MapType); is {
+	if _, m := e.LogicalType.Value.(*format.MapType); m {
 		return true
 	}
-	return e.ConvertedType.Valid && (e.ConvertedType.V == deprecated.Map || e.ConvertedType.V == deprecated.MapKeyValue)
+	c := e.ConvertedType // the second is an early writers' mistake
+	return c.Valid && (c.V == deprecated.Map || c.V == deprecated.MapKeyValue && e.RepetitionType.V != format.Repeated)
 }
 
 func isList(e *format.SchemaElement) bool {

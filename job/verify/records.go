@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"assent/filter"
+	"assent/schema"
 )
 
 // record is a record with its keys spelt out, and the accounts that it names.
@@ -30,6 +31,8 @@ type recordReader struct {
 	roles    []*keyReader
 	moments  []*keyReader
 	contract *keyReader // nil where the data set names none
+	deleted  *keyReader // nil as well, as is the next
+	private  *keyReader
 
 	id []byte
 }
@@ -45,21 +48,19 @@ func (in *inputFile) records(d *dataset, account func(id []byte) *account) (*rec
 			k.roles = append(k.roles, b.ids("parties."+r.Name, r.Column))
 		}
 		for _, r := range d.Subjects {
-			var reader *keyReader
-			if !r.Optional || b.has(r.Column) {
-				reader = b.ids("subjects."+r.Name, r.Column)
-			}
-			k.roles = append(k.roles, reader)
+			k.roles = append(k.roles, b.ifThere("subjects."+r.Name, r.Column, r.Optional, b.ids))
 		}
 		for _, m := range d.Moments {
-			var reader *keyReader
-			if !m.Optional || b.has(m.Column) {
-				reader = b.instant("moments."+m.Name, m.Column, m.Unit)
-			}
-			k.moments = append(k.moments, reader)
+			k.moments = append(k.moments, b.ifThere("moments."+m.Name, m.Column, m.Optional, b.instant(m.Unit)))
 		}
 		if d.Contract != "" {
 			k.contract = b.id("contract", d.Contract)
+		}
+		if d.Deleted != nil {
+			k.deleted = b.code("deleted.column", d.Deleted.Column)
+		}
+		if d.Private != nil {
+			k.private = b.code("private.column", d.Private.Column)
 		}
 	})
 	k.binder = b
@@ -88,6 +89,17 @@ func (k *recordReader) next(r *record) error {
 	}
 	k.id = contract.appendID(k.id[:0])
 	r.Contract = string(k.id)
+	for _, mark := range []struct {
+		column *keyReader
+		match  *schema.Match
+		holds  *bool
+	}{{k.deleted, k.d.Deleted, &r.SourceDeleted}, {k.private, k.d.Private, &r.Private}} {
+		v, err := mark.column.one()
+		if err != nil {
+			return err
+		}
+		*mark.holds = mark.match != nil && v.matches(mark.match)
+	}
 	id, err := k.record.one()
 	if err != nil {
 		return err
@@ -103,14 +115,10 @@ func (k *recordReader) nextRole(r *record, n int) error {
 		return err
 	}
 	role, party := k.d.Roles()[n], n < len(k.d.Parties)
-	var leaf *leaf
-	if k.roles[n] != nil {
-		leaf = k.roles[n].leaf
-	}
 	for _, v := range elements {
 		x := namedAccount{n, party, nil}
 		s := filter.Subject{Role: role.Name}
-		if k.id = (key{Value: v, leaf: leaf}).appendID(k.id[:0]); len(k.id) > 0 {
+		if k.id = (key{v, k.roles[n].leaf, ""}).appendID(k.id[:0]); len(k.id) > 0 {
 			if x.account = k.account(k.id); x.account == nil {
 				return errOtherAccounts
 			}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/parquet-go/parquet-go/format"
 )
@@ -177,20 +176,6 @@ func (c *comparison) probeColumn(p *probeSet, group, column int, rows []int64, f
 			}
 		}
 	}
-}
-
-// metadataText is what stands in the data file by right: names of columns, key-value
-// metadata, and what the run adds to it.
-func (c *comparison) metadataText() ([]byte, error) {
-	all, err := keyValuesOf(c.in.footer)
-	texts := []string{c.createdBy()}
-	for _, e := range c.in.file.Metadata().Schema {
-		texts = append(texts, e.Name)
-	}
-	for _, kv := range append(all, c.addedKeyValues()...) {
-		texts = append(texts, kv.key, kv.value)
-	}
-	return []byte(strings.Join(texts, "\x00")), err
 }
 
 // searchPages looks for the pieces in the decompressed pages of a column, and takes

@@ -4,16 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"path"
-	"reflect"
 
 	"github.com/parquet-go/parquet-go"
-
-	"assent/job"
 )
 
 // comparison compares a data file with its input.
@@ -201,81 +196,7 @@ func (c *comparison) compareFooters() error {
 	if by, _ := textOf(out, fileCreatedBy); by != c.createdBy() {
 		c.found.of(c.m.Output, "created_by is not %q, the tool of the run manifest", c.createdBy())
 	}
-	want, err := keyValuesOf(in)
-	if err != nil {
-		return err
-	}
-	got, err := keyValuesOf(out)
-	if err != nil {
-		return err
-	}
-	want = append(want, c.addedKeyValues()...)
-	if len(got) != len(want) {
-		c.found.of(c.m.Output, "%d key-value pairs, expected are %d", len(got), len(want))
-		return nil
-	}
-	for i, w := range want {
-		if g := got[i]; g.key != w.key || g.absent != w.absent || !c.sameMetadata(w.key, w.value, g.value) {
-			c.found.of(c.m.Output, "key-value pair %d (%s) is not as expected", i, job.Quote(w.key))
-		}
-	}
-	return nil
+	return c.compareMetadata()
 }
 
 func (c *comparison) createdBy() string { return c.run.Tool.Name + " version " + c.run.Tool.Version }
-
-// addedKeyValues are the entries that a run adds to a file's metadata.
-func (c *comparison) addedKeyValues() []keyValue {
-	added := []keyValue{{key: "assent.run_id", value: c.run.RunID}, {key: "assent.source", value: path.Join(c.d.Name, c.m.Source)}}
-	if by, _ := textOf(c.in.footer, fileCreatedBy); by != "" {
-		added = append(added, keyValue{key: "original.created_by", value: by})
-	}
-	return added
-}
-
-// keyValue is an entry of a file's metadata.
-type keyValue struct {
-	key, value string
-	absent     bool // the entry has no value, which is not an empty one
-}
-
-func keyValuesOf(footer []field) (all []keyValue, err error) {
-	pairs, err := structsOf(footer, fileKeyValues)
-	for _, pair := range pairs {
-		key, _ := textOf(pair, pairKey)
-		value, there := textOf(pair, pairValue)
-		all = append(all, keyValue{key, value, !there})
-	}
-	return all, err
-}
-
-// sameMetadata compares a value of the metadata with the input's. Where rows were
-// lost, what pandas says of a range that numbers the rows, and the bounding boxes of
-// GeoParquet, must have followed.
-func (c *comparison) sameMetadata(key, in, out string) bool {
-	if c.in.total == c.in.rows() || key != "pandas" && key != "geo" {
-		return in == out
-	}
-	var x, y map[string]any
-	if json.Unmarshal([]byte(in), &x) != nil || json.Unmarshal([]byte(out), &y) != nil {
-		return in == out
-	}
-	if columns, ok := x["columns"].(map[string]any); ok && key == "geo" {
-		for _, c := range columns {
-			if fields, ok := c.(map[string]any); ok {
-				delete(fields, "bbox")
-			}
-		}
-	}
-	if indexes, ok := x["index_columns"].([]any); ok && key == "pandas" {
-		for _, i := range indexes {
-			index, _ := i.(map[string]any)
-			start, ok1 := index["start"].(float64)
-			step, ok2 := index["step"].(float64)
-			if index["kind"] == "range" && ok1 && ok2 {
-				index["stop"] = start + step*float64(c.in.total)
-			}
-		}
-	}
-	return reflect.DeepEqual(x, y)
-}

@@ -183,18 +183,19 @@ func Run(ctx context.Context, e *job.Env, o Options) (*Result, error) {
 	r := a.result()
 	switch r.Status {
 	case Differs:
-		return r, job.Refused(a.hint, "audit of %s: %s, the first: %s", r.RunID, numbered(r.Count, "difference"), r.Differences[0])
+		return r, job.Refused(a.hint, "audit of %s: %s%s", r.RunID, numbered(r.Count, "difference"), r.Differences[0])
 	case NotChecked:
-		return r, job.BadInput(hintUnread, "audit of %s: no difference, but %s not be checked, the first: %s", r.RunID, numbered(int64(len(r.Unread)), "part")+" could", r.Unread[0])
+		return r, job.BadInput(hintUnread, "audit of %s: no difference was found, but not everything could be read: %s%s", r.RunID, numbered(int64(len(r.Unread)), "failure"), r.Unread[0])
 	}
 	return r, nil
 }
 
+// numbered introduces the first of n things.
 func numbered(n int64, what string) string {
 	if n == 1 {
-		return "1 " + what
+		return "1 " + what + ": "
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return fmt.Sprintf("%d %ss, the first: ", n, what)
 }
 
 func (a *audit) result() *Result {

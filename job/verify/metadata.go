@@ -1,0 +1,179 @@
+package verify
+
+import (
+	"encoding/json"
+	"path"
+	"reflect"
+	"slices"
+	"strings"
+
+	"assent/job"
+)
+
+// A file's key-value metadata may name values of rows: labels of classes, symbols of
+// enums, summaries. Of a file that lost rows, only what is known to name none may be
+// carried over, or what the data set says to keep (engine.md, splice rule 10).
+
+// fate is what has to become of an entry of an input's metadata.
+type fate int
+
+const (
+	mayGo    fate = iota // it names no value of a row, but nothing needs it
+	mustStay             // readers need it, or the data set keeps it
+	mustGo               // where rows were lost: it may name their values
+	ours                 // of an earlier run over the file, for which this run's entries stand
+)
+
+// fates are those of known keys. All others must go.
+var fates = map[string]fate{
+	"ARROW:schema": mustStay, "pandas": mustStay, "geo": mustStay, "original.created_by": mustStay,
+	"parquet.avro.schema": mustStay, "avro.schema": mustStay, "iceberg.schema": mustStay,
+	"org.apache.spark.sql.parquet.row.metadata": mustStay,
+
+	"org.apache.spark.version": mayGo, "org.apache.spark.timeZone": mayGo, "org.apache.spark.legacyDateTime": mayGo, "org.apache.spark.legacyINT96": mayGo,
+	"writer.model.name": mayGo, "writer.time.zone": mayGo, "writer.date.proleptic": mayGo, "is.date.correct": mayGo,
+	"parquet.proto.class": mayGo, "parquet.proto.descriptor": mayGo, "parquet.thrift.descriptor": mayGo, "thrift.class": mayGo, "thrift.descriptor": mayGo,
+	"iceberg.file.format.version": mayGo, "delete-type": mayGo, "dremio.version": mayGo, "dremio.arrow.schema.2.1": mayGo,
+	"original.created.by": mayGo, "assent.as_of": mayGo,
+
+	sourceKey: ours, runKey: ours,
+}
+
+// Entries that a run adds.
+const (
+	runKey     = "assent.run_id"
+	sourceKey  = "assent.source"
+	creatorKey = "original.created_by"
+)
+
+func (c *comparison) fateOf(kv keyValue) fate {
+	if slices.Contains(c.d.KeepMetadata, kv.key) {
+		return mustStay
+	}
+	if f, known := fates[kv.key]; known {
+		return f
+	}
+	return mustGo
+}
+
+// compareMetadata compares the entries of the data file with those of its input, in their
+// order, and then with those that a run adds.
+func (c *comparison) compareMetadata() error {
+	in, err := keyValuesOf(c.in.footer)
+	if err != nil {
+		return err
+	}
+	left, err := keyValuesOf(c.out.footer)
+	if err != nil {
+		return err
+	}
+	tell := func(kv keyValue, what string) {
+		c.found.of(c.m.Output, "metadata: key %s %s", job.Quote(kv.key), what)
+	}
+	lossless := c.in.total == c.in.rows()
+	for _, kv := range in {
+		there := len(left) > 0 && left[0].key == kv.key
+		same := there && left[0].absent == kv.absent && c.sameMetadata(kv.key, kv.value, left[0].value)
+		switch f := c.fateOf(kv); {
+		case f == mustStay && !same:
+			tell(kv, "is not as in the input")
+		case f == ours && (same || !there), !same:
+			continue // it is gone, or what stands there is judged as an entry of the run
+		case f == mustGo && !lossless:
+			tell(kv, "may name values of rows that are dropped, and is still there")
+		}
+		if there {
+			left = left[1:]
+		}
+	}
+	for _, kv := range c.added() {
+		at := slices.IndexFunc(left, func(x keyValue) bool { return x.key == kv.key })
+		if at < 0 && kv.key == runKey {
+			continue // a file need not name its run
+		}
+		if at < 0 || left[at] != kv {
+			tell(kv, "is not as a run writes it")
+		}
+		if at >= 0 {
+			left = slices.Delete(left, at, at+1)
+		}
+	}
+	for _, kv := range left {
+		tell(kv, "is neither the input's nor the run's")
+	}
+	return nil
+}
+
+// added are the entries that a run adds to a file's metadata.
+func (c *comparison) added() []keyValue {
+	added := []keyValue{{key: runKey, value: c.run.RunID}, {key: sourceKey, value: path.Join(c.d.Name, c.m.Source)}}
+	all, _ := keyValuesOf(c.in.footer) // was read before
+	known := slices.ContainsFunc(all, func(kv keyValue) bool { return kv.key == creatorKey })
+	if by, _ := textOf(c.in.footer, fileCreatedBy); by != "" && !known {
+		added = append(added, keyValue{key: creatorKey, value: by})
+	}
+	return added
+}
+
+// metadataText is what stands in the data file by right: names of columns, metadata that
+// names no values, and what the run adds to it. A piece of a dropped value may stand there.
+func (c *comparison) metadataText() ([]byte, error) {
+	all, err := keyValuesOf(c.in.footer)
+	texts := []string{c.createdBy()}
+	for _, e := range c.in.file.Metadata().Schema {
+		texts = append(texts, e.Name)
+	}
+	for _, kv := range append(all, c.added()...) {
+		if texts = append(texts, kv.key); c.fateOf(kv) != mustGo {
+			texts = append(texts, kv.value)
+		}
+	}
+	return []byte(strings.Join(texts, "\x00")), err
+}
+
+// keyValue is an entry of a file's metadata.
+type keyValue struct {
+	key, value string
+	absent     bool // the entry has no value, which is not an empty one
+}
+
+func keyValuesOf(footer []field) (all []keyValue, err error) {
+	pairs, err := structsOf(footer, fileKeyValues)
+	for _, pair := range pairs {
+		key, _ := textOf(pair, pairKey)
+		value, there := textOf(pair, pairValue)
+		all = append(all, keyValue{key, value, !there})
+	}
+	return all, err
+}
+
+// sameMetadata compares a value of the metadata with the input's. Where rows were
+// lost, what pandas says of a range that numbers the rows, and the bounding boxes of
+// GeoParquet, must have followed.
+func (c *comparison) sameMetadata(key, in, out string) bool {
+	if c.in.total == c.in.rows() || key != "pandas" && key != "geo" {
+		return in == out
+	}
+	var x, y map[string]any
+	if json.Unmarshal([]byte(in), &x) != nil || json.Unmarshal([]byte(out), &y) != nil {
+		return in == out
+	}
+	if columns, ok := x["columns"].(map[string]any); ok && key == "geo" {
+		for _, c := range columns {
+			if fields, ok := c.(map[string]any); ok {
+				delete(fields, "bbox")
+			}
+		}
+	}
+	if indexes, ok := x["index_columns"].([]any); ok && key == "pandas" {
+		for _, i := range indexes {
+			index, _ := i.(map[string]any)
+			start, ok1 := index["start"].(float64)
+			step, ok2 := index["step"].(float64)
+			if index["kind"] == "range" && ok1 && ok2 {
+				index["stop"] = start + step*float64(c.in.total)
+			}
+		}
+	}
+	return reflect.DeepEqual(x, y)
+}
