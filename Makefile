@@ -7,7 +7,7 @@ export GOFLAGS += -tags=disable_grpc_modules,arrow_json_stdlib
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 BUILD   := build
 # What has goroutines, and what they share.
-RACE    := . ./filter ./job/... ./manifests
+RACE    := . ./filter ./job ./job/access ./job/diff ./job/erase ./job/run ./job/runs ./job/verify ./job/internal/holdings ./job/internal/objstore/... ./job/internal/source/... ./job/parquet/rewrite ./job/parquet/pick
 
 # One static binary; and builds, tests and checks share what is compiled.
 export CGO_ENABLED := 0
@@ -32,6 +32,7 @@ check:
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'gofmt: run gofmt -w'; exit 1; }
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
+	$(GO) run scripts/longest.go
 	scripts/govulncheck
 	$(GO) mod tidy -diff
 	CGO_ENABLED=1 $(GO) test -race -short -timeout 30m $(RACE)
