@@ -1,11 +1,12 @@
 package sample
 
 import (
+	"bytes"
 	_ "embed"
 	"strconv"
 	"strings"
 
-	"github.com/goccy/go-yaml"
+	"go.yaml.in/yaml/v3"
 )
 
 // prose writes text out of templates and dice. A template's %x stands for
@@ -56,7 +57,9 @@ var vocabularyYAML []byte
 // readVocabulary panics where vocabulary.yaml, which is part of the program, is wrong.
 func readVocabulary() *vocabulary {
 	v := new(vocabulary)
-	if err := yaml.UnmarshalWithOptions(vocabularyYAML, v, yaml.DisallowUnknownField()); err != nil {
+	decoder := yaml.NewDecoder(bytes.NewReader(vocabularyYAML))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(v); err != nil {
 		panic(err)
 	}
 	for letter, list := range v.Words {

@@ -16,9 +16,9 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/goccy/go-yaml"
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
+	"go.yaml.in/yaml/v3"
 
 	"assent/job"
 	"assent/schema"

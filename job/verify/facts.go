@@ -203,7 +203,7 @@ func (a *audit) readLedger(ctx context.Context) (map[string]bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(files) == 0 {
+	if len(files) == 0 && !a.cfg.Deletions.AllowEmpty {
 		return nil, job.UsageError("check the path in "+a.cfg.File, "inputs.deletions.path: no *.parquet file is there")
 	}
 	ids := map[string]bool{}

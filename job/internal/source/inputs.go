@@ -144,13 +144,7 @@ func (p *Planner) Inputs(ctx context.Context) (*Inputs, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range in.Datasets {
-		for _, name := range d.Optional {
-			if lacking.files[[2]string{d.Name, name}] == len(d.Files) {
-				p.Log.Warn("no file has the column of an optional role or moment: is its name right?", "dataset", d.Name, "optional", name)
-			}
-		}
-	}
+	lacking.warn(p.Log, in.Datasets)
 	if in.AsOf, err = p.horizonOf(in); err != nil {
 		return nil, err
 	}
@@ -171,6 +165,17 @@ func (l *lacking) count(d *DatasetInput, b *Binding) {
 			l.files = map[[2]string]int{}
 		}
 		l.files[[2]string{d.Name, name}]++
+	}
+}
+
+// warn tells of what no file has, though it was called optional by hand.
+func (l *lacking) warn(log *slog.Logger, datasets []*DatasetInput) {
+	for _, d := range datasets {
+		for _, name := range d.Optional {
+			if l.files[[2]string{d.Name, name}] == len(d.Files) {
+				log.Warn("no file has the column of an optional role or moment: is its name right?", "dataset", d.Name, "optional", name)
+			}
+		}
 	}
 }
 
