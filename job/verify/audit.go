@@ -81,10 +81,10 @@ func (a *audit) do(ctx context.Context) error {
 	if err := a.readManifest(ctx); err != nil || a.run == nil {
 		return err
 	}
-	if err := a.checkCurrent(ctx); err != nil {
+	if err := a.checkObjects(ctx); err != nil {
 		return err
 	}
-	if err := a.checkObjects(ctx); err != nil {
+	if err := a.checkCurrent(ctx); err != nil {
 		return err
 	}
 	if err := a.checkReport(ctx); err != nil || a.o.Quick {

@@ -2,9 +2,10 @@
 // the rules ask for, or in what it differs.
 //
 // It tells everything that the run did a second time, in the plainest way, so that a
-// fault of the fast path does not excuse itself. Files are read by parquet-go, columns
-// are found by a binder of this package, decisions are those of filter.World, and
-// counts, references, exclusions and subjects are worked out anew. With the run it shares
+// fault of the fast path does not excuse itself. Footers and values are decoded by
+// parquet-go, pages are walked and columns found by code of this package, decisions are
+// those of filter.World, and counts, references, exclusions and subjects are worked out
+// anew. With the run it shares
 // what the words mean (package schema), how a configuration and the documents are read
 // (config, manifests), and where objects lie (objstore, publish).
 //
@@ -20,14 +21,15 @@
 //   - facts: what the inputs say of accounts and contracts, as filter.World takes it.
 //   - batch: as many data files as name so many accounts that the facts about these may
 //     be in memory together. The history is read once for each batch.
-//   - by hand: pages of a column chunk that parquet-go does not read, or reads wrong, are
-//     taken apart by this package first. The result lists these columns.
+//   - not checked: what this package's reader cannot read. It is told apart from
+//     differences, because the run may well have read it.
 //   - residue: a value of a dropped row that no kept row has, and that is still in the
 //     published file. A suspect is a value of which that has to be found out.
 //   - probe: a piece of a dropped value that is looked for in every byte of the file.
 //
 // Memory: the facts about at most Options.Accounts accounts, or about those of one input
-// file where it alone names more (some 300 bytes an account and 40 an event of it); for
+// file where it alone names more (some 300 bytes an account and 40 an event of it), and
+// hashes of up to as many other ids of each control input; for
 // each file being worked on, a bit a row, a page of each key column, and a page of one
 // column of the input and of the output.
 package verify

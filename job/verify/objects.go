@@ -67,23 +67,21 @@ func (a *audit) artefacts(erased map[manifests.Ref]bool) []*artefact {
 	return all
 }
 
-// checkObjects compares the run's directory with what the manifest names, and every
+// checkObjects compares the run's directory with what the manifest names, then every
 // object with what it says of it.
 func (a *audit) checkObjects(ctx context.Context) error {
 	erased, err := a.toErase(ctx)
 	if err != nil {
 		return err
 	}
-	named := map[string]bool{publish.SuccessObject: true, publish.ManifestObject: true}
 	all := a.artefacts(erased)
+	if err := a.checkTree(ctx, all); err != nil {
+		return err
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(a.o.Workers)
 	for _, x := range all {
-		named[x.name] = true
-		switch o, there := a.objects[x.name]; {
-		case !there:
-			x.found.of(x.name, "missing")
-		case o.Err == nil: // else it is told below
+		if o, there := a.objects[x.name]; there && o.Err == nil {
 			g.Go(func() error { return x.check(gctx, a.store, o) })
 		}
 	}
@@ -102,22 +100,27 @@ func (a *audit) checkObjects(ctx context.Context) error {
 			a.hint = hintErased
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(a.objects)) {
-		if !named[name] {
-			a.found.of(name, "the run manifest does not name it")
-		}
-	}
-	return a.checkTree(ctx)
+	return nil
 }
 
-// checkTree tells of what a published run never has: links, pipes and the like, and empty
-// directories. A link may lead to other bytes tomorrow.
-func (a *audit) checkTree(ctx context.Context) error {
+// checkTree tells of artefacts that are missing, and of all else that a published run
+// does not have: other objects, links, pipes and the like, and empty directories. A link
+// may lead to other bytes tomorrow.
+func (a *audit) checkTree(ctx context.Context, artefacts []*artefact) error {
+	named := map[string]bool{publish.SuccessObject: true, publish.ManifestObject: true}
+	for _, x := range artefacts {
+		named[x.name] = true
+		if _, there := a.objects[x.name]; !there {
+			a.found.of(x.name, "missing")
+		}
+	}
 	directories := map[string]bool{a.dir: true}
-	elsewhere := false // the place has no files that an operating system knows
+	elsewhere := false // the place has no directories but what some object is below
 	for _, name := range slices.Sorted(maps.Keys(a.objects)) {
 		o := a.objects[name]
 		switch {
+		case !named[name]:
+			a.found.of(name, "the run manifest does not name it")
 		case o.Err != nil:
 			a.found.of(name, "%v", o.Err)
 		case o.Link != "":
@@ -128,10 +131,10 @@ func (a *audit) checkTree(ctx context.Context) error {
 			directories[dir] = true
 		}
 	}
+	if elsewhere {
+		return nil
+	}
 	for _, dir := range slices.Sorted(maps.Keys(directories)) {
-		if elsewhere {
-			break // there, a directory is what some object is below
-		}
 		below, err := a.store.Dirs(ctx, dir)
 		if err != nil {
 			return err

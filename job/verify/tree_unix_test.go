@@ -58,8 +58,8 @@ func TestVerifyTree(t *testing.T) {
 			if err := os.Symlink("nowhere", filepath.Join(run, "messages/x.parquet")); err != nil {
 				t.Fatal(err)
 			}
-		}, "messages/x.parquet", -1, "", "leads nowhere"},
-		{"pipe", func(t *testing.T, run string) { pipe(t, filepath.Join(run, "messages/pipe")) }, "messages/pipe", -1, "", "a named pipe"},
+		}, "messages/x.parquet", -1, "", "does not name it"},
+		{"pipe", func(t *testing.T, run string) { pipe(t, filepath.Join(run, "messages/pipe")) }, "messages/pipe", -1, "", "does not name it"},
 		{"pipe for a data file", replace(messagesData), messagesData, -1, "", "a named pipe"},
 		{"pipe for the marker", replace("_SUCCESS"), "_SUCCESS", -1, "", "a named pipe"},
 		{"pipe for the manifest", replace("_manifest/run.json"), "_manifest/run.json", -1, "", "a named pipe"},
