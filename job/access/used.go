@@ -58,7 +58,7 @@ func (o *outputFile) bind(d *dataset, output string) (err error) {
 	file := &rewrite.File{File: o.file.File}
 	find := source.Finder{File: file, Rel: output}
 	needed := d.Dataset
-	needed.Contract, needed.Moments = "", d.Moments[:1]
+	needed.Contract, needed.Moments, needed.Deleted, needed.Private = "", d.Moments[:1], nil, nil
 	if o.Binding, err = source.Bind(file, output, &needed); err == nil {
 		inRun := d.Roles()
 		for _, r := range d.allRoles {

@@ -196,6 +196,8 @@ func spell(b *source.Binding, d *schema.Dataset, v []*rewrite.Vector, i int) fil
 	if b.Contract.At >= 0 {
 		r.Contract = string(b.Contract.ID.Append(nil, v[b.Contract.At], i))
 	}
+	stated := b.Stated(func(at int) *rewrite.Vector { return v[at] }, i)
+	r.Private, r.SourceDeleted = stated.Has(schema.PrivateRecord), stated.Has(schema.SourceDeleted)
 	return r
 }
 
