@@ -124,3 +124,172 @@ func TestMarkedRows(t *testing.T) {
 		}
 	}
 }
+
+const aliasInputs = `
+inputs:
+  consent: {path: consent/, as_of: 2026-06-01T00:00:00Z}
+  deletions: {path: deletions/}
+  accounts: {path: accounts/}
+  aliases: {path: aliases/, columns: {alias: was, account: now}, deleted: {column: op, values: [D]}}
+datasets:
+  messages: {path: messages/, subjects: {sender: sender_id}, moments: {sent: sent_at}}
+`
+
+func aliasTables(set map[string]string) map[string]string {
+	tables := map[string]string{
+		"consent":   "account_id:string,category:string,opted_in:bool,effective_at:ts_us|a-old,communications,false,2026-03-01T00:00:00Z|a-new,communications,true,2026-05-01T00:00:00Z",
+		"deletions": "account_id:string,requested_at:ts_us,request_id:string|d-older,2026-05-01T00:00:00Z,r1",
+		"accounts":  "account_id:string|a-old|b|d-new",
+		"aliases":   "was:string,now:string,op:string|a-old,a-new,|d-older,d-old,I|d-old,d-new,|a-old,b,D|b,a-new,D",
+		"messages": "message_id:string,freelancer_id:string,client_id:string,sender_id:string,sent_at:ts_us" +
+			"|before,a-new,b,a-new,2026-02-28T00:00:00Z|out,a-new,b,b,2026-04-01T00:00:00Z|out too,b,a-old,b,2026-04-01T00:00:00Z" +
+			"|in again,a-old,b,b,2026-05-02T00:00:00Z|by new,d-new,b,b,2026-02-01T00:00:00Z|by old,b,d-old,,2026-02-01T00:00:00Z|by sender,a-new,b,d-older,2026-02-01T00:00:00Z",
+	}
+	for name, rows := range set {
+		tables[name] = rows
+	}
+	return tables
+}
+
+// TestAliases has accounts that were renamed, one of them twice. What any of an account's
+// ids was told holds for all of them.
+func TestAliases(t *testing.T) {
+	config := exportJob(t, aliasInputs, aliasTables(nil))
+	r, err := run.Run(t.Context(), jobtest.NewEnv(t), run.Options{Config: config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "out opted_out; out too opted_out; by new deletion_requested; by old deletion_requested; by sender deletion_requested"
+	if got := reasonsOf(t, r.URI); got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+	data, err := os.ReadFile(filepath.Join(r.URI, "_manifest/run.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := manifests.ParseRun(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []manifests.Join{
+		{Role: "consent", IDs: 1, Matched: 1}, {Role: "deletions", IDs: 1, Matched: 1},
+		{Role: "accounts", IDs: 3, Matched: 3}, {Role: "aliases", IDs: 2, Matched: 2},
+	} {
+		if m.Joins[i] != want {
+			t.Errorf("%+v, want %+v", m.Joins[i], want)
+		}
+	}
+	if in := m.Inputs[3]; in.Role != "aliases" || in.Rows != 5 || in.Identity == "" {
+		t.Errorf("%+v", in)
+	}
+	e, err := explain.Run(t.Context(), jobtest.NewEnv(t), explain.Options{Config: config, Dataset: "messages", Record: "out too"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := e.Subjects[1]; e.Found[0].Kept || len(s.Aliases) != 1 || len(s.Timeline) != 3 || s.Registered == nil || !*s.Registered {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestBadAliases has lists that say no one account. The error names the row and no id.
+func TestBadAliases(t *testing.T) {
+	const head = "was:string,now:string,op:string"
+	for name, c := range map[string]struct {
+		rows, says string
+	}{
+		"a cycle":                         {head + "|a-old,a-new,|d-old,d-new,|a-new,a-old,", "row 2: was, now: the id is an alias of itself"},
+		"a cycle by way of others":        {head + "|a-old,a-new,|a-new,b,|b,d-new,|d-new,a-old,", "row 3: was, now: the id is an alias of itself"},
+		"itself":                          {head + "|a-new,a-new,", "row 0: was, now: the id is an alias of itself"},
+		"two ways":                        {head + "|a-old,a-new,|a-old,b,", "row 1: was, now: the id is an alias of two accounts"},
+		"nobody":                          {head + "|a-old,a-new,|,b,", "row 1: was, now: the id is null or empty"},
+		"an alias of nobody":              {head + "|a-old,,", "row 0: was, now: the id is null or empty"},
+		"a row that is marked as deleted": {head + "|a-old,a-new,D|,,D|a-new,a-old,|a-old,a-new,", "row 3: was, now: the id is an alias of itself"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := exportJob(t, aliasInputs, aliasTables(map[string]string{"aliases": c.rows}))
+			_, err := run.Run(t.Context(), jobtest.NewEnv(t), run.Options{Config: config})
+			if exit, hint := job.Explain(err); exit != job.ExitBadInput || hint == "" || !strings.Contains(err.Error(), "aliases/a.parquet: "+c.says) {
+				t.Errorf("exit %d, %v, hint %q", exit, err, hint)
+			}
+			for _, id := range []string{"a-old", "a-new", "d-new"} {
+				if strings.Contains(err.Error(), id) {
+					t.Errorf("an id in %v", err)
+				}
+			}
+			_, err = explain.Run(t.Context(), jobtest.NewEnv(t), explain.Options{Config: config, Dataset: "messages", Record: "out"})
+			if exit, _ := job.Explain(err); exit != job.ExitBadInput {
+				t.Errorf("explain: exit %d, %v", exit, err)
+			}
+		})
+	}
+}
+
+// TestAliasesJoin has aliases that meet none of the data, or do so only after folding.
+func TestAliasesJoin(t *testing.T) {
+	for name, c := range map[string]struct{ rows, says, gates string }{
+		"near misses":   {"was:string,now:string,op:string|A-OLD,A-NEW,", "inputs.aliases: 2 of its accounts", "{max_near_misses: 2, min_alias_match: 0}"},
+		"nothing alike": {"was:string,now:string,op:string|x,y,", "gate min_alias_match: inputs.aliases names 1 accounts", "{min_alias_match: 0}"},
+	} {
+		config := exportJob(t, aliasInputs, aliasTables(map[string]string{"aliases": c.rows, "deletions": "account_id:string|d-old"}))
+		_, err := run.Run(t.Context(), jobtest.NewEnv(t), run.Options{Config: config})
+		if exit, _ := job.Explain(err); exit != job.ExitRefused || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: exit %d, %v", name, exit, err)
+		}
+		outcome(t, config, "gates="+c.gates)
+	}
+}
+
+const organisationInputs = `
+inputs:
+  consent: {path: consent/, as_of: 2026-06-01T00:00:00Z}
+  aliases: {path: aliases/, columns: {alias: was, account: now}}
+  organisations: {path: organisations/, deleted: {column: op, values: [D]}}
+datasets:
+  messages: {path: messages/, subjects: {}, moments: {sent: sent_at, edited: edited_at}}
+`
+
+// TestOrganisations has an organisation that is out, and records from before, within and
+// after the time at which a party belonged to it.
+func TestOrganisations(t *testing.T) {
+	tables := map[string]string{
+		"consent":       "account_id:string,category:string,opted_in:bool,effective_at:ts_us|firm-old,communications,false,2026-02-01T00:00:00Z|b,platform,false,2026-02-01T00:00:00Z",
+		"aliases":       "was:string,now:string|firm-old,firm|m-old,m",
+		"organisations": "account_id:string,organisation_id:string,from:ts_us,until:ts_us,op:string|m-old,firm,2026-03-01T00:00:00Z,2026-04-01T00:00:00Z,|n,firm,2026-05-01T00:00:00Z,,I|b,firm,2026-01-01T00:00:00Z,,D",
+		"messages": "message_id:string,freelancer_id:string,client_id:string,sent_at:ts_us,edited_at:ts_us" +
+			"|before,m,b,2026-02-28T00:00:00Z,|first,m,b,2026-03-01T00:00:00Z,|last,b,m-old,2026-03-31T23:59:59Z,|after,m,b,2026-04-01T00:00:00Z," +
+			"|edited,m,b,2026-02-28T00:00:00Z,2026-03-02T00:00:00Z|the other,n,b,2026-04-30T00:00:00Z,2026-05-31T00:00:00Z|neither,n,b,2026-04-30T00:00:00Z,",
+	}
+	config := exportJob(t, organisationInputs, tables)
+	const want = "first opted_out; last opted_out; edited opted_out; the other opted_out"
+	if got := outcome(t, config); got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+	e, err := explain.Run(t.Context(), jobtest.NewEnv(t), explain.Options{Config: config, Dataset: "messages", Record: "last"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	if err := e.WriteText(&text); err != nil || !strings.Contains(text.String(), "an organisation of the client was out, by the event of 2026-02-01") || !strings.Contains(text.String(), "belonged to") {
+		t.Errorf("%v\n%s", err, text.String())
+	}
+	if len(e.Subjects) != 3 || len(e.Subjects[2].Timeline) != 2 {
+		t.Errorf("%+v", e.Subjects)
+	}
+	for name, c := range map[string]struct{ rows, says string }{
+		"no start":          {"|m,firm,,,", "row 0: account_id, organisation_id, from, until: the instant is null"},
+		"no organisation":   {"|m,firm,2026-03-01T00:00:00Z,,|m,,2026-03-01T00:00:00Z,,", "row 1: account_id, organisation_id, from, until: the id is null"},
+		"ends before it is": {"|m,firm,2026-03-01T00:00:00Z,2026-02-01T00:00:00Z,", "row 0: account_id, organisation_id, from, until: the span ends"},
+	} {
+		tables["organisations"] = "account_id:string,organisation_id:string,from:ts_us,until:ts_us,op:string" + c.rows
+		bad := exportJob(t, organisationInputs, tables)
+		_, err := run.Run(t.Context(), jobtest.NewEnv(t), run.Options{Config: bad})
+		if exit, _ := job.Explain(err); exit != job.ExitBadInput || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: exit %d, %v", name, exit, err)
+		}
+	}
+	tables["organisations"] = "account_id:string,organisation_id:string,from:ts_us|M,firm,2026-03-01T00:00:00Z"
+	_, err = run.Run(t.Context(), jobtest.NewEnv(t), run.Options{Config: exportJob(t, strings.Replace(organisationInputs, ", deleted: {column: op, values: [D]}", "", 1), tables)})
+	if exit, _ := job.Explain(err); exit != job.ExitRefused || !strings.Contains(err.Error(), "inputs.organisations: 1 of its accounts") {
+		t.Errorf("exit %d, %v", exit, err)
+	}
+}

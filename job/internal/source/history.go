@@ -122,20 +122,34 @@ type Loader struct {
 }
 
 // Sink takes the facts of all control inputs, which decisions rest on. Faults that it
-// returns are bad input. Ids of events and deletion requests are never empty.
+// returns are bad input. Ids of events, deletion requests, aliases and memberships are
+// never empty.
 type Sink interface {
 	// IDs announces the ids of the events that follow, which name one by its place.
 	IDs(all rewrite.Bytes) error
 	Event(place int, id []byte, e filter.Event) error
+	Alias(alias, account []byte) error
+	Member(account, organisation []byte, s schema.Span) error
 	Deletion(id []byte, d filter.Deletion) error
 	Restriction(contract []byte, s schema.Span) error
 	Registry()
 	Registered(id []byte) error
 }
 
-// Load reads all inputs but the data sets.
+// Load reads all inputs but the data sets: aliases first, then organisations, as what the
+// others say is about the accounts that these make up.
 func (l *Loader) Load(ctx context.Context, in *Inputs) error {
 	l.Newest, l.NewestRequest = schema.Unknown, schema.Unknown
+	for _, f := range in.Aliases.Files {
+		if err := l.aliases(ctx, f, l.Sink.Alias); err != nil {
+			return err
+		}
+	}
+	for _, f := range in.Organisations.Files {
+		if err := l.organisations(ctx, f); err != nil {
+			return err
+		}
+	}
 	for _, f := range in.Consent.Files {
 		if err := l.consent(ctx, f, l.Sink.IDs, l.Sink.Event); err != nil {
 			return err
