@@ -7,9 +7,12 @@ import (
 	"testing"
 
 	"assent/job"
+	"assent/job/access"
+	"assent/job/erase"
 	"assent/job/explain"
 	"assent/job/jobtest"
 	"assent/job/run"
+	"assent/job/verify"
 	"assent/manifests"
 )
 
@@ -40,6 +43,7 @@ func outcome(t *testing.T, config string, sets ...string) (reasons string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	verified(t, config, r.URI)
 	return reasonsOf(t, r.URI)
 }
 
@@ -291,5 +295,65 @@ func TestOrganisations(t *testing.T) {
 	_, err = run.Run(t.Context(), jobtest.NewEnv(t), run.Options{Config: exportJob(t, strings.Replace(organisationInputs, ", deleted: {column: op, values: [D]}", "", 1), tables)})
 	if exit, _ := job.Explain(err); exit != job.ExitRefused || !strings.Contains(err.Error(), "inputs.organisations: 1 of its accounts") {
 		t.Errorf("exit %d, %v", exit, err)
+	}
+}
+
+// TestAliasesOfACopy asks for a copy by one id of an account that records name by two, and
+// erases by a third.
+func TestAliasesOfACopy(t *testing.T) {
+	tables := aliasTables(map[string]string{"deletions": "account_id:string,requested_at:ts_us,request_id:string|b,2026-05-01T00:00:00Z,r0"})
+	tables["messages"] += "|of both,a-old,e,a-new,2026-02-03T00:00:00Z|by new alone,e,a-new,e,2026-02-04T00:00:00Z|not theirs,e,f,,2026-02-05T00:00:00Z|too late,e,a-new,e,2026-04-05T00:00:00Z"
+	tables["accounts"] += "|e|f"
+	config := exportJob(t, aliasInputs, tables)
+	r, err := run.Run(t.Context(), jobtest.NewEnv(t), run.Options{Config: config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	verified(t, config, r.URI)
+	for _, id := range []string{"a-old", "a-new"} {
+		to := filepath.Join(t.TempDir(), "copy")
+		c, err := access.Run(t.Context(), jobtest.NewEnv(t), access.Options{Config: config, Run: r.URI, Subject: id, Dir: to, Format: "jsonl"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := c.Datasets["messages"]; n.Used != 2 || n.NotUsed != 6 || n.Content != 1 {
+			t.Errorf("%s: %+v", id, n)
+		}
+		consent, err := os.ReadFile(filepath.Join(to, "consent.json"))
+		if err != nil || !strings.Contains(string(consent), "2026-03-01T00:00:00Z") || !strings.Contains(string(consent), "2026-05-01T00:00:00Z") {
+			t.Errorf("%s: %v %s", id, err, consent)
+		}
+		content, err := os.ReadFile(filepath.Join(to, "content", "messages.jsonl"))
+		if err != nil || strings.Contains(string(content), "a-") || strings.Count(string(content), `"you"`) != 2 {
+			t.Errorf("%s: %v %s", id, err, content)
+		}
+	}
+	for ledger, runs := range map[string]int{"a-older": 0, "a-old": 1, "a-new": 1} {
+		rows := "account_id:string,requested_at:ts_us,request_id:string|" + ledger + ",2026-05-01T00:00:00Z,r1"
+		if err := jobtest.WriteParquet(filepath.Join(filepath.Dir(config), "deletions", "a.parquet"), strings.ReplaceAll(rows, "|", "\n")+"\n"); err != nil {
+			t.Fatal(err)
+		}
+		e, err := erase.Run(t.Context(), jobtest.NewEnv(t), erase.Options{Config: config})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(e.Runs) != runs || e.Requests != 1 {
+			t.Errorf("%s: %+v", ledger, e)
+		}
+		if runs == 1 && e.Runs[0].KeptRows != 2 {
+			t.Errorf("%s: %+v", ledger, e.Runs[0])
+		}
+		_, err = verify.Run(t.Context(), jobtest.NewEnv(t), verify.Options{Config: config, Run: r.URI, Quick: true})
+		if exit, _ := job.Explain(err); runs == 1 && exit != job.ExitRefused || runs == 0 && exit != 0 {
+			t.Errorf("%s: verify --quick: exit %d, %v", ledger, exit, err)
+		}
+	}
+}
+
+// verified audits a run.
+func verified(t *testing.T, config, uri string) {
+	t.Helper()
+	if v, err := verify.Run(t.Context(), jobtest.NewEnv(t), verify.Options{Config: config, Run: uri}); err != nil {
+		t.Errorf("%v\n%+v", err, v)
 	}
 }
