@@ -2,6 +2,7 @@ package filter
 
 import (
 	"errors"
+	"iter"
 	"slices"
 
 	"assent/schema"
@@ -145,6 +146,17 @@ func (l *Aliases) Account(id schema.AccountID) schema.AccountID {
 		}
 	}
 	return id
+}
+
+// Accounts yields the accounts that have aliases, in no order.
+func (l *Aliases) Accounts() iter.Seq[schema.AccountID] {
+	return func(yield func(schema.AccountID) bool) {
+		for id, g := range l.groups {
+			if id == g.account && !yield(id) {
+				return
+			}
+		}
+	}
 }
 
 // IDs returns all ids of the account that an id stands for, sorted.

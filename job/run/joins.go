@@ -38,6 +38,7 @@ func (c *checker) joins() []manifests.Join {
 	for _, in := range inputs {
 		j := c.count(&in)
 		misses := source.NearMisses(in.length, in.id, in.seen, in.wanted, in.near)
+		misses.Count = min(misses.Count, j.IDs-j.Matched) // of an account, several ids may be near
 		j.NearMisses = misses.Count
 		if near += misses.Count; near > c.gates.MaxNearMisses && failure == nil && misses.Count > 0 {
 			failure = c.nearMiss(&in, misses)
