@@ -74,6 +74,7 @@ func newScene(d *dice) *scene {
 		Restrictions: map[string][]schema.Span{},
 	}}
 	w := &s.world
+	w.Aliases = newAliases(d, s)
 	for range d.roll(24) {
 		id := d.id()
 		if id == "" {
@@ -83,7 +84,7 @@ func newScene(d *dice) *scene {
 		if d.roll(4) > 0 {
 			e.Sequence = filter.Sequence{N: int64(d.roll(4)) - 1, Valid: true}
 		}
-		w.Events[id] = append(w.Events[id], e)
+		w.Events[w.Account(id)] = append(w.Events[w.Account(id)], e)
 		s.tell = append(s.tell, func(b *filter.Builder) error {
 			return b.Event(account(b, id), e.Category, e.State, e.At, e.Sequence)
 		})
@@ -91,7 +92,7 @@ func newScene(d *dice) *scene {
 	for i := range d.roll(3) {
 		if id := d.id(); id != "" {
 			del := filter.Deletion{RequestedAt: d.moment(), Request: fmt.Sprint(i)}
-			w.Deletions[id] = append(w.Deletions[id], del)
+			w.Deletions[w.Account(id)] = append(w.Deletions[w.Account(id)], del)
 			s.tell = append(s.tell, func(b *filter.Builder) error { b.Delete(account(b, id), del); return nil })
 		}
 	}
@@ -108,12 +109,52 @@ func newScene(d *dice) *scene {
 		s.tell = append(s.tell, func(b *filter.Builder) error { b.UseRegistry(); return nil })
 		for range d.roll(8) {
 			if id := d.id(); id != "" {
-				w.Registry[id] = true
+				w.Registry[w.Account(id)] = true
 				s.tell = append(s.tell, func(b *filter.Builder) error { b.Register(account(b, id)); return nil })
 			}
 		}
 	}
+	newMembers(d, s)
 	return s
+}
+
+// newAliases rolls aliases. What one formulation takes, the other has to take.
+func newAliases(d *dice, s *scene) *filter.Aliases {
+	if d.roll(2) == 0 {
+		return nil
+	}
+	l, b := filter.NewAliases(), filter.NewBuilder()
+	for range d.roll(6) {
+		alias, of := d.id(), d.id()
+		if alias == "" || of == "" {
+			continue
+		}
+		slow, fast := l.Add(alias, of), b.Alias(account(b, alias), account(b, of))
+		if slow != fast {
+			panic(fmt.Sprintf("alias %s of %s: %v and %v", alias, of, slow, fast))
+		}
+		if slow == nil {
+			s.tell = append(s.tell, func(b *filter.Builder) error { return b.Alias(account(b, alias), account(b, of)) })
+		}
+	}
+	return l
+}
+
+func newMembers(d *dice, s *scene) {
+	s.world.Memberships = map[schema.AccountID][]filter.Membership{}
+	if d.roll(2) == 0 {
+		return
+	}
+	for range d.roll(6) {
+		id, of, from, until := d.id(), d.id(), d.instant(), d.instant()
+		if id == "" || of == "" || until < from {
+			continue
+		}
+		span := schema.Span{From: from, Until: until}
+		member := s.world.Account(id)
+		s.world.Memberships[member] = append(s.world.Memberships[member], filter.Membership{Span: span, Organisation: of})
+		s.tell = append(s.tell, func(b *filter.Builder) error { return b.Member(account(b, id), account(b, of), span) })
+	}
 }
 
 // newRecords rolls records whose second party role and second subject role are lists.
@@ -226,6 +267,21 @@ func slowWhen(w *filter.World, r *filter.Record, why schema.Reason) schema.Insta
 	return r.Moments[0].At
 }
 
+// slowOut reports whether an account is out, or else an organisation of it, and since when.
+func slowOut(w *filter.World, id schema.AccountID, c schema.Category, t schema.Instant) (out bool, since schema.Instant) {
+	if w.StateAt(id, c, t) == schema.OptedOut {
+		return true, w.Since(id, c, t)
+	}
+	for _, m := range w.Memberships[w.Account(id)] {
+		if m.Contains(t) && w.StateAt(m.Organisation, c, t) == schema.OptedOut {
+			if s := w.Since(m.Organisation, c, t); !out || s < since {
+				out, since = true, s
+			}
+		}
+	}
+	return out, since
+}
+
 func agreeFindings(t *testing.T, w *filter.World, r *filter.Record, got []filter.Finding) {
 	var want []filter.Finding
 	for n, s := range slices.Concat(r.Parties, r.Subjects) {
@@ -249,15 +305,18 @@ func agreeFindings(t *testing.T, w *filter.World, r *filter.Record, got []filter
 		}
 		switch f.Cause {
 		case schema.DeletionRequested.Set():
-			for _, d := range w.Deletions[s.ID] {
+			for _, d := range w.Deletions[w.Account(s.ID)] {
 				if f.Since == schema.Unknown || d.RequestedAt != schema.Unknown && d.RequestedAt < f.Since {
 					f.Since = d.RequestedAt
 				}
 			}
 		case schema.PartyOptedOut.Set():
 			for _, m := range r.Moments {
-				if m.At != schema.Unknown && m.At < w.Policy.Horizon && w.StateAt(s.ID, r.Category, m.At) == schema.OptedOut {
-					f.Since = w.Since(s.ID, r.Category, m.At)
+				if m.At == schema.Unknown || m.At >= w.Policy.Horizon {
+					continue
+				}
+				if out, since := slowOut(w, s.ID, r.Category, m.At); out {
+					f.Since = since
 					break
 				}
 			}

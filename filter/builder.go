@@ -41,6 +41,10 @@ type Builder struct {
 	deletions map[Account]Deletion
 	contracts *idTable
 	clauses   []clause
+	members   []member
+
+	aliases map[Account]Account // each to the id that its row names
+	nearer  map[Account]Account // each to one further on in its chain
 }
 
 type clause struct {
@@ -230,10 +234,12 @@ func (b *Builder) Freeze(p Policy) *Index {
 		policy: p, registry: b.registry, accounts: b.accounts, flags: b.flags,
 		deletions: b.deletions, contracts: b.contracts,
 	}
+	b.freezeAliases(x)
 	b.freezeTimelines(x)
+	b.freezeMembers(x)
 	b.freezeRestrictions(x)
-	for _, f := range x.flags {
-		if f&flagHistory != 0 {
+	for id, f := range x.flags {
+		if f&flagHistory != 0 && x.Same(Account(id)) == Account(id) {
 			x.inHistory++
 		}
 	}

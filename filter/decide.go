@@ -175,6 +175,16 @@ func (d *Decider) block(rows *Rows, lo int, ids []Account, out []schema.Reasons)
 			}
 		}
 	}
+	if d.x.memberships == nil {
+		return
+	}
+	for i, a := range ids {
+		if flags[i]&flagMember != 0 {
+			if is, _ := d.partyOut(rows, lo+i, a); is {
+				out[i] |= schema.PartyOptedOut.Set()
+			}
+		}
+	}
 }
 
 // party returns the reasons that party a of record i gives.
@@ -193,7 +203,7 @@ func (d *Decider) party(rows *Rows, i int, a Account) schema.Reasons {
 	if flags&flagDeleted != 0 {
 		why |= schema.DeletionRequested.Set()
 	}
-	if flags&(flagTimeline<<d.category) == 0 && d.x.policy.Default == schema.OptedIn {
+	if flags&(flagTimeline<<d.category|flagMember) == 0 && d.x.policy.Default == schema.OptedIn {
 		return why // never touched this switch: the common case
 	}
 	if out, _ := d.partyOut(rows, i, a); out {
@@ -202,12 +212,12 @@ func (d *Decider) party(rows *Rows, i int, a Account) schema.Reasons {
 	return why
 }
 
-// partyOut reports whether a is out at some moment of record i that is known and
-// before the horizon, and since when at the first such moment.
+// partyOut reports whether a, or an organisation of it, is out at some moment of record
+// i that is known and before the horizon, and since when at the first such moment.
 func (d *Decider) partyOut(rows *Rows, i int, a Account) (bool, schema.Instant) {
 	for _, moments := range rows.Moments {
 		if t := moments[i]; t != schema.Unknown && t < d.x.policy.Horizon {
-			if out, since := d.x.out(a, d.category, t); out {
+			if out, since := d.x.partyOut(a, d.category, t); out {
 				return true, since
 			}
 		}
@@ -329,7 +339,7 @@ func (d *Decider) anyOut(rows *Rows, i int, t schema.Instant) bool {
 			if a == Null {
 				continue
 			}
-			if out, _ := d.x.out(a, d.category, t); out {
+			if out, _ := d.x.partyOut(a, d.category, t); out {
 				return true
 			}
 		}

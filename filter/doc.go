@@ -6,8 +6,8 @@
 // the package comment's terms below):
 //
 //   - [Index] and [Decider] are the fast one. A [Builder] takes the consent
-//     history, the deletion requests, the contract restrictions and the registry
-//     of accounts, in any order, and freezes them into an index that is read by
+//     history, the deletion requests, the contract restrictions, the registry of
+//     accounts, aliases and memberships, in any order, and freezes them into an index that is read by
 //     any number of goroutines without a lock and without an allocation. A
 //     Decider goes through a batch of rows column by column.
 //   - [World] and its Explain are the slow and obvious one: maps, and each rule
@@ -22,5 +22,7 @@
 // is a sorted list of instants at which the state flips. The horizon is the
 // instant up to which the history is complete. A restriction is a contract's
 // no-AI clause over a span. A deletion request covers all records of which its
-// account is a subject, of any time.
+// account is a subject, of any time. An alias is an id of an account that has another
+// one: both are one account. A membership is the span over which an account belongs to
+// an organisation, which is an account, too.
 package filter

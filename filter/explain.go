@@ -17,12 +17,19 @@ type World struct {
 	Deletions    map[schema.AccountID][]Deletion
 	Registry     map[schema.AccountID]bool // nil: no registry was given
 	Restrictions map[string][]schema.Span  // by contract
+	Memberships  map[schema.AccountID][]Membership
+	// Aliases says which ids are one account; nil: none. The facts above stand under the
+	// ids that Account returns.
+	Aliases *Aliases
 }
 
 // NewWorld returns a world of which nothing is known yet.
 func NewWorld() *World {
-	return &World{Events: map[schema.AccountID][]Event{}, Deletions: map[schema.AccountID][]Deletion{}, Restrictions: map[string][]schema.Span{}}
+	return &World{Events: map[schema.AccountID][]Event{}, Deletions: map[schema.AccountID][]Deletion{}, Restrictions: map[string][]schema.Span{}, Memberships: map[schema.AccountID][]Membership{}}
 }
+
+// Account returns the id under which facts about an account stand.
+func (w *World) Account(id schema.AccountID) schema.AccountID { return w.Aliases.Account(id) }
 
 // Event is one entry of the consent history.
 type Event struct {
@@ -124,7 +131,7 @@ func (w *World) When(r *Record, reason schema.Reason) schema.Instant {
 
 func (w *World) deletionRequested(r *Record) (why []string, otherwise string) {
 	for _, s := range slices.Concat(r.Parties, r.Subjects) {
-		for _, d := range w.Deletions[s.ID] {
+		for _, d := range w.Deletions[w.Account(s.ID)] {
 			why = append(why, fmt.Sprintf("the %s asked for deletion (request %q, %s)", s.Role, d.Request, d.RequestedAt))
 		}
 	}
@@ -135,7 +142,7 @@ func (w *World) partyUnknown(r *Record) (why []string, otherwise string) {
 	for _, p := range r.Parties {
 		if p.ID == "" {
 			why = append(why, fmt.Sprintf("the %s is null or empty", p.Role))
-		} else if w.Registry != nil && !w.Registry[p.ID] {
+		} else if w.Registry != nil && !w.Registry[w.Account(p.ID)] {
 			why = append(why, fmt.Sprintf("the %s is not in the registry", p.Role))
 		}
 	}
@@ -190,7 +197,13 @@ func (w *World) partyOptedOut(r *Record) (why []string, otherwise string) {
 			if w.StateAt(p.ID, r.Category, m.At) == schema.OptedOut {
 				why = append(why, fmt.Sprintf("at %s (%s) the %s was out, %s", m.Name, m.At, p.Role, sinceWords(w.Since(p.ID, r.Category, m.At))))
 			}
+			for _, o := range w.organisationsOut(p.ID, r.Category, m.At) {
+				why = append(why, fmt.Sprintf("at %s (%s) an organisation of the %s was out, %s", m.Name, m.At, p.Role, sinceWords(w.Since(o, r.Category, m.At))))
+			}
 		}
+	}
+	if len(w.Memberships) > 0 {
+		return why, "every party, and every organisation of one, was in at every moment"
 	}
 	return why, "every party was in at every moment"
 }
@@ -222,7 +235,7 @@ func known(moments []Moment) func(yield func(Moment) bool) {
 // StateAt returns the account's state for the category at t.
 func (w *World) StateAt(id schema.AccountID, c schema.Category, t schema.Instant) schema.State {
 	latest := schema.Unknown // the instant of the events that are in force at t
-	for _, e := range w.Events[id] {
+	for _, e := range w.Events[w.Account(id)] {
 		if e.Category == c && e.At <= t {
 			latest = max(latest, e.At)
 		}
@@ -231,7 +244,7 @@ func (w *World) StateAt(id schema.AccountID, c schema.Category, t schema.Instant
 		return w.Policy.Default
 	}
 	var tied []Event
-	for _, e := range w.Events[id] {
+	for _, e := range w.Events[w.Account(id)] {
 		if e.Category == c && e.At == latest {
 			tied = append(tied, e)
 		}
@@ -253,7 +266,7 @@ func (w *World) StateAt(id schema.AccountID, c schema.Category, t schema.Instant
 func (w *World) Since(id schema.AccountID, c schema.Category, t schema.Instant) schema.Instant {
 	now := w.StateAt(id, c, t)
 	var instants []schema.Instant
-	for _, e := range w.Events[id] {
+	for _, e := range w.Events[w.Account(id)] {
 		if e.Category == c && e.At <= t {
 			instants = append(instants, e.At)
 		}
@@ -282,7 +295,7 @@ type Stretch struct {
 // each other from schema.Earliest to the horizon.
 func (w *World) Timeline(id schema.AccountID, c schema.Category) []Stretch {
 	cuts := []schema.Instant{schema.Earliest}
-	for _, e := range w.Events[id] {
+	for _, e := range w.Events[w.Account(id)] {
 		if e.Category == c && e.At > schema.Earliest && e.At < w.Policy.Horizon {
 			cuts = append(cuts, e.At)
 		}

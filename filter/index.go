@@ -51,12 +51,18 @@ type Index struct {
 	spanFirst []uint32 // restrictions of contract c are spans[spanFirst[c]:spanFirst[c+1]]
 	spans     []schema.Span
 	inHistory int
+
+	// Where no alias or no membership is given, these are nil.
+	same        []Account // the account of each id
+	told        []Fact    // of each id by itself
+	memberFirst []uint32  // memberships of account a are memberships[memberFirst[a]:memberFirst[a+1]]
+	memberships []membership
 }
 
 // accountFlags sums up an account in a byte, so that the common account, which
 // never touched a switch, costs a decision one look into a small array. The lowest
 // bits are the categories', one each. With too many of them the compiler refuses
-// flagHistory: it would not fit into the byte.
+// flagMember: it would not fit into the byte.
 type accountFlags uint8
 
 const (
@@ -64,6 +70,7 @@ const (
 	flagRegistered accountFlags = 1 << (schema.NumCategories + 0) // in the registry
 	flagDeleted    accountFlags = 1 << (schema.NumCategories + 1) // has a deletion request
 	flagHistory    accountFlags = 1 << (schema.NumCategories + 2) // has a consent event of any category
+	flagMember     accountFlags = 1 << (schema.NumCategories + 3) // belonged to an organisation
 )
 
 // Policy returns the policy that the index was built for.
@@ -74,7 +81,16 @@ func (x *Index) Account(id []byte) Account {
 	if len(id) == 0 {
 		return Null
 	}
-	return Account(x.accounts.find(id, x.accounts.tag(id)))
+	return x.find(id, x.accounts.tag(id))
+}
+
+// find returns the account of an id that is not empty.
+func (x *Index) find(id []byte, tag uint64) Account {
+	n := Account(x.accounts.find(id, tag))
+	if x.same != nil && n >= 0 {
+		n = x.same[n]
+	}
+	return n
 }
 
 // AppendAccounts appends the accounts of many ids to dst, several times faster than
@@ -90,7 +106,7 @@ func (x *Index) AppendAccounts(dst []Account, data []byte, first uint32, ends []
 				dst = append(dst, Null)
 				continue
 			}
-			dst = append(dst, Account(x.accounts.find(id, tags[i])))
+			dst = append(dst, x.find(id, tags[i]))
 		}
 	})
 	keep(sum)
@@ -126,16 +142,17 @@ func (x *Index) Contract(id []byte) Contract {
 // need not say which contract is whose.
 func (x *Index) Restricted() int { return x.contracts.len() }
 
-// Accounts returns how many accounts the index numbers: Account values are below it.
+// Accounts returns how many ids the index numbers: Account values are below it.
 func (x *Index) Accounts() int { return x.accounts.len() }
 
-// HistoryAccounts returns how many accounts have an event in the consent history.
+// HistoryAccounts returns how many accounts have an event in the consent history. Ids
+// of one account count once.
 func (x *Index) HistoryAccounts() int { return x.inHistory }
 
 // InHistory reports whether the account has an event in the consent history.
 func (x *Index) InHistory(a Account) bool { return a >= 0 && x.flags[a]&flagHistory != 0 }
 
-// ID returns the canonical id of an account that the index numbers; the bytes are the index's own.
+// ID returns the canonical id with a number of the index; the bytes are the index's own.
 func (x *Index) ID(a Account) []byte { return x.accounts.id(uint32(a)) }
 
 // Deletion returns the account's deletion request. Of several it is the earliest.
@@ -149,7 +166,8 @@ func (x *Index) Deletion(a Account) (Deletion, bool) {
 // Size returns the bytes that the index holds, deletion requests apart.
 func (x *Index) Size() int64 {
 	return x.accounts.size() + int64(cap(x.flags)) + 4*int64(cap(x.first)) + 8*int64(cap(x.flips)) +
-		x.contracts.size() + 4*int64(cap(x.spanFirst)) + 16*int64(cap(x.spans))
+		x.contracts.size() + 4*int64(cap(x.spanFirst)) + 16*int64(cap(x.spans)) +
+		4*int64(cap(x.same)) + int64(cap(x.told)) + 4*int64(cap(x.memberFirst)) + 24*int64(cap(x.memberships))
 }
 
 // timeline returns the flips of an account that the index numbers.

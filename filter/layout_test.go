@@ -10,7 +10,7 @@ import (
 // TestFlagsApart checks that each category has a flag of its own, and that no other flag
 // is among them.
 func TestFlagsApart(t *testing.T) {
-	all := flagRegistered | flagDeleted | flagHistory
+	all := flagRegistered | flagDeleted | flagHistory | flagMember
 	for _, c := range schema.Categories() {
 		flag := flagTimeline << c
 		if flag == 0 || all&flag != 0 {

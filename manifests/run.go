@@ -187,8 +187,8 @@ type Pages struct {
 
 // Join says how many ids of a control input the data names.
 type Join struct {
-	Role       string `json:"role"`        // consent, deletions, restrictions, accounts
-	IDs        int64  `json:"ids"`         // distinct
+	Role       string `json:"role"`        // of the input
+	IDs        int64  `json:"ids"`         // distinct; those of one account count once
 	Matched    int64  `json:"matched"`     // named by some record as they stand
 	NearMisses int64  `json:"near_misses"` // named only after folding; see semantics.md
 	// Unregistered are those that no record names and the registry lacks; 0 without one.
@@ -208,6 +208,9 @@ const (
 	GateRestrictionMatch = "min_restriction_match"
 	GateRegistryMatch    = "min_registry_match"
 	GateNearMisses       = "max_near_misses"
+
+	GateAliasMatch        = "min_alias_match"
+	GateOrganisationMatch = "min_organisation_match"
 )
 
 // Gate is a check that a run passed before it was published.

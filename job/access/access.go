@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,12 +14,14 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"assent/filter"
 	"assent/job"
 	"assent/job/internal/config"
 	"assent/job/internal/holdings"
 	"assent/job/internal/objstore"
 	"assent/job/internal/pages"
 	"assent/job/internal/publish"
+	"assent/job/internal/source"
 	"assent/job/plain"
 	"assent/manifests"
 	"assent/schema"
@@ -81,7 +84,15 @@ func Run(ctx context.Context, e *job.Env, o Options) (*Result, error) {
 	if err := placeError(CheckPlace(o.Dir)); err != nil {
 		return nil, err
 	}
-	a := &copier{Env: e, o: o, cfg: cfg, subject: []byte(o.Subject), ref: key.NewReferrer().Ref([]byte(o.Subject))}
+	a := &copier{Env: e, o: o, cfg: cfg, own: map[string]bool{}, ref: key.NewReferrer().Ref([]byte(o.Subject))}
+	if a.aliases, err = source.ReadAliases(ctx, e, cfg); err != nil {
+		return nil, err
+	}
+	referrer := key.NewReferrer()
+	for _, id := range a.aliases.IDs(schema.AccountID(o.Subject)) {
+		a.own[string(id)] = true
+		a.refs = append(a.refs, referrer.Ref([]byte(string(id))))
+	}
 	a.format, _ = ParseFormat(o.Format)
 	if err := a.openRun(ctx, key); err != nil {
 		return nil, err
@@ -123,8 +134,10 @@ type copier struct {
 	o       Options
 	cfg     *config.Config
 	format  Format
-	subject []byte
-	ref     manifests.Ref
+	ref     manifests.Ref // of the id that was asked for
+	aliases *filter.Aliases
+	own     map[string]bool // all ids of the account
+	refs    []manifests.Ref // of these
 
 	run      *publish.Run
 	same     bool // the configuration is, as far as it matters, the run's
@@ -243,11 +256,42 @@ func (a *copier) lookup(ctx context.Context, dataset string, f *manifests.File) 
 		return nil, err
 	}
 	defer index.Close()
-	rows, err := index.Lookup(a.ref)
+	rows, err := a.lookupAll(index.Lookup)
 	if n := len(rows); err == nil && n > 0 && rows[n-1].Row >= f.RowsIn {
 		err = contradiction("row %d of %d", rows[n-1].Row, f.RowsIn)
 	}
 	return &file{f, index.Meta().Roles, rows}, a.run.Fault(f.Subjects, err)
+}
+
+// lookupAll looks up all ids of the account, and merges what a row says of several.
+func (a *copier) lookupAll(lookup func(manifests.Ref) ([]manifests.SubjectRow, error)) (all []manifests.SubjectRow, err error) {
+	for _, ref := range a.refs {
+		rows, err := lookup(ref)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, rows...)
+	}
+	if len(a.refs) == 1 {
+		return all, nil
+	}
+	slices.SortStableFunc(all, func(x, y manifests.SubjectRow) int { return cmp.Compare(x.Row, y.Row) })
+	n := 0
+	for _, r := range all {
+		if n == 0 || all[n-1].Row != r.Row {
+			all[n] = r
+			n++
+			continue
+		}
+		last := &all[n-1]
+		if last.Kept != r.Kept {
+			return nil, contradiction("row %d is both kept and excluded", r.Row)
+		}
+		last.Roles = slices.Concat(last.Roles, r.Roles)
+		slices.Sort(last.Roles)
+		last.Roles = slices.Compact(last.Roles)
+	}
+	return all[:n], nil
 }
 
 // contradiction says that two of the run's objects do not agree.

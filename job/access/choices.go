@@ -1,7 +1,6 @@
 package access
 
 import (
-	"bytes"
 	"context"
 	"time"
 
@@ -13,9 +12,11 @@ import (
 
 // loadChoices reads what the account itself decided, up to the run's horizon.
 func (a *copier) loadChoices(ctx context.Context) error {
-	id, world := schema.AccountID(a.subject), filter.NewWorld()
+	world := filter.NewWorld()
+	world.Aliases = a.aliases
+	id := world.Account(schema.AccountID(a.o.Subject))
 	err := source.ReadConsent(ctx, a.Env, a.cfg, func(account []byte, e filter.Event) error {
-		if bytes.Equal(account, a.subject) {
+		if a.own[string(account)] {
 			world.Events[id] = append(world.Events[id], e)
 		}
 		return nil
@@ -24,7 +25,7 @@ func (a *copier) loadChoices(ctx context.Context) error {
 		return err
 	}
 	err = source.ReadDeletions(ctx, a.Env, a.cfg, func(account []byte, d filter.Deletion) error {
-		if bytes.Equal(account, a.subject) {
+		if a.own[string(account)] {
 			world.Deletions[id] = append(world.Deletions[id], d)
 		}
 		return nil

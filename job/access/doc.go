@@ -33,6 +33,11 @@ type Reason string
 // record's own nature.
 const BothSides Reason = "no_consent_of_both_sides"
 
+// OptedOutAround is said instead of opted_out where organisations are given: which of the
+// account and its organisation was out, the run does not say, and the organisation's
+// switch is not the account's to know.
+const OptedOutAround Reason = "opted_out_self_or_organisation"
+
 // ReasonOf returns the reason to give. all are the reasons of the decision; own are
 // those of which the account itself is a cause.
 //
@@ -52,6 +57,9 @@ func ReasonOf(all, own schema.Reasons) Reason {
 func (r Reason) Because() string {
 	if r == BothSides {
 		return "The consent of both sides was not in place."
+	}
+	if r == OptedOutAround {
+		return "You, or an organisation that you belonged to, had opted out of this category at the time."
 	}
 	reason, err := schema.ParseReason(string(r))
 	if err != nil {

@@ -1,7 +1,6 @@
 package access
 
 import (
-	"bytes"
 	"context"
 
 	"assent/job/internal/objstore"
@@ -80,12 +79,16 @@ func (x *exclusionFile) rows(ctx context.Context, take func(row int64) error) er
 
 // entries calls take with some entries, by their places among all, and the number of each.
 func (x *exclusionFile) entries(ctx context.Context, a *copier, places []int64, take func(n int, e *exclusion) error) error {
+	own := map[string]bool{}
+	for _, ref := range a.refs {
+		own[ref.String()] = true
+	}
 	for b, err := range x.file.Batches(ctx, []int{x.record, x.row, x.reasons, x.moment, x.ref, x.role, x.cause}, places) {
 		if err != nil {
 			return err
 		}
 		for i := range b.Rows {
-			e, err := x.entry(b, i, []byte(a.ref.String()))
+			e, err := x.entry(b, i, own)
 			if err == nil {
 				err = take(b.First+i, e)
 			}
@@ -97,8 +100,8 @@ func (x *exclusionFile) entries(ctx context.Context, a *copier, places []int64, 
 	return nil
 }
 
-// entry returns row i of a batch as it concerns the account that ref stands for.
-func (x *exclusionFile) entry(b *pick.Batch, i int, ref []byte) (*exclusion, error) {
+// entry returns row i of a batch as it concerns the account that has the references.
+func (x *exclusionFile) entry(b *pick.Batch, i int, own map[string]bool) (*exclusion, error) {
 	one := func(leaf int) (*pick.Slots, int) { s := b.Slots(leaf); return s, int(s.Rows[i]) }
 	e := new(exclusion)
 	s, slot := one(x.record)
@@ -122,7 +125,7 @@ func (x *exclusionFile) entry(b *pick.Batch, i int, ref []byte) (*exclusion, err
 		return nil, contradiction("columns of subjects disagree")
 	}
 	for slot := int(refs.Rows[i]); slot < int(refs.Rows[i+1]); slot++ {
-		if !bytes.Equal(refs.Bytes.At(slot), ref) {
+		if !own[string(refs.Bytes.At(slot))] {
 			continue
 		}
 		e.roles = append(e.roles, string(roles.Bytes.At(slot)))

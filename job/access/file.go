@@ -115,6 +115,9 @@ func (a *copier) notUsedRecord(d *dataset, e *exclusion, row manifests.SubjectRo
 		return NotUsed{}, contradiction("the entry of row %d is not that of the subject index", row.Row)
 	}
 	r := NotUsed{Record: a.tellID(d, []byte(e.record)), Dataset: d.Name, Time: schema.Unknown, Reason: ReasonOf(e.all, e.own)}
+	if a.cfg.Organisations != nil && r.Reason == Reason(schema.PartyOptedOut.String()) {
+		r.Reason = OptedOutAround
+	}
 	if d.tellTime {
 		r.Time = e.moment
 	}

@@ -8,7 +8,7 @@ const You = "you"
 // Labels gives every other account a name that says its part and nothing else. Numbers
 // count in order of first appearance; an account keeps its label.
 type Labels struct {
-	you    string
+	you    map[string]bool
 	labels map[string]string
 	counts map[string]int
 }
@@ -19,8 +19,8 @@ type Named struct {
 	ID   string // canonical
 }
 
-// NewLabels returns the labels for a copy to the account you.
-func NewLabels(you string) *Labels {
+// NewLabels returns the labels for a copy to the account that has the ids.
+func NewLabels(you map[string]bool) *Labels {
 	return &Labels{you: you, labels: map[string]string{}, counts: map[string]int{}}
 }
 
@@ -28,7 +28,7 @@ func NewLabels(you string) *Labels {
 // client or freelancer where the record says so under any role.
 func (l *Labels) Meet(record []Named) {
 	for _, n := range record {
-		if n.ID == "" || n.ID == l.you || l.labels[n.ID] != "" {
+		if n.ID == "" || l.you[n.ID] || l.labels[n.ID] != "" {
 			continue
 		}
 		part := "other"
@@ -48,7 +48,7 @@ func (l *Labels) Label(id string) string {
 	switch {
 	case id == "":
 		return ""
-	case id == l.you:
+	case l.you[id]:
 		return You
 	case l.labels[id] == "":
 		return "other"

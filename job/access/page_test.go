@@ -56,7 +56,7 @@ func TestReasonOf(t *testing.T) {
 }
 
 func TestLabels(t *testing.T) {
-	l := access.NewLabels("me")
+	l := access.NewLabels(map[string]bool{"me": true})
 	l.Meet([]access.Named{{Role: "sender", ID: "b"}, {Role: "freelancer", ID: "me"}, {Role: "client", ID: "b"}})
 	l.Meet([]access.Named{{Role: "freelancer", ID: "b"}, {Role: "participant", ID: "c"}, {Role: "client", ID: ""}})
 	l.Meet([]access.Named{{Role: "client", ID: "d"}, {Role: "freelancer", ID: "e"}})

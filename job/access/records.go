@@ -21,7 +21,7 @@ func (a *copier) writeRecords(ctx context.Context, dir *Dir, page *Page) (map[st
 	if err != nil {
 		return nil, err
 	}
-	labels := NewLabels(string(a.subject))
+	labels := NewLabels(a.own)
 	counts := map[string]DatasetCounts{}
 	for _, d := range a.datasets {
 		records, err := a.findRecords(ctx, d)

@@ -1,7 +1,6 @@
 package access
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -58,7 +57,7 @@ func (o *outputFile) bind(d *dataset, output string) (err error) {
 	file := &rewrite.File{File: o.file.File}
 	find := source.Finder{File: file, Rel: output}
 	needed := d.Dataset
-	needed.Contract, needed.Moments = "", d.Moments[:1]
+	needed.Contract, needed.Moments, needed.Deleted, needed.Private = "", d.Moments[:1], nil, nil
 	if o.Binding, err = source.Bind(file, output, &needed); err == nil {
 		inRun := d.Roles()
 		for _, r := range d.allRoles {
@@ -121,7 +120,7 @@ func (a *copier) used(ctx context.Context, d *dataset, f *outputFile, kept []kep
 			var mine []string
 			for _, role := range f.roles {
 				named = role.ids(named[:0], b, i)
-				if role.inRun && slices.ContainsFunc(named, func(n Named) bool { return n.ID == string(a.subject) }) {
+				if role.inRun && slices.ContainsFunc(named, func(n Named) bool { return a.own[n.ID] }) {
 					mine = append(mine, role.name)
 				}
 			}
@@ -155,7 +154,7 @@ func (a *copier) tellID(d *dataset, id []byte) string {
 	switch {
 	case !slices.ContainsFunc(d.allRoles, func(r schema.Role) bool { return r.Column == d.Record }):
 		return string(id)
-	case bytes.Equal(id, a.subject):
+	case a.own[string(id)]:
 		return You
 	}
 	return ""

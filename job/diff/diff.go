@@ -356,7 +356,7 @@ func (d *differ) finish() {
 	} else {
 		say("key", !same)
 	}
-	for _, role := range []string{"consent", "deletions", "restrictions", "accounts"} {
+	for _, role := range []string{"consent", "deletions", "restrictions", "accounts", "aliases", "organisations"} {
 		say("inputs."+role, !slices.Equal(identities(before, role, ""), identities(after, role, "")))
 	}
 	back := int64(0)

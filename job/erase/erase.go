@@ -146,7 +146,7 @@ func (r *Result) Complaint() error {
 // answer is what erase says where there is nothing.
 func (x *eraser) answer() *Result {
 	return &Result{
-		Status: NothingToErase, Requests: len(x.requests.Refs), NotCovered: notCovered,
+		Status: NothingToErase, Requests: x.requests.Accounts, NotCovered: notCovered,
 		Runs: []holdings.HeldRun{}, Incomplete: []string{}, Unchecked: []UncheckedRun{}, Unfinished: []string{}, Receipts: []string{},
 	}
 }

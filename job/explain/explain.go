@@ -83,7 +83,20 @@ type Subject struct {
 	Deletions []string  `json:"deletion_requests"`
 	// Registered is null where no registry is given.
 	Registered *bool `json:"registered"`
+	// Aliases are the account's other ids.
+	Aliases       []string     `json:"aliases,omitempty"`
+	Organisations []Membership `json:"organisations,omitempty"`
 }
+
+// Membership is a span over which a subject belonged to an organisation.
+type Membership struct {
+	Organisation string `json:"organisation"` // its reference
+	From         string `json:"from"`
+	Until        string `json:"until"` // empty: it goes on
+}
+
+// roleOrganisation is the role of an organisation that no record names.
+const roleOrganisation = "organisation of a party"
 
 // Stretch is a span of a timeline.
 type Stretch struct {
@@ -121,7 +134,7 @@ func Run(ctx context.Context, e *job.Env, o Options) (*Explanation, error) {
 	if len(found) == 0 {
 		return nil, &job.Error{Exit: job.ExitFailed, Hint: "ids are compared byte for byte; look for blanks or another case", Err: errors.New(o.Dataset + ": no record has this id")}
 	}
-	world, err := loadWorld(ctx, inputs, found)
+	world, err := loadWorld(ctx, e, inputs, found)
 	if err != nil {
 		return nil, err
 	}
@@ -196,6 +209,8 @@ func spell(b *source.Binding, d *schema.Dataset, v []*rewrite.Vector, i int) fil
 	if b.Contract.At >= 0 {
 		r.Contract = string(b.Contract.ID.Append(nil, v[b.Contract.At], i))
 	}
+	stated := b.Stated(func(at int) *rewrite.Vector { return v[at] }, i)
+	r.Private, r.SourceDeleted = stated.Has(schema.PrivateRecord), stated.Has(schema.SourceDeleted)
 	return r
 }
 
@@ -203,21 +218,38 @@ func spell(b *source.Binding, d *schema.Dataset, v []*rewrite.Vector, i int) fil
 // inputs are faults of the answer too.
 type worldSink struct {
 	world     *filter.World
-	accounts  map[schema.AccountID]bool
+	accounts  map[schema.AccountID]bool // those that records name, and their organisations
 	contracts map[string]bool
 }
 
 func (s *worldSink) IDs(rewrite.Bytes) error { return nil }
 
+// account returns the account that an id stands for, and whether facts about it are wanted.
+func (s *worldSink) account(id []byte) (schema.AccountID, bool) {
+	a := s.world.Account(schema.AccountID(id))
+	return a, s.accounts[a]
+}
+
+func (s *worldSink) Alias(_, _ []byte) error { return nil } // see loadWorld
+
+func (s *worldSink) Member(id, organisation []byte, span schema.Span) error {
+	if a, ok := s.account(id); ok {
+		o := s.world.Account(schema.AccountID(organisation))
+		s.accounts[o] = true
+		s.world.Memberships[a] = append(s.world.Memberships[a], filter.Membership{Span: span, Organisation: o})
+	}
+	return nil
+}
+
 func (s *worldSink) Event(_ int, id []byte, e filter.Event) error {
-	if a := schema.AccountID(id); s.accounts[a] {
+	if a, ok := s.account(id); ok {
 		s.world.Events[a] = append(s.world.Events[a], e)
 	}
 	return nil
 }
 
 func (s *worldSink) Deletion(id []byte, d filter.Deletion) error {
-	if a := schema.AccountID(id); s.accounts[a] {
+	if a, ok := s.account(id); ok {
 		s.world.Deletions[a] = append(s.world.Deletions[a], d)
 	}
 	return nil
@@ -239,18 +271,22 @@ func (s *worldSink) Registered(id []byte) error {
 	if len(id) == 0 {
 		return filter.ErrNoID
 	}
-	if a := schema.AccountID(id); s.accounts[a] {
+	if a, ok := s.account(id); ok {
 		s.world.Registry[a] = true
 	}
 	return nil
 }
 
-// loadWorld reads what the inputs say about the subjects of some records.
-func loadWorld(ctx context.Context, in *source.Inputs, records []*foundRecord) (*filter.World, error) {
+// loadWorld reads what the inputs say about the subjects of some records. It reads the
+// aliases before all else, because the facts that are wanted depend on them.
+func loadWorld(ctx context.Context, e *job.Env, in *source.Inputs, records []*foundRecord) (_ *filter.World, err error) {
 	s := &worldSink{world: filter.NewWorld(), accounts: map[schema.AccountID]bool{}, contracts: map[string]bool{}}
+	if s.world.Aliases, err = source.ReadAliases(ctx, e, in.Config); err != nil {
+		return nil, err
+	}
 	for _, r := range records {
 		for _, subject := range slices.Concat(r.Parties, r.Subjects) {
-			s.accounts[subject.ID] = true
+			s.accounts[s.world.Account(subject.ID)] = true
 		}
 		s.contracts[r.Contract] = true
 	}
@@ -296,8 +332,25 @@ func explain(d *source.DatasetInput, id string, found []*foundRecord, w *filter.
 		}
 		out.Found = append(out.Found, record)
 	}
-	for _, id := range order {
+	named := len(order)
+	for i := 0; i < len(order); i++ { // organisations come behind the subjects
+		id := order[i]
 		s := Subject{Ref: ref(id), Roles: roles[id]}
+		for _, other := range w.Aliases.IDs(id) {
+			if other != id {
+				s.Aliases = append(s.Aliases, ref(other))
+			}
+		}
+		for _, m := range w.Memberships[w.Account(id)] {
+			if i >= named {
+				break // whether an organisation belongs to another is of no account
+			}
+			s.Organisations = append(s.Organisations, Membership{ref(m.Organisation), instantText(m.From), untilText(m.Until)})
+			if roles[m.Organisation] == nil {
+				order = append(order, m.Organisation)
+				roles[m.Organisation] = []string{roleOrganisation}
+			}
+		}
 		for _, stretch := range w.Timeline(id, d.Category) {
 			from := instantText(stretch.From)
 			if stretch.From == schema.Earliest {
@@ -305,16 +358,23 @@ func explain(d *source.DatasetInput, id string, found []*foundRecord, w *filter.
 			}
 			s.Timeline = append(s.Timeline, Stretch{from, instantText(stretch.Until), stretch.State.String()})
 		}
-		for _, del := range w.Deletions[id] {
+		for _, del := range w.Deletions[w.Account(id)] {
 			s.Deletions = append(s.Deletions, instantText(del.RequestedAt))
 		}
 		if w.Registry != nil {
-			known := w.Registry[id]
+			known := w.Registry[w.Account(id)]
 			s.Registered = &known
 		}
 		out.Subjects = append(out.Subjects, s)
 	}
 	return out
+}
+
+func untilText(i schema.Instant) string {
+	if i == schema.Forever {
+		return ""
+	}
+	return i.String()
 }
 
 func instantText(i schema.Instant) string {

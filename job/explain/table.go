@@ -39,6 +39,16 @@ func (e *Explanation) WriteText(w io.Writer) error {
 	}
 	for _, s := range e.Subjects {
 		fmt.Fprintf(b, "\n%s (%s)\n", s.Ref, strings.Join(s.Roles, ", "))
+		for _, alias := range s.Aliases {
+			fmt.Fprintf(b, "  also known as %s\n", alias)
+		}
+		for _, m := range s.Organisations {
+			until := ""
+			if m.Until != "" {
+				until = " until " + m.Until
+			}
+			fmt.Fprintf(b, "  belonged to %s from %s%s\n", m.Organisation, m.From, until)
+		}
 		for _, stretch := range s.Timeline {
 			from := stretch.From
 			if from == "" {

@@ -278,6 +278,13 @@ func (w *fileWork) readKeys(b *rewrite.Batch) {
 		w.rows.Contract = source.Grow(w.rows.Contract, b.Rows)
 		w.contract.read(&b.Columns[c.At], w.rows.Contract)
 	}
+	if len(w.bound.Marks) > 0 {
+		w.rows.Stated = source.Grow(w.rows.Stated, b.Rows)
+		column := func(at int) *rewrite.Vector { return &b.Columns[at] }
+		for i := range w.rows.Stated {
+			w.rows.Stated[i] = w.bound.Stated(column, i)
+		}
+	}
 }
 
 // sel records the batch's decisions in the selection and counts them.

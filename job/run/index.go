@@ -30,6 +30,30 @@ func (s *indexSink) Deletion(id []byte, d filter.Deletion) error {
 	return nil
 }
 
+func (s *indexSink) Alias(alias, account []byte) error {
+	a, err := s.b.Account(alias)
+	if err != nil {
+		return err
+	}
+	to, err := s.b.Account(account)
+	if err != nil {
+		return err
+	}
+	return s.b.Alias(a, to)
+}
+
+func (s *indexSink) Member(account, organisation []byte, span schema.Span) error {
+	a, err := s.b.Account(account)
+	if err != nil {
+		return err
+	}
+	o, err := s.b.Account(organisation)
+	if err != nil {
+		return err
+	}
+	return s.b.Member(a, o, span)
+}
+
 func (s *indexSink) Restriction(contract []byte, span schema.Span) error {
 	return s.b.Restrict(contract, span)
 }

@@ -20,7 +20,8 @@ type controlInput struct {
 	length int              // of the list
 	id     func(int) []byte // the list's
 	wanted func(int) bool   // whether an id of the list is this input's
-	data   source.Join      // what the data names of the list
+	same   func(int) int    // the place of the account that an id is one of
+	data   source.Join      // what the data names of the list, by places of accounts
 	named  int64            // distinct ids that the data names, in the list or not
 	near   []source.Near    // by data set
 }
@@ -35,18 +36,9 @@ func (c *checker) joins() []manifests.Join {
 	var failure error
 	inputs := c.controlInputs()
 	for _, in := range inputs {
-		j := manifests.Join{Role: in.role}
-		for i := range in.length {
-			if !in.wanted(i) {
-				continue
-			}
-			j.IDs++
-			if in.what == accountIDs && c.index.HasRegistry() && !c.index.Registered(filter.Account(i)) && !in.data.Has(i) {
-				j.Unregistered++
-			}
-		}
-		j.Matched = in.data.Count(in.wanted)
-		misses := source.NearMisses(in.length, in.id, in.data.Has, in.wanted, in.near)
+		j := c.count(&in)
+		misses := source.NearMisses(in.length, in.id, in.seen, in.wanted, in.near)
+		misses.Count = min(misses.Count, j.IDs-j.Matched) // of an account, several ids may be near
 		j.NearMisses = misses.Count
 		if near += misses.Count; near > c.gates.MaxNearMisses && failure == nil && misses.Count > 0 {
 			failure = c.nearMiss(&in, misses)
@@ -61,10 +53,46 @@ func (c *checker) joins() []manifests.Join {
 	return joins
 }
 
+// seen reports whether the data names an id of the list, or another id of its account.
+func (in *controlInput) seen(i int) bool { return in.data.Has(in.same(i)) }
+
+// count counts an input's ids, and those that the data names. Ids of one account count
+// once.
+func (c *checker) count(in *controlInput) manifests.Join {
+	j := manifests.Join{Role: in.role}
+	counted := map[int]bool{} // accounts that have several ids
+	for i := range in.length {
+		if !in.wanted(i) {
+			continue
+		}
+		account := in.same(i)
+		if in.what == accountIDs && c.index.Told(filter.Account(i), filter.OfAliases) {
+			if counted[account] {
+				continue
+			}
+			counted[account] = true
+		}
+		j.IDs++
+		switch {
+		case in.data.Has(account):
+			j.Matched++
+		case in.what == accountIDs && c.index.HasRegistry() && !c.index.Registered(filter.Account(account)):
+			j.Unregistered++
+		}
+	}
+	return j
+}
+
 func (c *checker) controlInputs() []controlInput {
 	x := c.index
-	accounts := controlInput{what: accountIDs, length: x.Accounts(), id: func(i int) []byte { return x.ID(filter.Account(i)) }}
-	contracts := controlInput{what: "contracts", length: x.Restricted(), id: func(i int) []byte { return x.ContractID(filter.Contract(i)) }}
+	accounts := controlInput{
+		what: accountIDs, length: x.Accounts(), id: func(i int) []byte { return x.ID(filter.Account(i)) },
+		same: func(i int) int { return int(x.Same(filter.Account(i))) },
+	}
+	contracts := controlInput{
+		what: "contracts", length: x.Restricted(), id: func(i int) []byte { return x.ContractID(filter.Contract(i)) },
+		same: func(i int) int { return i },
+	}
 	for i := range c.total {
 		t := &c.total[i]
 		for r := range t.Joins {
@@ -80,14 +108,16 @@ func (c *checker) controlInputs() []controlInput {
 		in.role, in.gate, in.limit, in.wanted = role, gate, limit, wanted
 		return in
 	}
-	account := func(has func(filter.Account) bool) func(int) bool {
-		return func(i int) bool { return has(filter.Account(i)) }
+	told := func(f filter.Fact) func(int) bool {
+		return func(i int) bool { return x.Told(filter.Account(i), f) }
 	}
 	all := []controlInput{
-		of(accounts, "consent", "", 0, c.inHistory),
-		of(accounts, "deletions", manifests.GateDeletionMatch, c.gates.MinDeletionMatch, account(x.Deleted)),
+		of(accounts, "consent", "", 0, told(filter.OfHistory)),
+		of(accounts, "deletions", manifests.GateDeletionMatch, c.gates.MinDeletionMatch, told(filter.OfDeletions)),
 		of(contracts, "restrictions", manifests.GateRestrictionMatch, c.gates.MinRestrictionMatch, func(int) bool { return true }),
-		of(accounts, "accounts", manifests.GateRegistryMatch, c.gates.MinRegistryMatch, account(x.Registered)),
+		of(accounts, "accounts", manifests.GateRegistryMatch, c.gates.MinRegistryMatch, told(filter.OfRegistry)),
+		of(accounts, "aliases", manifests.GateAliasMatch, c.gates.AliasMatch(), told(filter.OfAliases)),
+		of(accounts, "organisations", manifests.GateOrganisationMatch, c.gates.OrganisationMatch(), told(filter.OfMembers)),
 	}
 	return slices.DeleteFunc(all, func(in controlInput) bool { return !c.configured[in.role] })
 }

@@ -97,7 +97,11 @@ func (r *roleAccounts) lookup(dst []filter.Account, ids rewrite.Bytes) []filter.
 		if a >= 0 {
 			r.join.Mark(int(a))
 		}
-		if a != filter.Null && !r.index.InHistory(a) {
+		switch {
+		case a == filter.Null, r.index.InHistory(a):
+		case a >= 0:
+			r.join.Other(r.index.ID(a)) // of an account that has several, always the same
+		default:
 			r.join.Other(ids.At(i))
 		}
 	}

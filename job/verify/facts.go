@@ -21,6 +21,10 @@ type facts struct {
 
 	newest, newestRequest schema.Instant      // of the whole history and ledger
 	ids                   map[string]*idCount // of control inputs, by role
+
+	merged        map[schema.AccountID]*account // that have aliases, by world.Account; the first of the ids that data files name
+	more          int                           // further ids of these that data files name
+	organisations map[schema.AccountID]bool     // of accounts that data files name
 }
 
 // account is an account that a data file names.
@@ -29,12 +33,14 @@ type account struct {
 	ref       manifests.Ref
 	parties   uint64 // party roles under which it is named, a bit for each of all data sets
 	inHistory bool
+	counted   bool // under another id
 }
 
 func newFacts() *facts {
 	return &facts{
 		world: filter.NewWorld(), accounts: map[string]*account{}, contracts: map[string]bool{},
 		newest: schema.Unknown, newestRequest: schema.Unknown, ids: map[string]*idCount{},
+		merged: map[schema.AccountID]*account{}, organisations: map[schema.AccountID]bool{},
 	}
 }
 
@@ -51,17 +57,20 @@ func (w *facts) account(id []byte) *account {
 // load reads all inputs but the data sets. It keeps what concerns the accounts and
 // contracts named. Of the other ids it counts up to so many of each input.
 func (a *audit) load(ctx context.Context, in *inputs, w *facts, count int) (found differences, err error) {
-	for _, role := range []string{roleConsent, roleDeletions, roleRestrictions, roleAccounts} {
+	for _, role := range []string{roleConsent, roleDeletions, roleRestrictions, roleAccounts, roleAliases, roleOrganisations} {
 		w.ids[role] = &idCount{others: map[uint64]bool{}, most: count}
+	}
+	if err := a.loadGroups(ctx, in, w, &found); err != nil {
+		return found, err
 	}
 	all := []controlInput{a.consentOf(in.consent, w)}
 	if a.cfg.Deletions != nil {
 		all = append(all, a.deletionsOf(in.deletions, func(id []byte, d filter.Deletion) {
 			w.newestRequest = max(w.newestRequest, d.RequestedAt)
-			if known := w.accounts[string(id)]; known != nil {
-				w.world.Deletions[known.id] = append(w.world.Deletions[known.id], d)
+			if account, known := w.concerned(id); known != nil {
+				w.world.Deletions[account] = append(w.world.Deletions[account], d)
 			} else {
-				w.ids[roleDeletions].other(id)
+				w.other(roleDeletions, id)
 			}
 		}))
 	}
@@ -120,11 +129,17 @@ func (a *audit) consentOf(files []*input, w *facts) controlInput {
 		if !row[4].IsNull() {
 			e.Sequence = filter.Sequence{N: row[4].integer(), Valid: true}
 		}
-		if known := w.accounts[string(id)]; known != nil {
-			known.inHistory = true
-			w.world.Events[known.id] = append(w.world.Events[known.id], e)
+		account, subject := w.concerned(id)
+		if subject != nil {
+			subject.inHistory = true
 		} else {
-			w.ids[roleConsent].other(id)
+			w.other(roleConsent, id)
+			if len(w.organisations) > 0 {
+				account = w.world.Account(schema.AccountID(id))
+			}
+		}
+		if subject != nil || w.organisations[account] {
+			w.world.Events[account] = append(w.world.Events[account], e)
 		}
 		return ""
 	}
@@ -186,10 +201,10 @@ func (a *audit) registryOf(files []*input, w *facts) controlInput {
 	var id []byte
 	take := func(row []key) string {
 		id = row[0].appendID(id[:0])
-		if known := w.accounts[string(id)]; known != nil {
-			w.world.Registry[known.id] = true
+		if account, known := w.concerned(id); known != nil {
+			w.world.Registry[account] = true
 		} else {
-			w.ids[roleAccounts].other(id)
+			w.other(roleAccounts, id)
 		}
 		return ""
 	}
@@ -197,28 +212,40 @@ func (a *audit) registryOf(files []*input, w *facts) controlInput {
 }
 
 // readLedger returns the accounts of the ledger of deletions as it is now, which may be
-// after the run.
+// after the run, by all of their ids.
 func (a *audit) readLedger(ctx context.Context) (map[string]bool, error) {
-	files, err := a.findFiles(ctx, new(listing.Finder), inputName{role: roleDeletions, path: a.cfg.Deletions.Path})
+	ids := map[string]bool{}
+	err := a.readNow(ctx, roleDeletions, a.cfg.Deletions.Path, func(files []*input) controlInput {
+		return a.deletionsOf(files, func(id []byte, _ filter.Deletion) { ids[string(id)] = true })
+	})
 	if err != nil {
 		return nil, err
 	}
-	if len(files) == 0 && !a.cfg.Deletions.AllowEmpty {
-		return nil, job.UsageError("check the path in "+a.cfg.File, "inputs.deletions.path: no *.parquet file is there")
+	aliases, err := a.readAliases(ctx)
+	return withAliases(ids, aliases), err
+}
+
+// readNow reads a control input as it is now. Faults of it are faults of the answer.
+func (a *audit) readNow(ctx context.Context, role, path string, input func([]*input) controlInput) error {
+	files, err := a.findFiles(ctx, new(listing.Finder), inputName{role: role, path: path})
+	if err != nil {
+		return err
 	}
-	ids := map[string]bool{}
-	ledger := a.deletionsOf(files, func(id []byte, _ filter.Deletion) { ids[string(id)] = true })
+	if allowed := a.cfg.Control(role).AllowEmpty; len(files) == 0 && !allowed {
+		return job.UsageError("check the path in "+a.cfg.File, "inputs.%s.path: no *.parquet file is there", role)
+	}
+	c := input(files)
 	var found differences
-	err = ledger.scan(ctx, &found)
+	err = c.scan(ctx, &found)
 	var unbound *unboundError
 	var unreadable *unreadableError
 	switch {
 	case errors.As(err, &unbound):
-		return nil, job.UsageError("name the ledger's columns under inputs.deletions.columns", "%w", err)
+		return job.UsageError("name its columns under inputs."+role+".columns", "%w", err)
 	case errors.As(err, &unreadable):
-		return nil, job.BadInput("mend the ledger and run again", "%w", err)
+		return job.BadInput("mend it and run again", "%w", err)
 	case err == nil && !found.none():
-		return nil, job.BadInput("mend the ledger and run again", "%s", found.first[0])
+		return job.BadInput("mend it and run again", "%s", found.first[0])
 	}
-	return ids, err
+	return err
 }

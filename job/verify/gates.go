@@ -70,6 +70,7 @@ func (a *audit) checkGates(in *inputs, w *facts, whole bool) {
 		manifests.GateAccountMatch: cfg.MinAccountMatch, manifests.GateMaxExcluded: cfg.MaxExcluded, manifests.GateHorizonAge: cfg.MaxHorizonAge.Seconds(),
 		manifests.GateDeletionMatch: cfg.MinDeletionMatch, manifests.GateRestrictionMatch: cfg.MinRestrictionMatch,
 		manifests.GateRegistryMatch: cfg.MinRegistryMatch, manifests.GateNearMisses: float64(cfg.MaxNearMisses),
+		manifests.GateAliasMatch: cfg.AliasMatch(), manifests.GateOrganisationMatch: cfg.OrganisationMatch(),
 	}
 	missing := map[string]bool{manifests.GateHorizonAge: true, manifests.GateAccountMatch: true, manifests.GateNearMisses: true}
 	for role, gate := range gatesByRole {
@@ -102,6 +103,7 @@ func (a *audit) checkGates(in *inputs, w *facts, whole bool) {
 // gatesByRole are the gates of the control inputs that have one each.
 var gatesByRole = map[string]string{
 	roleDeletions: manifests.GateDeletionMatch, roleRestrictions: manifests.GateRestrictionMatch, roleAccounts: manifests.GateRegistryMatch,
+	roleAliases: manifests.GateAliasMatch, roleOrganisations: manifests.GateOrganisationMatch,
 }
 
 // gateValue returns the value that a gate has to have, and how much it may be off,
@@ -138,7 +140,7 @@ func (w *facts) named(role string) int {
 	if role == roleRestrictions {
 		return len(w.contracts)
 	}
-	return len(w.accounts)
+	return len(w.accounts) - w.more
 }
 
 // accountMatch returns the share of accounts that are both in the consent history and

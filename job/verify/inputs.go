@@ -31,6 +31,7 @@ type input struct {
 // inputs are all inputs, each list in the order of its paths.
 type inputs struct {
 	consent, deletions, restrictions, accounts []*input
+	aliases, organisations                     []*input
 	datasets                                   []*dataset
 }
 
@@ -44,11 +45,12 @@ type dataset struct {
 func (in *inputs) control(role string) []*input {
 	return map[string][]*input{
 		roleConsent: in.consent, roleDeletions: in.deletions, roleRestrictions: in.restrictions, roleAccounts: in.accounts,
+		roleAliases: in.aliases, roleOrganisations: in.organisations,
 	}[role]
 }
 
 func (in *inputs) all() []*input {
-	all := slices.Concat(in.consent, in.deletions, in.restrictions, in.accounts)
+	all := slices.Concat(in.consent, in.deletions, in.restrictions, in.accounts, in.aliases, in.organisations)
 	for _, d := range in.datasets {
 		all = append(all, d.files...)
 	}
@@ -71,6 +73,9 @@ const (
 	roleDeletions    = "deletions"
 	roleRestrictions = "restrictions"
 	roleAccounts     = "accounts"
+
+	roleAliases       = "aliases"
+	roleOrganisations = "organisations"
 )
 
 // findInputs lists what the configuration names as inputs.
@@ -93,6 +98,12 @@ func (a *audit) findInputs(ctx context.Context) (*inputs, error) {
 	}
 	if c := a.cfg.Accounts; c != nil {
 		in.accounts = find(roleAccounts, "", c.Path)
+	}
+	if c := a.cfg.Aliases; c != nil {
+		in.aliases = find(roleAliases, "", c.Path)
+	}
+	if c := a.cfg.Organisations; c != nil {
+		in.organisations = find(roleOrganisations, "", c.Path)
 	}
 	for _, d := range a.cfg.Datasets {
 		in.datasets = append(in.datasets, &dataset{d, find("", d.Name, d.Path)})

@@ -67,7 +67,7 @@ func (j *judge) causeOf(r *record, x namedAccount) (cause string, since schema.I
 	if x.account == nil { // only parties come without
 		return schema.PartyUnknown.String(), schema.Unknown, ""
 	}
-	id := x.account.id
+	id := world.Account(x.account.id)
 	if requests := world.Deletions[id]; len(requests) > 0 {
 		d := earliest(requests)
 		return schema.DeletionRequested.String(), d.RequestedAt, d.Request
@@ -79,17 +79,14 @@ func (j *judge) causeOf(r *record, x namedAccount) (cause string, since schema.I
 		return schema.PartyUnknown.String(), schema.Unknown, ""
 	}
 	for _, m := range r.Moments {
-		if j.outAt(id, m.At) {
-			return schema.PartyOptedOut.String(), world.Since(id, j.d.Category, m.At), ""
+		if m.At == schema.Unknown || m.At >= world.Policy.Horizon {
+			continue // nothing is known of it
+		}
+		if out, since := world.OutAt(id, j.d.Category, m.At); out {
+			return schema.PartyOptedOut.String(), since, ""
 		}
 	}
 	return "", schema.Unknown, ""
-}
-
-// outAt reports whether an account is out at an instant about which anything is known.
-func (j *judge) outAt(id schema.AccountID, at schema.Instant) bool {
-	world := j.w.world
-	return at != schema.Unknown && at < world.Policy.Horizon && world.StateAt(id, j.d.Category, at) == schema.OptedOut
 }
 
 // earliest is the request that counts of several by one account: the earliest, at one

@@ -175,6 +175,25 @@ type Gates struct {
 	MaxNearMisses       int64         `key:"max_near_misses" default:"0"`
 	MaxExcluded         float64       `key:"max_excluded" default:"1"`
 	MaxHorizonAge       time.Duration `key:"max_horizon_age" default:"0"` // 0: off
+	// Of the aliases' accounts and of the organisations' members; nil: defaultMatch. They
+	// are in the digest where given, so that the ids of runs made before them stay.
+	MinAliasMatch        *float64 `key:"min_alias_match" json:",omitempty"`
+	MinOrganisationMatch *float64 `key:"min_organisation_match" json:",omitempty"`
+}
+
+const defaultMatch = 0.001
+
+// AliasMatch is the share of the aliases' accounts that must be in the data.
+func (g *Gates) AliasMatch() float64 { return shareOr(g.MinAliasMatch, defaultMatch) }
+
+// OrganisationMatch is AliasMatch of the organisations' members.
+func (g *Gates) OrganisationMatch() float64 { return shareOr(g.MinOrganisationMatch, defaultMatch) }
+
+func shareOr(given *float64, otherwise float64) float64 {
+	if given != nil {
+		return *given
+	}
+	return otherwise
 }
 
 // Digest is the SHA-256 of all of the configuration that a run's outcome depends on:

@@ -201,6 +201,9 @@ var anotherValue = map[string]string{
 	"gates.min_deletion_match":    "0.5",
 	"gates.min_restriction_match": "0.5",
 	"gates.min_registry_match":    "0.5",
+
+	"gates.min_alias_match":        "0.5",
+	"gates.min_organisation_match": "0.5",
 }
 
 // outsideDigest are the keys that say only where things are.

@@ -19,31 +19,43 @@ import (
 	"assent/job/internal/config"
 	"assent/job/internal/source"
 	"assent/manifests"
+	"assent/schema"
 )
 
 // Requests are the accounts with a deletion request.
 type Requests struct {
-	Refs []manifests.Ref            // sorted
-	ids  map[manifests.Ref][]string // of requests that have one
+	Accounts int
+	Refs     []manifests.Ref            // of all of their ids, sorted
+	ids      map[manifests.Ref][]string // of requests that have one
 }
 
 // LoadRequests reads the ledger of deletion requests.
 func LoadRequests(ctx context.Context, e *job.Env, cfg *config.Config, key *manifests.Key) (*Requests, error) {
-	referrer := key.NewReferrer()
-	requests := map[manifests.Ref][]string{}
-	err := source.ReadDeletions(ctx, e, cfg, func(id []byte, d filter.Deletion) error {
-		ref := referrer.Ref(id)
-		ids, ok := requests[ref]
+	aliases, err := source.ReadAliases(ctx, e, cfg)
+	if err != nil {
+		return nil, err
+	}
+	accounts := map[schema.AccountID][]string{} // ids of requests
+	err = source.ReadDeletions(ctx, e, cfg, func(id []byte, d filter.Deletion) error {
+		account := aliases.Account(schema.AccountID(id))
+		ids, ok := accounts[account]
 		if !ok {
 			ids = []string{}
 		}
 		if d.Request != "" && !slices.Contains(ids, d.Request) {
 			ids = append(ids, d.Request)
 		}
-		requests[ref] = ids
+		accounts[account] = ids
 		return nil
 	})
-	return &Requests{slices.SortedFunc(maps.Keys(requests), compareRefs), requests}, err
+	referrer := key.NewReferrer()
+	requests := map[manifests.Ref][]string{}
+	for account, ids := range accounts {
+		for _, id := range aliases.IDs(account) {
+			requests[referrer.Ref([]byte(string(id)))] = ids
+		}
+	}
+	return &Requests{len(accounts), slices.SortedFunc(maps.Keys(requests), compareRefs), requests}, err
 }
 
 func compareRefs(a, b manifests.Ref) int { return slices.Compare(a[:], b[:]) }

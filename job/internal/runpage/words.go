@@ -19,6 +19,9 @@ var inputNames = map[string]string{
 	"deletions":    "Deletion requests",
 	"restrictions": "Contract restrictions",
 	"accounts":     "Registry of accounts",
+
+	"aliases":       "Aliases of accounts",
+	"organisations": "Memberships of organisations",
 }
 
 // causeText says a cause in words. Roles stand in it as they are named.
@@ -221,6 +224,12 @@ func rules(run *manifests.Run) []string {
 	}
 	if has(run, "accounts") {
 		say("A party that is not in the registry of accounts is not known.")
+	}
+	if has(run, "aliases") {
+		say("An account that was renamed or merged is one account with the other: its choices and its deletion request hold for both.")
+	}
+	if has(run, "organisations") {
+		say("While an account belongs to an organisation, the organisation's own choice counts beside the account's.")
 	}
 	say("Consent is known up to the horizon, %s. Nothing from then on is used.", utc(run.ConsentAsOf))
 	say("What cannot be decided is left out. Where several reasons hold, the first of the steps above is counted; a record's own line in the exclusion manifest has all of them.")

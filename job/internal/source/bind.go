@@ -13,6 +13,7 @@ type Binding struct {
 	Parties  int           // how many of roles are parties
 	Moments  []BoundColumn
 	Contract BoundColumn // at < 0: none
+	Marks    []BoundMark // what the source states of records
 }
 
 // BoundColumn is a key column by its place among the columns of a batch.
@@ -54,6 +55,7 @@ func Bind(f *rewrite.File, rel string, d *schema.Dataset) (*Binding, error) {
 	if d.Contract != "" {
 		b.Contract = b.add(find.id("contract", d.Contract, presence{hint: "restrictions are looked up by the contract: map its column, or say `contract: \"\"` if the data set has none"}))
 	}
+	b.marks(&find, d)
 	return b, find.Err
 }
 

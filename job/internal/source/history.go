@@ -20,6 +20,7 @@ import (
 // historyColumns are the columns of a consent file.
 type historyColumns struct {
 	Account, Category, State, At, Sequence KeyColumn
+	Deleted                                *Mark
 }
 
 func BindConsent(f *rewrite.File, rel string, in *config.ConsentInput) (*historyColumns, error) {
@@ -30,6 +31,7 @@ func BindConsent(f *rewrite.File, rel string, in *config.ConsentInput) (*history
 		State:    find.code("inputs.consent.columns.state", in.State.Path),
 		At:       find.instant("inputs.consent.columns.effective_at", in.EffectiveAt.Path, in.Units["effective_at"], presence{}),
 		Sequence: absent,
+		Deleted:  find.mark("inputs.consent.deleted", in.Deleted),
 	}
 	if find.wanted(in.Sequence) {
 		c.Sequence = find.integer("inputs.consent.columns.sequence", in.Sequence.Path)
@@ -43,13 +45,17 @@ func (f *Finder) wanted(c config.Column) bool {
 	return c.Path != "" && (c.Explicit || f.Has(c.Path))
 }
 
-type deletionColumns struct{ Account, At, Request KeyColumn }
+type deletionColumns struct {
+	Account, At, Request KeyColumn
+	Deleted              *Mark
+}
 
 func BindDeletions(f *rewrite.File, rel string, in *config.DeletionsInput) (*deletionColumns, error) {
 	find := Finder{File: f, Rel: rel, assumeUTC: in.AssumeUTC}
 	c := &deletionColumns{
 		Account: find.ID("inputs.deletions.columns.account", in.Account.Path, false),
 		At:      absent, Request: absent,
+		Deleted: find.mark("inputs.deletions.deleted", in.Deleted),
 	}
 	if find.wanted(in.RequestedAt) {
 		c.At = find.instant("inputs.deletions.columns.requested_at", in.RequestedAt.Path, in.Units["requested_at"], presence{})
@@ -60,7 +66,10 @@ func BindDeletions(f *rewrite.File, rel string, in *config.DeletionsInput) (*del
 	return c, find.Err
 }
 
-type restrictionColumns struct{ Contract, From, Until KeyColumn }
+type restrictionColumns struct {
+	Contract, From, Until KeyColumn
+	Deleted               *Mark
+}
 
 func BindRestrictions(f *rewrite.File, rel string, in *config.RestrictionsInput) (*restrictionColumns, error) {
 	find := Finder{File: f, Rel: rel, assumeUTC: in.AssumeUTC}
@@ -68,6 +77,7 @@ func BindRestrictions(f *rewrite.File, rel string, in *config.RestrictionsInput)
 		Contract: find.ID("inputs.restrictions.columns.contract", in.Contract.Path, false),
 		From:     find.instant("inputs.restrictions.columns.from", in.From.Path, in.Units["from"], presence{}),
 		Until:    absent,
+		Deleted:  find.mark("inputs.restrictions.deleted", in.Deleted),
 	}
 	if find.wanted(in.Until) {
 		c.Until = find.instant("inputs.restrictions.columns.until", in.Until.Path, in.Units["until"], presence{})
@@ -75,9 +85,18 @@ func BindRestrictions(f *rewrite.File, rel string, in *config.RestrictionsInput)
 	return c, find.Err
 }
 
-func BindAccounts(f *rewrite.File, rel string, in *config.AccountsInput) (KeyColumn, error) {
+type accountColumns struct {
+	Account KeyColumn
+	Deleted *Mark
+}
+
+func BindAccounts(f *rewrite.File, rel string, in *config.AccountsInput) (*accountColumns, error) {
 	find := Finder{File: f, Rel: rel}
-	return find.ID("inputs.accounts.columns.account", in.Account.Path, false), find.Err
+	c := &accountColumns{
+		Account: find.ID("inputs.accounts.columns.account", in.Account.Path, false),
+		Deleted: find.mark("inputs.accounts.deleted", in.Deleted),
+	}
+	return c, find.Err
 }
 
 // rowError says which row of an input is at fault. Rows count from 0 in the file.
@@ -103,20 +122,34 @@ type Loader struct {
 }
 
 // Sink takes the facts of all control inputs, which decisions rest on. Faults that it
-// returns are bad input. Ids of events and deletion requests are never empty.
+// returns are bad input. Ids of events, deletion requests, aliases and memberships are
+// never empty.
 type Sink interface {
 	// IDs announces the ids of the events that follow, which name one by its place.
 	IDs(all rewrite.Bytes) error
 	Event(place int, id []byte, e filter.Event) error
+	Alias(alias, account []byte) error
+	Member(account, organisation []byte, s schema.Span) error
 	Deletion(id []byte, d filter.Deletion) error
 	Restriction(contract []byte, s schema.Span) error
 	Registry()
 	Registered(id []byte) error
 }
 
-// Load reads all inputs but the data sets.
+// Load reads all inputs but the data sets: aliases first, then organisations, as what the
+// others say is about the accounts that these make up.
 func (l *Loader) Load(ctx context.Context, in *Inputs) error {
 	l.Newest, l.NewestRequest = schema.Unknown, schema.Unknown
+	for _, f := range in.Aliases.Files {
+		if err := l.aliases(ctx, f, l.Sink.Alias); err != nil {
+			return err
+		}
+	}
+	for _, f := range in.Organisations.Files {
+		if err := l.organisations(ctx, f); err != nil {
+			return err
+		}
+	}
 	for _, f := range in.Consent.Files {
 		if err := l.consent(ctx, f, l.Sink.IDs, l.Sink.Event); err != nil {
 			return err
@@ -156,7 +189,7 @@ func (l *Loader) consent(ctx context.Context, f *File, announce func(all rewrite
 			return nil, err
 		}
 		ids.form, states.form, categories.form = c.Account.ID, c.State.ID, c.Category.ID
-		return []KeyColumn{c.Account, c.Category, c.State, c.At, c.Sequence}, nil
+		return []KeyColumn{c.Account, c.Category, c.State, c.At, c.Sequence, c.Deleted.KeyColumn}, nil
 	}
 	return Scan(ctx, f, bind, func(first int64, rows int, v []*rewrite.Vector) error {
 		fail := func(i int, column string, err error) error {
@@ -170,6 +203,9 @@ func (l *Loader) consent(ctx context.Context, f *File, announce func(all rewrite
 		at = Grow(at, rows)
 		c.At.Instants(v[3], at)
 		for i := range rows {
+			if c.Deleted.Has(v[5], i) {
+				continue
+			}
 			category, err := categories.at(v[1], i, in.CategoryNamed)
 			if err != nil {
 				return fail(i, in.Category.Path, err)

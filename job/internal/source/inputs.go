@@ -26,15 +26,17 @@ type Inputs struct {
 	Config   *config.Config
 	AsOf     schema.Instant // the horizon, configured or as the consent files have it; schema.Unknown leaves it to the newest event
 	Consent  Input
-	Deletion Input // without files where not configured, as are the next two
+	Deletion Input // without files where not configured, as are the other control inputs
 	Restrict Input
 	Accounts Input
 	Datasets []*DatasetInput
+
+	Aliases, Organisations Input
 }
 
 // Input are the files of one input, in their order.
 type Input struct {
-	Role  string // consent, deletions, restrictions, accounts; empty for a data set
+	Role  string // as the key under inputs; empty for a data set
 	Root  string // directory of its files as configured, "" or with a slash at its end
 	store objstore.Store
 	Files []*File
@@ -121,6 +123,15 @@ func (p *Planner) Inputs(ctx context.Context) (*Inputs, error) {
 	}
 	if cfg.Accounts != nil && resolve("accounts", cfg.Accounts.Path, &in.Accounts) {
 		find(&in.Accounts, func(f *rewrite.File, rel string) error { _, err := BindAccounts(f, rel, cfg.Accounts); return err })
+	}
+	if cfg.Aliases != nil && resolve("aliases", cfg.Aliases.Path, &in.Aliases) {
+		find(&in.Aliases, func(f *rewrite.File, rel string) error { _, err := BindAliases(f, rel, cfg.Aliases); return err })
+	}
+	if cfg.Organisations != nil && resolve("organisations", cfg.Organisations.Path, &in.Organisations) {
+		find(&in.Organisations, func(f *rewrite.File, rel string) error {
+			_, err := BindOrganisations(f, rel, cfg.Organisations)
+			return err
+		})
 	}
 	for i := range cfg.Datasets {
 		d := &DatasetInput{DatasetConfig: cfg.Datasets[i]}
@@ -279,7 +290,7 @@ func (in *Inputs) List() (list []manifests.Input) {
 			list = append(list, manifests.Input{Role: of.Role, Dataset: dataset, Path: of.Root + f.Rel, Bytes: f.Size, Identity: f.Identity, Rows: f.Rows})
 		}
 	}
-	for _, of := range []*Input{&in.Consent, &in.Deletion, &in.Restrict, &in.Accounts} {
+	for _, of := range []*Input{&in.Consent, &in.Deletion, &in.Restrict, &in.Accounts, &in.Aliases, &in.Organisations} {
 		add("", of)
 	}
 	for _, d := range in.Datasets {

@@ -20,13 +20,16 @@ func (l *Loader) deletions(ctx context.Context, f *File, take func(id []byte, d 
 			return nil, err
 		}
 		ids.form = c.Account.ID
-		return []KeyColumn{c.Account, c.At, c.Request}, nil
+		return []KeyColumn{c.Account, c.At, c.Request, c.Deleted.KeyColumn}, nil
 	}
 	return Scan(ctx, f, bind, func(first int64, rows int, v []*rewrite.Vector) error {
 		ids.read(v[0])
 		at = Grow(at, rows)
 		c.At.Instants(v[1], at)
 		for i := range rows {
+			if c.Deleted.Has(v[3], i) {
+				continue
+			}
 			d := filter.Deletion{RequestedAt: at[i], Request: string(c.Request.ID.Append(nil, v[2], i))}
 			l.NewestRequest = max(l.NewestRequest, at[i])
 			id, err := ids.at(v[0], i), error(nil)
@@ -53,7 +56,7 @@ func (l *Loader) restrictions(ctx context.Context, f *File) error {
 			return nil, err
 		}
 		ids.form = c.Contract.ID
-		return []KeyColumn{c.Contract, c.From, c.Until}, nil
+		return []KeyColumn{c.Contract, c.From, c.Until, c.Deleted.KeyColumn}, nil
 	}
 	return Scan(ctx, f, bind, func(first int64, rows int, v []*rewrite.Vector) error {
 		ids.read(v[0])
@@ -61,6 +64,9 @@ func (l *Loader) restrictions(ctx context.Context, f *File) error {
 		c.From.Instants(v[1], from)
 		c.Until.Instants(v[2], until)
 		for i := range rows {
+			if c.Deleted.Has(v[3], i) {
+				continue
+			}
 			span := schema.Span{From: from[i], Until: schema.Forever}
 			if until[i] != schema.Unknown {
 				span.Until = until[i]
@@ -75,18 +81,21 @@ func (l *Loader) restrictions(ctx context.Context, f *File) error {
 }
 
 func (l *Loader) accounts(ctx context.Context, f *File) error {
-	var column KeyColumn
+	var c *accountColumns
 	var ids idCursor
 	bind := func(file *rewrite.File) (_ []KeyColumn, err error) {
-		if column, err = BindAccounts(file, f.Rel, l.Cfg.Accounts); err != nil {
+		if c, err = BindAccounts(file, f.Rel, l.Cfg.Accounts); err != nil {
 			return nil, err
 		}
-		ids.form = column.ID
-		return []KeyColumn{column}, nil
+		ids.form = c.Account.ID
+		return []KeyColumn{c.Account, c.Deleted.KeyColumn}, nil
 	}
 	return Scan(ctx, f, bind, func(first int64, rows int, v []*rewrite.Vector) error {
 		ids.read(v[0])
 		for i := range rows {
+			if c.Deleted.Has(v[1], i) {
+				continue
+			}
 			if err := l.Sink.Registered(ids.at(v[0], i)); err != nil {
 				return job.BadInput("the registry lists accounts; mend it and run again", "%w", &rowError{f.URI(), first + int64(i), l.Cfg.Accounts.Account.Path, err})
 			}
