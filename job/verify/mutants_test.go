@@ -423,7 +423,10 @@ func mutants() []mutant {
 		}), "_manifest/run.json", -1, "", "gate max_near_misses is missing"},
 		{"ids", inManifest(func(m map[string]any) { at(m, "joins", 0).(map[string]any)["ids"] = 7 }), "_manifest/run.json", -1, "", "joins of consent: there are 3 ids, it has 7"},
 		{"ids that match", inManifest(func(m map[string]any) { at(m, "joins", 1).(map[string]any)["matched"] = 0 }), "_manifest/run.json", -1, "", "joins of deletions: the data names 1 of its ids, it has 0"},
-		{"ids without an account", inManifest(func(m map[string]any) { at(m, "joins", 0).(map[string]any)["unregistered"] = 1 }), "_manifest/run.json", -1, "", "the registry lacks 0 ids"},
+		{"ids without an account", inManifest(func(m map[string]any) {
+			join := at(m, "joins", 0).(map[string]any)
+			join["ids"], join["matched"], join["unregistered"] = 3, 2, 1
+		}), "_manifest/run.json", -1, "", "the registry lacks 0 ids"},
 		{"joins missing", inManifest(func(m map[string]any) { m["joins"] = at(m, "joins").([]any)[1:] }), "_manifest/run.json", -1, "", "joins of consent are missing"},
 		{"identity", inManifest(func(m map[string]any) { at(m, "inputs", 0).(map[string]any)["identity"] = "crc32c:00000000" }), "consent/a.parquet", -1, "", "the input has changed"},
 		{"input size", inManifest(func(m map[string]any) { at(m, "inputs", 0).(map[string]any)["bytes"] = 7 }), "consent/a.parquet", -1, "", "the input has changed"},
