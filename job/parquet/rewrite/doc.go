@@ -23,8 +23,9 @@
 // mapped. Statistics, page index and bloom filter are those of the kept values or absent. Everything else in the metadata of a
 // spliced chunk that is not its type, path and codec is left out, what is unknown included: geospatial and size statistics,
 // and the chunk's own key-value metadata, of which nobody can say whether it speaks of rows. So are unknown fields of a row
-// group or file that lost rows. The file's key-value metadata is kept byte for byte, but for two things that do speak of
-// rows: the length of the range that pandas takes for its index is set right, and GeoParquet's bounding boxes are removed.
+// group or file that lost rows. Of the file's key-value metadata stays what is known to describe the schema or the writer, byte
+// for byte ([metadataRule]); the length of the range that pandas takes for its index is set right, and GeoParquet's bounding
+// boxes are removed where rows were lost.
 //
 // Bounds of a copied page are taken from the input's page index or page header. Where it has none they are computed from the values
 // if these have a fixed width or are dictionary-coded; byte arrays are not decompressed for it, their chunk then has no bounds
