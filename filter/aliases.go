@@ -73,10 +73,12 @@ func (b *Builder) freezeAliases(x *Index) {
 			delete(b.deletions, alias)
 		}
 	}
-	for _, ch := range b.chunks {
-		for i, id := range ch.account {
-			ch.account[i] = uint32(x.same[id])
-		}
+	moved := map[int]bool{}
+	for alias := range b.aliases {
+		moved[int(alias>>accountBits)] = true
+	}
+	for block := range moved {
+		b.events.move(block, x.same)
 	}
 	for i := range b.members {
 		m := &b.members[i]
