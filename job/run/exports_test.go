@@ -43,7 +43,7 @@ func outcome(t *testing.T, config string, sets ...string) (reasons string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	verified(t, config, r.URI)
+	verified(t, config, r.URI, sets...)
 	return reasonsOf(t, r.URI)
 }
 
@@ -351,9 +351,9 @@ func TestAliasesOfACopy(t *testing.T) {
 }
 
 // verified audits a run.
-func verified(t *testing.T, config, uri string) {
+func verified(t *testing.T, config, uri string, sets ...string) {
 	t.Helper()
-	if v, err := verify.Run(t.Context(), jobtest.NewEnv(t), verify.Options{Config: config, Run: uri}); err != nil {
+	if v, err := verify.Run(t.Context(), jobtest.NewEnv(t), verify.Options{Config: config, Set: sets, Run: uri}); err != nil {
 		t.Errorf("%v\n%+v", err, v)
 	}
 }
