@@ -2,6 +2,7 @@ package filter
 
 import (
 	"cmp"
+	"iter"
 	"math"
 	"slices"
 
@@ -84,6 +85,17 @@ func (x *Index) partyOut(a Account, c schema.Category, t schema.Instant) (bool, 
 		}
 	}
 	return out, since
+}
+
+// Organisations yields the organisation of each membership, some of them several times.
+func (x *Index) Organisations() iter.Seq[Account] {
+	return func(yield func(Account) bool) {
+		for _, m := range x.memberships {
+			if !yield(m.organisation) {
+				return
+			}
+		}
+	}
 }
 
 // Membership is an account's part in an organisation.

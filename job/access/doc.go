@@ -55,10 +55,10 @@ func ReasonOf(all, own schema.Reasons) Reason {
 
 // Because says a reason in a sentence to the account.
 func (r Reason) Because() string {
-	if r == BothSides {
+	switch r {
+	case BothSides:
 		return "The consent of both sides was not in place."
-	}
-	if r == OptedOutAround {
+	case OptedOutAround:
 		return "You, or an organisation that you belonged to, had opted out of this category at the time."
 	}
 	reason, err := schema.ParseReason(string(r))
@@ -73,6 +73,9 @@ func Reasons() []Reason {
 	var all []Reason
 	for _, r := range schema.AllReasons() {
 		all = append(all, Reason(r.String()))
+		if r == schema.PartyOptedOut {
+			all = append(all, OptedOutAround)
+		}
 	}
 	return append(all, BothSides)
 }

@@ -43,7 +43,7 @@ func outcome(t *testing.T, config string, sets ...string) (reasons string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	verified(t, config, r.URI)
+	verified(t, config, r.URI, sets...)
 	return reasonsOf(t, r.URI)
 }
 
@@ -296,6 +296,41 @@ func TestOrganisations(t *testing.T) {
 	if exit, _ := job.Explain(err); exit != job.ExitRefused || !strings.Contains(err.Error(), "inputs.organisations: 1 of its accounts") {
 		t.Errorf("exit %d, %v", exit, err)
 	}
+	// The switch is meant for the organisation, whom no record names.
+	tables["organisations"] = "account_id:string,organisation_id:string,from:ts_us,op:string|m,Firm,2026-03-01T00:00:00Z,"
+	tables["consent"] = strings.Replace(tables["consent"], "firm-old", "firm", 1)
+	_, err = run.Run(t.Context(), jobtest.NewEnv(t), run.Options{Config: exportJob(t, organisationInputs, tables)})
+	if exit, _ := job.Explain(err); exit != job.ExitRefused || !strings.Contains(err.Error(), "inputs.consent: 1 of its accounts") {
+		t.Errorf("exit %d, %v", exit, err)
+	}
+}
+
+// TestCopyOfAMember holds that a copy does not call the organisation's choice the member's.
+func TestCopyOfAMember(t *testing.T) {
+	config := exportJob(t, strings.Replace(organisationInputs, ", deleted: {column: op, values: [D]}", "", 1), map[string]string{
+		"consent":       "account_id:string,category:string,opted_in:bool,effective_at:ts_us|firm,communications,false,2026-02-01T00:00:00Z|b,platform,false,2026-02-01T00:00:00Z",
+		"aliases":       "was:string,now:string|b-old,b",
+		"organisations": "account_id:string,organisation_id:string,from:ts_us,until:ts_us|m,firm,2026-03-01T00:00:00Z,2026-04-01T00:00:00Z",
+		"messages":      "message_id:string,freelancer_id:string,client_id:string,sent_at:ts_us,edited_at:ts_us|before,m,b,2026-02-28T00:00:00Z,|during,m,b,2026-03-01T00:00:00Z,",
+	})
+	r, err := run.Run(t.Context(), jobtest.NewEnv(t), run.Options{Config: config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]string{"m": "You, or an organisation that you belonged to, had opted out", "b-old": "The consent of both sides was not in place"} {
+		to := filepath.Join(t.TempDir(), "copy")
+		c, err := access.Run(t.Context(), jobtest.NewEnv(t), access.Options{Config: config, Run: r.URI, Subject: id, Dir: to})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := c.Datasets["messages"]; n.Used != 1 || n.NotUsed != 1 {
+			t.Errorf("%s: %+v", id, n)
+		}
+		page, err := os.ReadFile(filepath.Join(to, "index.html"))
+		if err != nil || !strings.Contains(string(page), want) || strings.Contains(string(page), "You had opted out") {
+			t.Errorf("%s: %v\n%s", id, err, page)
+		}
+	}
 }
 
 // TestAliasesOfACopy asks for a copy by one id of an account that records name by two, and
@@ -351,9 +386,9 @@ func TestAliasesOfACopy(t *testing.T) {
 }
 
 // verified audits a run.
-func verified(t *testing.T, config, uri string) {
+func verified(t *testing.T, config, uri string, sets ...string) {
 	t.Helper()
-	if v, err := verify.Run(t.Context(), jobtest.NewEnv(t), verify.Options{Config: config, Run: uri}); err != nil {
+	if v, err := verify.Run(t.Context(), jobtest.NewEnv(t), verify.Options{Config: config, Set: sets, Run: uri}); err != nil {
 		t.Errorf("%v\n%+v", err, v)
 	}
 }

@@ -24,6 +24,8 @@ type controlInput struct {
 	data   source.Join      // what the data names of the list, by places of accounts
 	named  int64            // distinct ids that the data names, in the list or not
 	near   []source.Near    // by data set
+
+	organisations map[int]bool // by places of accounts: memberships name them
 }
 
 const accountIDs = "accounts"
@@ -53,8 +55,12 @@ func (c *checker) joins() []manifests.Join {
 	return joins
 }
 
-// seen reports whether the data names an id of the list, or another id of its account.
-func (in *controlInput) seen(i int) bool { return in.data.Has(in.same(i)) }
+// seen reports whether the data names an id of the list, or another id of its account. So
+// does a membership: a switch that is meant for an organisation must reach it, too.
+func (in *controlInput) seen(i int) bool {
+	account := in.same(i)
+	return in.data.Has(account) || in.organisations[account]
+}
 
 // count counts an input's ids, and those that the data names. Ids of one account count
 // once.
@@ -88,6 +94,12 @@ func (c *checker) controlInputs() []controlInput {
 	accounts := controlInput{
 		what: accountIDs, length: x.Accounts(), id: func(i int) []byte { return x.ID(filter.Account(i)) },
 		same: func(i int) int { return int(x.Same(filter.Account(i))) },
+	}
+	for o := range x.Organisations() {
+		if accounts.organisations == nil {
+			accounts.organisations = map[int]bool{}
+		}
+		accounts.organisations[int(o)] = true
 	}
 	contracts := controlInput{
 		what: "contracts", length: x.Restricted(), id: func(i int) []byte { return x.ContractID(filter.Contract(i)) },
