@@ -33,8 +33,9 @@
 // out, because nobody can say whether they speak of dropped rows. For the same reason a row group or a file that lost rows loses
 // its unknown fields.
 //
-// The file's key-value metadata is kept byte for byte, with two exceptions: the length of the range that pandas uses as its index
-// is corrected, and the bounding boxes of GeoParquet are removed.
+// Of the file's key-value metadata only what is known to describe the schema or the writer is kept, byte for byte ([metadataRule]).
+// If rows were lost, the length of the range that pandas uses as its index is corrected, and the bounding boxes of GeoParquet are
+// removed.
 //
 // # Bounds of copied pages
 //

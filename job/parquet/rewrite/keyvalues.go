@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"math/big"
 	"slices"
@@ -13,22 +14,25 @@ import (
 // originalCreatedBy is the key under which the name of the application that wrote the input is kept.
 const originalCreatedBy = "original.created_by"
 
-// keyValues returns the key-value metadata: the file's own, byte for byte but for what patch changes, then those of the options. An
-// own entry is left out if the options have its key: this package has written the file before. originalCreatedBy stays as it is
-// then.
+// keyValues returns the key-value metadata: the file's own as far as the metadataRule keeps it, then those of the options. An own
+// entry is left out if the options have its key: this package has written the file before. originalCreatedBy stays as it is then.
 func (w *Writer) keyValues() (thrift.Field, bool) {
 	var entries []byte
 	n := 0
 	superseded := func(key string) bool {
 		return slices.ContainsFunc(w.opts.KeyValues, func(kv parquet.KeyValue) bool { return kv.Key == key })
 	}
+	rule := metadataRule{keep: w.opts.KeepMetadata, lost: w.result.RowsKept < w.result.RowsIn, rows: w.result.RowsKept}
 	if own, err := w.f.Metadata().List(parquet.FileKeyValues); err == nil {
 		for i, raw := range own.Elements() {
-			if superseded(w.f.KeyValues()[i].Key) {
+			kv := &w.f.KeyValues()[i]
+			if superseded(kv.Key) {
 				continue
 			}
-			entries = append(entries, w.patch(&w.f.KeyValues()[i], raw)...)
-			n++
+			if raw, keep := rule.entry(kv, raw); keep {
+				entries = append(entries, raw...)
+				n++
+			}
 		}
 	}
 	add, by := w.opts.KeyValues, w.f.CreatedBy()
@@ -46,28 +50,21 @@ func (w *Writer) keyValues() (thrift.Field, bool) {
 	return thrift.ListField(parquet.FileKeyValues, thrift.StrucT, n, entries), n > 0
 }
 
-// patch returns the encoded form of an entry, which was raw, in a file that lost rows. The range that pandas uses as its index gets
-// the new length. The bounding boxes of GeoParquet are removed, because they speak of all rows.
-func (w *Writer) patch(kv *parquet.KeyValue, raw []byte) []byte {
-	if kv.Value == nil || w.result.RowsKept == w.result.RowsIn {
-		return raw
+// entry returns an entry, whose encoded form is raw, as it is published; keep is false if it is not.
+func (r *metadataRule) entry(kv *parquet.KeyValue, raw []byte) (_ []byte, keep bool) {
+	if kv.Value == nil {
+		return raw, r.known(kv.Key)
 	}
-	var value []byte
-	switch kv.Key {
-	case "pandas":
-		value = patchPandas([]byte(*kv.Value), w.result.RowsKept)
-	case "geo":
-		value = patchGeo([]byte(*kv.Value))
-	}
-	if value == nil {
-		return raw
+	value, keep := r.value(kv.Key, []byte(*kv.Value))
+	if !keep || string(value) == *kv.Value {
+		return raw, keep
 	}
 	s, _, err := thrift.Parse(raw)
 	if err != nil {
-		return raw
+		return nil, false
 	}
 	s.Set(thrift.BytesField(2, value))
-	return s.Append(nil)
+	return s.Append(nil), true
 }
 
 // patchPandas sets "stop" in the index_columns of kind "range" so that they have the given number of rows; nil if there is
@@ -106,31 +103,58 @@ func patchPandas(doc []byte, rows int64) []byte {
 
 // patchGeo removes "bbox" from each of the "columns"; nil if there is none.
 func patchGeo(doc []byte) []byte {
-	var out []byte
-	from := 0
+	var cuts []span
 	for _, m := range members(doc, 0) {
 		if m.key != "columns" {
 			continue
 		}
 		for _, column := range members(doc, m.lo) {
-			fields := members(doc, column.lo)
-			for i, f := range fields {
-				if f.key != "bbox" {
-					continue
-				}
-				lo, hi := f.start, f.hi
-				if i+1 < len(fields) {
-					hi = fields[i+1].start
-				} else if i > 0 {
-					lo = fields[i-1].hi
-				}
-				out = append(out, doc[from:max(lo, from)]...)
-				from = hi
-			}
+			cuts = appendCuts(cuts, members(doc, column.lo), func(key string) bool { return key != "bbox" })
 		}
 	}
-	if from == 0 {
+	if cuts == nil {
 		return nil
+	}
+	return cut(doc, cuts)
+}
+
+// A span is a range of a document.
+type span struct{ lo, hi int }
+
+// appendCuts appends the ranges to cut so that an object is left with the members that keep holds for, and its commas.
+func appendCuts(cuts []span, all []member, keep func(key string) bool) []span {
+	for lo := 0; lo < len(all); lo++ {
+		if keep(all[lo].key) {
+			continue
+		}
+		hi := lo + 1
+		for hi < len(all) && !keep(all[hi].key) {
+			hi++
+		}
+		switch {
+		case hi < len(all):
+			cuts = append(cuts, span{all[lo].start, all[hi].start})
+		case lo > 0:
+			cuts = append(cuts, span{all[lo-1].hi, all[hi-1].hi})
+		default:
+			cuts = append(cuts, span{all[lo].start, all[hi-1].hi})
+		}
+		lo = hi
+	}
+	return cuts
+}
+
+// cut returns doc without some ranges, which do not overlap. It is doc itself if there are none.
+func cut(doc []byte, spans []span) []byte {
+	if len(spans) == 0 {
+		return doc
+	}
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.lo, b.lo) })
+	var out []byte
+	from := 0
+	for _, s := range spans {
+		out = append(out, doc[from:s.lo]...)
+		from = s.hi
 	}
 	return append(out, doc[from:]...)
 }
@@ -157,6 +181,7 @@ func parts(doc []byte, at int, open json.Delim) []member {
 	for d.More() {
 		var m member
 		if open == '{' {
+			before := at + int(d.InputOffset())
 			t, err := d.Token()
 			if err != nil {
 				return nil
@@ -166,9 +191,7 @@ func parts(doc []byte, at int, open json.Delim) []member {
 				return nil
 			}
 			m.key = key
-			end := at + int(d.InputOffset())
-			// This finds the key's opening quote, unless the key has an escaped quote in it. No such key is looked for.
-			m.start = bytes.LastIndexByte(doc[:end-1], '"')
+			m.start = before + bytes.IndexByte(doc[before:], '"') // nothing but spaces and a comma stand before it
 		}
 		var v json.RawMessage
 		if d.Decode(&v) != nil {

@@ -103,7 +103,7 @@ func TestErrors(t *testing.T) {
 
 // Key-value metadata: kept in order, duplicates and absent values too; ours after it.
 func TestKeyValues(t *testing.T) {
-	data := secretFile(t, func(int) bool { return false }, parquetgo.KeyValueMetadata("b", "2"), parquetgo.KeyValueMetadata("a", "1"))
+	data := secretFile(t, func(int) bool { return false }, parquetgo.KeyValueMetadata("org.apache.spark.version", "2"), parquetgo.KeyValueMetadata("geo", "{}"))
 	f, err := parquet.Open(t.Context(), bytes.NewReader(data), int64(len(data)), "in.parquet")
 	if err != nil {
 		t.Fatal(err)

@@ -19,6 +19,9 @@ type Options struct {
 	CPU       *semaphore.Weighted // one unit is held while a task computes; nil: no limit. Shared by the files of a run
 	Memory    *Budget             // nil: no limit. Shared by the files of a run
 
+	// KeepMetadata are keys of the file's key-value metadata to keep although they may hold values of rows.
+	KeepMetadata []string
+
 	// Transforms change values of kept rows, by leaf (index of File.Columns). A leaf that has none is left as it is. BOOLEAN columns
 	// cannot have one.
 	Transforms map[int]Transform
