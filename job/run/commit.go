@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 
+	"assent/job"
 	"assent/job/internal/objstore"
 	"assent/job/internal/publish"
 	"assent/job/internal/runpage"
@@ -78,6 +80,9 @@ func (r *runner) manifest(plan *planned, results []*ShardResult) (*manifests.Run
 			r.Log.Warn("accounts of an input are in no record and not in the registry", "input", j.Role, "accounts", j.Unregistered, "of", j.IDs)
 		}
 	}
+	for i := range total {
+		r.warnLeftOut(&plan.Datasets[i], total[i].LeftOut)
+	}
 	run := &manifests.Run{
 		SchemaVersion: manifests.SchemaVersion,
 		RunID:         plan.RunID,
@@ -112,6 +117,24 @@ func (r *runner) manifest(plan *planned, results []*ShardResult) (*manifests.Run
 	}
 	slices.SortStableFunc(daily, func(a, b manifests.DayCounts) int { return cmp.Compare(a.Dataset, b.Dataset) })
 	return run, daily, nil
+}
+
+// warnLeftOut says which keys of a data set's file metadata were left out. Neither keys nor files are named without end.
+func (r *runner) warnLeftOut(d *Dataset, all []LeftOut) {
+	if len(all) == 0 {
+		return
+	}
+	const most = 20
+	var keys, files []string
+	for _, l := range all {
+		keys = append(keys, job.Quote(l.Key))
+		files = append(files, l.Files...)
+	}
+	slices.Sort(files)
+	files = slices.Compact(files)
+	r.Log.Warn("file metadata that may hold values of rows was left out, in whole or in part; metadata.keep of the data set carries a key over",
+		"dataset", d.Name, "keys", strings.Join(keys[:min(most, len(keys))], ", "), "of_keys", len(keys),
+		"files", strings.Join(files[:min(most, len(files))], ", "), "of_files", len(files))
 }
 
 // addUp returns the sum of the shards' results, with the files in the plan's order.

@@ -21,11 +21,12 @@ import (
 // group after row group, one rewrites those that are decided.
 type fileWork struct {
 	*shard
-	d      *dataset
-	in     *File
-	file   *rewrite.File
-	bound  *source.Binding
-	result manifests.File
+	d       *dataset
+	in      *File
+	file    *rewrite.File
+	bound   *source.Binding
+	result  manifests.File
+	leftOut []string // keys of the file's metadata
 
 	accounts   *manifests.Accounts
 	roles      []*roleAccounts
@@ -51,6 +52,7 @@ func (w *fileWork) do(ctx context.Context) (err error) {
 		return err
 	}
 	w.prepare()
+	w.leftOut = file.LeftOut(w.d.KeepMetadata)
 	if w.stage == nil {
 		err = w.decideAll(ctx, func(int, *rewrite.Selection) error { return nil })
 	} else {
@@ -130,7 +132,7 @@ func (w *fileWork) writeAll(ctx context.Context) error {
 
 	source := path.Join(w.d.Name, w.in.Rel)
 	out := w.file.NewWriter(data, rewrite.Options{
-		CreatedBy: "assent version " + w.Version,
+		CreatedBy: "assent version " + w.Version, KeepMetadata: w.d.KeepMetadata,
 		KeyValues: []rewrite.KeyValue{{Key: "assent.run_id", Value: &w.plan.RunID}, {Key: "assent.source", Value: &source}},
 		CPU:       w.cpu, Memory: w.memory,
 	})

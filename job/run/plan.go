@@ -28,8 +28,9 @@ type Plan struct {
 // Dataset is a data set as the plan has settled it against its files.
 type Dataset struct {
 	schema.Dataset
-	Root  string // URI of the store that its files are in
-	Files []File
+	Root         string // URI of the store that its files are in
+	Files        []File
+	KeepMetadata []string // keys of the files' metadata to keep although they may hold values
 }
 
 // File is one input file of a data set.
@@ -81,7 +82,7 @@ func (r *runner) plan(ctx context.Context) (*planned, *published, error) {
 func datasetsOf(in *source.Inputs) []Dataset {
 	var all []Dataset
 	for _, d := range in.Datasets {
-		out := Dataset{Dataset: d.Dataset}
+		out := Dataset{Dataset: d.Dataset, KeepMetadata: d.KeepMetadata}
 		for _, f := range d.Files {
 			out.Root = f.Store.URI("")
 			out.Files = append(out.Files, File{f.Object, f.Rel, f.Rows})

@@ -1,8 +1,10 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"path"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
@@ -30,6 +32,13 @@ type DatasetResult struct {
 	Contracts     source.Join   // of the index's restricted contracts
 	Near          source.Near
 	NearContracts source.Near
+	LeftOut       []LeftOut // of the files' metadata, by key
+}
+
+// LeftOut is a key of the files' metadata that is left out, in whole or in part, since it may hold values of rows.
+type LeftOut struct {
+	Key   string
+	Files []string // as in File.Rel
 }
 
 // add adds another shard's counts; Files are the caller's.
@@ -44,6 +53,18 @@ func (d *DatasetResult) add(other *DatasetResult) {
 	d.Contracts.Add(&other.Contracts)
 	d.Near.Add(&other.Near)
 	d.NearContracts.Add(&other.NearContracts)
+	for _, l := range other.LeftOut {
+		d.leaveOut(l.Key, l.Files...)
+	}
+}
+
+// leaveOut notes that a key is left out of some files.
+func (d *DatasetResult) leaveOut(key string, files ...string) {
+	i, ok := slices.BinarySearchFunc(d.LeftOut, key, func(l LeftOut, key string) int { return cmp.Compare(l.Key, key) })
+	if !ok {
+		d.LeftOut = slices.Insert(d.LeftOut, i, LeftOut{Key: key})
+	}
+	d.LeftOut[i].Files = append(d.LeftOut[i].Files, files...)
 }
 
 // shard works through input files: reads their keys, decides, rewrites, and stages
@@ -94,12 +115,13 @@ func (s *shard) run(ctx context.Context, files []fileOf) (*ShardResult, error) {
 		return nil, err
 	}
 	done := make([]manifests.File, len(files))
+	leftOut := make([][]string, len(files)) // keys of each file's metadata
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(s.workers)
 	for i, f := range files {
 		d := datasets[f.dataset]
 		g.Go(func() (err error) {
-			done[i], err = s.file(gctx, d, &d.Files[f.file])
+			done[i], leftOut[i], err = s.file(gctx, d, &d.Files[f.file])
 			return err
 		})
 	}
@@ -118,6 +140,9 @@ func (s *shard) run(ctx context.Context, files []fileOf) (*ShardResult, error) {
 	for i, f := range files {
 		r := &result.Datasets[f.dataset]
 		r.Files = append(r.Files, done[i])
+		for _, key := range leftOut[i] {
+			r.leaveOut(key, done[i].Source)
+		}
 	}
 	return result, nil
 }
@@ -153,14 +178,14 @@ func (s *shard) datasets(ctx context.Context) ([]*dataset, error) {
 	return all, nil
 }
 
-// file filters one input file.
-func (s *shard) file(ctx context.Context, d *dataset, in *File) (manifests.File, error) {
+// file filters one input file. leftOut are the keys of its metadata that are left out.
+func (s *shard) file(ctx context.Context, d *dataset, in *File) (_ manifests.File, leftOut []string, err error) {
 	w := &fileWork{shard: s, d: d, in: in, result: manifests.File{
 		Source:     in.Rel,
 		Output:     path.Join(d.Name, in.Rel),
 		Exclusions: path.Join("_manifest/exclusions", d.Name, in.Rel),
 		Subjects:   path.Join("_manifest/subjects", d.Name, in.Rel),
 	}}
-	err := w.do(ctx)
-	return w.result, err
+	err = w.do(ctx)
+	return w.result, w.leftOut, err
 }
