@@ -29,15 +29,14 @@ type Sequence struct {
 // Builder gathers what an [Index] is frozen from. Calls may come in any order;
 // the index does not depend on it. Not safe for concurrent use.
 //
-// Memory while building: 13 bytes an event, 21 where sequences are given, beside
-// the ids; Freeze adds 9 (17) bytes an event for a while.
+// Memory while building: some 8 to 14 bytes an event, by how far apart instants and
+// sequences lie, beside the ids. Freeze frees events as it goes and holds no more than
+// the builder did, or one and a half times the index.
 type Builder struct {
 	accounts  *idTable
 	flags     []accountFlags
 	registry  bool
-	chunks    []*eventChunk
-	events    int
-	sequenced bool
+	events    eventLog
 	deletions map[Account]Deletion
 	contracts *idTable
 	clauses   []clause
@@ -47,17 +46,6 @@ type clause struct {
 	contract int32
 	span     schema.Span
 }
-
-// eventChunk is a run of events in columns. Full chunks never move, so that the
-// history is not copied while it grows.
-type eventChunk struct {
-	account []uint32
-	at      []schema.Instant
-	kind    []eventKind
-	seq     []int64 // nil where no event of the chunk has a sequence
-}
-
-const chunkEvents = 1 << 16
 
 // eventKind packs the new state (bit 0), whether the event has a sequence (bit 1) and
 // the category (from bit 2 on).
@@ -88,40 +76,16 @@ func (b *Builder) Event(a Account, c schema.Category, s schema.State, at schema.
 	case c >= schema.NumCategories:
 		return ErrNoCategory
 	}
-	if b.events == math.MaxUint32-1 {
+	if b.events.n == math.MaxUint32-1 {
 		return ErrTooMany
 	}
 	b.flags[a] |= flagHistory
-	ch := b.chunk()
 	kind := eventKind(c)<<kindCategory | eventKind(s)
 	if seq.Valid {
-		if ch.seq == nil {
-			ch.seq = make([]int64, len(ch.at), cap(ch.at))
-		}
 		kind |= kindSequenced
-		b.sequenced = true
 	}
-	ch.account, ch.at, ch.kind = append(ch.account, uint32(a)), append(ch.at, at), append(ch.kind, kind)
-	if ch.seq != nil {
-		ch.seq = append(ch.seq, seq.N)
-	}
-	b.events++
+	b.events.add(a, at, kind, seq.N)
 	return nil
-}
-
-// chunk returns the chunk that takes the next event. The first one grows, so that
-// a small history costs little.
-func (b *Builder) chunk() *eventChunk {
-	if b.events%chunkEvents == 0 {
-		ch := new(eventChunk)
-		if b.events > 0 {
-			ch.account = make([]uint32, 0, chunkEvents)
-			ch.at = make([]schema.Instant, 0, chunkEvents)
-			ch.kind = make([]eventKind, 0, chunkEvents)
-		}
-		b.chunks = append(b.chunks, ch)
-	}
-	return b.chunks[len(b.chunks)-1]
 }
 
 // Delete adds a deletion request in force. Of several requests of one account the
@@ -179,7 +143,14 @@ func CheckRestriction(contract []byte, s schema.Span) error {
 }
 
 // Events returns how many events were added.
-func (b *Builder) Events() int { return b.events }
+func (b *Builder) Events() int { return b.events.n }
+
+// Size returns the bytes that the builder holds and freezing takes beside, about;
+// deletion requests apart.
+func (b *Builder) Size() int64 {
+	ids := int64(b.accounts.len())
+	return b.accounts.size() + int64(cap(b.flags)) + b.events.size() + 4*schema.NumCategories*ids + b.contracts.size() + 24*int64(cap(b.clauses))
+}
 
 // Account returns the account with the canonical id, a new one if need be. An id
 // that is repeated, such as an entry of a dictionary, needs to be asked for once.
@@ -241,63 +212,39 @@ func (b *Builder) Freeze(p Policy) *Index {
 	return x
 }
 
-// freezeTimelines sorts the events by account and category (a counting sort), and
-// each timeline's by instant, and keeps the flips.
+// freezeTimelines keeps of each timeline the flips.
 func (b *Builder) freezeTimelines(x *Index) {
-	first := make([]uint32, b.accounts.len()*schema.NumCategories+1)
-	for _, ch := range b.chunks {
-		for i := range ch.at {
-			first[timelineKey(ch, i)+1]++
-		}
-	}
-	for k := 1; k < len(first); k++ {
-		first[k] += first[k-1]
-	}
-	// first[k] now is where timeline k starts. Scattering moves it to its end, which
-	// is where k+1 starts: one array serves as cursor and as result.
-	at := make([]schema.Instant, b.events)
-	kind := make([]eventKind, b.events)
-	var seq []int64
-	if b.sequenced {
-		seq = make([]int64, b.events)
-	}
-	for c, ch := range b.chunks {
-		for i := range ch.at {
-			k := timelineKey(ch, i)
-			to := first[k]
-			first[k]++
-			at[to], kind[to] = ch.at[i], ch.kind[i]
-			if ch.seq != nil {
-				seq[to] = ch.seq[i]
+	accounts := b.accounts.len()
+	x.first = make([]uint32, accounts*schema.NumCategories+1)
+	flips := make([][]schema.Instant, 0, len(b.events.blocks)) // a block's each
+	var sorted timelines
+	out, key := uint32(0), 0
+	for i := range b.events.blocks {
+		here := min(blockAccounts, accounts-i*blockAccounts)
+		sorted.sort(&b.events.blocks[i], here, b.events.sequenced)
+		n := uint32(0) // flips of the block, which take the place of its events
+		for k := range here * schema.NumCategories {
+			x.first[key] = out + n
+			if t := sorted.of(k); len(t.at) > 0 {
+				if m := uint32(t.flips(x.policy.Default, sorted.at[n:])); m > 0 {
+					x.flags[key/schema.NumCategories] |= flagTimeline << (key % schema.NumCategories)
+					n += m
+				}
 			}
+			key++
 		}
-		b.chunks[c] = nil // what is scattered may go
+		out += n
+		flips = append(flips, slices.Clone(sorted.at[:n]))
 	}
-	start, out := uint32(0), uint32(0)
-	for k := range len(first) - 1 {
-		end := first[k]
-		first[k] = out
-		if start < end {
-			t := timeline{at: at[start:end], kind: kind[start:end]}
-			if seq != nil {
-				t.seq = seq[start:end]
-			}
-			out += uint32(t.flips(x.policy.Default, at[out:]))
-			if out > first[k] {
-				x.flags[k/schema.NumCategories] |= flagTimeline << (k % schema.NumCategories)
-			}
-		}
-		start = end
+	for ; key < len(x.first); key++ {
+		x.first[key] = out
 	}
-	first[len(first)-1] = out
-	if int(out) < len(at)/8*7 {
-		at = slices.Clone(at[:out])
+	sorted = timelines{}
+	x.flips = make([]schema.Instant, 0, out)
+	for i, f := range flips {
+		x.flips = append(x.flips, f...)
+		flips[i] = nil
 	}
-	x.first, x.flips = first, at[:out:out]
-}
-
-func timelineKey(ch *eventChunk, i int) int {
-	return int(ch.account[i])*schema.NumCategories + int(ch.kind[i].category())
 }
 
 func (b *Builder) freezeRestrictions(x *Index) {

@@ -1,0 +1,62 @@
+package filter_test
+
+import (
+	"runtime/debug"
+	"runtime/metrics"
+	"testing"
+	"time"
+
+	"assent/filter"
+	"assent/schema"
+)
+
+// TestBuildMemory: what is live while an index is built is at most one and a half times the index. Where an account has so
+// many events that the index is smaller than they are, packed, it is what they take.
+func TestBuildMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds an index of a million events")
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(5)) // so that the heap is what is live, nearly
+	heap := func() uint64 {
+		s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+		metrics.Read(s)
+		return s[0].Value.Uint64()
+	}
+	const events = 3_000_000
+	for _, c := range []struct {
+		name     string
+		accounts int
+		most     float64 // bytes, in bytes of the index
+	}{{"few events an account", events * 2 / 5, 1.6}, {"many events an account", events / 12, 2.8}} { // a tenth is the collector's
+		t.Run(c.name, func(t *testing.T) {
+			debug.FreeOSMemory()
+			before, done, peak := heap(), make(chan bool), make(chan uint64)
+			go func() {
+				most := uint64(0)
+				for {
+					select {
+					case <-done:
+						peak <- most
+						return
+					case <-time.After(200 * time.Microsecond):
+						most = max(most, heap())
+					}
+				}
+			}()
+			b := filter.NewBuilder()
+			history(b, events, c.accounts)
+			told := b.Size()
+			x := b.Freeze(filter.Policy{Start: 1, Default: schema.OptedIn, Horizon: schema.Forever})
+			done <- true
+			most := float64(<-peak - before)
+			ratio := most / float64(x.Size())
+			t.Logf("%.1f bytes an event at most, the index has %.1f: %.2f; the builder said %.1f", most/events, float64(x.Size())/events, ratio, float64(told)/events)
+			if ratio > c.most {
+				t.Errorf("building takes %.2f times the index", ratio)
+			}
+			if most > 1.5*float64(told) {
+				t.Errorf("the builder said %d bytes, they were %.0f", told, most)
+			}
+		})
+	}
+}
