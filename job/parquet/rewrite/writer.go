@@ -110,6 +110,7 @@ func (w *Writer) rowGroup(ctx context.Context, i int, sel *Selection) error {
 	if err != nil {
 		return err
 	}
+	defer job.release()
 	start := w.out.Size
 	if err := job.run(ctx); err != nil {
 		return err
