@@ -20,7 +20,7 @@ func (s *Size) UnmarshalText(text []byte) error {
 		}
 	}
 	n, err := strconv.ParseInt(t, 10, 64)
-	if err != nil || n < 0 || n > 1<<62>>shift {
+	if err != nil || n < 1 || n > 1<<62>>shift {
 		return fmt.Errorf("%q is not a size such as 256MiB", text)
 	}
 	*s = Size(n << shift)

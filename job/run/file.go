@@ -47,7 +47,7 @@ func (w *fileWork) do(ctx context.Context) (err error) {
 		return err
 	}
 	defer r.Close()
-	w.file = file
+	w.file, file.Memory = file, w.memory
 	if w.bound, err = source.Bind(file, w.in.Rel, &w.d.Dataset.Dataset); err != nil {
 		return err
 	}

@@ -111,7 +111,7 @@ func (r *runner) identify(ctx context.Context, p *Plan, horizon schema.Instant) 
 func (r *runner) loadHistory(ctx context.Context, in *source.Inputs, p *planned) error {
 	begin := r.Now()
 	b := filter.NewBuilder()
-	loader := source.Loader{Cfg: r.cfg, Sink: &indexSink{b: b}}
+	loader := source.Loader{Cfg: r.cfg, Sink: &indexSink{b: b, limit: r.limitMemory}}
 	if err := loader.Load(ctx, in); err != nil {
 		return err
 	}
@@ -120,6 +120,7 @@ func (r *runner) loadHistory(ctx context.Context, in *source.Inputs, p *planned)
 		return err
 	}
 	events := b.Events()
+	r.limitMemory(b.Size())
 	p.index = b.Freeze(in.Policy(horizon))
 	p.RequestsAsOf = loader.NewestRequest
 	r.limitMemory(p.index.Size())

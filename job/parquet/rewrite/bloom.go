@@ -17,6 +17,14 @@ type bloomFilter struct {
 
 var bloomSalt = [8]uint32{0x47b6137b, 0x44974d91, 0x8824ad5b, 0xa2b7289d, 0x705495c7, 0x2df1424b, 0x9efc4947, 0x5c6bfb31}
 
+// size returns the bytes that the filter holds.
+func (b *bloomFilter) size() int64 {
+	if b == nil {
+		return 0
+	}
+	return 32 * int64(len(b.blocks))
+}
+
 func (b *bloomFilter) add(v []byte) {
 	hash := xxhash.Sum64(v)
 	block := &b.blocks[(hash>>32)*uint64(len(b.blocks))>>32]

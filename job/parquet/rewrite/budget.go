@@ -57,6 +57,10 @@ func (b *Budget) acquire(ctx context.Context, n int64, already bool) (beyond boo
 	return !already, nil
 }
 
+// charge takes n bytes in any case, without waiting: of what must be held for others to go on, such as keys that rows are
+// decided by. Work ahead has so much less room then.
+func (b *Budget) charge(n int64) { b.release(-n) }
+
 // release gives n bytes back.
 func (b *Budget) release(n int64) {
 	if b == nil {

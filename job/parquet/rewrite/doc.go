@@ -33,9 +33,9 @@
 // out, because nobody can say whether they speak of dropped rows. For the same reason a row group or a file that lost rows loses
 // its unknown fields.
 //
-// Of the file's key-value metadata, what is known to describe the schema or the writer is kept byte for byte ([metadataRule]).
-// The length of the range that pandas uses as its index is corrected, and the bounding boxes of GeoParquet are removed. Other
-// keys are left out, because they may name values of dropped rows.
+// Of the file's key-value metadata only what is known to describe the schema or the writer is kept, byte for byte ([metadataRule]).
+// If rows were lost, the length of the range that pandas uses as its index is corrected, and the bounding boxes of GeoParquet are
+// removed.
 //
 // # Bounds of copied pages
 //

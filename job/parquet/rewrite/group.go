@@ -122,6 +122,7 @@ func (j *groupJob) chunk(t *task, i int) error {
 	} else {
 		s := &splice{f: w.f, transform: transform, col: col, chunk: c, sel: j.sel, walk: walk, task: t, out: parquet.NewChunkWriter(col, t)}
 		if s.bloom, err = newBloom(w.f, c); err == nil {
+			w.opts.Memory.charge(s.bloom.size()) // until the row group's are written
 			s.indexes = j.indexes
 			err = s.run()
 		}
@@ -166,42 +167,54 @@ func (p *Pages) add(o Pages) {
 	p.Dropped += o.Dropped
 }
 
+// release gives back what the row group's bloom filters took.
+func (j *groupJob) release() {
+	for i := range j.out {
+		j.w.opts.Memory.release(j.out[i].bloom.size())
+	}
+}
+
 // blooms writes the bloom filters of the row group's chunks and notes their places in the metadata.
 func (j *groupJob) blooms(g *groupOut) error {
-	w := j.w
 	for i := range j.chunks {
-		var b []byte
-		if j.out[i].out != nil {
-			if j.out[i].bloom == nil {
-				continue
-			}
-			b = j.out[i].bloom.append(nil)
-		} else {
-			at, n, _, err := bloomRange(w.f, &j.chunks[i])
-			if err != nil {
-				return err
-			}
-			if n == 0 {
-				continue
-			}
-			b = make([]byte, n)
-			if err := w.f.ReadFull(b, at); err != nil {
-				return err
-			}
-		}
-		outer := &g.chunks[i].Metadata
-		meta, err := outer.Struct(parquet.ChunkMetaData)
-		if err != nil {
-			return err
-		}
-		meta.Set(thrift.Int64Field(parquet.MetaBloomFilterOffset, w.out.Size))
-		meta.Set(thrift.Int32Field(parquet.MetaBloomFilterLength, int32(len(b))))
-		outer.Set(thrift.StructField(parquet.ChunkMetaData, meta))
-		if _, err := w.out.Write(b); err != nil {
+		if err := j.writeBloom(g, i); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// writeBloom writes chunk i's bloom filter, if it has one.
+func (j *groupJob) writeBloom(g *groupOut, i int) error {
+	w := j.w
+	var b []byte
+	if j.out[i].out != nil {
+		if j.out[i].bloom == nil {
+			return nil
+		}
+		b = j.out[i].bloom.append(nil)
+	} else {
+		at, n, _, err := bloomRange(w.f, &j.chunks[i])
+		if err != nil || n == 0 {
+			return err
+		}
+		w.opts.Memory.charge(n)
+		defer w.opts.Memory.release(n)
+		b = make([]byte, n)
+		if err := w.f.ReadFull(b, at); err != nil {
+			return err
+		}
+	}
+	outer := &g.chunks[i].Metadata
+	meta, err := outer.Struct(parquet.ChunkMetaData)
+	if err != nil {
+		return err
+	}
+	meta.Set(thrift.Int64Field(parquet.MetaBloomFilterOffset, w.out.Size))
+	meta.Set(thrift.Int32Field(parquet.MetaBloomFilterLength, int32(len(b))))
+	outer.Set(thrift.StructField(parquet.ChunkMetaData, meta))
+	_, err = w.out.Write(b)
+	return err
 }
 
 // newGroupJob prepares the writing of row group i.

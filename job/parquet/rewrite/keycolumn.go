@@ -42,12 +42,17 @@ const maxPooledKeys = 16 << 20
 
 // recycle gives c back for reuse.
 func (c *keyColumn) recycle() {
-	memory := c.page.Memory() + c.vals.Memory() + 4*cap(c.offsets) + cap(c.null) + 4*cap(c.index)
+	memory := c.memory()
 	c.f, c.col, c.walk, c.dict = nil, nil, nil, nil
 	c.ahead, c.last, c.rows, c.next = false, c.last[:0], 0, 0
 	if memory <= maxPooledKeys {
 		keyColumns.Put(c)
 	}
+}
+
+// memory returns the bytes that c holds.
+func (c *keyColumn) memory() int64 {
+	return int64(c.page.Memory() + c.vals.Memory() + 4*cap(c.offsets) + cap(c.null) + 4*cap(c.index))
 }
 
 // fill decodes the next page, and the pages after it as long as its last row goes on.

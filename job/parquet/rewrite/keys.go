@@ -25,6 +25,9 @@ type KeyReader struct {
 	cols  []*keyColumn
 	batch Batch
 	err   error
+
+	budget  *Budget
+	charged int64
 }
 
 // Keys returns a reader of some columns of a row group, given as indexes of f.Columns. It yields batches of at most 65536 whole rows;
@@ -81,11 +84,22 @@ func (k *KeyReader) next() error {
 		}
 		n = min(n, c.rows-c.next)
 	}
+	k.charge()
 	k.batch.FirstRow, k.batch.Rows = k.row, n
 	for i, c := range k.cols {
 		c.cut(&k.batch.Columns[i], n)
 	}
 	return nil
+}
+
+// charge counts what the columns hold now against the budget.
+func (k *KeyReader) charge() {
+	n := int64(0)
+	for _, c := range k.cols {
+		n += c.memory() + 3*c.walk.src.block
+	}
+	k.budget.charge(n - k.charged)
+	k.charged = n
 }
 
 // Close ends the reading. The last batch is not valid any more.
@@ -94,6 +108,7 @@ func (k *KeyReader) Close() error {
 		c.walk.close()
 		c.recycle()
 	}
-	k.cols, k.err = nil, errClosed
+	k.budget.release(k.charged)
+	k.cols, k.err, k.charged = nil, errClosed, 0
 	return nil
 }

@@ -14,9 +14,8 @@ import (
 // originalCreatedBy is the key under which the name of the application that wrote the input is kept.
 const originalCreatedBy = "original.created_by"
 
-// keyValues returns the key-value metadata: the file's own as far as the metadataRule keeps it, then those of the options. An
-// own entry is left out if the options have its key: this package has written the file before. originalCreatedBy stays as it is
-// then.
+// keyValues returns the key-value metadata: the file's own as far as the metadataRule keeps it, then those of the options. An own
+// entry is left out if the options have its key: this package has written the file before. originalCreatedBy stays as it is then.
 func (w *Writer) keyValues() (thrift.Field, bool) {
 	var entries []byte
 	n := 0

@@ -21,6 +21,9 @@ type Options struct {
 	CPU          *semaphore.Weighted // one unit is held while a task computes; nil: no limit. Shared by the files of a run
 	Memory       *Budget             // nil: no limit. Shared by the files of a run
 
+	// KeepMetadata are keys of the file's key-value metadata to keep although they may hold values of rows.
+	KeepMetadata []string
+
 	// Transforms change values of kept rows, by leaf (index of File.Columns). A leaf that has none is left as it is. BOOLEAN columns
 	// cannot have one.
 	Transforms map[int]Transform
@@ -109,6 +112,7 @@ func (w *Writer) rowGroup(ctx context.Context, i int, sel *Selection) error {
 	if err != nil {
 		return err
 	}
+	defer job.release()
 	start := w.out.Size
 	if err := job.run(ctx); err != nil {
 		return err
