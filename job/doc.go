@@ -1,16 +1,18 @@
-// Package job holds the program's verbs and the only orchestration there is:
+// Package job holds what every verb of the program has: its environment, errors with exit
+// codes and hints, tables and progress. The verbs are the packages below it, one each:
 //
-//	config → plan (inputs, identities, run id) → history (consent index)
-//	       → for each input file: keys → decide → rewrite → stage
-//	       → commit (check counts and gates, write the run manifest, _SUCCESS, current.json)
+//	run       decides every record and publishes what may be used: plan, shard, commit
+//	verify    audits a published run
+//	explain   says why one record is or is not used
+//	access    writes the copy of what a run holds about one account
+//	erase     removes runs that hold accounts which asked for deletion
+//	diff      says which records changed sides between two runs
+//	report    writes a run's page again
+//	runs      lists published runs
+//	sample    writes a small marketplace to try the program on
 //
-// A dry run is all of it without the writing. The packages below do not know each
-// other: filter decides, rewrite filters Parquet, manifests writes documents,
-// objstore reads and writes objects; the files here join them.
-//
-// Words: a verb is a command of the program, a struct with Validate and a method
-// that does it. A plan is what a run is about to do, found out without doing
-// anything. A shard is a set of input files that one machine works on; run has
-// one. Staging is a hidden place below the output where everything is written
-// before commit publishes it.
+// Words: a verb is a command of the program, a package with Options, a function Run (of
+// runs: List and Current) and a Result. No verb imports another. What two of them need
+// stands in job/internal: config (job.yaml), source (inputs), publish (an output and its
+// runs), holdings (which rows of a run name whom), objstore (directories and gs://).
 package job
