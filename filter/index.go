@@ -81,22 +81,14 @@ func (x *Index) Account(id []byte) Account {
 	if len(id) == 0 {
 		return Null
 	}
-	return x.find(id, x.accounts.tag(id))
-}
-
-// find returns the account of an id that is not empty.
-func (x *Index) find(id []byte, tag uint64) Account {
-	n := Account(x.accounts.find(id, tag))
-	if x.same != nil && n >= 0 {
-		n = x.same[n]
-	}
-	return n
+	return x.Same(Account(x.accounts.find(id, x.accounts.tag(id))))
 }
 
 // AppendAccounts appends the accounts of many ids to dst, several times faster than
 // one by one: id i ends at data[ends[i]] and begins where the one before it ends,
 // the first at data[first].
 func (x *Index) AppendAccounts(dst []Account, data []byte, first uint32, ends []uint32) []Account {
+	known := len(dst)
 	var sum uint32
 	forBatches(data, first, ends, func(ids [][]byte) {
 		var tags [warm]uint64
@@ -106,10 +98,15 @@ func (x *Index) AppendAccounts(dst []Account, data []byte, first uint32, ends []
 				dst = append(dst, Null)
 				continue
 			}
-			dst = append(dst, x.find(id, tags[i]))
+			dst = append(dst, Account(x.accounts.find(id, tags[i])))
 		}
 	})
 	keep(sum)
+	if x.same != nil {
+		for i, id := range dst[known:] {
+			dst[known+i] = x.Same(id)
+		}
+	}
 	return dst
 }
 

@@ -29,9 +29,9 @@ func (x *Index) Told(id Account, f Fact) bool {
 	return x.told[id]&f != 0
 }
 
-// Same returns the number by which the account of an id goes.
+// Same returns the number by which the account of an id goes; a mark as it is.
 func (x *Index) Same(id Account) Account {
-	if x.same == nil {
+	if x.same == nil || id < 0 {
 		return id
 	}
 	return x.same[id]

@@ -334,40 +334,46 @@ func explain(d *source.DatasetInput, id string, found []*foundRecord, w *filter.
 	}
 	named := len(order)
 	for i := 0; i < len(order); i++ { // organisations come behind the subjects
-		id := order[i]
-		s := Subject{Ref: ref(id), Roles: roles[id]}
-		for _, other := range w.Aliases.IDs(id) {
-			if other != id {
-				s.Aliases = append(s.Aliases, ref(other))
-			}
+		s := subjectOf(w, order[i], roles[order[i]], d.Category, ref)
+		memberships := w.Memberships[w.Account(order[i])]
+		if i >= named {
+			memberships = nil // whether an organisation belongs to another is of no account
 		}
-		for _, m := range w.Memberships[w.Account(id)] {
-			if i >= named {
-				break // whether an organisation belongs to another is of no account
-			}
+		for _, m := range memberships {
 			s.Organisations = append(s.Organisations, Membership{ref(m.Organisation), instantText(m.From), untilText(m.Until)})
 			if roles[m.Organisation] == nil {
 				order = append(order, m.Organisation)
 				roles[m.Organisation] = []string{roleOrganisation}
 			}
 		}
-		for _, stretch := range w.Timeline(id, d.Category) {
-			from := instantText(stretch.From)
-			if stretch.From == schema.Earliest {
-				from = ""
-			}
-			s.Timeline = append(s.Timeline, Stretch{from, instantText(stretch.Until), stretch.State.String()})
-		}
-		for _, del := range w.Deletions[w.Account(id)] {
-			s.Deletions = append(s.Deletions, instantText(del.RequestedAt))
-		}
-		if w.Registry != nil {
-			known := w.Registry[w.Account(id)]
-			s.Registered = &known
-		}
 		out.Subjects = append(out.Subjects, s)
 	}
 	return out
+}
+
+// subjectOf says what is known of an account, its organisations apart.
+func subjectOf(w *filter.World, id schema.AccountID, roles []string, c schema.Category, ref func(schema.AccountID) string) Subject {
+	s := Subject{Ref: ref(id), Roles: roles}
+	for _, other := range w.Aliases.IDs(id) {
+		if other != id {
+			s.Aliases = append(s.Aliases, ref(other))
+		}
+	}
+	for _, stretch := range w.Timeline(id, c) {
+		from := instantText(stretch.From)
+		if stretch.From == schema.Earliest {
+			from = ""
+		}
+		s.Timeline = append(s.Timeline, Stretch{from, instantText(stretch.Until), stretch.State.String()})
+	}
+	for _, d := range w.Deletions[w.Account(id)] {
+		s.Deletions = append(s.Deletions, instantText(d.RequestedAt))
+	}
+	if w.Registry != nil {
+		known := w.Registry[w.Account(id)]
+		s.Registered = &known
+	}
+	return s
 }
 
 func untilText(i schema.Instant) string {

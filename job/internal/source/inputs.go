@@ -109,29 +109,10 @@ func (p *Planner) Inputs(ctx context.Context) (*Inputs, error) {
 			g.Go(func() error { return p.Look(gctx, of, f, check) })
 		}
 	}
-	if resolve("consent", cfg.Consent.Path, &in.Consent) {
-		find(&in.Consent, func(f *rewrite.File, rel string) error { _, err := BindConsent(f, rel, &cfg.Consent); return err })
-	}
-	if cfg.Deletions != nil && resolve("deletions", cfg.Deletions.Path, &in.Deletion) {
-		find(&in.Deletion, func(f *rewrite.File, rel string) error { _, err := BindDeletions(f, rel, cfg.Deletions); return err })
-	}
-	if cfg.Restrictions != nil && resolve("restrictions", cfg.Restrictions.Path, &in.Restrict) {
-		find(&in.Restrict, func(f *rewrite.File, rel string) error {
-			_, err := BindRestrictions(f, rel, cfg.Restrictions)
-			return err
-		})
-	}
-	if cfg.Accounts != nil && resolve("accounts", cfg.Accounts.Path, &in.Accounts) {
-		find(&in.Accounts, func(f *rewrite.File, rel string) error { _, err := BindAccounts(f, rel, cfg.Accounts); return err })
-	}
-	if cfg.Aliases != nil && resolve("aliases", cfg.Aliases.Path, &in.Aliases) {
-		find(&in.Aliases, func(f *rewrite.File, rel string) error { _, err := BindAliases(f, rel, cfg.Aliases); return err })
-	}
-	if cfg.Organisations != nil && resolve("organisations", cfg.Organisations.Path, &in.Organisations) {
-		find(&in.Organisations, func(f *rewrite.File, rel string) error {
-			_, err := BindOrganisations(f, rel, cfg.Organisations)
-			return err
-		})
+	for _, c := range controlsOf(cfg, in) {
+		if resolve(c.role, c.path, c.into) {
+			find(c.into, c.check)
+		}
 	}
 	for i := range cfg.Datasets {
 		d := &DatasetInput{DatasetConfig: cfg.Datasets[i]}
@@ -188,6 +169,39 @@ func (l *lacking) warn(log *slog.Logger, datasets []*DatasetInput) {
 			}
 		}
 	}
+}
+
+// control is a control input that is configured.
+type control struct {
+	role, path string
+	into       *Input
+	check      func(f *rewrite.File, rel string) error // whether a file's columns serve
+}
+
+func controlsOf(cfg *config.Config, in *Inputs) []control {
+	bind := func(f *rewrite.File, rel string) error { _, err := BindConsent(f, rel, &cfg.Consent); return err }
+	all := []control{{"consent", cfg.Consent.Path, &in.Consent, bind}}
+	if c := cfg.Deletions; c != nil {
+		bind := func(f *rewrite.File, rel string) error { _, err := BindDeletions(f, rel, c); return err }
+		all = append(all, control{"deletions", c.Path, &in.Deletion, bind})
+	}
+	if c := cfg.Restrictions; c != nil {
+		bind := func(f *rewrite.File, rel string) error { _, err := BindRestrictions(f, rel, c); return err }
+		all = append(all, control{"restrictions", c.Path, &in.Restrict, bind})
+	}
+	if c := cfg.Accounts; c != nil {
+		bind := func(f *rewrite.File, rel string) error { _, err := BindAccounts(f, rel, c); return err }
+		all = append(all, control{"accounts", c.Path, &in.Accounts, bind})
+	}
+	if c := cfg.Aliases; c != nil {
+		bind := func(f *rewrite.File, rel string) error { _, err := BindAliases(f, rel, c); return err }
+		all = append(all, control{"aliases", c.Path, &in.Aliases, bind})
+	}
+	if c := cfg.Organisations; c != nil {
+		bind := func(f *rewrite.File, rel string) error { _, err := BindOrganisations(f, rel, c); return err }
+		all = append(all, control{"organisations", c.Path, &in.Organisations, bind})
+	}
+	return all
 }
 
 // isEmpty reports whether there is no file, which is why a path did not resolve. A
