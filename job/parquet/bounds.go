@@ -87,6 +87,18 @@ func (b *Bounds) addFloat(v float64) {
 }
 
 // addBytes adds a value of a column of OrderBytes.
+// maxKept is how many bytes of a long byte array are kept as a bound: more than MaxBound, to which it is shortened, and
+// than maxTerseBound, so that it is seen to be longer. Values that begin with the same so many bytes have the same bounds.
+const maxKept = 256
+
+// clip returns v, or its beginning if no more of it is needed for a bound.
+func clip(c *Column, v []byte) []byte {
+	if c.Physical == ByteArray && len(v) > maxKept {
+		return v[:maxKept]
+	}
+	return v
+}
+
 func (b *Bounds) addBytes(v []byte) {
 	key := prefixKey(v)
 	if !b.Any {
@@ -129,7 +141,7 @@ func (b *Bounds) Add(c *Column, v []byte) {
 	case OrderFloat16:
 		b.addFloat16(v)
 	case OrderBytes:
-		b.addBytes(v)
+		b.addBytes(clip(c, v))
 	case OrderDecimal:
 		if !b.Any {
 			b.Any = true
@@ -179,7 +191,7 @@ func (b *Bounds) AddFixed(c *Column, plain []byte) {
 func (b *Bounds) AddByteArrays(c *Column, plain []byte) {
 	if c.Order == OrderBytes && len(plain) > 0 {
 		if !b.Any {
-			b.addBytes(plain[4 : 4+binary.LittleEndian.Uint32(plain)])
+			b.addBytes(clip(c, plain[4:4+binary.LittleEndian.Uint32(plain)]))
 		}
 		minKey, maxKey := b.minKey, b.maxKey
 		for len(plain) > 0 {
@@ -195,7 +207,7 @@ func (b *Bounds) AddByteArrays(c *Column, plain []byte) {
 			if key > minKey && key < maxKey {
 				continue
 			}
-			b.addBytes(v)
+			b.addBytes(clip(c, v))
 			minKey, maxKey = b.minKey, b.maxKey
 		}
 		return

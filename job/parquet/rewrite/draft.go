@@ -147,7 +147,11 @@ func (t *filter) values(d *draft, p *parquet.Page, vals *encoding.Bitmap) error 
 	case enc == parquet.Plain && col.Physical == parquet.ByteArray:
 		from := len(d.plain)
 		if n := len(p.Values); p.Count > 0 { // about the kept share, and some more
-			d.plain = slices.Grow(d.plain, min(n, int(int64(n)*int64(vals.Count())/int64(p.Count))+n/16))
+			share := int(int64(n)*int64(vals.Count())/int64(p.Count)) + n/16
+			if n > maxPooled { // a few large values: the share of their number says little, and growing again would copy them
+				share = n
+			}
+			d.plain = slices.Grow(d.plain, min(n, share))
 		}
 		if d.plain, err = encoding.FilterByteArrays(d.plain, p.Values, vals); err == nil {
 			d.bounds.AddByteArrays(col, d.plain[from:])

@@ -44,6 +44,9 @@ func (w *worker) encode(e *parquet.EncodedPage, d *draft, col *parquet.Column, i
 	}
 	raw = d.appendValues(raw, col, dictLen)
 	w.raw = raw
+	if cap(d.plain) > maxPooled { // it will not be pooled, and is not needed while raw is compressed
+		d.plain = nil
+	}
 	e.Body = slices.Grow(e.Body[:0], d.packed+d.packed/8+512)
 	return e.Encode(&w.codec, id, &h, raw)
 }

@@ -105,6 +105,13 @@ func (s *source) fetch() {
 	}()
 }
 
+// shrink gives a very large buffer back. What was peeked at is not valid any more.
+func (s *source) shrink() {
+	if cap(s.buf) > 2*maxBlock {
+		s.buf, s.pos = append([]byte(nil), s.buf[s.pos:]...), 0
+	}
+}
+
 // Skip passes over n bytes, at most rest. Blocks that lie wholly within them are not read, except the one that is being read already.
 func (s *source) Skip(n int64) {
 	if have := int64(len(s.buf) - s.pos); n > have {

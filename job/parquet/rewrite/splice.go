@@ -429,6 +429,10 @@ func (s *splice) mixed(in *input, lo, kept int64, carried, open bool) error {
 	if err := s.filter.append(s.draft, &in.p, s.sel.words, lo, carried); err != nil {
 		return err
 	}
+	if in.h.RawSize > maxPooled { // the page is not needed while the draft is encoded
+		in.p, in.body = parquet.Page{}, nil
+		s.walk.src.shrink()
+	}
 	if kept == 0 && !carried {
 		s.pages.Dropped++ // it was decoded only because the next page needs its last value
 		return nil
