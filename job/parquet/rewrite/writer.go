@@ -14,10 +14,10 @@ import (
 
 // Options say how a Writer works and what it adds.
 type Options struct {
-	CreatedBy string // the writing application, for the footer
-	KeyValues    []parquet.KeyValue  // appended to the file's own key-value metadata
-	CPU          *semaphore.Weighted // one unit is held while a task computes; nil: no limit. Shared by the files of a run
-	Memory       *Budget             // nil: no limit. Shared by the files of a run
+	CreatedBy string              // the writing application, for the footer
+	KeyValues []parquet.KeyValue  // appended to the file's own key-value metadata
+	CPU       *semaphore.Weighted // one unit is held while a task computes; nil: no limit. Shared by the files of a run
+	Memory    *Budget             // nil: no limit. Shared by the files of a run
 
 	// KeepMetadata are keys of the file's key-value metadata to keep although they may hold values of rows.
 	KeepMetadata []string
