@@ -154,11 +154,21 @@ func (r *runner) shards(ctx context.Context, plan *planned, stage objstore.Store
 	defer bar.Stop()
 	s := &shard{
 		Env: r.Env, plan: &plan.Plan, index: plan.index, key: r.key, stage: stage, prefix: stageOf(plan.RunID),
-		workers: r.options.Workers, cpu: semaphore.NewWeighted(int64(r.options.Workers)), memory: rewrite.NewBudget(r.options.Memory),
+		workers: r.filesAtATime(), cpu: semaphore.NewWeighted(int64(r.options.Workers)), memory: rewrite.NewBudget(r.options.Memory),
 		progress: bar.Add,
 	}
 	result, err := s.run(ctx, allFiles(&plan.Plan))
 	return []*ShardResult{result}, err
+}
+
+// filesAtATime is the number of files that are worked on at a time: fewer than workers where memory is scarce, because each
+// file holds keys and manifests beside the budget. The processors then share the columns of the files.
+func (r *runner) filesAtATime() int {
+	const scarce, file = 128 << 20, 64 << 20
+	if r.options.Memory >= scarce {
+		return r.options.Workers
+	}
+	return min(r.options.Workers, max(1, int(r.options.Memory/file)))
 }
 
 // stageOf is where a run is staged, below the output.
