@@ -8,7 +8,7 @@ import (
 
 	"assent/job/internal/objstore"
 	"assent/job/internal/source/listing"
-	"assent/job/parquet/rewrite"
+	"assent/job/parquet"
 )
 
 // Exit codes of the program.
@@ -59,9 +59,9 @@ func Explain(err error) (exit int, hint string) {
 		return ExitInterrupted, "nothing was published; run the same command again"
 	case errors.As(err, &held):
 		return ExitFailed, "wait for the other job to end, then run again"
-	case errors.Is(err, rewrite.ErrUnsupported):
+	case errors.Is(err, parquet.ErrUnsupported):
 		return ExitBadInput, "write the file again without encryption, in a codec that assent reads (snappy, gzip, zstd, lz4, brotli)"
-	case errors.Is(err, rewrite.ErrCorrupt):
+	case errors.Is(err, parquet.ErrCorrupt):
 		return ExitBadInput, "the file is damaged or not Parquet; export it again"
 	case errors.As(err, &input):
 		return ExitUsage, input.Hint

@@ -12,6 +12,7 @@ import (
 	"assent/job"
 	"assent/job/internal/config"
 	"assent/job/internal/source"
+	"assent/job/parquet"
 	"assent/job/parquet/rewrite"
 	"assent/manifests"
 	"assent/schema"
@@ -160,7 +161,7 @@ func findRecord(ctx context.Context, d *source.DatasetInput, id string) ([]*foun
 			return b.Columns, nil
 		}
 		var scratch []byte
-		err := source.Scan(ctx, f, bindKeys, func(first int64, rows int, v []*rewrite.Vector) error {
+		err := source.Scan(ctx, f, bindKeys, func(first int64, rows int, v []*parquet.Vector) error {
 			for i := range rows {
 				scratch = b.Record.ID.Append(scratch[:0], v[b.Record.At], i)
 				if string(scratch) == id {
@@ -177,7 +178,7 @@ func findRecord(ctx context.Context, d *source.DatasetInput, id string) ([]*foun
 }
 
 // spell returns row i of a batch as a record of the slow formulation.
-func spell(b *source.Binding, d *schema.Dataset, v []*rewrite.Vector, i int) filter.Record {
+func spell(b *source.Binding, d *schema.Dataset, v []*parquet.Vector, i int) filter.Record {
 	r := filter.Record{Category: d.Category}
 	for n, role := range d.Roles() {
 		c := b.Roles[n]
@@ -209,7 +210,7 @@ func spell(b *source.Binding, d *schema.Dataset, v []*rewrite.Vector, i int) fil
 	if b.Contract.At >= 0 {
 		r.Contract = string(b.Contract.ID.Append(nil, v[b.Contract.At], i))
 	}
-	stated := b.Stated(func(at int) *rewrite.Vector { return v[at] }, i)
+	stated := b.Stated(func(at int) *parquet.Vector { return v[at] }, i)
 	r.Private, r.SourceDeleted = stated.Has(schema.PrivateRecord), stated.Has(schema.SourceDeleted)
 	return r
 }
@@ -222,7 +223,7 @@ type worldSink struct {
 	contracts map[string]bool
 }
 
-func (s *worldSink) IDs(rewrite.Bytes) error { return nil }
+func (s *worldSink) IDs(parquet.Bytes) error { return nil }
 
 // account returns the account that an id stands for, and whether facts about it are wanted.
 func (s *worldSink) account(id []byte) (schema.AccountID, bool) {

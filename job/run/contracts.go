@@ -8,7 +8,7 @@ import (
 
 	"assent/filter"
 	"assent/job/internal/source"
-	"assent/job/parquet/rewrite"
+	"assent/job/parquet"
 )
 
 // contractColumn turns a contract column into the index's restricted contracts, batch by
@@ -19,9 +19,9 @@ type contractColumn struct {
 	join  *source.JoinCounter
 	near  *source.NearSeen
 
-	dict      *rewrite.Dictionary
+	dict      *parquet.Dictionary
 	contracts []filter.Contract // beside its entries
-	scratch   rewrite.Bytes
+	scratch   parquet.Bytes
 	id, last  []byte
 	lastFound filter.Contract
 	// recent holds hashes of ids that were looked at for near misses, each at the place
@@ -32,7 +32,7 @@ type contractColumn struct {
 const recentContracts = 1 << 14
 
 // read writes the contracts of a batch to out.
-func (c *contractColumn) read(v *rewrite.Vector, out []filter.Contract) {
+func (c *contractColumn) read(v *parquet.Vector, out []filter.Contract) {
 	if v.Dict == nil {
 		for i := range out {
 			out[i] = c.lookup(v, i)
@@ -54,7 +54,7 @@ func (c *contractColumn) read(v *rewrite.Vector, out []filter.Contract) {
 	}
 }
 
-func (c *contractColumn) lookup(v *rewrite.Vector, i int) filter.Contract {
+func (c *contractColumn) lookup(v *parquet.Vector, i int) filter.Contract {
 	c.id = c.form.Append(c.id[:0], v, i)
 	if c.last == nil || !bytes.Equal(c.id, c.last) {
 		c.last = append(c.last[:0], c.id...)

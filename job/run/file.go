@@ -4,6 +4,7 @@ import (
 	"assent/filter"
 	"assent/job/internal/objstore"
 	"assent/job/internal/source"
+	"assent/job/parquet"
 	"assent/job/parquet/rewrite"
 	"assent/manifests"
 	"assent/schema"
@@ -133,7 +134,7 @@ func (w *fileWork) writeAll(ctx context.Context) error {
 	source := path.Join(w.d.Name, w.in.Rel)
 	out := w.file.NewWriter(data, rewrite.Options{
 		CreatedBy: "assent version " + w.Version, KeepMetadata: w.d.KeepMetadata,
-		KeyValues: []rewrite.KeyValue{{Key: "assent.run_id", Value: &w.plan.RunID}, {Key: "assent.source", Value: &source}},
+		KeyValues: []parquet.KeyValue{{Key: "assent.run_id", Value: &w.plan.RunID}, {Key: "assent.source", Value: &source}},
 		CPU:       w.cpu, Memory: w.memory,
 	})
 	w.tally = newTally(w.index.Policy(), len(w.roles))
@@ -282,7 +283,7 @@ func (w *fileWork) readKeys(b *rewrite.Batch) {
 	}
 	if len(w.bound.Marks) > 0 {
 		w.rows.Stated = source.Grow(w.rows.Stated, b.Rows)
-		column := func(at int) *rewrite.Vector { return &b.Columns[at] }
+		column := func(at int) *parquet.Vector { return &b.Columns[at] }
 		for i := range w.rows.Stated {
 			w.rows.Stated[i] = w.bound.Stated(column, i)
 		}

@@ -9,7 +9,7 @@ import (
 	"assent/job"
 	"assent/job/internal/config"
 	"assent/job/internal/source"
-	"assent/job/parquet/rewrite"
+	"assent/job/parquet"
 	"assent/manifests"
 	"assent/schema"
 )
@@ -33,7 +33,7 @@ func joined(t *testing.T, history, lo, hi int) (*planned, []DatasetResult) {
 	role := roleAccounts{index: x, join: source.NewJoinCounter(x.Accounts())}
 	for range 2 {
 		for i := lo; i < hi; i++ {
-			role.lookup(nil, rewrite.Bytes{Data: id(i), Ends: []uint32{uint32(len(id(i)))}})
+			role.lookup(nil, parquet.Bytes{Data: id(i), Ends: []uint32{uint32(len(id(i)))}})
 		}
 	}
 	plan := &planned{index: x, Plan: Plan{Datasets: []Dataset{{Dataset: schema.Dataset{Name: "d", Parties: []schema.Role{{Name: "actor"}}}}}}}

@@ -2,7 +2,7 @@ package run
 
 import (
 	"assent/filter"
-	"assent/job/parquet/rewrite"
+	"assent/job/parquet"
 	"assent/schema"
 )
 
@@ -14,7 +14,7 @@ type indexSink struct {
 	limited  int               // events that the builder had when it was told last
 }
 
-func (s *indexSink) IDs(all rewrite.Bytes) (err error) {
+func (s *indexSink) IDs(all parquet.Bytes) (err error) {
 	if n := s.b.Events(); n-s.limited > 1<<18+n/16 {
 		s.limit(s.b.Size())
 		s.limited = n

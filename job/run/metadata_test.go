@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"assent/job/jobtest"
+	"assent/job/parquet"
 	"assent/job/parquet/rewrite"
 	"assent/job/run"
 )
@@ -25,7 +26,7 @@ func addMetadata(t *testing.T, file, key, value string) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	w := f.NewWriter(&out, rewrite.Options{KeyValues: []rewrite.KeyValue{{Key: key, Value: &value}}, KeepMetadata: []string{"huggingface", "summary"}})
+	w := f.NewWriter(&out, rewrite.Options{KeyValues: []parquet.KeyValue{{Key: key, Value: &value}}, KeepMetadata: []string{"huggingface", "summary"}})
 	for i := range f.NumRowGroups() {
 		if err := w.RowGroup(t.Context(), i, nil); err != nil {
 			t.Fatal(err)

@@ -3,7 +3,7 @@ package run
 import (
 	"assent/filter"
 	"assent/job/internal/source"
-	"assent/job/parquet/rewrite"
+	"assent/job/parquet"
 	"assent/manifests"
 )
 
@@ -15,9 +15,9 @@ type roleAccounts struct {
 	table   *manifests.Accounts
 	join    *source.JoinCounter
 	near    *source.NearSeen
-	scratch rewrite.Bytes
+	scratch parquet.Bytes
 
-	dict         *rewrite.Dictionary
+	dict         *parquet.Dictionary
 	dictAccounts []filter.Account
 	dictHandles  []manifests.Account // nil: not looked up since the table was trimmed
 
@@ -30,7 +30,7 @@ type roleAccounts struct {
 func (r *roleAccounts) forget() { r.dictHandles = r.dictHandles[:0] }
 
 // read takes the role's vector of a batch.
-func (r *roleAccounts) read(v *rewrite.Vector) {
+func (r *roleAccounts) read(v *parquet.Vector) {
 	r.accounts.Offsets = v.Offsets
 	r.accounts.IDs = r.accounts.IDs[:0]
 	r.handles = r.handles[:0]
@@ -54,7 +54,7 @@ func (r *roleAccounts) read(v *rewrite.Vector) {
 	}
 }
 
-func (r *roleAccounts) readDictionary(d *rewrite.Dictionary) {
+func (r *roleAccounts) readDictionary(d *parquet.Dictionary) {
 	fresh := r.dict != d
 	if !fresh && (len(r.dictHandles) > 0 || d.Len() == 0) {
 		return
@@ -71,7 +71,7 @@ func (r *roleAccounts) readDictionary(d *rewrite.Dictionary) {
 
 // checkNear looks at the ids that the index lacks for near misses, each once a file:
 // where its handle is a new one.
-func (r *roleAccounts) checkNear(ids rewrite.Bytes, accounts []filter.Account, handles []manifests.Account, known int) {
+func (r *roleAccounts) checkNear(ids parquet.Bytes, accounts []filter.Account, handles []manifests.Account, known int) {
 	fresh := func(i int) bool {
 		return accounts[i] == filter.Absent && handles[i] != manifests.NoAccount && int(handles[i]) >= known
 	}
@@ -90,7 +90,7 @@ func (r *roleAccounts) checkNear(ids rewrite.Bytes, accounts []filter.Account, h
 	}
 }
 
-func (r *roleAccounts) lookup(dst []filter.Account, ids rewrite.Bytes) []filter.Account {
+func (r *roleAccounts) lookup(dst []filter.Account, ids parquet.Bytes) []filter.Account {
 	n := len(dst)
 	dst = r.index.AppendAccounts(dst, ids.Data, ids.First, ids.Ends)
 	for i, a := range dst[n:] {
@@ -108,7 +108,7 @@ func (r *roleAccounts) lookup(dst []filter.Account, ids rewrite.Bytes) []filter.
 	return dst
 }
 
-func (r *roleAccounts) appendHandles(dst []manifests.Account, ids rewrite.Bytes) []manifests.Account {
+func (r *roleAccounts) appendHandles(dst []manifests.Account, ids parquet.Bytes) []manifests.Account {
 	if ids.First == 0 {
 		return r.table.AppendAccounts(dst, ids.Data, ids.Ends)
 	}

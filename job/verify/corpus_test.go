@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"assent/job/internal/config"
+	"assent/job/parquet"
 	"assent/job/parquet/rewrite"
 	"assent/manifests"
 	"assent/schema"
@@ -31,7 +32,7 @@ func auditOf(t *testing.T, data []byte, keep func(row int64) bool) (*fileAudit, 
 	id, name := "run", "data/in.parquet"
 	var out bytes.Buffer
 	w := f.NewWriter(&out, rewrite.Options{CreatedBy: "assent version test",
-		KeyValues: []rewrite.KeyValue{{Key: "assent.run_id", Value: &id}, {Key: "assent.source", Value: &name}}})
+		KeyValues: []parquet.KeyValue{{Key: "assent.run_id", Value: &id}, {Key: "assent.source", Value: &name}}})
 	a := &fileAudit{
 		published: &published{run: &manifests.Run{RunID: id, Tool: manifests.Tool{Name: "assent", Version: "test"}}},
 		d:         &dataset{DatasetConfig: config.DatasetConfig{Dataset: schema.Dataset{Name: "data"}}},

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"assent/job/parquet"
 	"assent/job/parquet/rewrite"
 	"assent/schema"
 )
@@ -79,8 +80,8 @@ func mayBeOptional(name string) string {
 }
 
 // OneSlot is a vector that has slot i of v alone. v is not repeated.
-func OneSlot(v *rewrite.Vector, i int) rewrite.Vector {
-	one := rewrite.Vector{Dict: v.Dict}
+func OneSlot(v *parquet.Vector, i int) parquet.Vector {
+	one := parquet.Vector{Dict: v.Dict}
 	if v.Null != nil {
 		one.Null = v.Null[i : i+1]
 	}
@@ -92,7 +93,7 @@ func OneSlot(v *rewrite.Vector, i int) rewrite.Vector {
 	}
 	if v.Dict == nil && v.Ints == nil {
 		value := v.Bytes.At(i)
-		one.Bytes = rewrite.Bytes{Data: value, Ends: []uint32{uint32(len(value))}}
+		one.Bytes = parquet.Bytes{Data: value, Ends: []uint32{uint32(len(value))}}
 	}
 	return one
 }

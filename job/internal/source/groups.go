@@ -6,6 +6,7 @@ import (
 	"assent/filter"
 	"assent/job"
 	"assent/job/internal/config"
+	"assent/job/parquet"
 	"assent/job/parquet/rewrite"
 	"assent/schema"
 )
@@ -40,7 +41,7 @@ func (l *Loader) aliases(ctx context.Context, f *File, take func(alias, account 
 		aliases.form, accounts.form = c.Alias.ID, c.Account.ID
 		return []KeyColumn{c.Alias, c.Account, c.Deleted.KeyColumn}, nil
 	}
-	return Scan(ctx, f, bind, func(first int64, rows int, v []*rewrite.Vector) error {
+	return Scan(ctx, f, bind, func(first int64, rows int, v []*parquet.Vector) error {
 		aliases.read(v[0])
 		accounts.read(v[1])
 		for i := range rows {
@@ -107,7 +108,7 @@ func (l *Loader) organisations(ctx context.Context, f *File) error {
 		accounts.form, organisations.form = c.Account.ID, c.Organisation.ID
 		return []KeyColumn{c.Account, c.Organisation, c.From, c.Until, c.Deleted.KeyColumn}, nil
 	}
-	return Scan(ctx, f, bind, func(first int64, rows int, v []*rewrite.Vector) error {
+	return Scan(ctx, f, bind, func(first int64, rows int, v []*parquet.Vector) error {
 		accounts.read(v[0])
 		organisations.read(v[1])
 		from, until = Grow(from, rows), Grow(until, rows)

@@ -9,6 +9,7 @@ import (
 	"assent/filter"
 	"assent/job"
 	"assent/job/internal/config"
+	"assent/job/parquet"
 	"assent/job/parquet/rewrite"
 	"assent/schema"
 )
@@ -126,7 +127,7 @@ type Loader struct {
 // never empty.
 type Sink interface {
 	// IDs announces the ids of the events that follow, which name one by its place.
-	IDs(all rewrite.Bytes) error
+	IDs(all parquet.Bytes) error
 	Event(place int, id []byte, e filter.Event) error
 	Alias(alias, account []byte) error
 	Member(account, organisation []byte, s schema.Span) error
@@ -177,7 +178,7 @@ func (l *Loader) Load(ctx context.Context, in *Inputs) error {
 }
 
 // consent reads a consent file. announce may be nil; see Sink for both.
-func (l *Loader) consent(ctx context.Context, f *File, announce func(all rewrite.Bytes) error, event func(place int, id []byte, e filter.Event) error) error {
+func (l *Loader) consent(ctx context.Context, f *File, announce func(all parquet.Bytes) error, event func(place int, id []byte, e filter.Event) error) error {
 	in := ConsentCodes{&l.Cfg.Consent}
 	var c *historyColumns
 	var ids idCursor
@@ -191,7 +192,7 @@ func (l *Loader) consent(ctx context.Context, f *File, announce func(all rewrite
 		ids.form, states.form, categories.form = c.Account.ID, c.State.ID, c.Category.ID
 		return []KeyColumn{c.Account, c.Category, c.State, c.At, c.Sequence, c.Deleted.KeyColumn}, nil
 	}
-	return Scan(ctx, f, bind, func(first int64, rows int, v []*rewrite.Vector) error {
+	return Scan(ctx, f, bind, func(first int64, rows int, v []*parquet.Vector) error {
 		fail := func(i int, column string, err error) error {
 			return job.BadInput("mend the export and run again; nothing was published", "%w", &rowError{f.URI(), first + int64(i), column, err})
 		}
@@ -268,7 +269,7 @@ func (in ConsentCodes) StateNamed(name string) (schema.State, error) {
 
 var errNull = errors.New("the value is null")
 
-func sequence(v *rewrite.Vector, i int, form IDForm) (filter.Sequence, error) {
+func sequence(v *parquet.Vector, i int, form IDForm) (filter.Sequence, error) {
 	if v.Null != nil && v.Null[i] {
 		return filter.Sequence{}, nil
 	}
@@ -286,7 +287,7 @@ func sequence(v *rewrite.Vector, i int, form IDForm) (filter.Sequence, error) {
 // distinct value, is parsed once.
 type codes[T any] struct {
 	form    IDForm
-	dict    *rewrite.Dictionary
+	dict    *parquet.Dictionary
 	entry   []parsed[T]
 	plain   map[string]T
 	scratch []byte
@@ -297,7 +298,7 @@ type parsed[T any] struct {
 	err   error
 }
 
-func (c *codes[T]) at(v *rewrite.Vector, i int, parse func(string) (T, error)) (T, error) {
+func (c *codes[T]) at(v *parquet.Vector, i int, parse func(string) (T, error)) (T, error) {
 	var zero T
 	if v.Null != nil && v.Null[i] {
 		return zero, errNull
@@ -332,14 +333,14 @@ func (c *codes[T]) at(v *rewrite.Vector, i int, parse func(string) (T, error)) (
 // idCursor reads a column of ids one after the other.
 type idCursor struct {
 	form    IDForm
-	scratch rewrite.Bytes
-	dict    *rewrite.Dictionary
-	ids     rewrite.Bytes
+	scratch parquet.Bytes
+	dict    *parquet.Dictionary
+	ids     parquet.Bytes
 }
 
 // read takes the next batch. It reports whether the ids are others than before: of
 // a dictionary they are read once.
-func (c *idCursor) read(v *rewrite.Vector) (fresh bool) {
+func (c *idCursor) read(v *parquet.Vector) (fresh bool) {
 	switch {
 	case v.Dict == nil:
 		c.dict, c.ids = nil, c.form.IDs(v, &c.scratch)
@@ -352,7 +353,7 @@ func (c *idCursor) read(v *rewrite.Vector) (fresh bool) {
 }
 
 // place is where in the ids that of a slot is. The slot is not null.
-func (c *idCursor) place(v *rewrite.Vector, slot int) int {
+func (c *idCursor) place(v *parquet.Vector, slot int) int {
 	if v.Dict != nil {
 		return int(v.Index[slot])
 	}
@@ -360,7 +361,7 @@ func (c *idCursor) place(v *rewrite.Vector, slot int) int {
 }
 
 // at returns the canonical id in a slot, empty where it is null.
-func (c *idCursor) at(v *rewrite.Vector, slot int) []byte {
+func (c *idCursor) at(v *parquet.Vector, slot int) []byte {
 	switch {
 	case v.Null != nil && v.Null[slot]:
 		return nil

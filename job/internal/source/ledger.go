@@ -5,6 +5,7 @@ import (
 
 	"assent/filter"
 	"assent/job"
+	"assent/job/parquet"
 	"assent/job/parquet/rewrite"
 	"assent/schema"
 )
@@ -22,7 +23,7 @@ func (l *Loader) deletions(ctx context.Context, f *File, take func(id []byte, d 
 		ids.form = c.Account.ID
 		return []KeyColumn{c.Account, c.At, c.Request, c.Deleted.KeyColumn}, nil
 	}
-	return Scan(ctx, f, bind, func(first int64, rows int, v []*rewrite.Vector) error {
+	return Scan(ctx, f, bind, func(first int64, rows int, v []*parquet.Vector) error {
 		ids.read(v[0])
 		at = Grow(at, rows)
 		c.At.Instants(v[1], at)
@@ -58,7 +59,7 @@ func (l *Loader) restrictions(ctx context.Context, f *File) error {
 		ids.form = c.Contract.ID
 		return []KeyColumn{c.Contract, c.From, c.Until, c.Deleted.KeyColumn}, nil
 	}
-	return Scan(ctx, f, bind, func(first int64, rows int, v []*rewrite.Vector) error {
+	return Scan(ctx, f, bind, func(first int64, rows int, v []*parquet.Vector) error {
 		ids.read(v[0])
 		from, until = Grow(from, rows), Grow(until, rows)
 		c.From.Instants(v[1], from)
@@ -90,7 +91,7 @@ func (l *Loader) accounts(ctx context.Context, f *File) error {
 		ids.form = c.Account.ID
 		return []KeyColumn{c.Account, c.Deleted.KeyColumn}, nil
 	}
-	return Scan(ctx, f, bind, func(first int64, rows int, v []*rewrite.Vector) error {
+	return Scan(ctx, f, bind, func(first int64, rows int, v []*parquet.Vector) error {
 		ids.read(v[0])
 		for i := range rows {
 			if c.Deleted.Has(v[1], i) {

@@ -13,7 +13,7 @@ import (
 
 // Scan goes through some columns of a file. A column that the file lacks has a vector
 // too, as KeyColumn says.
-func Scan(ctx context.Context, f *File, columns func(*rewrite.File) ([]KeyColumn, error), take func(first int64, rows int, v []*rewrite.Vector) error) error {
+func Scan(ctx context.Context, f *File, columns func(*rewrite.File) ([]KeyColumn, error), take func(first int64, rows int, v []*parquet.Vector) error) error {
 	r, file, err := f.Open(ctx)
 	if err != nil {
 		return err
@@ -23,7 +23,7 @@ func Scan(ctx context.Context, f *File, columns func(*rewrite.File) ([]KeyColumn
 	if err != nil {
 		return err
 	}
-	vectors := make([]*rewrite.Vector, len(cols))
+	vectors := make([]*parquet.Vector, len(cols))
 	base := int64(0)
 	for g := range file.NumRowGroups() {
 		err := ScanRowGroup(ctx, file, g, cols, func(b *rewrite.Batch) error {

@@ -21,6 +21,7 @@ import (
 	"strconv"
 	"strings"
 
+	"assent/job/parquet"
 	"assent/job/parquet/rewrite"
 )
 
@@ -36,7 +37,7 @@ func main() {
 	result, err := filter(flag.Arg(0), flag.Arg(1), *keep)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "filterfile:", err)
-		if errors.Is(err, rewrite.ErrCorrupt) || errors.Is(err, rewrite.ErrUnsupported) {
+		if errors.Is(err, parquet.ErrCorrupt) || errors.Is(err, parquet.ErrUnsupported) {
 			os.Exit(exitRefused)
 		}
 		os.Exit(1)
