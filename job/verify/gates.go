@@ -44,14 +44,15 @@ func (c *idCount) share(named int) (share *float64, known bool) {
 	return &s, exact || all >= named
 }
 
-// countedExactly is up to how many distinct ids beside those of the control inputs the
-// run counts exactly. Beyond that it estimates, by up to some percent.
+// countedExactly is up to how many distinct ids of the data the run counts exactly, beside
+// accounts that are in the consent history and restricted contracts. Beyond that it
+// estimates, by up to some percent.
 const countedExactly = 4096
 
 // tolerance is what a share may be off, relatively, where the data names so many ids, of
-// which so many are matched.
-func tolerance(named, matched int) float64 {
-	if named-matched >= countedExactly {
+// which the run has counted so many exactly in any case.
+func tolerance(named, exactly int) float64 {
+	if named-exactly >= countedExactly {
 		return 0.1
 	}
 	return 0
@@ -126,9 +127,12 @@ func (a *audit) gateValue(in *inputs, w *facts, g manifests.Gate, whole bool) (w
 	default:
 		for role, gate := range gatesByRole {
 			if c := w.ids[role]; gate == g.Name && c != nil {
-				named := w.named(role)
+				named, exactly := w.named(role), c.matched
+				if role != roleRestrictions { // accounts: the run counts those of the history, and estimates the others
+					exactly = w.ids[roleConsent].matched
+				}
 				want, known = c.share(named)
-				return want, tolerance(named, c.matched), known
+				return want, tolerance(named, exactly), known
 			}
 		}
 	}

@@ -301,8 +301,18 @@ func TestVerify(t *testing.T) {
 
 // TestVerifySample audits the sample, of which the facts come in several batches.
 func TestVerifySample(t *testing.T) {
+	t.Run("few accounts at a time", func(t *testing.T) { verifySample(t, 2000, 300) })
+	t.Run("more accounts than a run counts exactly", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("takes some seconds")
+		}
+		verifySample(t, 200_000, 0)
+	})
+}
+
+func verifySample(t *testing.T, messages int64, accounts int) {
 	dir := filepath.Join(t.TempDir(), "market")
-	if _, err := sample.Run(t.Context(), jobtest.NewEnv(t), sample.Options{Dir: dir, Rows: 2000, Seed: 11}); err != nil {
+	if _, err := sample.Run(t.Context(), jobtest.NewEnv(t), sample.Options{Dir: dir, Rows: messages, Seed: 11}); err != nil {
 		t.Fatal(err)
 	}
 	config := filepath.Join(dir, "job.yaml")
@@ -310,7 +320,7 @@ func TestVerifySample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := verify.Run(t.Context(), jobtest.NewEnv(t), verify.Options{Config: config, Run: published.URI, Accounts: 300})
+	r, err := verify.Run(t.Context(), jobtest.NewEnv(t), verify.Options{Config: config, Run: published.URI, Accounts: accounts})
 	if err != nil {
 		t.Fatal(err)
 	}
