@@ -46,7 +46,7 @@ var mayImport = map[string][]string{
 	"assent/job/parquet/codec":              {},
 	"assent/job/parquet/rewrite":            {"assent/job/parquet", "assent/job/parquet/thrift", "assent/job/parquet/encoding", "assent/job/parquet/codec"},
 	"assent/job/parquet/table":              {"assent/job/parquet", "assent/job/parquet/thrift", "assent/job/parquet/encoding", "assent/job/parquet/codec"},
-	"assent/job/parquet/rewrite/filterfile": {"assent/job/parquet/rewrite"},
+	"assent/job/parquet/rewrite/filterfile": {"assent/job/parquet", "assent/job/parquet/rewrite"},
 	"assent/job/parquet/pick":               {"assent/job/parquet", "assent/job/parquet/", "assent/schema"},
 }
 
@@ -56,7 +56,7 @@ var verbsImport = []string{"assent/job", "assent/job/plain", "assent/job/interna
 // verifyImports is what the verb verify may import. It must not share a mistake with what
 // it audits, so it has neither the run's way to Parquet's bytes nor its way to columns.
 var verifyImports = []string{
-	"assent/job", "assent/job/internal/config", "assent/job/internal/objstore", "assent/job/internal/pages", "assent/job/internal/publish", "assent/job/internal/source/listing", "assent/job/internal/runpage",
+	"assent/job", "assent/job/plain", "assent/job/internal/config", "assent/job/internal/objstore", "assent/job/internal/pages", "assent/job/internal/publish", "assent/job/internal/source/listing", "assent/job/internal/runpage",
 	"assent/filter", "assent/manifests", "assent/schema",
 }
 

@@ -200,31 +200,51 @@ func keyValuesOf(footer []field) (all []keyValue, err error) {
 
 // sameMetadata compares a value of the metadata with the input's. Where rows were
 // lost, what pandas says of a range that numbers the rows, and the bounding boxes of
-// GeoParquet, must have followed.
+// GeoParquet, must have followed. Of pandas' document parts may be missing, such as
+// attributes that anybody may write, but not what its reader needs.
 func (c *comparison) sameMetadata(key, in, out string) bool {
-	if c.in.total == c.in.rows() || key != "pandas" && key != "geo" {
-		return in == out
+	lossless := c.in.total == c.in.rows()
+	if in == out && (lossless || key != "pandas" && key != "geo") {
+		return true
 	}
 	var x, y map[string]any
 	if json.Unmarshal([]byte(in), &x) != nil || json.Unmarshal([]byte(out), &y) != nil {
 		return in == out
 	}
-	if columns, ok := x["columns"].(map[string]any); ok && key == "geo" {
-		for _, c := range columns {
-			if fields, ok := c.(map[string]any); ok {
-				delete(fields, "bbox")
+	switch key {
+	case "geo":
+		if columns, ok := x["columns"].(map[string]any); ok && !lossless {
+			for _, c := range columns {
+				if fields, ok := c.(map[string]any); ok {
+					delete(fields, "bbox")
+				}
 			}
 		}
-	}
-	if indexes, ok := x["index_columns"].([]any); ok && key == "pandas" {
-		for _, i := range indexes {
-			index, _ := i.(map[string]any)
-			start, ok1 := index["start"].(float64)
-			step, ok2 := index["step"].(float64)
-			if index["kind"] == "range" && ok1 && ok2 {
-				index["stop"] = start + step*float64(c.in.total)
+		return reflect.DeepEqual(x, y)
+	case "pandas":
+		if !lossless {
+			c.shortenRange(x)
+		}
+		for _, needed := range []string{"index_columns", "columns", "pandas_version"} {
+			if _, was := x[needed]; was && y[needed] == nil {
+				return false
 			}
 		}
+		return within(y, x)
 	}
-	return reflect.DeepEqual(x, y)
+	return false
+}
+
+// shortenRange sets the end of a range that is the index in pandas' document to what it
+// has to be for the rows that were kept.
+func (c *comparison) shortenRange(pandas map[string]any) {
+	indexes, _ := pandas["index_columns"].([]any)
+	for _, i := range indexes {
+		index, _ := i.(map[string]any)
+		start, ok1 := index["start"].(float64)
+		step, ok2 := index["step"].(float64)
+		if index["kind"] == "range" && ok1 && ok2 {
+			index["stop"] = start + step*float64(c.in.total)
+		}
+	}
 }

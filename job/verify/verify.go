@@ -11,6 +11,7 @@ import (
 	"assent/job"
 	"assent/job/internal/pages"
 	"assent/job/internal/publish"
+	"assent/job/plain"
 )
 
 // Options configure an audit.
@@ -116,7 +117,7 @@ func (d Difference) String() string {
 	if d.Column != "" {
 		s += fmt.Sprintf(": column %s", d.Column)
 	}
-	return strings.TrimPrefix(s+": "+d.What, ": ")
+	return plain.Line(strings.TrimPrefix(s+": "+d.What, ": "))
 }
 
 // Unread is something that the audit could not read, so that it says nothing of it. A run
