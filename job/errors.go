@@ -32,14 +32,17 @@ func (e *Error) Error() string { return e.Err.Error() }
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// UsageError is an error of wrong usage or configuration. The hint says what to do; it may be empty.
 func UsageError(hint, format string, args ...any) error {
 	return &Error{ExitUsage, hint, fmt.Errorf(format, args...)}
 }
 
+// Refused is the error of a gate or an audit that failed, as UsageError.
 func Refused(hint, format string, args ...any) error {
 	return &Error{ExitRefused, hint, fmt.Errorf(format, args...)}
 }
 
+// BadInput is the error of input data that no decision can rest on, as UsageError.
 func BadInput(hint, format string, args ...any) error {
 	return &Error{ExitBadInput, hint, fmt.Errorf(format, args...)}
 }
@@ -77,7 +80,7 @@ func Explain(err error) (exit int, hint string) {
 	return ExitFailed, ""
 }
 
-// quote shows a value of an enumerated column, cut short: what stands there should
+// Quote shows a value of an enumerated column, cut short: what stands there should
 // be a code, but a wrong column may hold anything.
 func Quote(s string) string {
 	const most = 32
@@ -87,7 +90,7 @@ func Quote(s string) string {
 	return fmt.Sprintf("%q", s)
 }
 
-// cause prefers why a context ended over that it did.
+// Cause prefers why a context ended over that it did.
 func Cause(ctx context.Context, err error) error {
 	if c := context.Cause(ctx); c != nil && errors.Is(err, context.Canceled) {
 		return c

@@ -23,6 +23,7 @@ import (
 
 const TestKey = "c3ViamVjdCBrZXkgZm9yIHRlc3RzLCAzMiBieXRlcyE="
 
+// NewEnv returns an environment that logs nothing and closes itself.
 func NewEnv(t testing.TB) *job.Env {
 	t.Helper()
 	env := job.NewEnv(slog.New(slog.NewTextHandler(io.Discard, nil)), "test")
@@ -30,7 +31,7 @@ func NewEnv(t testing.TB) *job.Env {
 	return env
 }
 
-// tinyJob writes a job of few records, for tests that run it hundreds of times.
+// TinyJob writes a job of few records, for tests that run it hundreds of times.
 func TinyJob(t testing.TB) (config string) {
 	t.Helper()
 	t.Setenv("ASSENT_SUBJECT_KEY", TestKey)
@@ -65,7 +66,7 @@ datasets:
 	return config
 }
 
-// tree returns the files below a directory by their relative paths. Of run.json it
+// Tree returns the files below a directory by their relative paths. Of run.json it
 // keeps all but the invocation, of _SUCCESS and current.json all but its digest, of
 // the report all but these.
 func Tree(t testing.TB, dir string) map[string]string {
@@ -123,6 +124,7 @@ func outcomeOnly(path string, page []byte) ([]byte, error) {
 	return regexp.MustCompile(`(?s)<p id="made">.*?</p>`).ReplaceAll(page, nil), nil
 }
 
+// SameTrees compares what Tree has returned.
 func SameTrees(t *testing.T, what string, got, want map[string]string) {
 	t.Helper()
 	names := slices.Sorted(maps.Keys(want))

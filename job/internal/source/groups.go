@@ -19,6 +19,7 @@ type aliasColumns struct {
 	Deleted        *Mark
 }
 
+// BindAliases finds the columns of a file of aliases.
 func BindAliases(f *rewrite.File, rel string, in *config.AliasesInput) (*aliasColumns, error) {
 	find := Finder{File: f, Rel: rel}
 	c := &aliasColumns{
@@ -81,6 +82,7 @@ type memberColumns struct {
 	Deleted                            *Mark
 }
 
+// BindOrganisations finds the columns of a file of memberships.
 func BindOrganisations(f *rewrite.File, rel string, in *config.OrganisationsInput) (*memberColumns, error) {
 	find := Finder{File: f, Rel: rel, assumeUTC: in.AssumeUTC}
 	c := &memberColumns{

@@ -24,6 +24,7 @@ type historyColumns struct {
 	Deleted                                *Mark
 }
 
+// BindConsent finds the columns of a consent file.
 func BindConsent(f *rewrite.File, rel string, in *config.ConsentInput) (*historyColumns, error) {
 	find := Finder{File: f, Rel: rel, assumeUTC: in.AssumeUTC}
 	c := &historyColumns{
@@ -51,6 +52,7 @@ type deletionColumns struct {
 	Deleted              *Mark
 }
 
+// BindDeletions finds the columns of a file of deletion requests.
 func BindDeletions(f *rewrite.File, rel string, in *config.DeletionsInput) (*deletionColumns, error) {
 	find := Finder{File: f, Rel: rel, assumeUTC: in.AssumeUTC}
 	c := &deletionColumns{
@@ -72,6 +74,7 @@ type restrictionColumns struct {
 	Deleted               *Mark
 }
 
+// BindRestrictions finds the columns of a file of restrictions.
 func BindRestrictions(f *rewrite.File, rel string, in *config.RestrictionsInput) (*restrictionColumns, error) {
 	find := Finder{File: f, Rel: rel, assumeUTC: in.AssumeUTC}
 	c := &restrictionColumns{
@@ -91,6 +94,7 @@ type accountColumns struct {
 	Deleted *Mark
 }
 
+// BindAccounts finds the column of a file of the registry.
 func BindAccounts(f *rewrite.File, rel string, in *config.AccountsInput) (*accountColumns, error) {
 	find := Finder{File: f, Rel: rel}
 	c := &accountColumns{
@@ -239,7 +243,7 @@ func (l *Loader) consent(ctx context.Context, f *File, announce func(all parquet
 	})
 }
 
-// consentCodes reads the codes of a consent file as the configuration maps them.
+// ConsentCodes reads the codes of a consent file as the configuration maps them.
 type ConsentCodes struct{ *config.ConsentInput }
 
 // categoryCode is a category as a file names it.
@@ -248,6 +252,7 @@ type categoryCode struct {
 	Ignored bool
 }
 
+// CategoryNamed returns the category that a file calls by a name.
 func (in ConsentCodes) CategoryNamed(name string) (categoryCode, error) {
 	if c, ok := in.Categories[name]; ok {
 		return categoryCode{Category: c}, nil
@@ -260,6 +265,7 @@ func (in ConsentCodes) CategoryNamed(name string) (categoryCode, error) {
 	return categoryCode{}, fmt.Errorf("unknown category %s (map it under inputs.consent.categories, or list it under ignore_categories)", job.Quote(name))
 }
 
+// StateNamed returns the state that a file calls by a name.
 func (in ConsentCodes) StateNamed(name string) (schema.State, error) {
 	if s, ok := in.States[name]; ok {
 		return s, nil
@@ -370,6 +376,8 @@ func (c *idCursor) at(v *parquet.Vector, slot int) []byte {
 	}
 }
 
+// Grow returns a slice of n elements, s itself where that is long enough. The elements
+// have any value.
 func Grow[T any](s []T, n int) []T {
 	if cap(s) < n {
 		return make([]T, n)

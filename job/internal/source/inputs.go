@@ -57,6 +57,7 @@ type DatasetInput struct {
 	config.DatasetConfig
 }
 
+// URI names the file in messages.
 func (f *File) URI() string { return f.Store.URI(f.Name) }
 
 // Open opens the file as it was found.
@@ -247,7 +248,7 @@ func (p *Planner) Resolve(ctx context.Context, role, path string) (Input, error)
 	return out, nil
 }
 
-// look opens a file, checks its columns and takes its identity.
+// Look opens a file, checks its columns and takes its identity.
 func (p *Planner) Look(ctx context.Context, in *Input, f *File, check func(f *rewrite.File, rel string) error) error {
 	r, file, err := f.Open(ctx)
 	if err != nil {

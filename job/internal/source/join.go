@@ -81,7 +81,7 @@ func (j *JoinCounter) Join() Join {
 	return out
 }
 
-// distinct counts distinct hashes: exactly up to distinctExact, beyond that by the
+// distinct counts distinct hashes: exactly up to DistinctExact, beyond that by the
 // k-minimum-values estimate, which is off by less than 2 % nearly always and is a
 // function of the set alone (Bar-Yossef et al., "Counting distinct elements in a
 // data stream", 2002).
