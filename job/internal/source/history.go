@@ -215,11 +215,10 @@ func (l *Loader) consent(ctx context.Context, f *File, announce func(all parquet
 			if err != nil {
 				return fail(i, in.Category.Path, err)
 			}
-			var e filter.Event
+			e := filter.Event{At: at[i]}
 			if e.State, err = states.at(v[2], i, in.StateNamed); err != nil {
 				return fail(i, in.State.Path, err)
 			}
-			e.At = at[i]
 			if e.At == schema.Unknown {
 				return fail(i, in.EffectiveAt.Path, filter.ErrNoInstant)
 			}

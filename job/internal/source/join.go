@@ -91,6 +91,7 @@ type distinct struct {
 	limit atomic.Uint64
 }
 
+// DistinctExact is how many distinct hashes are counted exactly, and kept.
 const DistinctExact = 4096
 
 func newDistinct() *distinct {
