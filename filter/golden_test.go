@@ -25,7 +25,7 @@ func account(b *filter.Builder, id schema.AccountID) filter.Account {
 	return a
 }
 
-// TestGoldenTimeline is the table of semantics.md, "Golden timeline".
+// TestGoldenTimeline is the timeline that the rules of the programme give as an example.
 func TestGoldenTimeline(t *testing.T) {
 	policy := filter.Policy{Start: at("2026-01-05"), Horizon: at("2026-06-01"), Default: schema.OptedIn}
 	build := func(deleted bool) (*filter.Index, *filter.World) {

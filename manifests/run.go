@@ -190,7 +190,7 @@ type Join struct {
 	Role       string `json:"role"`        // of the input
 	IDs        int64  `json:"ids"`         // distinct; those of one account count once
 	Matched    int64  `json:"matched"`     // named by some record as they stand
-	NearMisses int64  `json:"near_misses"` // named only after folding; see semantics.md
+	NearMisses int64  `json:"near_misses"` // named only after folding case, blanks, leading zeros, hyphens or a prefix
 	// Unregistered are those that no record names and the registry lacks; 0 without one.
 	Unregistered int64 `json:"unregistered"`
 }

@@ -146,7 +146,7 @@ func (f *File) validate(dataset string) error {
 	return conserved(f.RowsIn, f.RowsKept, &f.ExcludedByReason)
 }
 
-// conserved is the first thing that must hold of every run (semantics.md): rows in =
+// conserved is the first thing that must hold of every run: rows in =
 // rows kept + rows excluded, and the primary reasons add up to the latter.
 func conserved(in, kept int64, excluded *ReasonCounts) error {
 	if !counts(in, kept) || !counts(excluded[:]...) {

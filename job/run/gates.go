@@ -88,7 +88,7 @@ func (c *checker) excluded() {
 }
 
 // accounts checks that the ids of the consent history and of the data join: over all
-// parties together, as semantics.md has it ("No silent miss"), and for each party role
+// parties together, and for each party role
 // of each data set by itself where it names so many accounts that even the smallest
 // share allowed would be one of them. Without the latter, one data set whose ids join
 // would vouch for another whose ids do not.

@@ -31,7 +31,7 @@ type controlInput struct {
 const accountIDs = "accounts"
 
 // joins counts, for each control input, which of its ids the data names, and checks the
-// gates that hold it to that: semantics.md, "No silent miss".
+// gates that hold it to that (README, "No silent miss").
 func (c *checker) joins() []manifests.Join {
 	var joins []manifests.Join
 	var near int64

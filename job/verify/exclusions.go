@@ -15,7 +15,7 @@ import (
 	"assent/schema"
 )
 
-// exclusion is a row of an exclusion manifest (contract.md, "Exclusion manifest"), as
+// exclusion is a row of an exclusion manifest, as
 // expected or as parquet-go reads it.
 type exclusion struct {
 	Record   string             `parquet:"record_id"`

@@ -35,8 +35,7 @@ func (j *judge) count(again *recount, r *record, reasons schema.Reasons) {
 	again.causes[causeText(reason.String(), roles)]++
 }
 
-// exclusionOf works out what the exclusion manifest has to say of a record
-// (contract.md, "Exclusion manifest").
+// exclusionOf works out what the exclusion manifest has to say of a record.
 func (j *judge) exclusionOf(source string, row int64, r *record, reasons schema.Reasons) *exclusion {
 	moment := j.w.world.When(&r.Record, reasons.Primary())
 	e := &exclusion{

@@ -97,8 +97,7 @@ func (k *keyReader) elements() ([]parquet.Value, error) {
 	return row[:n], nil
 }
 
-// appendID appends the canonical text of an id or a code (semantics.md, "Consent
-// timelines"); nothing for a null.
+// appendID appends the canonical text of an id or a code; nothing for a null.
 func (k key) appendID(dst []byte) []byte {
 	if k.IsNull() {
 		return dst
@@ -193,8 +192,7 @@ func (k key) integer() int64 {
 	return math.MaxInt64
 }
 
-// referencer makes references to accounts (contract.md, "Output"). Not safe for
-// concurrent use.
+// referencer makes references to accounts. Not safe for concurrent use.
 type referencer struct {
 	key *manifests.Key
 	mac hash.Hash

@@ -13,7 +13,7 @@ import (
 
 // A file's key-value metadata may name values of rows: labels of classes, symbols of
 // enums, summaries. Of a file that lost rows, only what is known to name none may be
-// carried over, or what the data set says to keep (engine.md, splice rule 10).
+// carried over, or what the data set says to keep.
 
 // fate is what has to become of an entry of an input's metadata.
 type fate int

@@ -37,7 +37,7 @@ type pageWalk struct {
 }
 
 // walk begins at a chunk's first page. Some writers left a dictionary page's header
-// out of the chunk's length (engine.md, rule 1): a little more is allowed.
+// out of the chunk's length: a little more is allowed.
 func (f *parquetFile) walk(group, column int) (*pageWalk, error) {
 	const slack = 128
 	meta := &f.groups()[group].Columns[column].MetaData

@@ -20,7 +20,7 @@ import (
 // remains looks at what a column's chunks hold beside the values of kept rows:
 // entries of dictionaries that no row uses, least and greatest values of statistics
 // and of the page index, bloom filters. What is not tight is a suspect; it is a residue where a
-// dropped row has it and no kept one (semantics.md, "No residue"). All values of all
+// dropped row has it and no kept one. All values of all
 // rows are looked at, of whatever type.
 type remains struct {
 	c        *comparison

@@ -187,7 +187,7 @@ func (a *fileAudit) eachTriple(ctx context.Context, rows int64, f func(triple)) 
 	return false, nil
 }
 
-// indexReader reads a subject index (contract.md, "Subject index") column by column: an
+// indexReader reads a subject index column by column: an
 // account may be named by very many rows, which must not be in memory together.
 type indexReader struct {
 	refs, roles, kept, rows *keyReader

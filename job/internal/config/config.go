@@ -52,7 +52,7 @@ type Program struct {
 // Column is an input column by its dotted path. An empty path is no column.
 type Column struct {
 	Path     string
-	Explicit bool `json:"-"` // named in the configuration; a default may be absent where contract.md says so
+	Explicit bool `json:"-"` // named in the configuration; a default may be absent where it is optional
 }
 
 // Inputs are the control inputs; nil where not configured.

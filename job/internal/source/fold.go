@@ -7,7 +7,7 @@ import (
 )
 
 // Folds are the ways in which an id differs from its folded form. Folding never makes
-// ids join; it finds those that were probably meant to (semantics.md, "near miss").
+// ids join; it finds those that were probably meant to: near misses.
 type Folds uint8
 
 // What folding does, in its order.

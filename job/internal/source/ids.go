@@ -9,8 +9,8 @@ import (
 	"assent/schema"
 )
 
-// IDForm says how the values of a column become canonical ids (semantics.md,
-// "Consent timelines").
+// IDForm says how the values of a column become canonical ids: the
+// text by which all inputs are compared.
 type IDForm uint8
 
 const (

@@ -9,7 +9,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// Near misses (semantics.md, "Consent timelines"): ids of a control input that no record
+// Near misses are ids of a control input that no record
 // names as they stand, and that some record names after folding.
 //
 // The data is read once. While it is, each new id that the index lacks is folded and
