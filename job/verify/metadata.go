@@ -35,7 +35,7 @@ var fates = map[string]fate{
 	"writer.model.name": mayGo, "writer.time.zone": mayGo, "writer.date.proleptic": mayGo, "is.date.correct": mayGo,
 	"parquet.proto.class": mayGo, "parquet.proto.descriptor": mayGo, "parquet.thrift.descriptor": mayGo, "thrift.class": mayGo, "thrift.descriptor": mayGo,
 	"iceberg.file.format.version": mayGo, "delete-type": mayGo, "dremio.version": mayGo, "dremio.arrow.schema.2.1": mayGo,
-	"original.created.by": mayGo, "assent.as_of": mayGo,
+	"original.created.by": mayGo, "assent.as_of": mayGo, "duckdb.interval_bloom_filter": mayGo,
 
 	sourceKey: ours, runKey: ours,
 }

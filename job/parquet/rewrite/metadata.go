@@ -45,7 +45,7 @@ func patched(value, patch []byte) []byte {
 func (r *metadataRule) describing(key string, value []byte) (_ []byte, ok bool) {
 	switch key {
 	case originalCreatedBy, "writer.model.name", "org.apache.spark.version", "org.apache.spark.timeZone",
-		"org.apache.spark.legacyDateTime", "org.apache.spark.legacyINT96":
+		"org.apache.spark.legacyDateTime", "org.apache.spark.legacyINT96", "duckdb.interval_bloom_filter":
 		return value, true
 	case "geo": // what is to be removed from it is patched
 		return value, json.Valid(value)
