@@ -16,6 +16,9 @@ import (
 
 // TestLargeValue: a page with one very large value takes little more than the page, decompressed, filtered and compressed.
 func TestLargeValue(t *testing.T) {
+	if testing.Short() {
+		t.Skip("collects garbage all the time, which takes minutes with the race detector")
+	}
 	const size = 12 << 20 // the writer puts it into the header, too, which may have 16 MiB
 	type row struct {
 		ID   int64  `parquet:"id"`
