@@ -24,8 +24,8 @@ type contractColumn struct {
 	scratch   parquet.Bytes
 	id, last  []byte
 	lastFound filter.Contract
-	// recent holds hashes of ids that were looked at for near misses, each at the place
-	// that its low bits name. An id that is pushed out is looked at again.
+	// recent holds hashes of ids that were counted and looked at for near misses, each at
+	// the place that its low bits name. An id that is pushed out is looked at again.
 	recent []uint64
 }
 
@@ -69,13 +69,13 @@ func (c *contractColumn) find(id []byte) filter.Contract {
 	case found >= 0:
 		c.join.Mark(int(found))
 	case len(id) > 0:
-		c.join.Other(id)
 		if c.recent == nil {
 			c.recent = make([]uint64, recentContracts)
 		}
 		hash := xxhash.Sum64(id)
 		if at := &c.recent[hash%recentContracts]; *at != hash {
 			*at = hash
+			c.join.Other(id)
 			c.near.Add(slices.Values([][]byte{id}))
 		}
 	}
