@@ -120,10 +120,7 @@ func (l *Loader) organisations(ctx context.Context, f *File) error {
 			if c.Deleted.Has(v[4], i) {
 				continue
 			}
-			span := schema.Span{From: from[i], Until: schema.Forever}
-			if until[i] != schema.Unknown {
-				span.Until = until[i]
-			}
+			span := spanOf(from[i], until[i])
 			account, organisation, err := accounts.at(v[0], i), organisations.at(v[1], i), filter.ErrNoID
 			if len(account) > 0 && len(organisation) > 0 {
 				if err = filter.CheckMembership(span); err == nil {

@@ -68,10 +68,7 @@ func (l *Loader) restrictions(ctx context.Context, f *File) error {
 			if c.Deleted.Has(v[3], i) {
 				continue
 			}
-			span := schema.Span{From: from[i], Until: schema.Forever}
-			if until[i] != schema.Unknown {
-				span.Until = until[i]
-			}
+			span := spanOf(from[i], until[i])
 			if err := l.Sink.Restriction(ids.at(v[0], i), span); err != nil {
 				return job.BadInput("a restriction needs a contract and a start that is not after its end; mend the list and run again",
 					"%w", &rowError{f.URI(), first + int64(i), in.Contract.Path + ", " + in.From.Path + ", " + in.Until.Path, err})
@@ -103,4 +100,12 @@ func (l *Loader) accounts(ctx context.Context, f *File) error {
 		}
 		return nil
 	})
+}
+
+// spanOf is the span that a row of an input states. Without an end it is open.
+func spanOf(from, until schema.Instant) schema.Span {
+	if until == schema.Unknown {
+		until = schema.Forever
+	}
+	return schema.Span{From: from, Until: until}
 }
