@@ -21,7 +21,7 @@ import (
 var testKey = Key{1, 2, 3}
 
 func testMeta() Meta {
-	return Meta{RunID: "20260601T000000Z-0123456789ab", Dataset: "messages", Source: "day=1/part-0.parquet", Roles: []string{"freelancer", "client", "sender"}}
+	return Meta{Dataset: "messages", Source: "day=1/part-0.parquet", Roles: []string{"freelancer", "client", "sender"}}
 }
 
 type countingWriter struct{ n int64 }

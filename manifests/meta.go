@@ -13,7 +13,6 @@ import (
 
 // Meta says of which input file a manifest speaks.
 type Meta struct {
-	RunID   string
 	Dataset string
 	Source  string   // path of the input file below the data set's root
 	Roles   []string // the data set's roles, parties first; at most MaxRoles
@@ -24,7 +23,6 @@ const MaxRoles = 15
 
 // Keys of the metadata of manifests' files, and the values of keySchema.
 const (
-	keyRunID   = "assent.run_id"
 	keyDataset = "assent.dataset"
 	keySource  = "assent.source"
 	keySchema  = "assent.schema"
@@ -97,7 +95,6 @@ func (m *Meta) check() error {
 func (m *Meta) keyValues(schema string) []parquet.KeyValue {
 	roles := strings.Join(m.Roles, ",")
 	return []parquet.KeyValue{
-		{Key: keyRunID, Value: &m.RunID},
 		{Key: keyDataset, Value: &m.Dataset},
 		{Key: keySource, Value: &m.Source},
 		{Key: keyRoles, Value: &roles},
@@ -111,7 +108,7 @@ func metaOf(f *table.File) Meta {
 		v, _ := f.KeyValue(key)
 		return v
 	}
-	m := Meta{RunID: value(keyRunID), Dataset: value(keyDataset), Source: value(keySource)}
+	m := Meta{Dataset: value(keyDataset), Source: value(keySource)}
 	if roles := value(keyRoles); roles != "" {
 		m.Roles = strings.Split(roles, ",")
 	}

@@ -127,14 +127,14 @@ func (w *fileWork) writeAll(ctx context.Context) error {
 		objects[i] = o
 	}
 	data, exclusions, subjects := objects[0], objects[1], objects[2]
-	meta := manifests.Meta{RunID: w.plan.RunID, Dataset: w.d.Name, Source: w.in.Rel, Roles: w.d.RoleNames()}
+	meta := manifests.Meta{Dataset: w.d.Name, Source: w.in.Rel, Roles: w.d.RoleNames()}
 	w.exclusions = manifests.NewExclusionWriter(exclusions, w.accounts, meta)
 	w.subjects = manifests.NewSubjectIndexWriter(subjects, w.accounts, meta)
 
 	source := path.Join(w.d.Name, w.in.Rel)
 	out := w.file.NewWriter(data, rewrite.Options{
 		CreatedBy: "assent version " + w.Version, KeepMetadata: w.d.KeepMetadata,
-		KeyValues: []parquet.KeyValue{{Key: "assent.run_id", Value: &w.plan.RunID}, {Key: "assent.source", Value: &source}},
+		KeyValues: []parquet.KeyValue{{Key: "assent.source", Value: &source}},
 		CPU:       w.cpu, Memory: w.memory,
 	})
 	w.tally = newTally(w.index.Policy(), len(w.roles))

@@ -126,7 +126,7 @@ func TestVerifyResidue(t *testing.T) {
 		{"metadata", patchFile(messagesData, func(t *testing.T, data []byte, footer thrift.Struct) ([]byte, thrift.Struct) {
 			inList(t, &footer, 5, 0, func(e *thrift.Struct) { e.Set(thrift.BytesField(2, []byte("x"))) })
 			return data, footer
-		}), messagesData, -1, "", `metadata: key "assent.run_id" is not as a run writes it`},
+		}), messagesData, -1, "", `metadata: key "assent.source" is not as a run writes it`},
 		{"metadata added", patchFile(messagesData, func(t *testing.T, data []byte, footer thrift.Struct) ([]byte, thrift.Struct) {
 			f, _ := footer.Get(5)
 			list, err := f.List()

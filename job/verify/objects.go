@@ -279,8 +279,8 @@ func (a *audit) checkSubjects(r *watched, x *artefact, dataset string, f *manife
 
 // checkMeta checks of which file a manifest says that it speaks.
 func (a *audit) checkMeta(m manifests.Meta, dataset string, f *manifests.File) error {
-	if m.RunID != a.run.RunID || m.Dataset != dataset || m.Source != f.Source {
-		return errors.New("its metadata names another run, data set or source")
+	if m.Dataset != dataset || m.Source != f.Source {
+		return errors.New("its metadata names another data set or source")
 	}
 	return nil
 }

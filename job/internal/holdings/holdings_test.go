@@ -16,7 +16,7 @@ func TestLookupReadThrough(t *testing.T) {
 	var b bytes.Buffer
 	accounts := manifests.NewAccounts(key.NewReferrer())
 	w := manifests.NewSubjectIndexWriter(&b, accounts, manifests.Meta{
-		RunID: "20260601T000000Z-0123456789ab", Dataset: "messages", Source: "a.parquet", Roles: []string{"freelancer", "client"},
+		Dataset: "messages", Source: "a.parquet", Roles: []string{"freelancer", "client"},
 	})
 	random := rand.New(rand.NewPCG(1, 2))
 	want := map[manifests.Ref][]int64{}

@@ -25,7 +25,7 @@ func OpenIndex(ctx context.Context, run *publish.Run, dataset string, f *manifes
 	}
 	index, err := manifests.OpenSubjectIndex(r, r.Size())
 	if err == nil {
-		if meta := index.Meta(); meta.RunID != run.RunID || meta.Dataset != dataset || meta.Source != f.Source {
+		if meta := index.Meta(); meta.Dataset != dataset || meta.Source != f.Source {
 			err = fmt.Errorf("%w: it speaks of another file", manifests.ErrManifest)
 		}
 	}
