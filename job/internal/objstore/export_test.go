@@ -6,3 +6,6 @@ func SetHook(s Store, hook func(step string) error) { s.(*fileStore).hook = hook
 
 // FileError classifies an error as the file store does.
 func FileError(err error) error { return fileError("uri", "op", err) }
+
+// SetLink makes a file store use link in place of os.Link.
+func SetLink(s Store, link func(old, new string) error) { s.(*fileStore).link = link }

@@ -38,6 +38,8 @@ type fileStore struct {
 	// hook, if set, is asked before each step that changes the file system;
 	// an error from it stands for that step's. Tests simulate crashes with it.
 	hook func(step string) error
+	// link, if set, stands for os.Link. Tests have file systems without links by it.
+	link func(old, new string) error
 }
 
 func (s *fileStore) step(name string) error {

@@ -320,6 +320,67 @@ func (s *gsStore) copy(ctx context.Context, from Object, to string) error {
 	return gsError(s.URI(to), "copy", err)
 }
 
+// takeOver is Copy. Source and target are conditional on their generations, so a 412
+// says that one of them is not as expected; the client repeats the request, so it may
+// also be the answer to a repeat of what had been done.
+func (s *gsStore) takeOver(ctx context.Context, from Object, to string) (Object, error) {
+	if err := cmp.Or(checkName(from.Name), checkName(to)); err != nil {
+		return Object{}, err
+	}
+	if from.Generation == "" || !from.HasCRC {
+		now, err := s.stat(ctx, from.Name)
+		if err == nil && from.Generation != "" && from.Generation != now.Generation {
+			err = ErrChanged
+		}
+		if err != nil {
+			return Object{}, gsError(s.URI(from.Name), "copy", err)
+		}
+		from = now
+	}
+	generation, err := strconv.ParseInt(from.Generation, 10, 64)
+	if err != nil {
+		return Object{}, ErrChanged
+	}
+	// Not by Generation: that would also read a noncurrent version, of what was deleted.
+	src := s.handle(from.Name).If(storage.Conditions{GenerationMatch: generation})
+	copier := s.handle(to).If(storage.Conditions{DoesNotExist: true}).CopierFrom(src)
+	tag := rand.Text()
+	copier.Metadata = map[string]string{writeTag: tag}
+	attrs, err := copier.Run(ctx)
+	if errors.Is(gsKind(err), ErrPrecondition) || errors.Is(gsKind(err), ErrNotExist) {
+		attrs, err = s.whyNotCopied(ctx, from, to, tag, err)
+	}
+	if err != nil {
+		return Object{}, err
+	}
+	obj := gsObject(to, attrs)
+	if obj.Size != from.Size || obj.CRC32C != from.CRC32C {
+		return Object{}, cmp.Or(s.delete(ctx, obj), errors.New("copy differs from its original"))
+	}
+	return obj, nil
+}
+
+// whyNotCopied returns the object that was made with tag after all, or the reason why
+// there is none. refused is the place's answer.
+func (s *gsStore) whyNotCopied(ctx context.Context, from Object, to, tag string, refused error) (*storage.ObjectAttrs, error) {
+	attrs, err := s.handle(to).Attrs(ctx)
+	switch {
+	case err == nil && attrs.Metadata[writeTag] == tag:
+		return attrs, nil
+	case err == nil:
+		return nil, ErrPrecondition
+	case !errors.Is(err, storage.ErrObjectNotExist):
+		return nil, err
+	}
+	switch now, err := s.stat(ctx, from.Name); {
+	case err != nil:
+		return nil, gsError(s.URI(from.Name), "copy", err)
+	case now.Generation != from.Generation:
+		return nil, gsError(s.URI(from.Name), "copy", ErrChanged)
+	}
+	return nil, refused
+}
+
 // gsError names the URI and the operation in an error of the GCS client.
 func gsError(uri, op string, err error) error {
 	return storageError(uri, op, err, gsKind, gsMessage)

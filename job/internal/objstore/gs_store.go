@@ -222,6 +222,11 @@ func (s *gsStore) Put(ctx context.Context, name string, data []byte, cond Condit
 	return obj, gsError(s.URI(name), "put", err)
 }
 
+func (s *gsStore) Copy(ctx context.Context, from Object, to string) (Object, error) {
+	obj, err := s.takeOver(ctx, from, to)
+	return obj, gsError(s.URI(to), "copy", err)
+}
+
 func (s *gsStore) Delete(ctx context.Context, obj Object) error {
 	if err := checkName(obj.Name); err != nil {
 		return gsError(s.URI(obj.Name), "delete", err)

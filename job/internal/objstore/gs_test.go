@@ -143,6 +143,35 @@ func TestGSTransient(t *testing.T) {
 	}
 }
 
+// A copy whose answer is lost, or that is delayed, is known again as one's own.
+func TestGSCopyTransient(t *testing.T) {
+	var from objstore.Object
+	setup := func(t *testing.T, s objstore.Store) {
+		var err error
+		if from, err = s.Put(t.Context(), "x", []byte("content"), objstore.IfAbsent); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got objstore.Object
+	operate := func(s objstore.Store) (err error) {
+		got, err = s.Copy(context.Background(), from, "y")
+		if err == nil {
+			_, err = s.Stat(context.Background(), "y")
+		}
+		return err
+	}
+	for name, fault := range map[string]storetest.Fault{"busy": storetest.Busy, "lost": storetest.LoseAnswer} {
+		t.Run(name, func(t *testing.T) {
+			everyRequest(t, fault, setup, operate, func(t *testing.T, s objstore.Store, err error) {
+				now, serr := s.Stat(t.Context(), "y")
+				if err != nil || serr != nil || now.Generation != got.Generation || now.CRC32C != from.CRC32C {
+					t.Errorf("%+v, %v; there is %+v, %v", got, err, now, serr)
+				}
+			})
+		})
+	}
+}
+
 func TestGSRefused(t *testing.T) {
 	g := storetest.FakeGCS(t)
 	s := open(t, gsRoot)

@@ -129,6 +129,19 @@ type Store interface {
 	// no reference to data.
 	Put(ctx context.Context, name string, data []byte, cond Condition) (Object, error)
 
+	// Copy makes the object to, which must not exist, with the content of from, whose
+	// bytes do not pass through this process: a hard link locally (a copy where the
+	// file system has no links between the two places), a rewrite on the server on
+	// GCS. from is as it was listed: where it has a generation and another one is
+	// there, this fails with ErrChanged, where nothing is there, with ErrNotExist.
+	// Where to exists, whatever it holds, it fails with ErrPrecondition. Size and, on
+	// GCS, CRC32C of the result are checked. It returns the object as made, visible
+	// and durable.
+	//
+	// A hard link shares the file: who writes to one of the two names in place changes
+	// both. No method of a store ever does that.
+	Copy(ctx context.Context, from Object, to string) (Object, error)
+
 	// Delete removes an object; one that is missing is no error. Where obj has
 	// a generation and another one is there, it fails with ErrPrecondition.
 	Delete(ctx context.Context, obj Object) error

@@ -1,6 +1,7 @@
 package objstore_test
 
 import (
+	"syscall"
 	"testing"
 
 	"assent/job/internal/objstore"
@@ -44,4 +45,13 @@ func TestPlainGCSConformance(t *testing.T) {
 // TestThirdConformance is a store that is neither of the two: one file, and its line here.
 func TestThirdConformance(t *testing.T) {
 	storetest.Run(t, func(*testing.T) objstore.Store { return objstore.NewThird() })
+}
+
+// TestNoLinksConformance is a directory on a file system that has no hard links.
+func TestNoLinksConformance(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) objstore.Store {
+		s := open(t, t.TempDir()+"/root")
+		objstore.SetLink(s, func(string, string) error { return syscall.EPERM })
+		return s
+	})
 }

@@ -214,6 +214,29 @@ func (s *third) set(name string, data []byte) Object {
 	return o
 }
 
+func (s *third) Copy(ctx context.Context, from Object, to string) (Object, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := cmp.Or(checkName(from.Name), checkName(to), ctx.Err())
+	old, ok := s.objects[from.Name]
+	_, there := s.objects[to]
+	switch {
+	case err != nil:
+	case !ok:
+		err = errNoEntry
+	case from.Generation != "" && from.Generation != old.Generation:
+		err = ErrChanged
+	case there:
+		err = errStale
+	}
+	if errors.Is(err, errNoEntry) {
+		return Object{}, s.fail(from.Name, "copy", err)
+	} else if err != nil {
+		return Object{}, s.fail(to, "copy", err)
+	}
+	return s.set(to, old.data), nil
+}
+
 func (s *third) Delete(ctx context.Context, obj Object) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -184,6 +184,10 @@ func (s *store) Put(ctx context.Context, name string, data []byte, cond objstore
 	return do(s.f, "Put", name, func() (objstore.Object, error) { return s.Store.Put(ctx, name, data, cond) })
 }
 
+func (s *store) Copy(ctx context.Context, from objstore.Object, to string) (objstore.Object, error) {
+	return do(s.f, "Copy", to, func() (objstore.Object, error) { return s.Store.Copy(ctx, from, to) })
+}
+
 func (s *store) Delete(ctx context.Context, obj objstore.Object) error {
 	return do0(s.f, "Delete", obj.Name, func() error { return s.Store.Delete(ctx, obj) })
 }

@@ -61,6 +61,8 @@ func script(t *testing.T, s objstore.Store) (failed []error) {
 		add(w.Finish(ctx))
 		w.Abort()
 	}
+	_, err = s.Copy(ctx, obj, "z")
+	add(err)
 	add(s.Delete(ctx, obj))
 	add(s.RemoveAll(ctx, "y"))
 	add(s.Promote(ctx, "from", "to", "last"))
@@ -72,7 +74,7 @@ func TestModes(t *testing.T) {
 	plain := script(t, open(t, count, t.TempDir()))
 	ops := count.Ops()
 	want := []string{"Put x", "Read x", "Stat x", "Identity x", "List ", "Dirs ", "Open x", "ReadAt x", "Unchanged x",
-		"Create y", "Write y", "Finish y", "Delete x", "RemoveAll y", "Promote to"}
+		"Create y", "Write y", "Finish y", "Copy z", "Delete x", "RemoveAll y", "Promote to"}
 	if !slices.Equal(ops, want) || count.Met() || len(plain) != len(want) {
 		t.Fatalf("operations %q, %v", ops, plain)
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,8 +21,8 @@ const Bucket = "bucket"
 // GCS is a fake of Google Cloud Storage in memory, for the official client.
 //
 // It is fake-gcs-server behind a handler that adds what that lacks: the
-// preconditions of deletes and copies (it ignores ifGenerationMatch there),
-// and faults.
+// preconditions of deletes and copies (it ignores ifGenerationMatch and
+// ifSourceGenerationMatch there), and faults.
 type GCS struct {
 	Host string // for STORAGE_EMULATOR_HOST
 
@@ -78,7 +79,7 @@ func PlainGCS(t testing.TB) *GCS {
 }
 
 // PlainLacks are the tests of the suite that need what PlainGCS ignores.
-var PlainLacks = []string{"delete"}
+var PlainLacks = []string{"delete", "copy refused", "concurrent copies"}
 
 // StartGCS starts a fake with Bucket and the others named. host is a value for
 // STORAGE_EMULATOR_HOST.
@@ -195,15 +196,19 @@ func refuse(w http.ResponseWriter, status int) {
 func (g *GCS) serve(w http.ResponseWriter, r *http.Request) {
 	g.state.Lock()
 	defer g.state.Unlock()
-	if bucket, name, ok := conditional(r); ok {
-		want, err := strconv.ParseInt(r.URL.Query().Get("ifGenerationMatch"), 10, 64)
+	for _, c := range conditions(r) {
+		want, err := strconv.ParseInt(r.URL.Query().Get(c.parameter), 10, 64)
 		if err != nil {
 			refuse(w, http.StatusBadRequest)
 			return
 		}
 		var generation int64
-		if obj, err := g.fake.GetObject(bucket, name); err == nil {
+		obj, err := g.fake.GetObject(c.bucket, c.name)
+		if err == nil {
 			generation = obj.Generation
+		} else if c.source {
+			refuse(w, http.StatusNotFound)
+			return
 		}
 		if generation != want {
 			refuse(w, http.StatusPreconditionFailed)
@@ -213,22 +218,27 @@ func (g *GCS) serve(w http.ResponseWriter, r *http.Request) {
 	g.fake.HTTPHandler().ServeHTTP(w, r)
 }
 
-// conditional returns the object that a delete or copy would change, if the
-// request has a generation precondition.
-func conditional(r *http.Request) (bucket, name string, ok bool) {
-	if !r.URL.Query().Has("ifGenerationMatch") {
-		return "", "", false
-	}
+// condition is a generation that a request wants an object to have. A missing object
+// has 0; one that is to be copied is not found.
+type condition struct {
+	bucket, name, parameter string
+	source                  bool
+}
+
+// conditions are those of a delete or copy.
+func conditions(r *http.Request) (found []condition) {
 	// Names are escaped: the slashes here are the path's own.
 	p := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/storage/v1/b/"), "/")
+	for i := range p {
+		if name, err := url.PathUnescape(p[i]); err == nil {
+			p[i] = name
+		}
+	}
 	switch {
 	case r.Method == http.MethodDelete && len(p) == 3:
+		found = []condition{{p[0], p[2], "ifGenerationMatch", false}}
 	case r.Method == http.MethodPost && len(p) == 8 && p[3] == "rewriteTo":
-		p = p[5:]
-	default:
-		return "", "", false
+		found = []condition{{p[0], p[2], "ifSourceGenerationMatch", true}, {p[5], p[7], "ifGenerationMatch", false}}
 	}
-	bucket, err1 := url.PathUnescape(p[0])
-	name, err2 := url.PathUnescape(p[2])
-	return bucket, name, err1 == nil && err2 == nil
+	return slices.DeleteFunc(found, func(c condition) bool { return !r.URL.Query().Has(c.parameter) })
 }

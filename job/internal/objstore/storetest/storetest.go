@@ -35,6 +35,9 @@ func Run(t *testing.T, open func(t *testing.T) objstore.Store, lacking ...string
 		{"read at", testReadAt},
 		{"changed", testChanged},
 		{"identity", testIdentity},
+		{"copy", testCopy},
+		{"copy refused", testCopyRefused},
+		{"concurrent copies", testConcurrentCopies},
 		{"delete", testDelete},
 		{"promote", testPromote},
 		{"promote refused", testPromoteRefused},
@@ -61,6 +64,8 @@ func testNames(t *testing.T, s objstore.Store) {
 		_, _, calls["Read"] = s.Read(ctx, name)
 		_, calls["Put"] = s.Put(ctx, name, []byte("x"), objstore.Any)
 		calls["Delete"] = s.Delete(ctx, objstore.Object{Name: name})
+		_, calls["Copy from"] = s.Copy(ctx, objstore.Object{Name: name}, "to")
+		_, calls["Copy to"] = s.Copy(ctx, objstore.Object{Name: "from"}, name)
 		calls["Promote from"] = s.Promote(ctx, name, "to", "last")
 		calls["Promote to"] = s.Promote(ctx, "from", name, "last")
 		calls["Promote last"] = s.Promote(ctx, "from", "to", name)
@@ -88,6 +93,7 @@ func testMissing(t *testing.T, s objstore.Store) {
 		_, calls["Identity"] = s.Identity(ctx, objstore.Object{Name: name})
 		_, calls["Open"] = s.Open(ctx, objstore.Object{Name: name})
 		_, _, calls["Read"] = s.Read(ctx, name)
+		_, calls["Copy"] = s.Copy(ctx, objstore.Object{Name: name}, "to")
 		for call, err := range calls {
 			if !errors.Is(err, objstore.ErrNotExist) || !strings.Contains(err.Error(), s.URI(name)) {
 				t.Errorf("%s(%q) = %v, want ErrNotExist naming %s", call, name, err, s.URI(name))

@@ -144,6 +144,7 @@ func testCancelled(t *testing.T, s objstore.Store) {
 	_, calls["Put"] = s.Put(ctx, "new", []byte("x"), objstore.Any)
 	_, calls["Create"] = s.Create(ctx, "new")
 	calls["Delete"] = s.Delete(ctx, obj)
+	_, calls["Copy"] = s.Copy(ctx, obj, "new")
 	calls["Promote"] = s.Promote(ctx, "tmp/run=1", "out/run=1", "_SUCCESS")
 	calls["RemoveAll"] = s.RemoveAll(ctx, "tmp/run=1")
 	calls["Unchanged"] = r.Unchanged(ctx)
