@@ -18,9 +18,12 @@ var verbs = []string{"access", "diff", "erase", "explain", "report", "run", "run
 // job/parquet/rewrite, job/parquet/pick} → {filter, manifests} → {schema, job/parquet}.
 var mayImport = map[string][]string{
 	"assent":           {"assent/job", "assent/job/"},
-	"assent/filter":    {"assent/schema"},
+	"assent/filter":    {"assent/schema", "assent/filter/sections"},
 	"assent/manifests": {"assent/schema", "assent/job/parquet", "assent/job/parquet/"},
 	"assent/schema":    {},
+
+	// A leaf: a format without a meaning.
+	"assent/filter/sections": {},
 
 	"assent/job/plain":   {},
 	"assent/job":         {"assent/job/plain", "assent/job/internal/objstore", "assent/job/internal/source/listing", "assent/job/internal/pages", "assent/job/parquet", "assent/job/parquet/rewrite"},

@@ -102,16 +102,6 @@ func (b *Builder) Delete(a Account, d Deletion) {
 	}
 }
 
-func compareDeletions(a, b Deletion) int {
-	if (a.RequestedAt == schema.Unknown) != (b.RequestedAt == schema.Unknown) {
-		if b.RequestedAt == schema.Unknown {
-			return -1
-		}
-		return 1
-	}
-	return cmp.Or(cmp.Compare(a.RequestedAt, b.RequestedAt), cmp.Compare(a.Request, b.Request))
-}
-
 // UseRegistry says that a registry of accounts is given: an account that Register
 // is not called for is unknown, also if the registry is empty.
 func (b *Builder) UseRegistry() { b.registry = true }
@@ -201,21 +191,25 @@ func (b *Builder) account(id []byte, tag uint64) (Account, error) {
 
 // Freeze returns the index for a policy and ends the builder's life.
 func (b *Builder) Freeze(p Policy) *Index {
-	x := &Index{
-		policy: p, registry: b.registry, accounts: b.accounts, flags: b.flags,
-		deletions: b.deletions, contracts: b.contracts,
-	}
+	x := &Index{Facts: Facts{policy: p, registry: b.registry, flags: b.flags}, accounts: b.accounts, contracts: b.contracts}
 	b.freezeAliases(x)
+	x.deletions = newDeletionList(b.deletions)
+	b.deletions = nil
 	b.freezeTimelines(x)
 	b.freezeMembers(x)
 	b.freezeRestrictions(x)
+	x.countHistory()
+	*b = Builder{}
+	return x
+}
+
+// countHistory counts the accounts that have an event in the consent history.
+func (x *Facts) countHistory() {
 	for id, f := range x.flags {
 		if f&flagHistory != 0 && x.Same(Account(id)) == Account(id) {
 			x.inHistory++
 		}
 	}
-	*b = Builder{}
-	return x
 }
 
 // freezeTimelines keeps of each timeline the flips.
@@ -260,7 +254,7 @@ func (b *Builder) freezeRestrictions(x *Index) {
 	x.spanFirst = make([]uint32, b.contracts.len()+1)
 	for _, c := range b.clauses {
 		x.spanFirst[c.contract+1]++
-		x.spans = append(x.spans, c.span)
+		x.spans = append(x.spans, c.span.From, c.span.Until)
 	}
 	for c := 1; c < len(x.spanFirst); c++ {
 		x.spanFirst[c] += x.spanFirst[c-1]

@@ -40,13 +40,13 @@ var nobody = []Account{Null}
 
 // Decider decides the records of one category. It is safe for concurrent use.
 type Decider struct {
-	x        *Index
+	x        *Facts
 	category schema.Category
 }
 
 // Decider returns the decider for records of category c. It panics where c is no
-// category: the index knows nothing of its consent.
-func (x *Index) Decider(c schema.Category) *Decider {
+// category: nothing is known of its consent.
+func (x *Facts) Decider(c schema.Category) *Decider {
 	if c >= schema.NumCategories {
 		panic("filter: a decider for " + c.String())
 	}
@@ -175,7 +175,7 @@ func (d *Decider) block(rows *Rows, lo int, ids []Account, out []schema.Reasons)
 			}
 		}
 	}
-	if d.x.memberships == nil {
+	if d.x.memberOf == nil {
 		return
 	}
 	for i, a := range ids {
@@ -226,7 +226,7 @@ func (d *Decider) partyOut(rows *Rows, i int, a Account) (bool, schema.Instant) 
 }
 
 func (d *Decider) subjects(role *Accounts, out []schema.Reasons) {
-	if len(d.x.deletions) == 0 {
+	if len(d.x.deletions.accounts) == 0 {
 		return
 	}
 	if role.Offsets == nil {
@@ -289,8 +289,8 @@ func (d *Decider) findings(rows *Rows, role *Accounts, i, r int, party bool, dst
 }
 
 func (d *Decider) cause(rows *Rows, i int, party bool, f *Finding) {
-	if del, ok := d.x.Deletion(f.Account); ok {
-		f.Cause, f.Since = schema.DeletionRequested.Set(), del.RequestedAt
+	if i, ok := d.x.deletion(f.Account); ok {
+		f.Cause, f.Since = schema.DeletionRequested.Set(), d.x.deletions.at[i]
 		return
 	}
 	if !party {

@@ -9,7 +9,8 @@
 //     history, the deletion requests, the contract restrictions, the registry of
 //     accounts, aliases and memberships, in any order, and freezes them into an index that is read by
 //     any number of goroutines without a lock and without an allocation. A
-//     Decider goes through a batch of rows column by column.
+//     Decider goes through a batch of rows column by column. An index can be written
+//     in a form without ids, a [Stored], that many processes open and share.
 //   - [World] and its Explain are the slow and obvious one: maps, and each rule
 //     spelt out for one record. It answers `assent explain`, it is what the audit
 //     uses, and tests hold the fast one against it.

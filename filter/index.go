@@ -31,32 +31,41 @@ type Policy struct {
 	Default schema.State   // of an account before its first event
 }
 
-// Deletion is a deletion request in force.
-type Deletion struct {
-	RequestedAt schema.Instant // schema.Unknown where the request does not say
-	Request     string         // the request's id; may be empty
-}
-
-// Index answers what a decision needs to know of accounts and contracts. It is
-// frozen: safe for any number of concurrent readers.
-type Index struct {
+// Facts is what a decision needs to know of accounts and contracts, by their numbers. It
+// is frozen: safe for any number of concurrent readers. An [Index] has it with the ids
+// that were numbered, a [Stored] with references to them.
+type Facts struct {
 	policy    Policy
 	registry  bool // a registry was given: accounts not in it are unknown
-	accounts  *idTable
 	flags     []accountFlags
 	first     []uint32         // timeline of (account, category) k is flips[first[k]:first[k+1]]
 	flips     []schema.Instant // instants at which the state turns over, from the default on
-	deletions map[Account]Deletion
-	contracts *idTable
-	spanFirst []uint32 // restrictions of contract c are spans[spanFirst[c]:spanFirst[c+1]]
-	spans     []schema.Span
+	deletions deletionList
+	spanFirst []uint32 // restrictions of contract c are spans spanFirst[c] to spanFirst[c+1]
+	spans     spanList
 	inHistory int
 
 	// Where no alias or no membership is given, these are nil.
 	same        []Account // the account of each id
 	told        []Fact    // of each id by itself
-	memberFirst []uint32  // memberships of account a are memberships[memberFirst[a]:memberFirst[a+1]]
-	memberships []membership
+	memberFirst []uint32  // memberships of account a are from memberFirst[a] to memberFirst[a+1]
+	memberSpans spanList
+	memberOf    []Account // the organisation of each membership
+}
+
+// spanList holds the bounds of spans: From and Until of each.
+type spanList []schema.Instant
+
+func (l spanList) at(i uint32) schema.Span {
+	return schema.Span{From: l[2*int(i)], Until: l[2*int(i)+1]}
+}
+
+// Index is the facts with the canonical ids of accounts and contracts, which it numbers
+// in the order in which it was told of them.
+type Index struct {
+	Facts
+	accounts  *idTable
+	contracts *idTable
 }
 
 // accountFlags sums up an account in a byte, so that the common account, which
@@ -74,7 +83,7 @@ const (
 )
 
 // Policy returns the policy that the index was built for.
-func (x *Index) Policy() Policy { return x.policy }
+func (x *Facts) Policy() Policy { return x.policy }
 
 // Account returns the account with the canonical id. An empty id is Null.
 func (x *Index) Account(id []byte) Account {
@@ -137,45 +146,39 @@ func (x *Index) Contract(id []byte) Contract {
 
 // Restricted returns how many contracts have a restriction. Where none has, [Rows]
 // need not say which contract is whose.
-func (x *Index) Restricted() int { return x.contracts.len() }
+func (x *Facts) Restricted() int { return len(x.spanFirst) - 1 }
 
-// Accounts returns how many ids the index numbers: Account values are below it.
-func (x *Index) Accounts() int { return x.accounts.len() }
+// Accounts returns how many ids are numbered: Account values are below it.
+func (x *Facts) Accounts() int { return len(x.flags) }
 
 // HistoryAccounts returns how many accounts have an event in the consent history. Ids
 // of one account count once.
-func (x *Index) HistoryAccounts() int { return x.inHistory }
+func (x *Facts) HistoryAccounts() int { return x.inHistory }
 
 // InHistory reports whether the account has an event in the consent history.
-func (x *Index) InHistory(a Account) bool { return a >= 0 && x.flags[a]&flagHistory != 0 }
+func (x *Facts) InHistory(a Account) bool { return a >= 0 && x.flags[a]&flagHistory != 0 }
 
 // ID returns the canonical id with a number of the index; the bytes are the index's own.
 func (x *Index) ID(a Account) []byte { return x.accounts.id(uint32(a)) }
 
-// Deletion returns the account's deletion request. Of several it is the earliest.
-func (x *Index) Deletion(a Account) (Deletion, bool) {
-	if a < 0 || x.flags[a]&flagDeleted == 0 {
-		return Deletion{}, false
-	}
-	return x.deletions[a], true
+// Size returns the bytes that the index holds.
+func (x *Index) Size() int64 { return x.accounts.size() + x.contracts.size() + x.Facts.size() }
+
+func (x *Facts) size() int64 {
+	return int64(cap(x.flags)) + 4*int64(cap(x.first)) + 8*int64(cap(x.flips)) + x.deletions.size() +
+		4*int64(cap(x.spanFirst)) + 8*int64(cap(x.spans)) +
+		4*int64(cap(x.same)) + int64(cap(x.told)) + 4*int64(cap(x.memberFirst)) + 8*int64(cap(x.memberSpans)) + 4*int64(cap(x.memberOf))
 }
 
-// Size returns the bytes that the index holds, deletion requests apart.
-func (x *Index) Size() int64 {
-	return x.accounts.size() + int64(cap(x.flags)) + 4*int64(cap(x.first)) + 8*int64(cap(x.flips)) +
-		x.contracts.size() + 4*int64(cap(x.spanFirst)) + 16*int64(cap(x.spans)) +
-		4*int64(cap(x.same)) + int64(cap(x.told)) + 4*int64(cap(x.memberFirst)) + 24*int64(cap(x.memberships))
-}
-
-// timeline returns the flips of an account that the index numbers.
-func (x *Index) timeline(a Account, c schema.Category) []schema.Instant {
+// timeline returns the flips of a numbered account.
+func (x *Facts) timeline(a Account, c schema.Category) []schema.Instant {
 	k := int(a)*schema.NumCategories + int(c)
 	return x.flips[x.first[k]:x.first[k+1]]
 }
 
 // out reports whether the account is opted out of c at t, and since when:
 // schema.Unknown where that is the programme's default.
-func (x *Index) out(a Account, c schema.Category, t schema.Instant) (bool, schema.Instant) {
+func (x *Facts) out(a Account, c schema.Category, t schema.Instant) (bool, schema.Instant) {
 	if a < 0 || x.flags[a]&(flagTimeline<<c) == 0 {
 		return x.policy.Default == schema.OptedOut, schema.Unknown
 	}
@@ -206,9 +209,9 @@ func flipsUntil(flips []schema.Instant, t schema.Instant) int {
 }
 
 // restricted reports whether the contract has a restriction in force at t.
-func (x *Index) restricted(c Contract, t schema.Instant) bool {
-	for _, s := range x.spans[x.spanFirst[c]:x.spanFirst[c+1]] {
-		if s.Contains(t) {
+func (x *Facts) restricted(c Contract, t schema.Instant) bool {
+	for i := x.spanFirst[c]; i < x.spanFirst[c+1]; i++ {
+		if x.spans.at(i).Contains(t) {
 			return true
 		}
 	}

@@ -22,7 +22,7 @@ const (
 func factsOf(f accountFlags) Fact { return Fact(f >> schema.NumCategories) }
 
 // Told reports whether the index was told a fact of this very id.
-func (x *Index) Told(id Account, f Fact) bool {
+func (x *Facts) Told(id Account, f Fact) bool {
 	if x.told == nil {
 		return factsOf(x.flags[id])&f != 0
 	}
@@ -30,7 +30,7 @@ func (x *Index) Told(id Account, f Fact) bool {
 }
 
 // Same returns the number by which the account of an id goes; a mark as it is.
-func (x *Index) Same(id Account) Account {
+func (x *Facts) Same(id Account) Account {
 	if x.same == nil || id < 0 {
 		return id
 	}
@@ -38,10 +38,10 @@ func (x *Index) Same(id Account) Account {
 }
 
 // Registered reports whether an account is in the registry.
-func (x *Index) Registered(a Account) bool { return x.flags[a]&flagRegistered != 0 }
+func (x *Facts) Registered(a Account) bool { return x.flags[a]&flagRegistered != 0 }
 
 // HasRegistry reports whether a registry was given.
-func (x *Index) HasRegistry() bool { return x.registry }
+func (x *Facts) HasRegistry() bool { return x.registry }
 
 // ContractID returns the canonical id of a contract that has a restriction. The bytes
 // are the index's own.

@@ -12,15 +12,15 @@ import (
 // While an account belongs to an organisation, the organisation is a further party of
 // its records: its own switch must be in, too. An organisation is an account.
 
-// membership is an account's part in an organisation.
-type membership struct {
+// member is an account's part in an organisation.
+type member struct {
+	account      Account
 	span         schema.Span
 	organisation Account
 }
 
-type member struct {
-	account Account
-	membership
+func compareMembers(p, q member) int {
+	return cmp.Or(cmp.Compare(p.account, q.account), cmp.Compare(p.span.From, q.span.From), cmp.Compare(p.span.Until, q.span.Until), cmp.Compare(p.organisation, q.organisation))
 }
 
 // Member says that an account belonged to an organisation over a span. An open span
@@ -33,7 +33,7 @@ func (b *Builder) Member(account, organisation Account, s schema.Span) error {
 		return ErrTooMany
 	}
 	b.flags[account] |= flagMember
-	b.members = append(b.members, member{account, membership{s, organisation}})
+	b.members = append(b.members, member{account, s, organisation})
 	return nil
 }
 
@@ -53,15 +53,15 @@ func (b *Builder) freezeMembers(x *Index) {
 	if len(b.members) == 0 {
 		return
 	}
-	slices.SortFunc(b.members, func(p, q member) int {
-		return cmp.Or(cmp.Compare(p.account, q.account), cmp.Compare(p.span.From, q.span.From), cmp.Compare(p.span.Until, q.span.Until), cmp.Compare(p.organisation, q.organisation))
-	})
+	slices.SortFunc(b.members, compareMembers)
 	b.members = slices.Compact(b.members)
 	x.memberFirst = make([]uint32, len(x.flags)+1)
-	x.memberships = make([]membership, len(b.members))
+	x.memberSpans = make(spanList, 0, 2*len(b.members))
+	x.memberOf = make([]Account, len(b.members))
 	for i, m := range b.members {
 		x.memberFirst[m.account+1]++
-		x.memberships[i] = m.membership
+		x.memberSpans = append(x.memberSpans, m.span.From, m.span.Until)
+		x.memberOf[i] = m.organisation
 	}
 	for a := 1; a < len(x.memberFirst); a++ {
 		x.memberFirst[a] += x.memberFirst[a-1]
@@ -71,16 +71,16 @@ func (b *Builder) freezeMembers(x *Index) {
 // partyOut reports whether a party is out of c at t, or an organisation to which it
 // belongs then, and since when. The party's own switch comes first; of several
 // organisations the one that has been out for the longest time.
-func (x *Index) partyOut(a Account, c schema.Category, t schema.Instant) (bool, schema.Instant) {
+func (x *Facts) partyOut(a Account, c schema.Category, t schema.Instant) (bool, schema.Instant) {
 	out, since := x.out(a, c, t)
 	if out || a < 0 || x.flags[a]&flagMember == 0 {
 		return out, since
 	}
-	for _, m := range x.memberships[x.memberFirst[a]:x.memberFirst[a+1]] {
-		if !m.span.Contains(t) {
+	for i := x.memberFirst[a]; i < x.memberFirst[a+1]; i++ {
+		if !x.memberSpans.at(i).Contains(t) {
 			continue
 		}
-		if is, from := x.out(m.organisation, c, t); is && (!out || from < since) {
+		if is, from := x.out(x.memberOf[i], c, t); is && (!out || from < since) {
 			out, since = true, from
 		}
 	}
@@ -88,15 +88,7 @@ func (x *Index) partyOut(a Account, c schema.Category, t schema.Instant) (bool, 
 }
 
 // Organisations yields the organisation of each membership, some of them several times.
-func (x *Index) Organisations() iter.Seq[Account] {
-	return func(yield func(Account) bool) {
-		for _, m := range x.memberships {
-			if !yield(m.organisation) {
-				return
-			}
-		}
-	}
-}
+func (x *Facts) Organisations() iter.Seq[Account] { return slices.Values(x.memberOf) }
 
 // Membership is an account's part in an organisation.
 type Membership struct {
