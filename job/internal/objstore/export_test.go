@@ -2,7 +2,7 @@ package objstore
 
 // SetHook makes a file store ask hook before each step that changes the file
 // system, and fail the step with its error.
-func SetHook(s Store, hook func(step string) error) { s.(*fileStore).hook = hook }
+func SetHook(s Store, hook func(step, path string) error) { s.(*fileStore).hook = hook }
 
 // FileError classifies an error as the file store does.
 func FileError(err error) error { return fileError("uri", "op", err) }

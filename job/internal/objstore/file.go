@@ -35,18 +35,25 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 type fileStore struct {
 	root string
 
-	// hook, if set, is asked before each step that changes the file system;
-	// an error from it stands for that step's. Tests simulate crashes with it.
-	hook func(step string) error
+	hook func(step, path string) error // [Opener.Step]
 	// link, if set, stands for os.Link. Tests have file systems without links by it.
 	link func(old, new string) error
 }
 
-func (s *fileStore) step(name string) error {
+// step asks the hook before a step that changes the file system, on path.
+func (s *fileStore) step(name, path string) error {
 	if s.hook == nil {
 		return nil
 	}
-	return s.hook(name)
+	return s.hook(name, path)
+}
+
+// syncDir makes the entries of dir durable.
+func (s *fileStore) syncDir(dir string) error {
+	if err := s.step("syncdir", dir); err != nil {
+		return err
+	}
+	return syncDir(dir)
 }
 
 func (s *fileStore) URI(name string) string { return filepath.Join(s.root, filepath.FromSlash(name)) }

@@ -39,14 +39,14 @@ func (s *fileStore) takeOver(ctx context.Context, from Object, to string) (Objec
 		return Object{}, err
 	}
 	temp := filepath.Join(filepath.Dir(dst), unique(tempPrefix))
-	if err := s.step("link"); err != nil {
+	if err := s.step("link", temp); err != nil {
 		return Object{}, err
 	}
 	if err := s.hardLink(src, temp); err != nil {
 		return s.copyBytes(ctx, from, to)
 	}
 	defer func() {
-		if s.step("remove") == nil {
+		if s.step("remove", temp) == nil {
 			os.Remove(temp) // in vain: a hidden file stays, which its tree's RemoveAll takes
 		}
 	}()
@@ -69,7 +69,7 @@ func (s *fileStore) hardLink(old, new string) error {
 
 // linkInto gives the file temp the name dst, if that is free.
 func (s *fileStore) linkInto(temp, dst string) error {
-	if err := s.step("link"); err != nil {
+	if err := s.step("link", dst); err != nil {
 		return err
 	}
 	switch err := s.hardLink(temp, dst); {
@@ -78,10 +78,7 @@ func (s *fileStore) linkInto(temp, dst string) error {
 	case err != nil:
 		return err
 	}
-	if err := s.step("syncdir"); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(dst))
+	return s.syncDir(filepath.Dir(dst))
 }
 
 // copyBytes is Copy where the source cannot be linked: it lies on another file system,
@@ -100,7 +97,7 @@ func (s *fileStore) copyBytes(ctx context.Context, from Object, to string) (Obje
 	}
 	defer w.Abort()
 	for w.size < r.Size() {
-		if err := cmp.Or(ctx.Err(), s.step("write")); err != nil {
+		if err := cmp.Or(ctx.Err(), s.step("write", w.temp)); err != nil {
 			return Object{}, err
 		}
 		n, err := io.CopyN(w.f, r.f, min(r.Size()-w.size, 64<<20)) // the kernel moves the bytes where it can

@@ -12,8 +12,8 @@ import (
 // filePlace is the file system of this machine.
 type filePlace struct{}
 
-func (filePlace) open(_ context.Context, _ *Opener, loc Location) (Store, error) {
-	return &fileStore{root: loc.Path}, nil
+func (filePlace) open(_ context.Context, o *Opener, loc Location) (Store, error) {
+	return &fileStore{root: loc.Path, hook: o.Step}, nil
 }
 
 func (filePlace) parse(uri, rest string) (Location, error) {

@@ -19,8 +19,6 @@ import (
 	"assent/job/internal/objstore/storetest"
 )
 
-var errCrash = errors.New("crashed")
-
 // tree returns name and content of every object below prefix.
 func tree(t *testing.T, s objstore.Store, prefix string) map[string]string {
 	t.Helper()
@@ -57,23 +55,28 @@ func own(t *testing.T, dir string) (found []string) {
 func equal(a, b map[string]string) bool { return fmt.Sprint(a) == fmt.Sprint(b) }
 
 // everyStep runs an operation with a crash before its step 0, 1, 2 ... until
-// there is no such step. Each time setup makes a fresh store, and check sees
-// it, without faults, after the crash.
+// there is no such step: of the process, and of the machine, where what was not synced
+// is lost. Each time setup makes a fresh store, and check sees it, without faults,
+// after the crash.
 func everyStep(t *testing.T, setup func(objstore.Store), operate func(objstore.Store) error, check func(t *testing.T, s objstore.Store, dir string)) {
+	t.Helper()
+	everyCrash(t, false, setup, operate, check)
+	t.Run("power", func(t *testing.T) { everyCrash(t, true, setup, operate, check) })
+}
+
+func everyCrash(t *testing.T, power bool, setup func(objstore.Store), operate func(objstore.Store) error, check func(t *testing.T, s objstore.Store, dir string)) {
 	for i := 0; ; i++ {
 		dir := t.TempDir()
 		setup(open(t, dir))
-		s, steps := open(t, dir), []string(nil)
-		objstore.SetHook(s, func(step string) error {
-			if steps = append(steps, step); len(steps) > i {
-				return errCrash
-			}
-			return nil
-		})
+		s, disk := open(t, dir), faulty.NewDisk(t, dir, i)
+		objstore.SetHook(s, disk.Step)
 		err := operate(s)
-		crashed := len(steps) > i
-		if crashed != errors.Is(err, errCrash) && !slices.Contains(steps[min(i, len(steps)):], "remove") {
-			t.Errorf("step %d of %v: %v", i, steps, err)
+		crashed := disk.Met()
+		if crashed != errors.Is(err, faulty.ErrInjected) && !strings.HasPrefix(disk.Steps()[i], "remove ") {
+			t.Errorf("step %d of %q: %v", i, disk.Steps(), err)
+		}
+		if power {
+			disk.Lose()
 		}
 		t.Run(fmt.Sprintf("before step %d", i), func(t *testing.T) { check(t, open(t, dir), dir) })
 		if !crashed {

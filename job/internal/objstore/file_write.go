@@ -33,13 +33,13 @@ func (s *fileStore) create(ctx context.Context, name, prefix string) (*fileWrite
 	if err == nil {
 		err = s.makeDir(filepath.Dir(p))
 	}
+	temp := filepath.Join(filepath.Dir(p), unique(prefix))
 	if err == nil {
-		err = s.step("create")
+		err = s.step("create", temp)
 	}
 	if err != nil {
 		return nil, err
 	}
-	temp := filepath.Join(filepath.Dir(p), unique(prefix))
 	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func (s *fileStore) makeDir(dir string) error {
 			return err
 		}
 	}
-	if err := s.step("mkdir"); err != nil {
+	if err := s.step("mkdir", dir); err != nil {
 		return err
 	}
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -66,7 +66,7 @@ func (s *fileStore) makeDir(dir string) error {
 	} else if info, serr := os.Stat(dir); err != nil && (serr != nil || !info.IsDir()) {
 		return err // there is something, but no directory
 	}
-	return syncDir(parent)
+	return s.syncDir(parent)
 }
 
 // fileWriter writes a temporary file beside its destination. f is nil once it
@@ -85,7 +85,7 @@ func (w *fileWriter) Write(p []byte) (int, error) {
 		err = fs.ErrClosed
 	}
 	if err == nil {
-		err = w.store.step("write")
+		err = w.store.step("write", w.temp)
 	}
 	if err != nil {
 		return 0, fileError(w.path, "write", err)
@@ -111,7 +111,7 @@ func (w *fileWriter) flush(ctx context.Context, modified time.Time) error {
 		err = fs.ErrClosed
 	}
 	if err == nil {
-		err = w.store.step("sync")
+		err = w.store.step("sync", w.temp)
 	}
 	if err != nil {
 		return err
@@ -138,17 +138,14 @@ func (w *fileWriter) flush(ctx context.Context, modified time.Time) error {
 
 // publish renames the temporary file to its name.
 func (w *fileWriter) publish() error {
-	if err := w.store.step("rename"); err != nil {
+	if err := w.store.step("rename", w.path); err != nil {
 		return err
 	}
 	if err := os.Rename(w.temp, w.path); err != nil {
 		return err
 	}
 	w.temp = ""
-	if err := w.store.step("syncdir"); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(w.path))
+	return w.store.syncDir(filepath.Dir(w.path))
 }
 
 func (w *fileWriter) Abort() {
@@ -156,7 +153,7 @@ func (w *fileWriter) Abort() {
 		w.f.Close()
 		w.f = nil
 	}
-	if w.temp != "" && w.store.step("remove") == nil {
+	if w.temp != "" && w.store.step("remove", w.temp) == nil {
 		os.Remove(w.temp) // in vain: a hidden file stays, which its tree's RemoveAll takes
 	}
 	w.temp = ""
@@ -209,12 +206,12 @@ func (s *fileStore) put(ctx context.Context, name string, data []byte, cond Cond
 	}
 	if cond.absent {
 		// A link fails where the name exists: right even where locks are not.
-		if err := s.step("link"); err != nil {
+		if err := s.step("link", p); err != nil {
 			return Object{}, err
 		}
 		switch err := os.Link(w.temp, p); {
 		case err == nil:
-			return obj, syncDir(dir)
+			return obj, s.syncDir(dir)
 		case errors.Is(err, fs.ErrExist):
 			return Object{}, ErrPrecondition
 		}
@@ -248,13 +245,13 @@ func (s *fileStore) delete(ctx context.Context, obj Object) error {
 	if obj.Generation != "" && obj.Generation != now.Generation {
 		return ErrPrecondition
 	}
-	if err := s.step("remove"); err != nil {
+	if err := s.step("remove", p); err != nil {
 		return err
 	}
 	if err := os.Remove(p); err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return s.syncDir(dir)
 }
 
 func (s *fileStore) Promote(ctx context.Context, from, to, last string) error {
@@ -282,19 +279,16 @@ func (s *fileStore) promote(ctx context.Context, from, to, last string) error {
 	if err := s.discard(dst); err != nil {
 		return err
 	}
-	if err := s.step("rename"); err != nil {
+	if err := s.step("rename", dst); err != nil {
 		return err
 	}
 	if err := os.Rename(src, dst); err != nil {
 		return err
 	}
-	if err := s.step("syncdir"); err != nil {
+	if err := s.syncDir(parent); err != nil {
 		return err
 	}
-	if err := syncDir(parent); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(src))
+	return s.syncDir(filepath.Dir(src))
 }
 
 func (s *fileStore) RemoveAll(ctx context.Context, prefix string) error {
@@ -312,7 +306,7 @@ func (s *fileStore) RemoveAll(ctx context.Context, prefix string) error {
 // what earlier calls in the same directory could not finish.
 func (s *fileStore) discard(p string) error {
 	dir := filepath.Dir(p)
-	if err := s.step("rename"); err != nil {
+	if err := s.step("rename", p); err != nil {
 		return err
 	}
 	if err := os.Rename(p, filepath.Join(dir, unique(trashPrefix))); err != nil && !gone(err) {
@@ -321,7 +315,7 @@ func (s *fileStore) discard(p string) error {
 	if err := s.sweep(dir, trashPrefix); err != nil {
 		return err
 	}
-	if err := syncDir(dir); !gone(err) {
+	if err := s.syncDir(dir); !gone(err) {
 		return err
 	}
 	return nil
@@ -337,10 +331,11 @@ func (s *fileStore) sweep(dir, prefix string) error {
 		if !strings.HasPrefix(e.Name(), prefix) {
 			continue
 		}
-		if err := s.step("remove"); err != nil {
+		tree := filepath.Join(dir, e.Name())
+		if err := s.step("remove", tree); err != nil {
 			return err
 		}
-		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+		if err := os.RemoveAll(tree); err != nil {
 			return err
 		}
 	}

@@ -153,6 +153,11 @@ type Opener struct {
 	// Wrap, if set, is applied to every store before it is handed out: tests
 	// inject faults through it.
 	Wrap func(Store) Store
+	// Step, if set, is asked before each step by which a directory's store changes the
+	// file system: what it is about to do (create, write, sync, link, rename, remove,
+	// mkdir, syncdir), and the path. An error from it stands for the step's. Tests
+	// simulate crashes within an operation with it.
+	Step func(step, path string) error
 
 	gs gsClient
 }

@@ -20,7 +20,9 @@ package faulty
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"net/http"
 	"sync"
 	"syscall"
 	"time"
@@ -41,6 +43,36 @@ const (
 	Short             // a Write or ReadAt is half carried out and fails; others as Fail
 	Crash             // it and all after it fail, and nothing is cleaned up: Abort does nothing
 )
+
+// Kind is a fault by name: what happens, and with which error.
+type Kind struct {
+	Name string
+	Mode Mode
+	Err  error
+}
+
+// At is the fault at operation i.
+func (k Kind) At(i int) *Faults { return New(k.Mode, i, k.Err) }
+
+// Kinds are what storage does to a program, each of which a test of a whole job goes
+// through. Errors are as a store returns them once its own repeats are used up. A full
+// disk at any byte is [NoSpace]; the loss of what was not synced is [Disk].
+func Kinds() []Kind {
+	status := func(code int) error { return fmt.Errorf("HTTP %d %s: injected", code, http.StatusText(code)) }
+	return []Kind{
+		{"fail", Fail, ErrInjected},
+		{"short", Short, io.ErrShortWrite},
+		{"lost", Lost, ErrInjected},
+		{"precondition", Fail, fmt.Errorf("%w: %w", objstore.ErrPrecondition, status(http.StatusPreconditionFailed))},
+		{"too many requests", Fail, status(http.StatusTooManyRequests)},
+		{"unavailable", Fail, status(http.StatusServiceUnavailable)},
+		{"unavailable, but carried out", Lost, status(http.StatusServiceUnavailable)},
+		{"timeout", Fail, context.DeadlineExceeded},
+		{"timeout, but carried out", Lost, context.DeadlineExceeded},
+		{"disk full", Fail, &noSpace{uri: "injected"}},
+		{"crash", Crash, ErrInjected},
+	}
+}
 
 // Faults chooses which operation fails, over all stores that it wraps.
 type Faults struct {

@@ -1,6 +1,7 @@
 package faulty_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -132,5 +133,17 @@ func TestWrites(t *testing.T) {
 				t.Error("fault not met")
 			}
 		})
+	}
+}
+
+// TestKinds wants each kind to be told apart as the stores' own errors are.
+func TestKinds(t *testing.T) {
+	is := map[string]error{"precondition": objstore.ErrPrecondition, "disk full": objstore.ErrNoSpace, "timeout": context.DeadlineExceeded}
+	for _, kind := range faulty.Kinds() {
+		f := kind.At(0)
+		_, err := open(t, f, t.TempDir()).Put(t.Context(), "x", nil, objstore.Any)
+		if !f.Met() || !errors.Is(err, kind.Err) || !errors.Is(err, is[kind.Name]) && is[kind.Name] != nil {
+			t.Errorf("%s: %v, met %v", kind.Name, err, f.Met())
+		}
 	}
 }
