@@ -37,6 +37,26 @@ func (f *File) Lookup(dotted string) (int, error) {
 	return -1, fmt.Errorf("%w; nearest: %s", ErrNoColumn, strings.Join(f.nearest(dotted, 5), ", "))
 }
 
+// Select returns the leaves at or below the dotted path of a node, in the schema's order; none where there is no such node. The path
+// may leave out the groups that only make up a LIST or a MAP, as with Lookup. Full paths win.
+func (f *File) Select(dotted string) []int {
+	for _, path := range []func(c *Column) string{(*Column).Name, func(c *Column) string { return c.short }} {
+		var found []int
+		for i := range f.columns {
+			if p := path(&f.columns[i]); p == dotted || strings.HasPrefix(p, dotted+".") {
+				found = append(found, i)
+			}
+		}
+		if found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+// Nearest returns the short paths that are most like a name, for a hint.
+func (f *File) Nearest(name string) []string { return f.nearest(name, 5) }
+
 // nearest returns the n short paths with the smallest edit distance to name.
 func (f *File) nearest(name string, n int) []string {
 	type candidate struct {

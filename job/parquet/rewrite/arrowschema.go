@@ -32,18 +32,10 @@ var errFlatbuffer = errors.New("not a flatbuffer of a schema")
 
 // cleanArrowSchema returns the value without the entries that the rule does not keep. ok is false where it cannot be read.
 func cleanArrowSchema(value []byte, rule *metadataRule) (_ []byte, ok bool) {
-	data, err := base64.StdEncoding.AppendDecode(nil, value)
-	if err != nil {
+	data, at, ok := arrowMessage(value)
+	if !ok {
 		return nil, false
 	}
-	at := 0
-	if len(data) >= 8 && binary.LittleEndian.Uint32(data) == 0xFFFFFFFF {
-		at = 4
-	}
-	if len(data) < at+4 || int64(binary.LittleEndian.Uint32(data[at:])) > int64(len(data)-at-4) {
-		return nil, false
-	}
-	at += 4
 	a := arrowSchema{buf: data[at:], rule: rule, kept: make([]bool, len(data)-at)}
 	if err := a.message(); err != nil {
 		return nil, false

@@ -60,6 +60,12 @@ func (b *bloomFilter) addDictionary(d *pruned) {
 	if b == nil {
 		return
 	}
+	if d.mapped != nil {
+		for i := range d.kept {
+			b.add(d.mapped.result(i))
+		}
+		return
+	}
 	for lo, hi := d.used.Run(0); lo < d.n; lo, hi = d.used.Run(hi) {
 		for i := lo; i < hi; i++ {
 			b.add(d.entry(i))

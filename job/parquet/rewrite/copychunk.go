@@ -151,14 +151,15 @@ func chunkStruct(in *parquet.Chunk, meta thrift.Struct, start int64) thrift.Stru
 }
 
 // splicedMetadata returns the ColumnChunk of a chunk that lost rows and begins at start. Of the input's
-// metadata only type, path and codec are kept, which tell nothing of rows.
-func splicedMetadata(out *parquet.ChunkWriter, in *parquet.Chunk, start int64) thrift.Struct {
+// metadata only path and codec are kept, which tell nothing of rows; the type is that of col.
+func splicedMetadata(out *parquet.ChunkWriter, col *parquet.Column, in *parquet.Chunk, start int64) thrift.Struct {
 	var meta thrift.Struct
-	for _, id := range []int16{parquet.MetaType, parquet.MetaPath, parquet.MetaCodec} {
+	for _, id := range []int16{parquet.MetaPath, parquet.MetaCodec} {
 		if f, ok := in.Metadata.Get(id); ok {
 			meta = append(meta, f)
 		}
 	}
+	meta.Set(thrift.Int32Field(parquet.MetaType, int32(col.Physical)))
 	outer := *in
 	outer.Raw = nil
 	if f, ok := in.Raw.Get(parquet.ChunkFileOffset); ok {

@@ -26,6 +26,7 @@ type pruned struct {
 	identity bool    // all entries are used
 	table    []int32 // nil for the identity
 	kept     int
+	mapped   *mapped // nil: the entries stay as they are
 }
 
 // newPruned returns a dictionary of which no entry is used yet. plain is the decompressed page, which it keeps.
@@ -95,14 +96,20 @@ func (d *pruned) note(b *parquet.Bounds, page *encoding.Bitmap, indices []int32)
 	encoding.MarkUsed(page, indices)
 	if !d.settled {
 		d.values += len(indices)
-		d.bytes += d.plainSize(indices)
+		if d.mapped != nil {
+			for _, i := range indices {
+				d.mapped.uses[i]++
+			}
+		} else {
+			d.bytes += d.plainSize(indices)
+		}
 	}
 	used := d.used.Words()
 	for i, w := range page.Words() {
 		if !d.settled {
 			used[i] |= w
 		}
-		if d.col.Order == parquet.OrderNone {
+		if d.col.Order == parquet.OrderNone || d.mapped != nil { // see addBounds
 			continue
 		}
 		for ; w != 0; w &= w - 1 {
@@ -124,14 +131,19 @@ func (d *pruned) plainSize(indices []int32) int64 {
 }
 
 // settle fixes the used entries. A dictionary without used entries is not written, see splice.write.
-func (d *pruned) settle() {
+func (d *pruned) settle() error {
 	d.settled = true
+	if d.mapped != nil {
+		err := d.mapEntries()
+		d.plainly = d.kept > 0 && d.unfold()
+		return err
+	}
 	d.kept = d.used.Count()
 	if d.identity = d.kept == d.n && d.n > 0; d.identity {
-		return
+		return nil
 	}
 	if d.plainly = d.kept > 0 && d.unfold(); d.plainly {
-		return
+		return nil
 	}
 	d.table = make([]int32, d.n)
 	next := int32(0)
@@ -141,6 +153,7 @@ func (d *pruned) settle() {
 			next++
 		}
 	}
+	return nil
 }
 
 // unfold reports whether the kept values take no more bytes as PLAIN than the used entries and the indices to them. A column of
@@ -151,7 +164,9 @@ func (d *pruned) unfold() bool {
 		return false
 	}
 	entries := int64(d.kept) * int64(d.col.Width())
-	if d.col.Physical == parquet.ByteArray {
+	if d.mapped != nil {
+		entries = int64(len(d.mapped.plain))
+	} else if d.col.Physical == parquet.ByteArray {
 		entries = 0
 		for i, end := range d.ends {
 			if d.used.Get(i) {
@@ -172,6 +187,9 @@ func (d *pruned) remap(indices []int32) {
 
 // appendUsed appends the used entries as PLAIN.
 func (d *pruned) appendUsed(dst []byte) ([]byte, error) {
+	if d.mapped != nil {
+		return append(dst, d.mapped.plain...), nil
+	}
 	switch d.col.Physical {
 	case parquet.Boolean:
 		var b encoding.Bitmap

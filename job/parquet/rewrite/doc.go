@@ -60,17 +60,18 @@
 // A [press] encodes pages of one chunk in parallel where a processor is idle. None of this changes the bytes: where pages end
 // follows from the input and the selection alone.
 //
-// # Transforms
+// # Columns that are dropped or changed
+//
+// A dropped column (Options.Drop) is not read, and nothing in the output names it: neither schema, column orders, sorting columns nor
+// key-value metadata. A group that loses all of its columns goes too. A MAP or a VARIANT stays or goes as a whole.
 //
 // Between "these rows are kept" and "these bytes are written" values can be changed, by a [Transform] for each column
-// (Options.Transforms). Without one a column takes the paths described above, and pays nothing. A column with one takes a single
-// path: filter.transcode decodes the kept values of a page, maps them, and gives them to the draft as PLAIN. copyChunk and
-// splice.whole, which move bytes as they are, are closed to it. Two more steps are not needed yet; this is where they belong:
+// (Options.Transforms). A column without one takes the paths described above, and pays nothing. A column with one is decoded:
+// copyChunk and splice.whole, which move bytes as they are, are closed to it. A changed column may become text, whatever it was.
 //
-//   - To map each dictionary entry once and keep the dictionary: pruned.entry and pruned.appendUsed would return mapped entries, and
-//     transcode would not be used for dictionary-coded pages.
-//   - To drop a column: newGroupJob would leave out its chunk, and Writer.footer its schema element, its column order and the sorting
-//     columns that name it.
+// What the file's key-value metadata says of the schema is made to fit, or left out ([metadataRule.relaid]): ARROW:schema, the documents
+// of pandas and Spark, and Hugging Face's, if it is kept by the user's word, are edited. Avro's and Iceberg's schemas are left out if the
+// schema is another. So is what the user keeps, if it has the name of a dropped column as a word.
 //
 // Sources: the Parquet format, github.com/apache/parquet-format (parquet.thrift, Encodings.md, PageIndex.md, BloomFilter.md).
 package rewrite

@@ -68,19 +68,19 @@ func (d *draft) memory() int64 {
 
 // A filter appends the kept slots of pages to drafts. It holds scratch memory for that.
 type filter struct {
-	col       *parquet.Column
-	rows      encoding.Bitmap // kept rows of the page
-	slots     encoding.Bitmap
-	vals      encoding.Bitmap
-	scratch   parquet.Values
-	split     []byte // decoded BYTE_STREAM_SPLIT
-	bits      encoding.Bitmap
-	dict      *pruned
-	transform Transform
-	mapped    []byte // scratch
-	carries   bool   // see parquet.Application.CarriesDelta
-	last      []byte // last value of the page before
-	pageUsed  encoding.Bitmap
+	col      *parquet.Column
+	rows     encoding.Bitmap // kept rows of the page
+	slots    encoding.Bitmap
+	vals     encoding.Bitmap
+	scratch  parquet.Values
+	split    []byte // decoded BYTE_STREAM_SPLIT
+	bits     encoding.Bitmap
+	dict     *pruned
+	mapper   Mapper          // nil: values stay as they are
+	to       *parquet.Column // of mapped values
+	carries  bool            // see parquet.Application.CarriesDelta
+	last     []byte          // last value of the page before
+	pageUsed encoding.Bitmap
 }
 
 // append appends the slots of p whose rows are kept to d. The bits lo up to lo+p.Rows of words say which of the rows that begin on
@@ -121,7 +121,10 @@ func (t *filter) append(d *draft, p *parquet.Page, words []uint64, lo int64, car
 	}
 	count := vals.Count()
 	d.count += count
-	if p.Header.Encoding != d.encoding || t.transform != nil {
+	switch {
+	case t.mapper != nil && d.encoding == parquet.Plain:
+		return t.transform(d, p, vals)
+	case t.mapper == nil && p.Header.Encoding != d.encoding:
 		return t.transcode(d, p, vals)
 	}
 	return t.values(d, p, vals)
@@ -216,27 +219,32 @@ func (t *filter) decoded(d *draft, p *parquet.Page, vals *encoding.Bitmap) error
 	return nil
 }
 
-// transcode appends the values of p that vals keeps to d as PLAIN. It is used for values that are changed (see Transform), and where
-// a row goes on in a page of another encoding (see draft.toPlain).
+// transform appends what becomes of the values of p that vals keeps to d, which is PLAIN.
+func (t *filter) transform(d *draft, p *parquet.Page, vals *encoding.Bitmap) error {
+	part := draft{form: form{encoding: p.Header.Encoding}}
+	if err := t.values(&part, p, vals); err != nil {
+		return err
+	}
+	if p.Header.DictCoded() {
+		t.dict.appendPlain(&part) // entries of the input: the dictionary was settled without this page
+	} else {
+		part.toPlain(t.col, nil)
+	}
+	from := len(d.plain)
+	var err error
+	d.plain, err = mapPlain(t.mapper, t.col, t.to, d.plain, part.plain)
+	d.size += len(d.plain) - from - len(part.plain)
+	return err
+}
+
+// transcode appends the values of p that vals keeps to d as PLAIN. It is used where a row goes on in a page of another encoding (see
+// draft.toPlain).
 func (t *filter) transcode(d *draft, p *parquet.Page, vals *encoding.Bitmap) error {
 	part := draft{form: form{encoding: p.Header.Encoding}}
 	if err := t.values(&part, p, vals); err != nil {
 		return err
 	}
 	part.toPlain(t.col, t.dict)
-	if t.transform != nil {
-		var err error
-		if t.mapped, err = transformed(t.transform, t.col, t.mapped[:0], part.plain); err != nil {
-			return err
-		}
-		part.plain = t.mapped
-		part.bounds.Reset()
-		if t.col.Physical == parquet.ByteArray {
-			part.bounds.AddByteArrays(t.col, part.plain)
-		} else {
-			part.bounds.AddFixed(t.col, part.plain)
-		}
-	}
 	d.plain = append(d.plain, part.plain...)
 	for i := range part.bools.Len() {
 		d.bools.AppendRun(part.bools.Get(i), 1)
@@ -250,7 +258,11 @@ func (d *draft) toPlain(col *parquet.Column, dict *pruned) {
 	switch enc := d.encoding; {
 	case enc == parquet.Plain, col.Physical == parquet.Boolean && enc == parquet.RLE, enc == parquet.ByteStreamSplit:
 	case enc == parquet.RLEDictionary || enc == parquet.PlainDictionary:
-		dict.appendPlain(d)
+		if dict.mapped != nil {
+			dict.mapped.appendPlain(d, dict.table)
+		} else {
+			dict.appendPlain(d)
+		}
 		d.indices = d.indices[:0]
 	case col.Integer():
 		for _, v := range d.ints {

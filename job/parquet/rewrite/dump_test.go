@@ -17,6 +17,12 @@ import (
 // files that the second implementation cannot read, and for what it does not show.
 func dump(t testing.TB, data []byte) ([]string, error) {
 	t.Helper()
+	return dumpChanged(t, data, func(leaf int, v string) (string, bool) { return v, true })
+}
+
+// dumpChanged is dump of changed values: without the leaves for which change returns false, and with what it returns for a value.
+func dumpChanged(t testing.TB, data []byte, change func(leaf int, v string) (string, bool)) ([]string, error) {
+	t.Helper()
 	f, err := parquet.Open(t.Context(), bytes.NewReader(data), int64(len(data)), "dump.parquet")
 	if err != nil {
 		return nil, err
@@ -28,17 +34,28 @@ func dump(t testing.TB, data []byte) ([]string, error) {
 			return nil, err
 		}
 		rows := make([]string, f.RowGroupRows(g))
+		place := 0
 		for c := range chunks {
-			if err := dumpChunk(f, &chunks[c], rows); err != nil {
+			if _, there := change(c, ""); !there {
+				continue
+			}
+			if err := dumpChunk(f, &chunks[c], len(rows), func(row, rep, def int, v string) {
+				if v != "" {
+					v, _ = change(c, v)
+				}
+				rows[row] += fmt.Sprintf("%d:%d/%d=%s;", place, rep, def, v)
+			}); err != nil {
 				return nil, f.Fault(err, g, c, -1)
 			}
+			place++
 		}
 		all = append(all, rows...)
 	}
 	return all, nil
 }
 
-func dumpChunk(f *parquet.File, c *parquet.Chunk, rows []string) error {
+// dumpChunk calls slot for each slot, with the rendering of its value, "" for none.
+func dumpChunk(f *parquet.File, c *parquet.Chunk, rows int, slot func(row, rep, def int, v string)) error {
 	var dec codec.Codec
 	var dict *parquet.Dictionary
 	var last []byte
@@ -95,14 +112,14 @@ func dumpChunk(f *parquet.File, c *parquet.Chunk, rows []string) error {
 			if def == col.MaxDef {
 				v, vals = vals[0], vals[1:]
 			}
-			if row < 0 || row >= len(rows) {
+			if row < 0 || row >= rows {
 				return parquet.Corruptf("row %d", row)
 			}
-			rows[row] += fmt.Sprintf("%d:%d/%d=%s;", c.Column, rep, def, v)
+			slot(row, rep, def, v)
 		}
 	}
-	if row+1 != len(rows) {
-		return parquet.Corruptf("%d rows for %d", row+1, len(rows))
+	if row+1 != rows {
+		return parquet.Corruptf("%d rows for %d", row+1, rows)
 	}
 	return nil
 }

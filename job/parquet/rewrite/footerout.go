@@ -10,18 +10,19 @@ import (
 // footer returns the FileMetaData.
 func (w *Writer) footer() thrift.Struct {
 	f := w.f
-	lost := w.result.RowsKept < w.result.RowsIn
+	changed := w.result.RowsKept < w.result.RowsIn || w.changes()
 	var meta thrift.Struct
 	for _, field := range f.Metadata() {
-		// A field that is not known here may speak of dropped rows.
-		if field.ID <= parquet.FileFooterSigningKey || !lost {
+		// A field that is not known here may speak of dropped rows and columns.
+		if field.ID <= parquet.FileFooterSigningKey || !changed {
 			meta = append(meta, field)
 		}
 	}
+	w.layout.setSchema(&meta, f)
 	meta.Set(thrift.Int64Field(parquet.FileNumRows, w.result.RowsKept))
 	var groups []byte
 	for i := range w.groups {
-		groups = w.groups[i].metadata(i).Append(groups)
+		groups = w.groupMetadata(i).Append(groups)
 	}
 	meta.Set(thrift.ListField(parquet.FileRowGroups, thrift.StrucT, len(w.groups), groups))
 	if kv, ok := w.keyValues(); ok {
@@ -33,20 +34,30 @@ func (w *Writer) footer() thrift.Struct {
 	if !f.Ordered() {
 		// Without column orders, minima and maxima have no meaning.
 		var orders []byte
-		for range f.Columns() {
-			orders = thrift.Struct{thrift.StructField(1, nil)}.Append(orders)
+		for range w.layout.kept {
+			orders = typeOrder(orders)
 		}
-		meta.Set(thrift.ListField(parquet.FileColumnOrders, thrift.StrucT, len(f.Columns()), orders))
+		meta.Set(thrift.ListField(parquet.FileColumnOrders, thrift.StrucT, len(w.layout.kept), orders))
 	}
 	return meta
 }
 
-// metadata returns the RowGroup of g, which is number i of the output.
-func (g *groupOut) metadata(i int) thrift.Struct {
+// changes reports whether columns are dropped or changed.
+func (w *Writer) changes() bool { return len(w.opts.Drop)+len(w.opts.Transforms) > 0 }
+
+// groupMetadata returns the RowGroup that is number i of the output.
+func (w *Writer) groupMetadata(i int) thrift.Struct {
+	g := &w.groups[i]
 	var s thrift.Struct
 	for _, field := range g.in {
-		if field.ID <= parquet.GroupOrdinal || !g.lost {
+		if field.ID <= parquet.GroupOrdinal || !g.lost && !w.changes() {
 			s = append(s, field)
+		}
+	}
+	if w.changes() {
+		s.Delete(parquet.GroupSortingColumns)
+		if sorting, ok := w.layout.sorting(g.in); ok {
+			s.Set(sorting)
 		}
 	}
 	var chunks []byte

@@ -92,7 +92,7 @@ func FuzzRewrite(f *testing.F) {
 		keep := func(i, n int64) bool { return i%int64(max(modulus, 1)) != 1 }
 		opts := Options{CreatedBy: "fuzz", Memory: NewBudget(32 << 20)}
 		if modulus >= 128 {
-			opts.Transforms = everyColumn(t, data, reversed{})
+			opts.Transforms = everyColumn(t, data, mapping(reversed))
 		}
 		out, r, err := rewriteFile(t, data, keep, opts)
 		mustPlace(t, err)

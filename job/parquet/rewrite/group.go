@@ -3,6 +3,7 @@ package rewrite
 import (
 	"context"
 	"runtime"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -11,7 +12,7 @@ import (
 	"assent/job/parquet/thrift"
 )
 
-// A groupJob writes one row group. Each column chunk is a task; tasks run side by side, and their output is put into order.
+// A groupJob writes one row group. Each column chunk that is not left out is a task; tasks run side by side, and their output is put into order.
 type groupJob struct {
 	w      *Writer
 	number int
@@ -113,14 +114,18 @@ func (j *groupJob) chunk(t *task, i int) error {
 	defer walk.close()
 	var err error
 	col := &w.f.Columns()[c.Column]
-	transform := w.opts.Transforms[c.Column]
-	if transform == nil && !j.lost && !w.f.Application().BadBounds(col) && !w.f.Application().CarriesDelta() && !c.MiscountedRows {
+	transform, changed := w.opts.Transforms[c.Column]
+	if !changed && !j.lost && !w.f.Application().BadBounds(col) && !w.f.Application().CarriesDelta() && !c.MiscountedRows {
 		done.copied, err = copyChunk(walk, t, j.sel.rows, &done.pages)
 		if err == nil {
 			done.size = done.copied.size
 		}
 	} else {
-		s := &splice{f: w.f, transform: transform, col: col, chunk: c, sel: j.sel, walk: walk, task: t, out: parquet.NewChunkWriter(col, t)}
+		to := w.layout.columns[c.Column]
+		s := &splice{f: w.f, col: col, to: to, chunk: c, at: i, sel: j.sel, walk: walk, task: t, out: parquet.NewChunkWriter(to, t)}
+		if changed {
+			s.mapper = transform.New()
+		}
 		if s.bloom, err = newBloom(w.f, c); err == nil {
 			w.opts.Memory.charge(s.bloom.size()) // until the row group's are written
 			s.indexes = j.indexes
@@ -141,7 +146,7 @@ func (j *groupJob) collect(in thrift.Struct, start int64) (groupOut, error) {
 		j.w.result.Pages.add(done.pages)
 		if out := done.out; out != nil {
 			g.rawSize += out.RawSize
-			g.chunks = append(g.chunks, parquet.WrittenChunk{Metadata: splicedMetadata(out, c, start), ColumnIndex: out.ColumnIndex(),
+			g.chunks = append(g.chunks, parquet.WrittenChunk{Metadata: splicedMetadata(out, j.w.layout.columns[c.Column], c, start), ColumnIndex: out.ColumnIndex(),
 				OffsetIndex: out.OffsetIndex(start)})
 		} else {
 			if indexes == nil {
@@ -223,11 +228,7 @@ func (w *Writer) newGroupJob(i int, sel *Selection) (*groupJob, error) {
 	if err != nil {
 		return nil, err
 	}
-	for leaf := range w.opts.Transforms {
-		if w.f.Columns()[leaf].Physical == parquet.Boolean {
-			return nil, w.f.Fault(parquet.Unsupportedf("a transform of booleans"), i, leaf, -1)
-		}
-	}
+	chunks = slices.DeleteFunc(chunks, func(c parquet.Chunk) bool { return w.layout.columns[c.Column] == nil })
 	j := &groupJob{w: w, number: i, sel: sel, lost: sel.count < sel.rows, chunks: chunks, out: make([]chunkDone, len(chunks))}
 	j.indexes = sync.OnceValues(func() ([]*parquet.PageIndex, error) { return w.f.PageIndexes(chunks) })
 	return j, nil

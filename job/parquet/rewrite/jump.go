@@ -25,10 +25,10 @@ func (s *splice) newJumps() (*jumps, error) {
 		return nil, nil
 	}
 	all, err := s.indexes()
-	if err != nil || all[c.Column] == nil {
+	if err != nil || all[s.at] == nil {
 		return nil, err
 	}
-	j := &jumps{locations: all[c.Column].Locations, rows: s.sel.rows, landed: -1}
+	j := &jumps{locations: all[s.at].Locations, rows: s.sel.rows, landed: -1}
 	for i := range j.locations {
 		if l := &j.locations[i]; i > 0 && l.FirstRow <= j.locations[i-1].FirstRow || l.FirstRow >= j.rows || l.Offset < c.Start ||
 			l.Offset >= c.End {

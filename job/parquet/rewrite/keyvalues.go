@@ -23,6 +23,9 @@ func (w *Writer) keyValues() (thrift.Field, bool) {
 		return slices.ContainsFunc(w.opts.KeyValues, func(kv parquet.KeyValue) bool { return kv.Key == key })
 	}
 	rule := metadataRule{keep: w.opts.KeepMetadata, lost: w.result.RowsKept < w.result.RowsIn, rows: w.result.RowsKept}
+	if w.changes() {
+		rule.layout = w.layout
+	}
 	if own, err := w.f.Metadata().List(parquet.FileKeyValues); err == nil {
 		for i, raw := range own.Elements() {
 			kv := &w.f.KeyValues()[i]
@@ -109,7 +112,8 @@ func patchGeo(doc []byte) []byte {
 			continue
 		}
 		for _, column := range members(doc, m.lo) {
-			cuts = appendCuts(cuts, members(doc, column.lo), func(key string) bool { return key != "bbox" })
+			all := members(doc, column.lo)
+			cuts = appendCuts(cuts, all, func(i int) bool { return all[i].key != "bbox" })
 		}
 	}
 	if cuts == nil {
@@ -121,14 +125,14 @@ func patchGeo(doc []byte) []byte {
 // A span is a range of a document.
 type span struct{ lo, hi int }
 
-// appendCuts appends the ranges to cut so that an object is left with the members that keep holds for, and its commas.
-func appendCuts(cuts []span, all []member, keep func(key string) bool) []span {
+// appendCuts appends the ranges to cut so that an object, or an array, is left with the members that keep holds for, and its commas.
+func appendCuts(cuts []span, all []member, keep func(i int) bool) []span {
 	for lo := 0; lo < len(all); lo++ {
-		if keep(all[lo].key) {
+		if keep(lo) {
 			continue
 		}
 		hi := lo + 1
-		for hi < len(all) && !keep(all[hi].key) {
+		for hi < len(all) && !keep(hi) {
 			hi++
 		}
 		switch {
@@ -146,15 +150,30 @@ func appendCuts(cuts []span, all []member, keep func(key string) bool) []span {
 
 // cut returns doc without some ranges, which do not overlap. It is doc itself if there are none.
 func cut(doc []byte, spans []span) []byte {
-	if len(spans) == 0 {
+	var edits []edit
+	for _, s := range spans {
+		edits = append(edits, edit{s, ""})
+	}
+	return edited(doc, edits)
+}
+
+// An edit puts a text in the place of a range.
+type edit struct {
+	span
+	text string
+}
+
+// edited returns doc after some edits, whose ranges do not overlap. It is doc itself if there are none.
+func edited(doc []byte, edits []edit) []byte {
+	if len(edits) == 0 {
 		return doc
 	}
-	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.lo, b.lo) })
+	slices.SortFunc(edits, func(a, b edit) int { return cmp.Compare(a.lo, b.lo) })
 	var out []byte
 	from := 0
-	for _, s := range spans {
-		out = append(out, doc[from:s.lo]...)
-		from = s.hi
+	for _, e := range edits {
+		out = append(append(out, doc[from:e.lo]...), e.text...)
+		from = e.hi
 	}
 	return append(out, doc[from:]...)
 }
@@ -199,6 +218,9 @@ func parts(doc []byte, at int, open json.Delim) []member {
 		}
 		m.hi = at + int(d.InputOffset())
 		m.lo = m.hi - len(v)
+		if open == '[' {
+			m.start = m.lo
+		}
 		all = append(all, m)
 	}
 	return all

@@ -15,12 +15,19 @@ type metadataRule struct {
 	keep []string // further keys, by the user's word; their values are not looked into
 	lost bool     // rows were lost
 	rows int64    // that are kept
+
+	layout *layout // of the output; nil: columns are as in the input
 }
 
 // value returns the value that is published under a key; ok is false if the entry is left out.
 func (r *metadataRule) value(key string, value []byte) (_ []byte, ok bool) {
 	if !slices.Contains(r.keep, key) {
 		if value, ok = r.describing(key, value); !ok {
+			return nil, false
+		}
+	}
+	if r.layout != nil {
+		if value, ok = r.relaid(key, value); !ok {
 			return nil, false
 		}
 	}
@@ -204,7 +211,7 @@ func unlisted(cuts []span, doc []byte, at int, s shape, depth int) (_ []span, ok
 		}
 	}
 	all := members(doc, at)
-	listed := func(key string) bool { _, ok := s[key]; return ok }
+	listed := func(i int) bool { _, ok := s[all[i].key]; return ok }
 	cuts = appendCuts(cuts, all, listed)
 	for _, m := range all {
 		if inner := s[m.key]; inner != nil {

@@ -40,7 +40,7 @@ func (p *press) add(d *draft, dictLen int) error {
 			p.queue = append(p.queue, job)
 			go func() {
 				err := withWorker(func(w *worker) error {
-					return w.encode(&job.page, d, s.col, s.chunk.Codec, dictLen)
+					return w.encode(&job.page, d, s.to, s.chunk.Codec, dictLen)
 				})
 				s.task.leave()
 				job.done <- err
@@ -49,7 +49,7 @@ func (p *press) add(d *draft, dictLen int) error {
 		}
 		s.task.unhold(memory)
 	}
-	err := withWorker(func(w *worker) error { return w.encode(&p.page, d, s.col, s.chunk.Codec, dictLen) })
+	err := withWorker(func(w *worker) error { return w.encode(&p.page, d, s.to, s.chunk.Codec, dictLen) })
 	if err == nil {
 		err = p.flush()
 	}

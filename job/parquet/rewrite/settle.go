@@ -1,6 +1,9 @@
 package rewrite
 
-import "assent/job/parquet"
+import (
+	"assent/job/parquet"
+	"assent/job/parquet/thrift"
+)
 
 // emit writes the draft, or holds it back until the dictionary is settled. The splice goes on with an empty draft.
 func (s *splice) emit() error {
@@ -24,7 +27,15 @@ func (s *splice) emit() error {
 // could not be held.
 func (s *splice) settle() (again bool, err error) {
 	s.hold = false
-	s.dict.settle()
+	if err := s.dict.settle(); err != nil {
+		return false, err
+	}
+	if m := s.dict.mapped; m != nil {
+		s.fixed += int64(2*len(m.plain) + 8*s.dict.n)
+		if err := s.work(0); err != nil {
+			return false, err
+		}
+	}
 	again = s.overflow
 	if again {
 		s.draft.reset()
@@ -53,6 +64,9 @@ func (s *splice) writeDictionary() error {
 	}
 	page := &s.press.page
 	h := parquet.PageHeader{Kind: parquet.DictionaryPage, Values: d.kept, Encoding: d.encoding, Sorted: d.sorted}
+	if d.mapped != nil {
+		h.Encoding, h.Sorted = parquet.Plain, thrift.Stop
+	}
 	err := withWorker(func(w *worker) (err error) {
 		if w.raw, err = d.appendUsed(w.raw[:0]); err != nil {
 			return err
@@ -92,7 +106,10 @@ func (s *splice) write(d *draft) error {
 		s.dict.remap(d.indices)
 		dictLen = s.dict.kept
 	default:
-		s.bloom.addDraft(d, s.col)
+		s.bloom.addDraft(d, s.to)
+	}
+	if s.mapper != nil {
+		s.addBounds(d)
 	}
 	return s.press.add(d, dictLen)
 }

@@ -19,6 +19,7 @@ type splice struct {
 	f     *parquet.File
 	col   *parquet.Column
 	chunk *parquet.Chunk
+	at    int // its place among the chunks of the output
 	sel   *Selection
 	task  *task
 	out   *parquet.ChunkWriter
@@ -26,7 +27,8 @@ type splice struct {
 	walk  *walk
 	given *givenBounds // of the pages, once asked for
 
-	transform Transform // nil: values stay as they are
+	mapper Mapper          // nil: values stay as they are
+	to     *parquet.Column // of what is written: col, or what becomes of it
 
 	indexes func() ([]*parquet.PageIndex, error) // of the row group's input
 	state
@@ -92,7 +94,7 @@ func (s *splice) run() error {
 }
 
 func (s *splice) all() error {
-	s.filter = filter{col: s.col, carries: s.f.Application().CarriesDelta(), transform: s.transform}
+	s.filter = filter{col: s.col, carries: s.f.Application().CarriesDelta(), mapper: s.mapper, to: s.to}
 	s.draft = s.press.blank()
 	s.plainAt = -1
 	var err error
@@ -276,9 +278,11 @@ func (s *splice) dictionary() error {
 		return err
 	}
 	s.filter.dict = s.dict
-	if s.hold = s.transform == nil; !s.hold {
-		s.dict.settled = true // its pages become PLAIN: it is not written
+	if s.mapper != nil {
+		s.dict.mapped = &mapped{mapper: s.mapper, out: s.to, uses: make([]int, s.dict.n)}
+		s.fixed += 8 * int64(s.dict.n)
 	}
+	s.hold = true
 	return nil
 }
 
@@ -306,7 +310,7 @@ func (s *splice) page(in *input, continued bool) error {
 	case kept == 0 && !carried && !sequential:
 		s.pages.Dropped++
 		return nil
-	case kept == int64(in.starts) && !in.continues && !open && !sequential && !s.late(in) && s.transform == nil:
+	case kept == int64(in.starts) && !in.continues && !open && !sequential && !s.late(in) && s.mapper == nil:
 		return s.whole(in, lo)
 	}
 	return s.mixed(in, lo, kept, carried, open)
@@ -353,7 +357,7 @@ func (s *splice) survey(in *input, d *draft, lo int64) error {
 			if err != nil {
 				return err
 			}
-			s.given = newGivenBounds(s.f, s.col, all[s.chunk.Column])
+			s.given = newGivenBounds(s.f, s.col, all[s.at])
 		}
 		if s.given.page(d, in) {
 			return nil
@@ -389,12 +393,18 @@ func (s *splice) survey(in *input, d *draft, lo int64) error {
 // maxMerged bounds the raw bytes of a page that is merged from several, so that it stays below parquet.MaxPageBytes.
 const maxMerged = 1 << 30
 
+// maxMappedText is about what a value takes that has become text.
+const maxMappedText = 40
+
 // mixed gathers the kept slots of a page.
 func (s *splice) mixed(in *input, lo, kept int64, carried, open bool) error {
 	// The page, and three times what the draft will hold: as values, encoded and compressed.
 	gain := int64(in.h.RawSize)
 	if kept < int64(in.starts) && in.starts > 0 && !carried {
 		gain = gain * kept / int64(in.starts)
+	}
+	if s.to != s.col {
+		gain += int64(in.h.Values) * maxMappedText
 	}
 	if err := s.work(opened(&in.h) + 3*(int64(s.draft.size)+gain)); err != nil {
 		return err
@@ -403,7 +413,10 @@ func (s *splice) mixed(in *input, lo, kept int64, carried, open bool) error {
 		return err
 	}
 	want := form{v2: in.h.Kind == parquet.DataPageV2, encoding: in.h.Encoding}
-	if s.late(in) || s.transform != nil {
+	switch {
+	case s.mapper != nil && in.h.DictCoded() && !s.late(in):
+		want.encoding = parquet.RLEDictionary
+	case s.mapper != nil, s.late(in):
 		want.encoding = parquet.Plain
 	}
 	if s.draft.slots > 0 && !carried && s.draft.form == want && int64(s.draft.size)+gain > maxMerged {

@@ -13,10 +13,11 @@ import (
 	"assent/job/parquet"
 )
 
-// reversed turns the bytes of each value round: twice is the identity.
-type reversed struct{}
+// mapping is a Transform that works by one function.
+func mapping(m Mapper) Transform { return Transform{New: func() Mapper { return m }} }
 
-func (reversed) Map(dst, value []byte) []byte {
+// reversed turns the bytes of each value round: twice is the identity.
+func reversed(dst, value []byte, _ int) []byte {
 	at := len(dst)
 	dst = append(dst, value...)
 	slices.Reverse(dst[at:])
@@ -24,9 +25,7 @@ func (reversed) Map(dst, value []byte) []byte {
 }
 
 // longer breaks the rule of fixed widths.
-type longer struct{}
-
-func (longer) Map(dst, value []byte) []byte { return append(append(dst, value...), 0) }
+func longer(dst, value []byte, _ int) []byte { return append(append(dst, value...), 0) }
 
 // everyColumn gives all columns but booleans the same transform.
 func everyColumn(t *testing.T, data []byte, transform Transform) map[int]Transform {
@@ -52,7 +51,7 @@ func TestTransform(t *testing.T) {
 	files["ragged"] = raggedFile(t, "", raggedPages(rand.New(rand.NewPCG(2, 79)), slots, mixed, false, false))
 	files["ragged, carried prefix"] = raggedFile(t, "parquet-mr version 1.6.0", raggedPages(rand.New(rand.NewPCG(2, 79)), slots, []parquet.Encoding{parquet.DeltaByteArray, parquet.RLEDictionary}, false, false))
 	for name, data := range files {
-		transforms := everyColumn(t, data, reversed{})
+		transforms := everyColumn(t, data, mapping(reversed))
 		for _, p := range picks {
 			plain, _, err := rewriteFile(t, data, p.keep, Options{})
 			if err != nil {
@@ -92,7 +91,7 @@ func TestTransform(t *testing.T) {
 // No value of a changed column stays as it was anywhere in the file, be the row kept or not.
 func TestTransformResidue(t *testing.T) {
 	data := secretFile(t, func(i int) bool { return i%3 == 0 })
-	out, r, err := rewriteFile(t, data, func(int64, int64) bool { return true }, Options{Transforms: everyColumn(t, data, reversed{})})
+	out, r, err := rewriteFile(t, data, func(int64, int64) bool { return true }, Options{Transforms: everyColumn(t, data, mapping(reversed))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +111,7 @@ func TestTransformResidue(t *testing.T) {
 func TestTransformRefused(t *testing.T) {
 	data := wideFile(t, wideRows(10))
 	all := func(int64, int64) bool { return true }
-	if _, _, err := rewriteFile(t, data, all, Options{Transforms: everyColumn(t, data, longer{})}); !errors.Is(err, parquet.ErrUnsupported) {
+	if _, _, err := rewriteFile(t, data, all, Options{Transforms: everyColumn(t, data, mapping(longer))}); !errors.Is(err, parquet.ErrUnsupported) {
 		t.Errorf("a value of another width: %v", err)
 	}
 	f, err := parquet.Open(t.Context(), bytes.NewReader(data), int64(len(data)), "in.parquet")
@@ -121,7 +120,7 @@ func TestTransformRefused(t *testing.T) {
 	}
 	for i := range f.Columns() {
 		if f.Columns()[i].Physical == parquet.Boolean {
-			if _, _, err := rewriteFile(t, data, all, Options{Transforms: map[int]Transform{i: reversed{}}}); !errors.Is(err, parquet.ErrUnsupported) {
+			if _, _, err := rewriteFile(t, data, all, Options{Transforms: map[int]Transform{i: mapping(reversed)}}); !errors.Is(err, parquet.ErrUnsupported) {
 				t.Errorf("booleans: %v", err)
 			}
 			return

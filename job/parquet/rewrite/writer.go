@@ -25,6 +25,8 @@ type Options struct {
 	// Transforms change values of kept rows, by leaf (index of File.Columns). A leaf that has none is left as it is. BOOLEAN columns
 	// cannot have one.
 	Transforms map[int]Transform
+	// Drop are leaves that are left out. Their chunks are not read, and nothing in the output names them.
+	Drop []int
 }
 
 // A Result counts what a Writer did.
@@ -47,6 +49,7 @@ type Writer struct {
 	f      *parquet.File
 	out    parquet.Output
 	opts   Options
+	layout *layout
 	err    error
 	next   int
 	groups []groupOut
@@ -64,9 +67,12 @@ type groupOut struct {
 	chunks  []parquet.WrittenChunk
 }
 
-// NewWriter returns a writer of f without some of its rows to w, which is written in sequence.
+// NewWriter returns a writer of f without some of its rows to w, which is written in sequence. If columns cannot be dropped or
+// changed as the options have it, every call fails.
 func NewWriter(f *parquet.File, w io.Writer, opts Options) *Writer {
-	return &Writer{f: f, out: parquet.Output{W: w}, opts: opts}
+	out := &Writer{f: f, out: parquet.Output{W: w}, opts: opts}
+	out.layout, out.err = newLayout(f, &out.opts)
+	return out
 }
 
 // RowGroup writes row group i without the rows that sel drops; a nil selection keeps all rows. Row groups are written in
