@@ -153,7 +153,8 @@ func decodedHas(value []byte, text string) bool {
 func FuzzArrowSchema(f *testing.F) {
 	var b bytes.Buffer
 	meta := arrow.NewMetadata([]string{"a", "pandas"}, []string{"b", "{}"})
-	s := arrow.NewSchema([]arrow.Field{{Name: "x", Type: arrow.ListOf(arrow.BinaryTypes.String), Metadata: meta}}, &meta)
+	s := arrow.NewSchema([]arrow.Field{{Name: "x", Type: arrow.ListOf(arrow.BinaryTypes.String), Metadata: meta}, {Name: "y", Type: arrow.PrimitiveTypes.Int64, Metadata: meta}}, &meta)
+	lay := &layout{columns: []*parquet.Column{nil, {}}, text: []bool{false, true}, changed: []bool{false, true}, names: []topField{{"x", 0, 1}, {"y", 1, 2}}, paths: [][]string{{"x"}, {"y"}}, edited: true}
 	if err := ipc.NewWriter(&b, ipc.WithSchema(s)).Close(); err != nil {
 		f.Fatal(err)
 	}
@@ -162,6 +163,9 @@ func FuzzArrowSchema(f *testing.F) {
 		value := base64.StdEncoding.AppendEncode(nil, data)
 		if out, ok := cleanArrowSchema(value, &metadataRule{lost: true}); ok && len(out) != len(value) {
 			t.Errorf("%d bytes became %d", len(value), len(out))
+		}
+		if out, ok := relayArrowSchema(value, &metadataRule{layout: lay}); ok && len(out) != len(value) {
+			t.Errorf("%d bytes became %d without a column", len(value), len(out))
 		}
 	})
 }
