@@ -3,14 +3,10 @@ package access
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"path/filepath"
 	"slices"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -19,31 +15,39 @@ import (
 	"assent/job/internal/config"
 	"assent/job/internal/holdings"
 	"assent/job/internal/objstore"
-	"assent/job/internal/pages"
 	"assent/job/internal/publish"
-	"assent/job/internal/source"
-	"assent/job/plain"
 	"assent/manifests"
 	"assent/schema"
 )
 
-// Options configure one copy.
+// Options configure the copies.
 // The tags are those of the command line.
 type Options struct {
 	Config          string   `short:"c" required:"" placeholder:"FILE" help:"${config}"`
 	Set             []string `placeholder:"KEY=VALUE" sep:"none" help:"${set}"`
 	Run             string   `required:"" placeholder:"URI" help:"The run's directory, <output>/run=<id>."`
-	Subject         string   `required:"" placeholder:"ID" help:"The account's id, as in the data."`
+	Subject         string   `xor:"subject" placeholder:"ID" help:"The account's id, as in the data."`
+	Subjects        string   `xor:"subject" placeholder:"FILE" help:"Many accounts: CSV without a header, one a line: the id, then if wanted the request's id and its day (2026-11-02). Each gets a folder, named by its reference."`
+	Request         string   `placeholder:"ID" help:"The id of the request, for the receipt."`
+	RequestedAt     string   `placeholder:"DAY" help:"When it was made, for the receipt: 2026-11-02, or with a time as in RFC 3339."`
 	Dir             string   `name:"to" required:"" placeholder:"DIR" help:"A new or empty directory of this machine."`
 	Format          string   `enum:"parquet,csv,jsonl" default:"parquet" help:"Of the tables: parquet, csv or jsonl."` // "" is parquet
+	Zip             bool     `help:"Put the copy into one archive, copy.zip, that can be sent; the receipt stays beside it."`
 	IncludeReceived bool     `help:"Give the content of records that others authored, too."`
+	Memory          int64    `kong:"-"` // bytes, about, for the records of the accounts of one pass; 0: 256 MiB. With more accounts there are more passes
 	RawCSV          bool     `name:"raw-csv" help:"Leave CSV cells as they are that a spreadsheet would calculate. ${rawcsv}"`
 }
 
 // Validate complains of what is missing.
 func (o *Options) Validate() error {
-	if o.Config == "" || o.Run == "" || o.Subject == "" || o.Dir == "" {
-		return job.UsageError("", "access needs -c, --run, --subject and --to")
+	if o.Config == "" || o.Run == "" || o.Dir == "" || (o.Subject == "") == (o.Subjects == "") {
+		return job.UsageError("", "access needs -c, --run, --to, and one of --subject and --subjects")
+	}
+	if o.Subjects != "" && o.Request+o.RequestedAt != "" {
+		return job.UsageError("write both into the list, behind the account's id", "--request and --requested-at go with --subject")
+	}
+	if _, err := parseDay(o.RequestedAt); err != nil {
+		return job.UsageError("", "--requested-at: %w", err)
 	}
 	if loc, err := objstore.Parse(o.Dir); err != nil || !loc.IsLocal() {
 		return job.UsageError("write it to a directory of this machine, and hand it on from there", "--to must be a local directory")
@@ -58,17 +62,8 @@ func (o *Options) Validate() error {
 	return nil
 }
 
-// Result is the answer.
-type Result struct {
-	Dir      string                   `json:"dir"`
-	RunID    string                   `json:"run_id"`
-	Found    bool                     `json:"found"` // a record names the account
-	Datasets map[string]DatasetCounts `json:"datasets"`
-	Files    int                      `json:"files"`
-}
-
-// Run writes the copy for one account. An account that nothing is known of gets a
-// copy that says so. After an error there is nothing at o.Dir.
+// Run writes the copy for one account, or one for each of a list. An account that nothing
+// is known of gets a copy that says so. After an error there is nothing at o.Dir.
 func Run(ctx context.Context, e *job.Env, o Options) (*Result, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -84,16 +79,12 @@ func Run(ctx context.Context, e *job.Env, o Options) (*Result, error) {
 	if err := placeError(CheckPlace(o.Dir)); err != nil {
 		return nil, err
 	}
-	a := &copier{Env: e, o: o, cfg: cfg, own: map[string]bool{}, ref: key.NewReferrer().Ref([]byte(o.Subject))}
-	if a.aliases, err = source.ReadAliases(ctx, e, cfg); err != nil {
+	a := &copier{Env: e, o: o, cfg: cfg}
+	a.o.Memory = cmp.Or(o.Memory, 256<<20)
+	a.format, _ = ParseFormat(o.Format)
+	if err := a.findAskers(ctx, key); err != nil {
 		return nil, err
 	}
-	referrer := key.NewReferrer()
-	for _, id := range a.aliases.IDs(schema.AccountID(o.Subject)) {
-		a.own[string(id)] = true
-		a.refs = append(a.refs, referrer.Ref([]byte(string(id))))
-	}
-	a.format, _ = ParseFormat(o.Format)
 	if err := a.openRun(ctx, key); err != nil {
 		return nil, err
 	}
@@ -128,21 +119,19 @@ func placeError(err error) error {
 	return nil
 }
 
-// copier is one copy under way.
+// copier makes the copies.
 type copier struct {
 	*job.Env
 	o       Options
 	cfg     *config.Config
 	format  Format
-	ref     manifests.Ref // of the id that was asked for
 	aliases *filter.Aliases
-	own     map[string]bool // all ids of the account
-	refs    []manifests.Ref // of these
+	askers  []*asker
+	byRef   map[manifests.Ref]*asker // of all ids of each
 
 	run      *publish.Run
 	same     bool // the configuration is, as far as it matters, the run's
 	datasets []*dataset
-	choices  Choices
 }
 
 // dataset is a data set of the run.
@@ -150,14 +139,20 @@ type dataset struct {
 	config.DatasetConfig               // roles are those of the run
 	allRoles             []schema.Role // of the configuration; the run left out those that its first file lacks
 	tellTime             bool          // of records that are not used; see notUsed
-	files                []*file       // those with rows that name the account
+	files                []*file       // those with rows that name askers
 }
 
-// file is an input file of the run that names the account.
+// file is an input file of the run that names askers.
 type file struct {
 	*manifests.File
 	roles []string // of the data set
-	rows  []manifests.SubjectRow
+	rows  []namedRow
+}
+
+// namedRow is a row that names an asker. A row that names several comes once for each.
+type namedRow struct {
+	manifests.SubjectRow
+	who *asker
 }
 
 // openRun finds the run and holds the configuration against it.
@@ -247,7 +242,7 @@ func (a *copier) settle(d *dataset) error {
 
 const hintThatConfig = "take the configuration that the run was made with"
 
-// lookup finds the rows of one input file that name the account. The digest of all of
+// lookup finds the rows of one input file that name askers. The digest of all of
 // the subject index is checked: a bound that is off, in the parts that no page's checksum
 // covers, could hide records, and nobody would know that they are missing.
 func (a *copier) lookup(ctx context.Context, dataset string, f *manifests.File) (*file, error) {
@@ -256,101 +251,35 @@ func (a *copier) lookup(ctx context.Context, dataset string, f *manifests.File) 
 		return nil, err
 	}
 	defer index.Close()
-	rows, err := a.lookupAll(index.Lookup)
-	if n := len(rows); err == nil && n > 0 && rows[n-1].Row >= f.RowsIn {
-		err = contradiction("row %d of %d", rows[n-1].Row, f.RowsIn)
+	named, err := index.Find(slices.Collect(maps.Keys(a.byRef)))
+	rows, err2 := a.byAsker(named)
+	if err = cmp.Or(err, err2); err == nil && len(rows) > 0 && rows[len(rows)-1].Row >= f.RowsIn {
+		err = contradiction("row %d of %d", rows[len(rows)-1].Row, f.RowsIn)
 	}
 	return &file{f, index.Meta().Roles, rows}, a.run.Fault(f.Subjects, err)
 }
 
-// lookupAll looks up all ids of the account, and merges what a row says of several.
-func (a *copier) lookupAll(lookup func(manifests.Ref) ([]manifests.SubjectRow, error)) (all []manifests.SubjectRow, err error) {
-	for _, ref := range a.refs {
-		rows, err := lookup(ref)
-		if err != nil {
-			return nil, err
+// byAsker puts the rows of the ids of each asker together, and all in the order of rows.
+func (a *copier) byAsker(named map[manifests.Ref][]manifests.SubjectRow) (all []namedRow, err error) {
+	for _, who := range a.askers {
+		var rows []manifests.SubjectRow
+		for _, ref := range who.refs {
+			rows = append(rows, named[ref]...)
 		}
-		all = append(all, rows...)
-	}
-	if len(a.refs) == 1 {
-		return all, nil
-	}
-	slices.SortStableFunc(all, func(x, y manifests.SubjectRow) int { return cmp.Compare(x.Row, y.Row) })
-	n := 0
-	for _, r := range all {
-		if n == 0 || all[n-1].Row != r.Row {
-			all[n] = r
-			n++
-			continue
+		if len(who.refs) > 1 {
+			if rows, err = holdings.Merge(rows); err != nil {
+				return nil, err
+			}
 		}
-		last := &all[n-1]
-		if last.Kept != r.Kept {
-			return nil, contradiction("row %d is both kept and excluded", r.Row)
+		for _, r := range rows {
+			all = append(all, namedRow{r, who})
 		}
-		last.Roles = slices.Concat(last.Roles, r.Roles)
-		slices.Sort(last.Roles)
-		last.Roles = slices.Compact(last.Roles)
 	}
-	return all[:n], nil
+	slices.SortStableFunc(all, func(x, y namedRow) int { return cmp.Compare(x.Row, y.Row) })
+	return all, nil
 }
 
 // contradiction says that two of the run's objects do not agree.
 func contradiction(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", manifests.ErrManifest, fmt.Errorf(format, args...))
-}
-
-// write writes all of the copy.
-func (a *copier) write(ctx context.Context, dir *Dir) (*Result, error) {
-	page := &Page{
-		Program: a.run.Program.Name, Starts: a.run.Program.StartsAt, AsOf: a.run.ConsentAsOf,
-		OptedInAtFirst: a.run.Program.Default == schema.OptedIn.String(),
-		Format:         a.format, RawCSV: a.o.RawCSV, IncludeReceived: a.o.IncludeReceived,
-		Choices: a.choices, NotUsedBy: map[Reason]int64{},
-	}
-	counts, err := a.writeRecords(ctx, dir, page)
-	if err != nil {
-		return nil, err
-	}
-	if err := putJSON(dir, "consent.json", &a.choices); err != nil {
-		return nil, err
-	}
-	html, err := page.HTML()
-	if err != nil {
-		return nil, err
-	}
-	if err := dir.Put("index.html", html); err != nil {
-		return nil, err
-	}
-	err = putJSON(dir, "receipt.json", &Receipt{
-		Program: a.run.Program.Name, RunID: a.run.RunID, ManifestSHA256: a.run.Digest, AsOf: a.run.ConsentAsOf,
-		Subject: a.ref.String(), MadeAt: a.Now().UTC().Truncate(time.Second), Tool: "assent " + a.Version,
-		Format: a.format, RawCSV: a.o.RawCSV, IncludeReceived: a.o.IncludeReceived, Datasets: counts, Files: dir.Files(),
-	})
-	return &Result{Dir: a.o.Dir, RunID: a.run.RunID, Found: page.Found(), Datasets: counts, Files: len(dir.Files())}, err
-}
-
-func putJSON(dir *Dir, name string, v any) error {
-	data, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	return dir.Put(name, append(data, '\n'))
-}
-
-// WriteText writes the answer as a table.
-func (r *Result) WriteText(w io.Writer) error {
-	t := job.NewTable(w)
-	t.Row("data set", "used", "content", "not used")
-	for _, name := range slices.Sorted(maps.Keys(r.Datasets)) {
-		d := r.Datasets[name]
-		t.Row(name, pages.Count(d.Used), pages.Count(d.Content), pages.Count(d.NotUsed))
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	if !r.Found {
-		fmt.Fprintf(w, "\nno record names the account (ids are compared byte for byte)\n")
-	}
-	_, err := fmt.Fprintf(w, "\nthe copy is in %s: open %s\n", plain.Line(r.Dir), plain.Line(filepath.Join(r.Dir, "index.html")))
-	return err
 }

@@ -10,13 +10,18 @@ import (
 	"assent/schema"
 )
 
-// loadChoices reads what the account itself decided, up to the run's horizon.
+// loadChoices reads what the askers themselves decided, up to the run's horizon.
 func (a *copier) loadChoices(ctx context.Context) error {
 	world := filter.NewWorld()
 	world.Aliases = a.aliases
-	id := world.Account(schema.AccountID(a.o.Subject))
+	accounts := map[string]schema.AccountID{} // of the askers' ids
+	for _, who := range a.askers {
+		for id := range who.own {
+			accounts[id] = world.Account(who.id)
+		}
+	}
 	err := source.ReadConsent(ctx, a.Env, a.cfg, func(account []byte, e filter.Event) error {
-		if a.own[string(account)] {
+		if id, asked := accounts[string(account)]; asked {
 			world.Events[id] = append(world.Events[id], e)
 		}
 		return nil
@@ -25,15 +30,16 @@ func (a *copier) loadChoices(ctx context.Context) error {
 		return err
 	}
 	err = source.ReadDeletions(ctx, a.Env, a.cfg, func(account []byte, d filter.Deletion) error {
-		if a.own[string(account)] {
+		if id, asked := accounts[string(account)]; asked {
 			world.Deletions[id] = append(world.Deletions[id], d)
 		}
 		return nil
 	})
-	if err != nil {
-		return err
+	for _, who := range a.askers {
+		if err == nil {
+			who.choices, err = choicesOf(world.Account(who.id), world, a.run.Run)
+		}
 	}
-	a.choices, err = choicesOf(id, world, a.run.Run)
 	return err
 }
 

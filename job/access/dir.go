@@ -1,16 +1,21 @@
 package access
 
 import (
+	"archive/zip"
 	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
+
+	"github.com/parquet-go/parquet-go/compress/zstd"
 )
 
 // ErrNotEmpty is wrapped where the place for a copy already holds something.
@@ -21,8 +26,9 @@ var ErrNotEmpty = errors.New("not empty")
 type Dir struct {
 	RawCSV     bool // CSV tables have their cells as they are; see Options
 	place, tmp string
-	open       []*os.File // and some that are closed
+	open       map[*os.File]bool
 	files      []FileInfo
+	codec      *zstd.Codec // of Parquet tables: its encoders serve one after the other
 }
 
 // FileInfo describes a file of a copy.
@@ -62,7 +68,14 @@ func NewDir(place string) (*Dir, error) {
 		return nil, err
 	}
 	tmp, err := os.MkdirTemp(filepath.Dir(place), "."+filepath.Base(place)+".assent-*") // 0700
-	return &Dir{place: place, tmp: tmp}, err
+	return &Dir{place: place, tmp: tmp, open: map[*os.File]bool{}, codec: new(zstd.Codec)}, err
+}
+
+// Sub begins a directory in the copy, with files of its own. It comes and goes with d, so
+// it takes no Commit; Abort closes what is open.
+func (d *Dir) Sub(name string) (*Dir, error) {
+	sub := &Dir{RawCSV: d.RawCSV, place: filepath.Join(d.place, name), tmp: filepath.Join(d.tmp, name), open: map[*os.File]bool{}, codec: d.codec}
+	return sub, os.Mkdir(sub.tmp, 0o700)
 }
 
 // File is a file of a copy that is being written.
@@ -85,7 +98,7 @@ func (d *Dir) Create(name string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.open = append(d.open, file)
+	d.open[file] = true
 	return &File{dir: d, name: name, file: file, out: bufio.NewWriterSize(file, 64<<10), hash: sha256.New()}, nil
 }
 
@@ -102,7 +115,9 @@ func (f *File) Close(rows *int64) error {
 	if err == nil {
 		err = f.file.Sync()
 	}
-	if err = errors.Join(err, f.file.Close()); err != nil {
+	err = errors.Join(err, f.file.Close())
+	delete(f.dir.open, f.file)
+	if err != nil {
 		return err
 	}
 	f.dir.files = append(f.dir.files, FileInfo{f.name, f.bytes, hex.EncodeToString(f.hash.Sum(nil)), rows})
@@ -162,8 +177,50 @@ func (d *Dir) Abort() error {
 	if d.tmp == "" {
 		return nil
 	}
-	for _, f := range d.open {
+	for f := range d.open {
 		f.Close()
 	}
 	return os.RemoveAll(d.tmp)
+}
+
+// Zip puts the files so far into one archive, in their order, and removes them. at is the
+// time that it gives them.
+func (d *Dir) Zip(name string, at time.Time) (FileInfo, error) {
+	files := d.files
+	d.files = nil
+	f, err := d.Create(name)
+	if err != nil {
+		return FileInfo{}, err
+	}
+	archive := zip.NewWriter(f)
+	for _, file := range files {
+		path := filepath.Join(d.tmp, filepath.FromSlash(file.Path))
+		if err := addFile(archive, file.Path, path, at); err != nil {
+			return FileInfo{}, err
+		}
+		if err := os.Remove(path); err != nil {
+			return FileInfo{}, err
+		}
+		if dir := filepath.Dir(path); dir != d.tmp {
+			os.Remove(dir) // where it is empty now
+		}
+	}
+	if err := errors.Join(archive.Close(), f.Close(nil)); err != nil {
+		return FileInfo{}, err
+	}
+	return d.files[0], nil
+}
+
+func addFile(archive *zip.Writer, name, path string, at time.Time) error {
+	in, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := archive.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: at})
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return err
 }

@@ -1,8 +1,9 @@
-// Package access writes the copy of what a run holds about one account, as the account
-// gets it: a directory of tables, a page for people and a receipt.
+// Package access writes the copy of what a run holds about an account, as the account
+// gets it: a directory of tables, a page for people and a receipt. It does so for one
+// account, or for many in one pass over the data.
 //
-//   - you: the account that asked. All others are a label: "client 2", "freelancer 1",
-//     "other 3".
+//   - asker, you: an account that asked. All others are a label: "client 2",
+//     "freelancer 1", "other 3".
 //   - used, not used: on which side of the run a record is that names you.
 //   - content: a record as a whole. It is given for records that you authored. Of
 //     others, where you are the other party, only that, when and in which data set.
@@ -125,6 +126,8 @@ type Receipt struct {
 	ManifestSHA256  string                   `json:"manifest_sha256"`
 	AsOf            time.Time                `json:"consent_as_of"`
 	Subject         string                   `json:"subject_ref"` // keyed hash of the account's id, as in manifests
+	Request         string                   `json:"request_id,omitempty"`
+	RequestedAt     *time.Time               `json:"requested_at,omitempty"`
 	MadeAt          time.Time                `json:"made_at"`
 	Tool            string                   `json:"tool"`
 	Format          Format                   `json:"format"`
@@ -132,6 +135,29 @@ type Receipt struct {
 	IncludeReceived bool                     `json:"include_received"`
 	Datasets        map[string]DatasetCounts `json:"datasets"`
 	Files           []FileInfo               `json:"files"` // all but the receipt itself
+	// Archive has all of these and a receipt of them; nil where they lie as they are. It is
+	// in the receipt beside the archive alone.
+	Archive *FileInfo `json:"archive,omitempty"`
+}
+
+// Receipts is the content of receipts.json, of many copies at once.
+type Receipts struct {
+	Program        string       `json:"program"`
+	RunID          string       `json:"run_id"`
+	ManifestSHA256 string       `json:"manifest_sha256"`
+	MadeAt         time.Time    `json:"made_at"`
+	Tool           string       `json:"tool"`
+	Copies         []ReceiptRef `json:"copies"` // in the order of the list
+}
+
+// ReceiptRef is where a copy of many is.
+type ReceiptRef struct {
+	Line    int    `json:"line"` // of the list, from 1
+	Request string `json:"request_id,omitempty"`
+	Subject string `json:"subject_ref"`
+	Dir     string `json:"dir"`
+	Found   bool   `json:"found"` // a record names the account
+	Receipt string `json:"receipt_sha256"`
 }
 
 // DatasetCounts are the records of a data set that name the account.

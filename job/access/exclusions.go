@@ -20,14 +20,14 @@ type exclusionFile struct {
 	record, row, reasons, moment, ref, role, cause int // leaves
 }
 
-// exclusion is an entry of an exclusion manifest, as far as it concerns the account.
+// exclusion is an entry of an exclusion manifest, as far as it concerns an asker.
 type exclusion struct {
 	record string
 	row    int64
 	all    schema.Reasons
 	moment schema.Instant // Unknown where null
-	roles  []string       // under which it names the account
-	own    schema.Reasons // of which the account is a cause
+	roles  []string       // under which it names the asker
+	own    schema.Reasons // of which the asker is a cause
 }
 
 func (a *copier) openExclusions(ctx context.Context, f *file) (*exclusionFile, error) {
@@ -77,31 +77,30 @@ func (x *exclusionFile) rows(ctx context.Context, take func(row int64) error) er
 	return nil
 }
 
-// entries calls take with some entries, by their places among all, and the number of each.
-func (x *exclusionFile) entries(ctx context.Context, a *copier, places []int64, take func(n int, e *exclusion) error) error {
-	own := map[string]bool{}
-	for _, ref := range a.refs {
-		own[ref.String()] = true
-	}
+// entries calls take with some rows' entries, each as it concerns the asker whom the row names.
+func (x *exclusionFile) entries(ctx context.Context, rows []placedRow, take func(e *exclusion, row placedRow) error) error {
+	places, of := byPlace(rows)
 	for b, err := range x.file.Batches(ctx, []int{x.record, x.row, x.reasons, x.moment, x.ref, x.role, x.cause}, places) {
 		if err != nil {
 			return err
 		}
 		for i := range b.Rows {
-			e, err := x.entry(b, i, own)
-			if err == nil {
-				err = take(b.First+i, e)
-			}
-			if err != nil {
-				return err
+			for _, row := range of(b.First + i) {
+				e, err := x.entry(b, i, row.who)
+				if err == nil {
+					err = take(e, row)
+				}
+				if err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return nil
 }
 
-// entry returns row i of a batch as it concerns the account that has the references.
-func (x *exclusionFile) entry(b *pick.Batch, i int, own map[string]bool) (*exclusion, error) {
+// entry returns row i of a batch as it concerns an asker.
+func (x *exclusionFile) entry(b *pick.Batch, i int, who *asker) (*exclusion, error) {
 	one := func(leaf int) (*pick.Slots, int) { s := b.Slots(leaf); return s, int(s.Rows[i]) }
 	e := new(exclusion)
 	s, slot := one(x.record)
@@ -125,7 +124,7 @@ func (x *exclusionFile) entry(b *pick.Batch, i int, own map[string]bool) (*exclu
 		return nil, contradiction("columns of subjects disagree")
 	}
 	for slot := int(refs.Rows[i]); slot < int(refs.Rows[i+1]); slot++ {
-		if !own[string(refs.Bytes.At(slot))] {
+		if !who.hasRef(refs.Bytes.At(slot)) {
 			continue
 		}
 		e.roles = append(e.roles, string(roles.Bytes.At(slot)))

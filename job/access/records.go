@@ -2,7 +2,7 @@ package access
 
 import (
 	"context"
-	"fmt"
+	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"golang.org/x/sync/errgroup"
@@ -14,173 +14,128 @@ import (
 // store, most of that is waiting.
 const accessFiles = 4
 
-// writeRecords writes the lists of records and the tables of content, in the order of
-// data sets, files and rows.
-func (a *copier) writeRecords(ctx context.Context, dir *Dir, page *Page) (map[string]DatasetCounts, error) {
-	lists, err := dir.NewLists(a.format)
-	if err != nil {
-		return nil, err
-	}
-	labels := NewLabels(a.own)
-	counts := map[string]DatasetCounts{}
-	for _, d := range a.datasets {
-		records, err := a.findRecords(ctx, d)
-		if err != nil {
-			return nil, err
-		}
-		w := &recordWriter{copier: a, d: d, out: dir, lists: lists, labels: labels, page: page, set: NewPageSet(d.Name, d.Category)}
-		for i, f := range d.files {
-			if err := w.file(ctx, f, records[i]); err != nil {
-				return nil, err
-			}
-			records[i] = nil
-		}
-		if err := w.closeTables(); err != nil {
-			return nil, err
-		}
-		page.Sets = append(page.Sets, w.set)
-		counts[d.Name] = w.set.DatasetCounts
-	}
-	return counts, lists.Close()
+// found is what a data set has of an asker.
+type found struct {
+	used    []Used
+	notUsed []NotUsed
+	content []piece // empty where it is written as it is read
 }
 
-// findRecords finds the records of a data set, file by file.
-func (a *copier) findRecords(ctx context.Context, d *dataset) ([]*fileRecords, error) {
-	found := make([]*fileRecords, len(d.files))
+// piece is some rows of a record: those of one asker.
+type piece struct {
+	record      arrow.Record
+	from, until int64
+}
+
+// find finds the records of the n-th data set that name askers of a group, and gives them
+// to these in the order of files and rows. It returns them by file, too.
+func (a *copier) find(ctx context.Context, n, group int) ([]*fileRecords, error) {
+	d := a.datasets[n]
+	all := make([]*fileRecords, len(d.files))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(accessFiles)
 	for i, f := range d.files {
 		g.Go(func() (err error) {
-			found[i], err = a.records(ctx, d, f)
+			all[i], err = a.records(ctx, d, f, group)
 			return err
 		})
 	}
-	return found, g.Wait()
-}
-
-// recordWriter writes the records of one data set.
-type recordWriter struct {
-	*copier
-	d      *dataset
-	out    *Dir
-	lists  *Lists
-	labels *Labels
-	page   *Page
-	set    *PageSet
-	tables []*contentTable
-}
-
-// contentTable is a table of content: one for each schema that the files have.
-type contentTable struct {
-	*Table
-	schema *arrow.Schema
-	info   PageTable
-}
-
-// file writes the records of one file.
-func (w *recordWriter) file(ctx context.Context, f *file, records *fileRecords) error {
-	for _, r := range records.used {
-		w.set.AddUsed(r)
-		if err := w.lists.Used(r); err != nil {
-			return err
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	for _, r := range all {
+		for _, u := range r.used {
+			set := u.who.found[n]
+			set.used = append(set.used, u.Used)
 		}
-	}
-	for _, r := range records.notUsed {
-		w.set.AddNotUsed(r)
-		w.page.NotUsedBy[r.Reason]++
-		if err := w.lists.NotUsed(r); err != nil {
-			return err
+		for _, u := range r.notUsed {
+			set := u.who.found[n]
+			set.notUsed = append(set.notUsed, u.NotUsed)
 		}
+		r.used, r.notUsed = nil, nil
 	}
-	if len(records.content) == 0 {
-		return nil
-	}
-	out, err := w.openOutput(ctx, w.d, f)
-	if err != nil {
-		return err
-	}
-	defer out.Close()
-	if err := w.content(ctx, out, records.content); err != nil {
-		return w.run.Fault(f.Output, err)
-	}
-	return out.Unchanged(ctx)
+	return all, nil
 }
 
-// content writes whole records, with every account id of a mapped column replaced.
-func (w *recordWriter) content(ctx context.Context, f *outputFile, places []int64) error {
-	text := map[int]func(*pick.Slots, int) string{}
-	for _, role := range f.roles {
-		text[role.Leaf] = func(s *pick.Slots, slot int) string {
-			return w.labels.Label(string(role.ID.Append(nil, &s.Vector, slot)))
+// contents hands the content of a data set's records to take, as pieces of records that it
+// has to retain where it keeps them.
+func (a *copier) contents(ctx context.Context, d *dataset, all []*fileRecords, take func(*asker, piece) error) error {
+	for i, r := range all {
+		if len(r.content) == 0 {
+			continue
 		}
-	}
-	rows := f.file.Assembler(pick.Options{Text: text, Finite: w.format != Parquet})
-	defer rows.Release()
-	table, err := w.table(rows.Schema())
-	if err != nil {
-		return err
-	}
-	leaves := make([]int, len(f.file.Columns()))
-	for leaf := range leaves {
-		leaves[leaf] = leaf
-	}
-	var named []Named
-	for b, err := range f.file.Batches(ctx, leaves, places) {
+		out, err := a.openOutput(ctx, d, d.files[i])
 		if err != nil {
 			return err
 		}
-		for i := range b.Rows {
-			named = named[:0]
-			for _, role := range f.roles {
-				named = role.ids(named, b, i)
-			}
-			w.labels.Meet(named)
-			if err := rows.Append(b, i); err != nil {
-				return err
-			}
+		if err = a.run.Fault(d.files[i].Output, a.content(ctx, out, r.content, take)); err == nil {
+			err = out.Unchanged(ctx)
 		}
-		if err := table.write(rows.Record()); err != nil {
+		out.Close()
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (t *contentTable) write(r arrow.Record) error {
-	defer r.Release()
-	t.info.Rows += r.NumRows()
-	return t.Write(r)
-}
-
-// table returns the table of content for a schema.
-func (w *recordWriter) table(s *arrow.Schema) (*contentTable, error) {
-	for _, t := range w.tables {
-		if t.schema.Equal(s) {
-			return t, nil
+// content reads whole records of a file, with every account id of a mapped column replaced
+// by the label that it has for the asker.
+func (a *copier) content(ctx context.Context, f *outputFile, wanted []placedRow, take func(*asker, piece) error) error {
+	var who *asker
+	text := map[int]func(*pick.Slots, int) string{}
+	for _, role := range f.roles {
+		text[role.Leaf] = func(s *pick.Slots, slot int) string {
+			return who.labels.Label(string(role.ID.Append(nil, &s.Vector, slot)))
 		}
 	}
-	name := "content/" + w.d.Name
-	if n := len(w.tables); n > 0 {
-		name = fmt.Sprintf("%s-%d", name, n+1)
+	rows := f.file.Assembler(pick.Options{Text: text, Finite: a.format != Parquet})
+	defer rows.Release()
+	leaves := make([]int, len(f.file.Columns()))
+	for leaf := range leaves {
+		leaves[leaf] = leaf
 	}
-	table, err := w.out.NewTable(name, w.format, s)
-	if err != nil {
-		return nil, err
+	type rowOf struct {
+		i   int
+		who *asker
 	}
-	t := &contentTable{Table: table, schema: s, info: PageTable{Path: name + "." + string(w.format)}}
-	for _, field := range s.Fields() {
-		t.info.Columns = append(t.info.Columns, field.Name)
-	}
-	w.tables = append(w.tables, t)
-	return t, nil
-}
-
-func (w *recordWriter) closeTables() error {
-	for _, t := range w.tables {
-		if err := t.Close(); err != nil {
+	var batch []rowOf
+	var named []Named
+	places, of := byPlace(wanted)
+	for b, err := range f.file.Batches(ctx, leaves, places) {
+		if err != nil {
 			return err
 		}
-		w.set.Tables = append(w.set.Tables, t.info)
+		batch = batch[:0]
+		for i := range b.Rows {
+			for _, row := range of(b.First + i) {
+				batch = append(batch, rowOf{i, row.who})
+			}
+		}
+		slices.SortStableFunc(batch, func(x, y rowOf) int { return x.who.line - y.who.line })
+		for _, r := range batch {
+			who, named = r.who, named[:0]
+			for _, role := range f.roles {
+				named = role.ids(named, b, r.i)
+			}
+			who.labels.Meet(named)
+			if err := rows.Append(b, r.i); err != nil {
+				return err
+			}
+		}
+		record := rows.Record()
+		for from := 0; from < len(batch) && err == nil; {
+			until := from + 1
+			for until < len(batch) && batch[until].who == batch[from].who {
+				until++
+			}
+			err = take(batch[from].who, piece{record, int64(from), int64(until)})
+			from = until
+		}
+		record.Release()
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -95,52 +95,67 @@ func slotsOf(c *source.KeyColumn, b *pick.Batch, i int) (v *parquet.Vector, from
 	return &s.Vector, int(s.Rows[i]), int(s.Rows[i+1])
 }
 
-// used reads the keys of kept records. Each row has to name the account under the very
+// used reads the keys of kept records. Each row has to name its asker under the very
 // roles that the subject index has: so nothing of another's is given away where files
 // do not fit together.
-func (a *copier) used(ctx context.Context, d *dataset, f *outputFile, kept []keptRow, found *fileRecords) error {
-	leaves := []int{f.Record.Leaf, f.Moments[0].Leaf}
-	for _, r := range f.roles {
+func (a *copier) used(ctx context.Context, d *dataset, f *outputFile, kept []placedRow, found *fileRecords) error {
+	places, of := byPlace(kept)
+	for b, err := range f.file.Batches(ctx, f.keyLeaves(), places) {
+		if err != nil {
+			return err
+		}
+		for i := range b.Rows {
+			for _, row := range of(b.First + i) {
+				if err := a.usedRow(d, f, b, i, row, found); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// keyLeaves returns the leaves that used reads.
+func (o *outputFile) keyLeaves() []int {
+	leaves := []int{o.Record.Leaf, o.Moments[0].Leaf}
+	for _, r := range o.roles {
 		leaves = append(leaves, r.Leaf)
 	}
 	leaves = slices.DeleteFunc(leaves, func(leaf int) bool { return leaf < 0 }) // in the path
 	slices.Sort(leaves)
-	leaves = slices.Compact(leaves)
-	places := make([]int64, len(kept))
-	for i, row := range kept {
-		places[i] = row.place
-	}
+	return slices.Compact(leaves)
+}
+
+// usedRow adds row i of a batch to what was found for the asker whom it names.
+func (a *copier) usedRow(d *dataset, f *outputFile, b *pick.Batch, i int, row placedRow, found *fileRecords) error {
+	var mine []string
 	var named []Named
-	for b, err := range f.file.Batches(ctx, leaves, places) {
-		if err != nil {
-			return err
-		}
-		for i, place := range b.Rows {
-			row := kept[b.First+i]
-			var mine []string
-			for _, role := range f.roles {
-				named = role.ids(named[:0], b, i)
-				if role.inRun && slices.ContainsFunc(named, func(n Named) bool { return a.own[n.ID] }) {
-					mine = append(mine, role.name)
-				}
-			}
-			if !sameRoles(mine, row.Roles) {
-				if !a.same {
-					return job.UsageError(hintThatConfig, "%s: its columns do not name accounts as in the run", d.Name)
-				}
-				return contradiction("row %d does not name the account as the subject index says", place)
-			}
-			r := Used{
-				Record: a.tellID(d, f.recordID(b, i)), Dataset: d.Name, Time: momentOf(&f.Moments[0], b, i),
-				Content: a.o.IncludeReceived || d.Author != "" && slices.Contains(row.Roles, d.Author),
-			}
-			if r.Content {
-				found.content = append(found.content, place)
-			}
-			found.used = append(found.used, r)
+	for _, role := range f.roles {
+		named = role.ids(named[:0], b, i)
+		if role.inRun && slices.ContainsFunc(named, func(n Named) bool { return row.who.own[n.ID] }) {
+			mine = append(mine, role.name)
 		}
 	}
+	if !sameRoles(mine, row.Roles) {
+		if !a.same {
+			return job.UsageError(hintThatConfig, "%s: its columns do not name accounts as in the run", d.Name)
+		}
+		return contradiction("row %d does not name the account as the subject index says", row.place)
+	}
+	r := Used{
+		Record: row.who.tellID(d, f.recordID(b, i)), Dataset: d.Name, Time: momentOf(&f.Moments[0], b, i),
+		Content: a.givesContent(d, row.namedRow),
+	}
+	if r.Content {
+		found.content = append(found.content, row)
+	}
+	found.used = append(found.used, usedBy{r, row.who})
 	return nil
+}
+
+// givesContent reports whether the content of a kept row is given to the asker.
+func (a *copier) givesContent(d *dataset, row namedRow) bool {
+	return row.Kept && (a.o.IncludeReceived || d.Author != "" && slices.Contains(row.Roles, d.Author))
 }
 
 func (o *outputFile) recordID(b *pick.Batch, i int) []byte {
@@ -150,11 +165,11 @@ func (o *outputFile) recordID(b *pick.Batch, i int) []byte {
 
 // tellID returns a record's id as the account gets it. Where a data set takes an
 // account's id for that of the record, only the account's own is told.
-func (a *copier) tellID(d *dataset, id []byte) string {
+func (who *asker) tellID(d *dataset, id []byte) string {
 	switch {
 	case !slices.ContainsFunc(d.allRoles, func(r schema.Role) bool { return r.Column == d.Record }):
 		return string(id)
-	case a.own[string(id)]:
+	case who.own[string(id)]:
 		return You
 	}
 	return ""

@@ -48,10 +48,6 @@ type HeldSubject struct {
 // is waiting.
 const IndexReaders = 8
 
-// lookupBytes is about what one look-up reads of a subject index. Where looking up
-// all accounts would read more than the index is long, it is read through instead.
-const lookupBytes = 64 << 10
-
 // errHeld ends a search that only wants to know whether.
 var errHeld = errors.New("held")
 
@@ -160,46 +156,17 @@ func (q *Requests) searchFile(ctx context.Context, run *publish.Run, dataset str
 		return nil, err
 	}
 	defer index.Close()
-	find := q.lookup
-	if int64(len(q.Refs))*lookupBytes > index.Size() {
-		find = q.readThrough
-	}
-	found, err := find(index.SubjectIndex)
+	named, err := index.Find(q.Refs)
 	if err != nil {
 		return nil, run.Fault(f.Subjects, err)
 	}
-	return found, index.Unchanged(ctx)
-}
-
-func (q *Requests) lookup(index *manifests.SubjectIndex) (map[manifests.Ref][]int64, error) {
 	found := map[manifests.Ref][]int64{}
-	for _, ref := range q.Refs {
-		rows, err := index.Lookup(ref)
-		if err != nil {
-			return nil, err
-		}
+	for ref, rows := range named {
 		for _, row := range rows {
 			if row.Kept {
 				found[ref] = append(found[ref], row.Row)
 			}
 		}
 	}
-	return found, nil
-}
-
-func (q *Requests) readThrough(index *manifests.SubjectIndex) (map[manifests.Ref][]int64, error) {
-	found := map[manifests.Ref][]int64{}
-	for e, err := range index.All() {
-		if err != nil {
-			return nil, err
-		}
-		if _, ok := q.ids[e.Ref]; ok && e.Kept {
-			found[e.Ref] = append(found[e.Ref], e.Rows...)
-		}
-	}
-	for ref, rows := range found { // under several roles, a row comes several times
-		slices.Sort(rows)
-		found[ref] = slices.Compact(rows)
-	}
-	return found, nil
+	return found, index.Unchanged(ctx)
 }

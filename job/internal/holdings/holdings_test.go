@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"assent/manifests"
@@ -19,13 +21,11 @@ func TestLookupReadThrough(t *testing.T) {
 		Dataset: "messages", Source: "a.parquet", Roles: []string{"freelancer", "client"},
 	})
 	random := rand.New(rand.NewPCG(1, 2))
-	want := map[manifests.Ref][]int64{}
-	q := &Requests{ids: map[manifests.Ref][]string{}}
+	want := map[manifests.Ref][]manifests.SubjectRow{}
+	var refs []manifests.Ref
 	referrer := key.NewReferrer()
 	for i := range 40 { // some of them are in no row
-		ref := referrer.Ref(strconv.AppendInt(nil, int64(i*20), 10))
-		q.ids[ref] = nil
-		q.Refs = append(q.Refs, ref)
+		refs = append(refs, referrer.Ref(strconv.AppendInt(nil, int64(i*20), 10)))
 	}
 	for row := range int64(20000) {
 		kept := random.IntN(3) > 0
@@ -35,10 +35,14 @@ func TestLookupReadThrough(t *testing.T) {
 				t.Fatal(err)
 			}
 			ref := referrer.Ref(id)
-			if rows := want[ref]; kept && (len(rows) == 0 || rows[len(rows)-1] != row) {
-				if _, asked := q.ids[ref]; asked {
-					want[ref] = append(rows, row)
-				}
+			if !slices.Contains(refs, ref) {
+				continue
+			}
+			rows, role := want[ref], []string{"freelancer", "client"}[role]
+			if n := len(rows); n > 0 && rows[n-1].Row == row {
+				rows[n-1].Roles = append(rows[n-1].Roles, role)
+			} else {
+				want[ref] = append(rows, manifests.SubjectRow{Row: row, Kept: kept, Roles: []string{role}})
 			}
 		}
 	}
@@ -49,8 +53,15 @@ func TestLookupReadThrough(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, find := range map[string]func(*manifests.SubjectIndex) (map[manifests.Ref][]int64, error){"lookup": q.lookup, "readThrough": q.readThrough} {
-		if got, err := find(index); err != nil || len(want) != 25 || !reflect.DeepEqual(got, want) {
+	find := map[string]func(*manifests.SubjectIndex, []manifests.Ref) (map[manifests.Ref][]manifests.SubjectRow, error){"lookup": lookup, "readThrough": readThrough}
+	for name, find := range find {
+		got, err := find(index, refs)
+		for _, rows := range got {
+			for _, r := range rows {
+				slices.SortFunc(r.Roles, func(a, b string) int { return strings.Compare(b, a) }) // freelancer first
+			}
+		}
+		if err != nil || len(want) != 25 || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %d accounts, %v, want %d", name, len(got), err, len(want))
 		}
 	}
