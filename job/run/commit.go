@@ -31,7 +31,7 @@ func (r *runner) commit(ctx context.Context, lease *objstore.Lease, plan *planne
 	if err != nil {
 		return nil, false, err
 	}
-	if err := r.out.Store.Promote(ctx, stageOf(run.RunID), publish.RunDir(run.RunID), publish.SuccessObject); err != nil {
+	if err := r.out.Store.Promote(ctx, stageOf(run.RunID), publish.RunDir(run.RunID), publish.SuccessObject, nil); err != nil {
 		return nil, false, err
 	}
 	if current, err = r.out.Point(ctx, run, digest); err != nil {

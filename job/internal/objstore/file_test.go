@@ -91,7 +91,7 @@ func everyCrash(t *testing.T, power bool, setup func(objstore.Store), operate fu
 func TestFilePromoteCrash(t *testing.T) {
 	ctx := context.Background()
 	var whole, remains map[string]string
-	promote := func(s objstore.Store) error { return s.Promote(ctx, "tmp/run=1", "out/run=1", "_SUCCESS") }
+	promote := func(s objstore.Store) error { return s.Promote(ctx, "tmp/run=1", "out/run=1", "_SUCCESS", nil) }
 	for _, interrupted := range []bool{false, true} {
 		everyStep(t, func(s objstore.Store) {
 			storetest.Stage(t, s, "tmp/run=1", 3)

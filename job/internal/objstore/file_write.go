@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -61,7 +62,11 @@ func (s *fileStore) makeDir(dir string) error {
 	if err := s.step("mkdir", dir); err != nil {
 		return err
 	}
-	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	err := os.Mkdir(dir, 0o755)
+	if errors.Is(err, fs.ErrNotExist) { // the one above was empty, and removed just now
+		err = os.MkdirAll(dir, 0o755)
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	} else if info, serr := os.Stat(dir); err != nil && (serr != nil || !info.IsDir()) {
 		return err // there is something, but no directory
@@ -254,11 +259,11 @@ func (s *fileStore) delete(ctx context.Context, obj Object) error {
 	return s.syncDir(dir)
 }
 
-func (s *fileStore) Promote(ctx context.Context, from, to, last string) error {
-	return fileError(s.URI(to), "promote", s.promote(ctx, from, to, last))
+func (s *fileStore) Promote(ctx context.Context, from, to, last string, with map[string]Object) error {
+	return fileError(s.URI(to), "promote", s.promote(ctx, from, to, last, with))
 }
 
-func (s *fileStore) promote(ctx context.Context, from, to, last string) error {
+func (s *fileStore) promote(ctx context.Context, from, to, last string, with map[string]Object) error {
 	src, err := s.path(from)
 	dst, err2 := s.path(to)
 	if err := cmp.Or(err, err2, checkName(last), checkApart(from, to), ctx.Err()); err != nil {
@@ -271,6 +276,9 @@ func (s *fileStore) promote(ctx context.Context, from, to, last string) error {
 	}
 	if _, err := statFile(filepath.Join(src, filepath.FromSlash(last)), last); err != nil {
 		return fileError(s.URI(from+"/"+last), "promote", err)
+	}
+	if err := s.bring(ctx, from, with); err != nil {
+		return err
 	}
 	parent := filepath.Dir(dst)
 	if err := s.makeDir(parent); err != nil {
@@ -298,6 +306,12 @@ func (s *fileStore) RemoveAll(ctx context.Context, prefix string) error {
 	}
 	if err == nil {
 		err = s.discard(p)
+	}
+	if err == nil {
+		// Whoever makes a file there meanwhile makes its directory again: see makeDir.
+		for dir := path.Dir(strings.TrimSuffix(prefix, "/")); dir != "." && os.Remove(s.URI(dir)) == nil; {
+			dir = path.Dir(dir)
+		}
 	}
 	return fileError(s.URI(prefix), "remove", err)
 }

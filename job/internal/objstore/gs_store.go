@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -255,11 +256,11 @@ func (s *gsStore) deleteAll(ctx context.Context, objects []Object) error {
 	})
 }
 
-func (s *gsStore) Promote(ctx context.Context, from, to, last string) error {
-	return gsError(s.URI(to), "promote", s.promote(ctx, from, to, last))
+func (s *gsStore) Promote(ctx context.Context, from, to, last string, with map[string]Object) error {
+	return gsError(s.URI(to), "promote", s.promote(ctx, from, to, last, with))
 }
 
-func (s *gsStore) promote(ctx context.Context, from, to, last string) error {
+func (s *gsStore) promote(ctx context.Context, from, to, last string, with map[string]Object) error {
 	if err := cmp.Or(checkName(from), checkName(to), checkName(last), checkApart(from, to)); err != nil {
 		return err
 	}
@@ -288,6 +289,9 @@ func (s *gsStore) promote(ctx context.Context, from, to, last string) error {
 	err = s.each(ctx, rest, func(obj Object) error {
 		return s.copy(ctx, obj, to+strings.TrimPrefix(obj.Name, from))
 	})
+	if err == nil {
+		err = s.bring(ctx, to, with)
+	}
 	if err != nil {
 		return err
 	}
@@ -295,6 +299,36 @@ func (s *gsStore) promote(ctx context.Context, from, to, last string) error {
 		return err
 	}
 	return s.deleteAll(ctx, staged)
+}
+
+// bring copies objects to names below to, where nothing is.
+func (s *gsStore) bring(ctx context.Context, to string, objects map[string]Object) error {
+	var sources []Object
+	names := map[string][]string{} // below to, by the object's name
+	for _, name := range slices.Sorted(maps.Keys(objects)) {
+		obj := objects[name]
+		if err := cmp.Or(checkName(name), checkName(obj.Name)); err != nil {
+			return err
+		}
+		if names[obj.Name] == nil {
+			sources = append(sources, obj)
+		}
+		names[obj.Name] = append(names[obj.Name], to+"/"+name)
+	}
+	return s.each(ctx, sources, func(obj Object) (err error) {
+		at := obj.Name
+		if obj.Generation == "" {
+			if obj, err = s.Stat(ctx, at); err != nil {
+				return err
+			}
+		}
+		for _, name := range names[at] {
+			if err := s.copy(ctx, obj, name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func (s *gsStore) RemoveAll(ctx context.Context, prefix string) error {

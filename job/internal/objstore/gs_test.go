@@ -43,7 +43,7 @@ func everyRequest(t *testing.T, fault storetest.Fault, setup func(*testing.T, ob
 func TestGSPromoteCrash(t *testing.T) {
 	var whole map[string]string
 	promote := func(s objstore.Store) error {
-		return s.Promote(context.Background(), "tmp/run=1", "out/run=1", "_SUCCESS")
+		return s.Promote(context.Background(), "tmp/run=1", "out/run=1", "_SUCCESS", nil)
 	}
 	setup := func(t *testing.T, s objstore.Store) {
 		storetest.Stage(t, s, "tmp/run=1", 3)
@@ -313,7 +313,7 @@ func testOddNames(t *testing.T, s objstore.Store, g *storetest.GCS) {
 	if _, err := s.Stat(t.Context(), "odd/%252F/x"); err != nil {
 		t.Errorf("another one went with it: %v", err)
 	}
-	if err := s.Promote(t.Context(), "odd", "even", "%252E"); err != nil {
+	if err := s.Promote(t.Context(), "odd", "even", "%252E", nil); err != nil {
 		t.Error(err)
 	}
 	if got, err := s.List(t.Context(), ""); err != nil || len(got) != len(odd)-1+2 { // and dir's two

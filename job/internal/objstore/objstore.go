@@ -146,25 +146,29 @@ type Store interface {
 	// a generation and another one is there, it fails with ErrPrecondition.
 	Delete(ctx context.Context, obj Object) error
 
-	// Promote makes the tree below from the tree below to. last is the marker,
-	// relative to both. If to/last exists, it fails with ErrExist and touches
-	// nothing; if to exists without it, that is what an interrupted promotion
-	// left, and is removed. from/last must exist: else ErrNotExist. Neither may be in the other.
+	// Promote makes the tree below from the tree below to, together with the objects of
+	// with, which lie elsewhere in the store: each has its name below to there. last is
+	// the marker, relative to both. If to/last exists, it fails with ErrExist and touches
+	// nothing; if to exists without it, that is what an interrupted promotion left, and is
+	// removed. from/last and the objects of with must exist: else ErrNotExist; one that has
+	// a generation must still have it. Neither of from and to may be in the other.
 	//
-	// A file store renames once: readers see all of to or none. On GCS all
-	// else is copied (on the server, checked) before the marker, and the
-	// originals are deleted after it: readers must look for the marker.
+	// A file store links the objects of with, or copies them where it cannot, and renames
+	// once: readers see all of to or none. On GCS all else is copied (on the server,
+	// checked) before the marker, and what is below from is deleted after it: readers must
+	// look for the marker. The objects of with stay.
 	//
 	// After an error or a crash at any point a repeat either finishes the job
 	// or fails with ErrExist because it had been done; what is left below from
 	// then is for RemoveAll. Two promotions to one place at a time are the
 	// caller's to prevent ([Acquire]).
-	Promote(ctx context.Context, from, to, last string) error
+	Promote(ctx context.Context, from, to, last string, with map[string]Object) error
 
 	// RemoveAll removes all objects below prefix; a missing prefix is no
 	// error, an empty one is refused. A file store moves the tree aside first,
 	// so that readers never see half of it; it also finishes removals that
-	// were interrupted in the same parent directory. GCS deletes the objects
+	// were interrupted in the same parent directory, and removes the directories
+	// above that are empty then, but the root. GCS deletes the objects
 	// directly below prefix first, as markers stand there.
 	RemoveAll(ctx context.Context, prefix string) error
 }

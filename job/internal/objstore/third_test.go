@@ -250,7 +250,7 @@ func (s *third) Delete(ctx context.Context, obj Object) error {
 	return s.fail(obj.Name, "delete", err)
 }
 
-func (s *third) Promote(ctx context.Context, from, to, last string) error {
+func (s *third) Promote(ctx context.Context, from, to, last string, with map[string]Object) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	err := cmp.Or(checkName(from), checkName(to), checkName(last), checkApart(from, to), ctx.Err())
@@ -263,8 +263,18 @@ func (s *third) Promote(ctx context.Context, from, to, last string) error {
 	if _, staged := s.objects[from+"/"+last]; !staged {
 		return s.fail(from, "promote", errNoEntry)
 	}
+	for _, o := range with {
+		if now, there := s.objects[o.Name]; !there {
+			return s.fail(o.Name, "promote", errNoEntry)
+		} else if o.Generation != "" && o.Generation != now.Generation {
+			return s.fail(o.Name, "promote", errStale)
+		}
+	}
 	for _, o := range s.below(to) {
 		delete(s.objects, o.Name)
+	}
+	for name, o := range with {
+		s.set(to+"/"+name, s.objects[o.Name].data)
 	}
 	for _, o := range s.below(from) {
 		s.set(to+strings.TrimPrefix(o.Name, from), s.objects[o.Name].data)

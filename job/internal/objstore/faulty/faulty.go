@@ -224,8 +224,8 @@ func (s *store) Delete(ctx context.Context, obj objstore.Object) error {
 	return do0(s.f, "Delete", obj.Name, func() error { return s.Store.Delete(ctx, obj) })
 }
 
-func (s *store) Promote(ctx context.Context, from, to, last string) error {
-	return do0(s.f, "Promote", to, func() error { return s.Store.Promote(ctx, from, to, last) })
+func (s *store) Promote(ctx context.Context, from, to, last string, with map[string]objstore.Object) error {
+	return do0(s.f, "Promote", to, func() error { return s.Store.Promote(ctx, from, to, last, with) })
 }
 
 func (s *store) RemoveAll(ctx context.Context, prefix string) error {

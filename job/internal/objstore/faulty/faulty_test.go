@@ -66,7 +66,7 @@ func script(t *testing.T, s objstore.Store) (failed []error) {
 	add(err)
 	add(s.Delete(ctx, obj))
 	add(s.RemoveAll(ctx, "y"))
-	add(s.Promote(ctx, "from", "to", "last"))
+	add(s.Promote(ctx, "from", "to", "last", nil))
 	return failed
 }
 

@@ -40,6 +40,7 @@ func Run(t *testing.T, open func(t *testing.T) objstore.Store, lacking ...string
 		{"concurrent copies", testConcurrentCopies},
 		{"delete", testDelete},
 		{"promote", testPromote},
+		{"promote with", testPromoteWith},
 		{"promote refused", testPromoteRefused},
 		{"remove all", testRemoveAll},
 		{"cancelled", testCancelled},
@@ -66,9 +67,9 @@ func testNames(t *testing.T, s objstore.Store) {
 		calls["Delete"] = s.Delete(ctx, objstore.Object{Name: name})
 		_, calls["Copy from"] = s.Copy(ctx, objstore.Object{Name: name}, "to")
 		_, calls["Copy to"] = s.Copy(ctx, objstore.Object{Name: "from"}, name)
-		calls["Promote from"] = s.Promote(ctx, name, "to", "last")
-		calls["Promote to"] = s.Promote(ctx, "from", name, "last")
-		calls["Promote last"] = s.Promote(ctx, "from", "to", name)
+		calls["Promote from"] = s.Promote(ctx, name, "to", "last", nil)
+		calls["Promote to"] = s.Promote(ctx, "from", name, "last", nil)
+		calls["Promote last"] = s.Promote(ctx, "from", "to", name, nil)
 		if name != "a/" { // a trailing slash is fine in a prefix
 			calls["RemoveAll"] = s.RemoveAll(ctx, name)
 			if name != "" && name != "/" {

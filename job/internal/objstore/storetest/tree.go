@@ -59,7 +59,7 @@ func testPromote(t *testing.T, s objstore.Store) {
 		for _, name := range names(t, s, "tmp/run=1") {
 			want["out"+strings.TrimPrefix(name, "tmp")] = read(t, s, name)
 		}
-		must(t, s.Promote(ctx, "tmp/run=1", "out/run=1", "_SUCCESS"))
+		must(t, s.Promote(ctx, "tmp/run=1", "out/run=1", "_SUCCESS", nil))
 		got := map[string]string{}
 		for _, name := range names(t, s, "out/run=1") {
 			got[name] = read(t, s, name)
@@ -77,24 +77,60 @@ func testPromote(t *testing.T, s objstore.Store) {
 	}
 }
 
+// testPromoteWith promotes a tree together with objects from elsewhere, one of them under
+// two names, and repeats it.
+func testPromoteWith(t *testing.T, s objstore.Store) {
+	ctx := t.Context()
+	Stage(t, s, "tmp/run=1", 2)
+	a, b := put(t, s, "other/a", "of another run"), put(t, s, "tmp/b", "staged")
+	with := map[string]objstore.Object{"data/a": a, "data/part=0/a": {Name: a.Name}, "deep/er/b": b}
+	for name, bad := range map[string]objstore.Object{"missing": {Name: "other/none"}, "another": {Name: "other/a", Generation: b.Generation}} {
+		wrong := map[string]objstore.Object{name: bad, "deep/er/b": b}
+		if err := s.Promote(ctx, "tmp/run=1", "out/run=1", "_SUCCESS", wrong); err == nil {
+			t.Errorf("%s: promoted", name)
+		}
+		if _, err := s.Stat(ctx, "out/run=1/_SUCCESS"); !errors.Is(err, objstore.ErrNotExist) {
+			t.Errorf("%s: a marker is there: %v", name, err)
+		}
+	}
+	must(t, s.Promote(ctx, "tmp/run=1", "out/run=1", "_SUCCESS", with))
+	for name, want := range map[string]string{"data/a": "of another run", "data/part=0/a": "of another run", "deep/er/b": "staged", "data/part=1/x.parquet": "content 1", "_SUCCESS": "all"} {
+		if got := read(t, s, "out/run=1/"+name); got != want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	if got := names(t, s, ""); len(got) != 2+6 {
+		t.Errorf("%q", got)
+	}
+	if err := s.Promote(ctx, "tmp/run=1", "out/run=1", "_SUCCESS", with); !errors.Is(err, objstore.ErrExist) {
+		t.Errorf("repeat: %v", err)
+	}
+	must(t, s.RemoveAll(ctx, "other"))
+	must(t, s.RemoveAll(ctx, "tmp"))
+	if got := read(t, s, "out/run=1/data/a"); got != "of another run" {
+		t.Errorf("without its source: %q", got)
+	}
+	must(t, s.RemoveAll(ctx, "out/run=1"))
+}
+
 func testPromoteRefused(t *testing.T, s objstore.Store) {
 	ctx := t.Context()
 	Stage(t, s, "tmp/run=1", 2)
 	Stage(t, s, "out/run=1", 1)
 	before := names(t, s, "")
-	if err := s.Promote(ctx, "tmp/run=1", "out/run=1", "_SUCCESS"); !errors.Is(err, objstore.ErrExist) {
+	if err := s.Promote(ctx, "tmp/run=1", "out/run=1", "_SUCCESS", nil); !errors.Is(err, objstore.ErrExist) {
 		t.Errorf("Promote onto a complete tree: %v, want ErrExist", err)
 	}
-	if err := s.Promote(ctx, "none", "out/run=1", "_SUCCESS"); !errors.Is(err, objstore.ErrExist) {
+	if err := s.Promote(ctx, "none", "out/run=1", "_SUCCESS", nil); !errors.Is(err, objstore.ErrExist) {
 		t.Errorf("repeat of a Promote that was done: %v, want ErrExist", err)
 	}
 	for _, to := range []string{"tmp", "tmp/run=1", "tmp/run=1/in"} {
-		if err := s.Promote(ctx, "tmp/run=1", to, "_SUCCESS"); !errors.Is(err, objstore.ErrName) {
+		if err := s.Promote(ctx, "tmp/run=1", to, "_SUCCESS", nil); !errors.Is(err, objstore.ErrName) {
 			t.Errorf("Promote of tmp/run=1 to %s: %v, want ErrName", to, err)
 		}
 	}
 	for _, from := range []string{"none", "tmp/run=1/data"} {
-		if err := s.Promote(ctx, from, "out/run=2", "_SUCCESS"); !errors.Is(err, objstore.ErrNotExist) {
+		if err := s.Promote(ctx, from, "out/run=2", "_SUCCESS", nil); !errors.Is(err, objstore.ErrNotExist) {
 			t.Errorf("Promote of %s, which has no marker: %v, want ErrNotExist", from, err)
 		}
 	}
@@ -145,7 +181,7 @@ func testCancelled(t *testing.T, s objstore.Store) {
 	_, calls["Create"] = s.Create(ctx, "new")
 	calls["Delete"] = s.Delete(ctx, obj)
 	_, calls["Copy"] = s.Copy(ctx, obj, "new")
-	calls["Promote"] = s.Promote(ctx, "tmp/run=1", "out/run=1", "_SUCCESS")
+	calls["Promote"] = s.Promote(ctx, "tmp/run=1", "out/run=1", "_SUCCESS", nil)
 	calls["RemoveAll"] = s.RemoveAll(ctx, "tmp/run=1")
 	calls["Unchanged"] = r.Unchanged(ctx)
 	_, calls["ReadAt"] = late.ReadAt(make([]byte, 1), 0)
