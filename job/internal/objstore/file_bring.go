@@ -44,10 +44,7 @@ func (s *fileStore) bring(ctx context.Context, to string, objects map[string]Obj
 		}
 	}
 	for dir := range dirs {
-		if err := s.step("syncdir"); err != nil {
-			return err
-		}
-		if err := syncDir(dir); err != nil {
+		if err := s.syncDir(dir); err != nil {
 			return err
 		}
 	}
@@ -60,7 +57,7 @@ func (s *fileStore) linkAs(ctx context.Context, obj Object, src, dst, name strin
 	// A link to a symbolic link would be one too, and lead elsewhere from another place.
 	src, err := filepath.EvalSymlinks(src)
 	if err == nil {
-		err = s.step("link")
+		err = s.step("link", dst)
 	}
 	if err != nil {
 		return err
@@ -72,7 +69,10 @@ func (s *fileStore) linkAs(ctx context.Context, obj Object, src, dst, name strin
 		if herr == nil && werr == nil && os.SameFile(have, want) {
 			return nil
 		}
-		if err = os.Remove(dst); err == nil {
+		if err = s.step("remove", dst); err == nil {
+			err = os.Remove(dst)
+		}
+		if err == nil {
 			err = s.hardLink(src, dst)
 		}
 	}

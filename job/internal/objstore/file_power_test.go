@@ -46,7 +46,10 @@ func TestFileDurable(t *testing.T) {
 		},
 		"delete":     func(s objstore.Store) error { return s.Delete(ctx, objstore.Object{Name: "old"}) },
 		"remove all": func(s objstore.Store) error { return s.RemoveAll(ctx, "tmp/run=1") },
-		"promote":    func(s objstore.Store) error { return s.Promote(ctx, "tmp/run=1", "out/run=1", "_SUCCESS") },
+		"promote":    func(s objstore.Store) error { return s.Promote(ctx, "tmp/run=1", "out/run=1", "_SUCCESS", nil) },
+		"promote with": func(s objstore.Store) error {
+			return s.Promote(ctx, "tmp/run=1", "out/run=1", "_SUCCESS", map[string]objstore.Object{"deep/er": {Name: "old"}})
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

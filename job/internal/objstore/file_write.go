@@ -309,8 +309,10 @@ func (s *fileStore) RemoveAll(ctx context.Context, prefix string) error {
 	}
 	if err == nil {
 		// Whoever makes a file there meanwhile makes its directory again: see makeDir.
-		for dir := path.Dir(strings.TrimSuffix(prefix, "/")); dir != "." && os.Remove(s.URI(dir)) == nil; {
-			dir = path.Dir(dir)
+		for dir := path.Dir(strings.TrimSuffix(prefix, "/")); dir != "."; dir = path.Dir(dir) {
+			if s.step("remove", s.URI(dir)) != nil || os.Remove(s.URI(dir)) != nil {
+				break
+			}
 		}
 	}
 	return fileError(s.URI(prefix), "remove", err)
