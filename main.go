@@ -38,7 +38,7 @@ type cli struct {
 	Diff    diffCmd    `cmd:"" help:"Say which records changed sides between two runs."`
 	Report  reportCmd  `cmd:"" help:"Write the report of a published run again: one HTML page."`
 	Erase   eraseCmd   `cmd:"" help:"Say which runs hold accounts that asked for deletion, or remove these runs."`
-	Runs    runsCmd    `cmd:"" help:"List published runs."`
+	Runs    runsCmd    `cmd:"" help:"List published runs, hold one, or remove the oldest."`
 	Sample  sampleCmd  `cmd:"" help:"Write a small marketplace to try the program on."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }

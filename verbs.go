@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"
@@ -105,19 +106,38 @@ func (c *explainCmd) Run(ctx context.Context, env *job.Env) error {
 }
 
 type runsCmd struct {
-	Options runs.Options `embed:""`
-	Current bool         `help:"Print the current run's URI alone."`
+	Options runs.Options  `embed:""`
+	Current bool          `xor:"act" help:"Print the current run's URI alone."`
+	Prune   bool          `xor:"act" help:"Remove the oldest runs; never the current one, one that is held, or one that holds accounts that asked for deletion."`
+	Keep    int           `placeholder:"N" help:"With --prune: how many of the newest runs stay."`
+	DryRun  bool          `help:"With --prune: say what it would remove, and remove nothing."`
+	Hold    string        `xor:"act" placeholder:"NAME" help:"Keep the current run from being pruned, or go on with the hold of this name. Needs --for."`
+	For     time.Duration `placeholder:"DURATION" help:"With --hold: for how long from now, such as 72h."`
+	Dir     string        `name:"run" placeholder:"URI" help:"With --hold: hold this run."`
+	Release string        `xor:"act" placeholder:"NAME" help:"End a hold."`
 	format
 }
 
 func (c *runsCmd) Run(ctx context.Context, env *job.Env) error {
-	if c.Current {
+	switch {
+	case c.Current:
 		uri, err := runs.Current(ctx, env, c.Options)
 		if err != nil {
 			return err
 		}
 		_, err = fmt.Println(uri)
 		return err
+	case c.Prune:
+		r, err := runs.Prune(ctx, env, c.Options, c.Keep, c.DryRun)
+		return c.answer(r, err)
+	case c.Hold != "":
+		r, err := runs.TakeHold(ctx, env, c.Options, c.Hold, c.Dir, c.For)
+		return c.answer(r, err)
+	case c.Release != "":
+		r, err := runs.Release(ctx, env, c.Options, c.Release)
+		return c.answer(r, err)
+	case c.Keep != 0 || c.DryRun || c.For != 0 || c.Dir != "":
+		return job.UsageError("--keep and --dry-run go with --prune, --for and --run with --hold", "runs: an option that changes nothing")
 	}
 	r, err := runs.Run(ctx, env, c.Options)
 	return c.answer(r, err)

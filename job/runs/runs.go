@@ -1,4 +1,10 @@
-// Package runs lists the published runs of an output, and says which of them is current.
+// Package runs lists the published runs of an output, says which of them is current, and
+// removes the oldest.
+//
+//   - hold: keeps a run from being removed while somebody reads it. It ends by itself.
+//   - prune: the removal of the oldest runs. It never removes the current one, one under
+//     a hold, nor one that holds accounts with a deletion request: that is for `erase`,
+//     which leaves a receipt.
 package runs
 
 import (
@@ -34,6 +40,7 @@ type Info struct {
 	RowsExcluded int64     `json:"rows_excluded"`
 	Current      bool      `json:"current"`
 	HoldsErased  *bool     `json:"holds_erased"`      // accounts with a deletion request; null where not known, as without a ledger
+	HeldBy       []string  `json:"held_by,omitempty"` // names of readers' holds
 	Problem      string    `json:"problem,omitempty"` // why it must not be used
 }
 
@@ -46,15 +53,25 @@ func Run(ctx context.Context, e *job.Env, o Options) (List, error) {
 	if err != nil {
 		return nil, err
 	}
+	holder, err := holdings.NewHolder(ctx, e, cfg)
+	if err != nil {
+		return nil, err
+	}
+	holds, err := out.Holds(ctx, e.Now(), false)
+	if err != nil && publish.Damaged(err) && ctx.Err() == nil {
+		e.Log.Warn("which runs are held is not known", "error", err)
+	} else if err != nil {
+		return nil, err
+	}
+	return list(ctx, out, holder, holds)
+}
+
+func list(ctx context.Context, out *publish.Output, holder *holdings.Holder, holds map[string][]publish.Hold) (List, error) {
 	current, err := out.Current(ctx)
 	if err != nil {
 		return nil, err
 	}
 	dirs, err := out.Store.Dirs(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	holder, err := holdings.NewHolder(ctx, e, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -65,30 +82,16 @@ func Run(ctx context.Context, e *job.Env, o Options) (List, error) {
 			continue
 		}
 		info := Info{RunID: id, URI: out.Store.URI(dir), Current: current != nil && current.Run == dir}
-		run, err := out.FindRun(ctx, dir)
-		if err == nil && run == nil {
-			continue // not complete: nobody's
+		for _, h := range holds[dir] {
+			info.HeldBy = append(info.HeldBy, h.Name)
 		}
-		if err == nil {
-			info.count(run.Run)
-			if info.Current && current.ManifestSHA256 != run.Digest {
-				info.Problem = "current.json names another manifest of this run"
-			}
-			if run.Program.Name != cfg.Program.Name {
-				info.Problem = "belongs to the programme " + run.Program.Name
-			}
-			info.HoldsErased, err = holder.Holds(ctx, run)
-			if err != nil && !publish.Damaged(err) {
-				return nil, err
-			}
-		}
-		if err != nil && ctx.Err() != nil {
+		found, err := info.look(ctx, out, holder, current)
+		if err != nil {
 			return nil, err
 		}
-		if err != nil {
-			info.Problem = err.Error()
+		if found {
+			runs = append(runs, info)
 		}
-		runs = append(runs, info)
 	}
 	slices.SortStableFunc(runs, func(a, b Info) int {
 		if c := b.Horizon.Compare(a.Horizon); c != 0 {
@@ -97,6 +100,31 @@ func Run(ctx context.Context, e *job.Env, o Options) (List, error) {
 		return b.FinishedAt.Compare(a.FinishedAt)
 	})
 	return runs, nil
+}
+
+// look fills in what the run itself says, or what is wrong with it. A directory without
+// a complete run is nobody's.
+func (i *Info) look(ctx context.Context, out *publish.Output, holder *holdings.Holder, current *manifests.Current) (found bool, err error) {
+	run, err := out.FindRun(ctx, publish.RunDir(i.RunID))
+	if err != nil {
+		i.Problem = err.Error()
+		return true, ctx.Err()
+	}
+	if run == nil {
+		return false, nil
+	}
+	i.count(run.Run)
+	if i.Current && current.ManifestSHA256 != run.Digest {
+		i.Problem = "current.json names another manifest of this run"
+	}
+	if run.Program.Name != out.Program {
+		i.Problem = "belongs to the programme " + run.Program.Name
+	}
+	i.HoldsErased, err = holder.Holds(ctx, run)
+	if err != nil && publish.Damaged(err) && ctx.Err() == nil {
+		i.Problem, err = err.Error(), nil
+	}
+	return true, err
 }
 
 func (i *Info) count(run *manifests.Run) {
@@ -146,6 +174,9 @@ func (l List) WriteText(w io.Writer) error {
 		}
 		if r.Current {
 			current = "current"
+		}
+		if len(r.HeldBy) > 0 {
+			state = "ok, read by " + strings.Join(r.HeldBy, ", ")
 		}
 		if r.Problem != "" {
 			state = "DO NOT USE: " + r.Problem

@@ -107,6 +107,9 @@ func NewHolder(ctx context.Context, e *job.Env, cfg *config.Config) (*Holder, er
 	return h, err
 }
 
+// Knows tells whether there is a ledger that could be read.
+func (h *Holder) Knows() bool { return h.requests != nil }
+
 // Holds reports whether a run holds any of the accounts; nil: not known.
 func (h *Holder) Holds(ctx context.Context, run *publish.Run) (*bool, error) {
 	if h.requests == nil || !run.MadeUnder(h.key) {

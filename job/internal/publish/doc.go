@@ -11,4 +11,7 @@
 //     repeat would find the same. All other errors may pass by themselves.
 //   - erased: a run is erased where it was removed because of deletion requests. Its
 //     manifest stays below _erased as evidence.
+//   - pruned: a run is pruned where it was removed because of its age. Its manifest stays
+//     below _pruned as evidence.
+//   - hold: an object that keeps a run from being pruned until it expires.
 package publish

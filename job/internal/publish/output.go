@@ -67,6 +67,12 @@ func NoRun(ctx context.Context, output objstore.Store, dir string) error {
 	if evidence != "" {
 		return job.UsageError(hint, "no published run at %s: it was erased, see %s", output.URI(dir), evidence)
 	}
+	if evidence, err = pruned(ctx, output, dir); err != nil {
+		return err
+	}
+	if evidence != "" {
+		return job.UsageError(hint, "no published run at %s: it was pruned, see %s", output.URI(dir), evidence)
+	}
 	return job.UsageError(hint, "no published run at %s", output.URI(dir))
 }
 
