@@ -39,6 +39,7 @@ var mayImport = map[string][]string{
 	"assent/job/internal/objstore/storetest": {"assent/job/internal/objstore"},
 	"assent/job/internal/pages":              {"assent/job/plain", "assent/schema"},
 	"assent/job/internal/runpage":            {"assent/manifests", "assent/schema", "assent/job/internal/pages"},
+	"assent/job/internal/receipt":            {"assent/job/internal/pages"},
 	"assent/job/internal/arrowparquet":       {"assent/job/internal/leafwriter"},
 	"assent/job/internal/leafwriter":         {},
 

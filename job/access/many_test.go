@@ -103,14 +103,19 @@ func TestMany(t *testing.T) {
 					if c.Dir != refOf(t, id) || c.Receipt != manifests.SHA256([]byte(got["receipt.json"])) || c.Line != []int{1, 3, 4, 5}[i] {
 						t.Errorf("%+v", c)
 					}
-					delete(got, "receipt.json") // it has the request
-					delete(want, "receipt.json")
+					for _, name := range []string{"receipt.json", "receipt.html"} { // they have the request
+						delete(got, name)
+						delete(want, name)
+					}
 					jobtest.SameTrees(t, id, got, want)
 				}
 				for name := range maps.Keys(all) {
 					if strings.Contains(name, "acct") {
 						t.Error(name)
 					}
+				}
+				if page := all[refOf(t, "me")+"/receipt.html"]; !strings.Contains(page, "req, 1") || !strings.Contains(page, "20 June 2026") {
+					t.Error(page)
 				}
 				if !strings.Contains(all[refOf(t, "me")+"/receipt.json"], `"request_id": "req, 1",
   "requested_at": "2026-05-20T00:00:00Z"`) {
@@ -167,7 +172,7 @@ func TestZip(t *testing.T) {
 	if err := json.Unmarshal([]byte(files["receipt.json"]), &receipt); err != nil {
 		t.Fatal(err)
 	}
-	if len(files) != 2 || receipt.Archive == nil || receipt.Archive.SHA256 != manifests.SHA256([]byte(archive)) || receipt.Archive.Bytes != int64(len(archive)) {
+	if len(files) != 3 || !strings.Contains(files["receipt.html"], manifests.SHA256([]byte(files["receipt.json"]))) || receipt.Archive == nil || receipt.Archive.SHA256 != manifests.SHA256([]byte(archive)) || receipt.Archive.Bytes != int64(len(archive)) {
 		t.Fatalf("%v, %+v", slices.Sorted(maps.Keys(files)), receipt)
 	}
 	z, err := zip.NewReader(bytes.NewReader([]byte(archive)), int64(len(archive)))
@@ -191,7 +196,12 @@ func TestZip(t *testing.T) {
 			t.Errorf("%s is not as in the receipt", f.Path)
 		}
 	}
-	delete(got, "receipt.json") // made at another time
-	delete(want, "receipt.json")
+	for _, name := range []string{"receipt.json", "receipt.html"} { // made at another time
+		if got[name] == "" {
+			t.Error("not in the archive:", name)
+		}
+		delete(got, name)
+		delete(want, name)
+	}
 	jobtest.SameTrees(t, "archive", got, want)
 }

@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -16,13 +17,14 @@ import (
 
 	"assent/job"
 	"assent/job/internal/pages"
+	"assent/job/internal/receipt"
 	"assent/job/plain"
+	"assent/manifests"
 	"assent/schema"
 )
 
 // Names of files of a copy.
 const (
-	receiptFile  = "receipt.json"
 	receiptsFile = "receipts.json"
 	archiveFile  = "copy.zip"
 )
@@ -321,25 +323,38 @@ func (w *copyWriter) end() error {
 	if err := w.out.Put("index.html", html); err != nil {
 		return err
 	}
-	receipt := &Receipt{
+	r := &Receipt{
 		Program: w.run.Program.Name, RunID: w.run.RunID, ManifestSHA256: w.run.Digest, AsOf: w.run.ConsentAsOf,
 		Subject: w.who.ref.String(), Request: w.who.request, MadeAt: w.made, Tool: "assent " + w.Version,
 		Format: w.format, RawCSV: w.o.RawCSV, IncludeReceived: w.o.IncludeReceived, Datasets: w.who.counts, Files: slices.Clone(w.out.Files()),
 	}
 	if !w.who.requestedAt.IsZero() {
-		receipt.RequestedAt = &w.who.requestedAt
+		r.RequestedAt = &w.who.requestedAt
 	}
-	err = putJSON(w.out, receiptFile, receipt)
-	if w.o.Zip && err == nil {
+	if err = w.putReceipt(r); err == nil && w.o.Zip {
 		var archive FileInfo
 		if archive, err = w.out.Zip(archiveFile, w.made); err == nil {
-			receipt.Archive = &archive
-			err = putJSON(w.out, receiptFile, receipt)
+			r.Archive = &archive
+			err = w.putReceipt(r)
 		}
 	}
-	files := w.out.Files()
-	w.who.files, w.receipt = len(files), files[len(files)-1].SHA256
+	w.who.files = len(w.out.Files())
 	return err
+}
+
+// putReceipt writes the receipt, and the page that says the same.
+func (w *copyWriter) putReceipt(r *Receipt) error {
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	data = append(data, '\n')
+	w.receipt = manifests.SHA256(data)
+	page, err := r.page(w.receipt)
+	if err != nil {
+		return err
+	}
+	return errors.Join(w.out.Put(receipt.JSON, data), w.out.Put(receipt.HTML, page))
 }
 
 func putJSON(dir *Dir, name string, v any) error {

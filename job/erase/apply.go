@@ -15,6 +15,7 @@ import (
 	"assent/job/internal/holdings"
 	"assent/job/internal/objstore"
 	"assent/job/internal/publish"
+	receiptpage "assent/job/internal/receipt"
 	"assent/manifests"
 )
 
@@ -302,6 +303,14 @@ func (x *eraser) finish(ctx context.Context, lease *objstore.Lease, entry *Entry
 	}
 	receipt.EntrySHA256 = manifests.SHA256(data)
 	if data, err = marshalDocument(receipt); err != nil {
+		return nil, err
+	}
+	page, err := receipt.page(data)
+	if err != nil {
+		return nil, err
+	}
+	// An erasure that was interrupted here writes the page anew.
+	if _, err := x.out.Store.Put(ctx, path.Join(publish.ErasedDir, entry.ReceiptID, receiptpage.HTML), page, objstore.Any); err != nil {
 		return nil, err
 	}
 	if _, err := x.out.Store.Put(ctx, path.Join(publish.ErasedDir, entry.ReceiptID, publish.ReceiptObject), data, objstore.IfAbsent); err != nil {

@@ -12,6 +12,7 @@
 //	<output>/_erased/
 //	  <receipt id>/entry.json
 //	  <receipt id>/receipt.json
+//	  <receipt id>/receipt.html    the same, to read
 //	  run=<id>/                    run.json, daily.csv, report.html and _SUCCESS, as evidence
 //
 // None of it holds an account id. Accounts stand there by their references.

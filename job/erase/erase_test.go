@@ -23,6 +23,7 @@ import (
 	"assent/job/jobtest"
 	"assent/job/run"
 	"assent/job/runs"
+	"assent/manifests"
 )
 
 // erasable is a tiny job with two runs: one that holds an account which asked for
@@ -192,6 +193,12 @@ func TestErase(t *testing.T) {
 	for _, text := range []string{files["_erased/"+receipt.ReceiptID+"/receipt.json"], files["_erased/"+receipt.ReceiptID+"/entry.json"]} {
 		if strings.Contains(text, `"A"`) || !strings.Contains(text, `"r1"`) || !strings.Contains(text, held.Subjects[0].Ref) {
 			t.Errorf("the account is not told by reference and request alone: %s", text)
+		}
+	}
+	page := files["_erased/"+receipt.ReceiptID+"/receipt.html"]
+	for _, want := range []string{"r1", held.Subjects[0].Ref, manifests.SHA256([]byte(files["_erased/"+receipt.ReceiptID+"/receipt.json"])), "1 August 2026", "default-src"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %s:\n%s", want, page)
 		}
 	}
 	var manifest struct {

@@ -39,9 +39,10 @@ type HeldFile struct {
 
 // HeldSubject is an account that is held, by its reference.
 type HeldSubject struct {
-	Ref      string   `json:"ref"`
-	Requests []string `json:"request_ids"` // those that have an id
-	KeptRows int64    `json:"kept_rows"`
+	Ref      string    `json:"ref"`
+	Requests []string  `json:"request_ids"` // those that have an id
+	Asked    []Request `json:"requests"`
+	KeptRows int64     `json:"kept_rows"`
 }
 
 // IndexReaders is how many subject indexes are looked into at a time: most of that
@@ -77,7 +78,13 @@ func (q *Requests) Held(ctx context.Context, run *publish.Run) (*HeldRun, error)
 	}
 	slices.SortFunc(h.Files, func(a, b HeldFile) int { return strings.Compare(a.Path, b.Path) })
 	for _, ref := range slices.SortedFunc(maps.Keys(kept), compareRefs) {
-		h.Subjects = append(h.Subjects, HeldSubject{ref.String(), q.ids[ref], kept[ref]})
+		subject := HeldSubject{Ref: ref.String(), Requests: []string{}, Asked: q.asked[ref], KeptRows: kept[ref]}
+		for _, r := range subject.Asked {
+			if r.ID != "" {
+				subject.Requests = append(subject.Requests, r.ID)
+			}
+		}
+		h.Subjects = append(h.Subjects, subject)
 	}
 	h.Accounts = len(h.Subjects)
 	return h, nil

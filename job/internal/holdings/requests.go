@@ -13,6 +13,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"assent/filter"
 	"assent/job"
@@ -25,9 +26,29 @@ import (
 // Requests are the accounts with a deletion request.
 type Requests struct {
 	Accounts int
-	Refs     []manifests.Ref            // of all of their ids, sorted
-	ids      map[manifests.Ref][]string // of requests that have one
+	Refs     []manifests.Ref             // of all of their ids, sorted
+	asked    map[manifests.Ref][]Request // of each account, under all of its ids
+	all      []Asked
 }
+
+// Request is a deletion request. Either may be missing.
+type Request struct {
+	ID string     `json:"request_id,omitempty"`
+	At *time.Time `json:"requested_at,omitempty"`
+}
+
+// Asked is an account with its requests, by the references of its ids. The first of these
+// is that of the account itself, where the others are its aliases'.
+type Asked struct {
+	Refs     []manifests.Ref
+	Requests []Request
+}
+
+// All returns the accounts, in the order of their first references.
+func (q *Requests) All() []Asked { return q.all }
+
+// Of returns the requests of the account that a reference stands for; nil where it has none.
+func (q *Requests) Of(ref manifests.Ref) []Request { return q.asked[ref] }
 
 // LoadRequests reads the ledger of deletion requests.
 func LoadRequests(ctx context.Context, e *job.Env, cfg *config.Config, key *manifests.Key) (*Requests, error) {
@@ -35,27 +56,38 @@ func LoadRequests(ctx context.Context, e *job.Env, cfg *config.Config, key *mani
 	if err != nil {
 		return nil, err
 	}
-	accounts := map[schema.AccountID][]string{} // ids of requests
+	accounts := map[schema.AccountID][]Request{}
 	err = source.ReadDeletions(ctx, e, cfg, func(id []byte, d filter.Deletion) error {
+		r := Request{ID: d.Request}
+		if d.RequestedAt != schema.Unknown {
+			at := d.RequestedAt.Time()
+			r.At = &at
+		}
 		account := aliases.Account(schema.AccountID(id))
-		ids, ok := accounts[account]
-		if !ok {
-			ids = []string{}
+		if !slices.ContainsFunc(accounts[account], r.same) {
+			accounts[account] = append(accounts[account], r)
 		}
-		if d.Request != "" && !slices.Contains(ids, d.Request) {
-			ids = append(ids, d.Request)
-		}
-		accounts[account] = ids
 		return nil
 	})
+	q := &Requests{Accounts: len(accounts), asked: map[manifests.Ref][]Request{}}
 	referrer := key.NewReferrer()
-	requests := map[manifests.Ref][]string{}
-	for account, ids := range accounts {
+	for account, requests := range accounts {
+		a := Asked{Refs: []manifests.Ref{referrer.Ref([]byte(string(account)))}, Requests: requests}
 		for _, id := range aliases.IDs(account) {
-			requests[referrer.Ref([]byte(string(id)))] = ids
+			ref := referrer.Ref([]byte(string(id)))
+			if q.asked[ref] = requests; ref != a.Refs[0] {
+				a.Refs = append(a.Refs, ref)
+			}
 		}
+		q.all = append(q.all, a)
 	}
-	return &Requests{len(accounts), slices.SortedFunc(maps.Keys(requests), compareRefs), requests}, err
+	slices.SortFunc(q.all, func(a, b Asked) int { return compareRefs(a.Refs[0], b.Refs[0]) })
+	q.Refs = slices.SortedFunc(maps.Keys(q.asked), compareRefs)
+	return q, err
+}
+
+func (r Request) same(other Request) bool {
+	return r.ID == other.ID && (r.At == nil) == (other.At == nil) && (r.At == nil || r.At.Equal(*other.At))
 }
 
 func compareRefs(a, b manifests.Ref) int { return slices.Compare(a[:], b[:]) }
