@@ -32,6 +32,9 @@ type cli struct {
 	CPUProfile string `help:"Write a CPU profile of the verb to a file, for go tool pprof." type:"path" hidden:""`
 
 	Run     runCmd     `cmd:"" help:"Filter all data sets and publish one run."`
+	Plan    planCmd    `cmd:"" help:"First step of run on many machines: cut the work into shards."`
+	Shard   shardCmd   `cmd:"" help:"Second step: do some shards of a plan."`
+	Commit  commitCmd  `cmd:"" help:"Last step: publish the run of a plan whose shards are done."`
 	Verify  verifyCmd  `cmd:"" help:"Audit a published run against its inputs, or (--quick) by itself."`
 	Explain explainCmd `cmd:"" help:"Say why one record is or is not used."`
 	Access  accessCmd  `cmd:"" help:"Write the copy of what a run holds about one account."`

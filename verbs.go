@@ -77,6 +77,38 @@ func (c *runCmd) Run(ctx context.Context, env *job.Env) error {
 	return c.answer(r, err)
 }
 
+type planCmd struct {
+	Config  string   `short:"c" required:"" placeholder:"FILE" help:"${config}"`
+	Set     []string `placeholder:"KEY=VALUE" sep:"none" help:"${set}"`
+	Workers int      `help:"Files looked at at a time; 0: as many as pay." default:"0"`
+	format
+}
+
+func (c *planCmd) Run(ctx context.Context, env *job.Env) error {
+	r, err := run.StepPlan(ctx, env, run.Options{Config: c.Config, Set: c.Set, Workers: c.Workers})
+	return c.answer(r, err)
+}
+
+type shardCmd struct {
+	Options run.ShardOptions `embed:""`
+	format
+}
+
+func (c *shardCmd) Run(ctx context.Context, env *job.Env) error {
+	r, err := run.StepShard(ctx, env, os.Getenv, c.Options)
+	return c.answer(r, err)
+}
+
+type commitCmd struct {
+	Options run.CommitOptions `embed:""`
+	format
+}
+
+func (c *commitCmd) Run(ctx context.Context, env *job.Env) error {
+	r, err := run.StepCommit(ctx, env, c.Options)
+	return c.answer(r, err)
+}
+
 type verifyCmd struct {
 	Config  string   `short:"c" placeholder:"FILE" help:"The job's configuration (YAML); with --quick it is needed only to look for accounts to be erased."`
 	Set     []string `placeholder:"KEY=VALUE" sep:"none" help:"Override a key of the configuration, as it was for the run."`

@@ -71,9 +71,9 @@ func Explain(err error) (exit int, hint string) {
 	case errors.Is(err, objstore.ErrLoop):
 		return ExitUsage, "mend or remove the link"
 	case errors.Is(err, objstore.ErrChanged):
-		return ExitFailed, "an input was replaced while it was read; run again once the export has finished"
+		return ExitFailed, "an input was replaced while it was read, or since it was planned; plan and run again once the export has finished"
 	case errors.Is(err, objstore.ErrNoSpace):
-		return ExitFailed, "free some space below the output, then run again; what was staged has been removed"
+		return ExitFailed, "free some space below the output, then run again"
 	case errors.Is(err, fs.ErrPermission):
 		return ExitFailed, "check the permissions of the path and of the account that runs the job"
 	}

@@ -29,6 +29,19 @@ func follow(ts *testscript.TestScript, args []string) error {
 	return nil
 }
 
+func plan(ts *testscript.TestScript, args []string) error {
+	store, name, err := place(ts, args[0]+"/_plan")
+	if err != nil {
+		return err
+	}
+	dirs, err := store.Dirs(context.Background(), name)
+	if err != nil || len(dirs) != 1 {
+		return fmt.Errorf("plans %q, %v", dirs, err)
+	}
+	ts.Setenv(args[1], args[0]+"/"+dirs[0])
+	return nil
+}
+
 // fails runs a program for its exit code. It leaves its output for the commands
 // stdout and stderr.
 func fails(ts *testscript.TestScript, args []string) error {

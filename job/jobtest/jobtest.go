@@ -13,6 +13,7 @@
 //	nothing URI            wants nothing below a URI
 //	flip FILE OFFSET       inverts a byte of a local file (a negative offset counts from the end)
 //	truncate FILE SIZE     cuts a local file
+//	plan URI NAME          sets the variable to the URI of the one plan below URI
 //	follow URI NAME        sets the variable to the URI of the run that URI's current.json names
 //	fails CODE PROGRAM ARG…  runs a program and wants this exit code; where it is not 0,
 //	                       also: one line of error, at most one of hint, no answer, nothing
@@ -61,6 +62,7 @@ func Commands() map[string]command {
 		"flip":        positive(2, flip),
 		"truncate":    positive(2, truncate),
 		"follow":      positive(2, follow),
+		"plan":        positive(2, plan),
 		"fails":       positive(2, fails),
 		"nothing":     positive(1, func(ts *testscript.TestScript, args []string) error { return nothingAt(ts, args[0]) }),
 	}

@@ -24,6 +24,13 @@ func (r *runner) commit(ctx context.Context, lease *objstore.Lease, plan *planne
 	if err != nil {
 		return nil, false, err
 	}
+	tree, err := r.tree(ctx, &plan.Plan, results)
+	if err != nil {
+		return nil, false, err
+	}
+	if err := r.checkPinned(ctx, &plan.Plan); err != nil {
+		return nil, false, err
+	}
 	if err := lease.Confirm(ctx); err != nil {
 		return nil, false, err
 	}
@@ -31,7 +38,8 @@ func (r *runner) commit(ctx context.Context, lease *objstore.Lease, plan *planne
 	if err != nil {
 		return nil, false, err
 	}
-	if err := r.out.Store.Promote(ctx, stageOf(run.RunID), publish.RunDir(run.RunID), publish.SuccessObject, nil); err != nil {
+	seal := path.Join(planDir(run.RunID), sealDir)
+	if err := r.out.Store.Promote(ctx, seal, publish.RunDir(run.RunID), publish.SuccessObject, tree); err != nil {
 		return nil, false, err
 	}
 	if current, err = r.out.Point(ctx, run, digest); err != nil {
@@ -49,7 +57,7 @@ func (r *runner) seal(ctx context.Context, run *manifests.Run, daily []manifests
 			err = failed
 		}
 		if err == nil {
-			_, err = r.out.Store.Put(ctx, path.Join(stageOf(run.RunID), name), data, objstore.Any)
+			_, err = r.out.Store.Put(ctx, path.Join(planDir(run.RunID), sealDir, name), data, objstore.Any)
 		}
 		return manifests.SHA256(data)
 	}
@@ -157,6 +165,10 @@ func addUp(plan *Plan, results []*ShardResult) ([]DatasetResult, error) {
 			t.add(part)
 		}
 		for _, f := range d.Files {
+			if f.Reuse != nil {
+				files[f.Rel] = f.Reuse.Result.Files[0]
+				t.add(&f.Reuse.Result)
+			}
 			done, ok := files[f.Rel]
 			if !ok || done.RowsIn != f.Rows {
 				return nil, fmt.Errorf("%s: %s: %d of %d rows were worked on", d.Name, f.Rel, done.RowsIn, f.Rows)

@@ -24,6 +24,7 @@ type fileWork struct {
 	*shard
 	d       *dataset
 	in      *File
+	staged  [3]string // names of data, exclusions and subject index on the stage
 	file    *rewrite.File
 	bound   *source.Binding
 	result  manifests.File
@@ -43,7 +44,7 @@ type fileWork struct {
 }
 
 func (w *fileWork) do(ctx context.Context) (err error) {
-	r, file, err := source.Open(ctx, w.d.store, w.in.Object)
+	r, file, err := openPinned(ctx, w.d.store, w.in)
 	if err != nil {
 		return err
 	}
@@ -89,7 +90,7 @@ type staged struct {
 }
 
 func (w *fileWork) create(ctx context.Context, name string) (*staged, error) {
-	o, err := w.stage.Create(ctx, path.Join(w.prefix, name))
+	o, err := w.stage.Create(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +119,7 @@ func (s *staged) digest() string { return hex.EncodeToString(s.hash.Sum(nil)) }
 // writeAll decides and rewrites all row groups and stages the three objects.
 func (w *fileWork) writeAll(ctx context.Context) error {
 	var objects [3]*staged
-	for i, name := range []string{w.result.Output, w.result.Exclusions, w.result.Subjects} {
+	for i, name := range w.staged {
 		o, err := w.create(ctx, name)
 		if err != nil {
 			return err

@@ -1,49 +1,26 @@
 package run
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
 	"time"
 
 	"assent/filter"
-	"assent/job/internal/config"
 	"assent/job/internal/objstore"
 	"assent/job/internal/source"
 	"assent/manifests"
 	"assent/schema"
 )
 
-// Plan is the first step's result: what the run reads, under which rules, and what it
-// is called. It is plain data, so that other machines can take the next steps by it.
-type Plan struct {
-	RunID        string
-	Program      config.Program
-	PolicyDigest string
-	Gates        config.Gates
-	Horizon      schema.Instant
-	RequestsAsOf schema.Instant    // the newest deletion request; schema.Unknown without a ledger
-	Inputs       []manifests.Input // every file, control inputs first, then data sets
-	Datasets     []Dataset
-}
-
-// Dataset is a data set as the plan has settled it against its files.
-type Dataset struct {
-	schema.Dataset
-	Root         string // URI of the store that its files are in
-	Files        []File
-	KeepMetadata []string // keys of the files' metadata to keep although they may hold values
-}
-
-// File is one input file of a data set.
-type File struct {
-	Object objstore.Object // as it was found, below the data set's Root
-	Rel    string          // path below the data set's root; the output has the same
-	Rows   int64
-}
-
 // planned is a plan together with the index that its shards decide by.
 type planned struct {
 	Plan
-	index *filter.Index
+	digest string // of the plan's document, once that is kept
+	index  *filter.Index
 }
 
 // plan finds the inputs, reads the control inputs and names the run. Where the run is
@@ -56,8 +33,10 @@ func (r *runner) plan(ctx context.Context) (*planned, *published, error) {
 	}
 	p := &planned{Plan: Plan{
 		Program: r.cfg.Program, PolicyDigest: r.cfg.Digest(), Gates: r.cfg.Gates, RequestsAsOf: schema.Unknown,
-		Inputs: in.List(), Datasets: datasetsOf(in),
+		Version: planVersion, Tool: r.Version, KeyFile: r.cfg.SubjectKeyFile,
+		Inputs: in.List(), Controls: controlsOf(in), Rules: r.cfg.Inputs, Datasets: datasetsOf(in),
 	}}
+	p.Shards = cut(p.Datasets, r.options.shards())
 	// Where the horizon is known already, so is the run's id: a repeat of a published
 	// run ends before the history is read.
 	known := in.AsOf != schema.Unknown
@@ -79,13 +58,29 @@ func (r *runner) plan(ctx context.Context) (*planned, *published, error) {
 	return p, nil, nil
 }
 
+// fileOf pins an input file as it was found.
+func fileOf(f *source.File) File {
+	o := f.Object
+	o.Modified = time.Time{}
+	return File{Object: o, Rel: f.Rel, Identity: f.Identity, Rows: f.Rows}
+}
+
+func controlsOf(in *source.Inputs) (all []File) {
+	for _, f := range in.Controls() {
+		file := fileOf(f)
+		file.Root = f.Store.URI("")
+		all = append(all, file)
+	}
+	return all
+}
+
 func datasetsOf(in *source.Inputs) []Dataset {
 	var all []Dataset
 	for _, d := range in.Datasets {
 		out := Dataset{Dataset: d.Dataset, KeepMetadata: d.KeepMetadata}
 		for _, f := range d.Files {
 			out.Root = f.Store.URI("")
-			out.Files = append(out.Files, File{f.Object, f.Rel, f.Rows})
+			out.Files = append(out.Files, fileOf(f))
 		}
 		all = append(all, out)
 	}
@@ -105,6 +100,33 @@ func (r *runner) identify(ctx context.Context, p *Plan, horizon schema.Instant) 
 		return nil, err
 	}
 	return r.findPublished(ctx, p.RunID)
+}
+
+// keepPlan writes the plan's document, unless it is there. Another plan of the same run, by
+// another version of the program for example, goes with all that was staged by it.
+func (r *runner) keepPlan(ctx context.Context, p *planned) error {
+	data, err := p.marshal()
+	if err != nil {
+		return err
+	}
+	p.digest = manifests.SHA256(data)
+	name := path.Join(planDir(p.RunID), planObject)
+	for range 5 {
+		have, _, err := r.out.Store.Read(ctx, name)
+		if err == nil && bytes.Equal(have, data) {
+			return nil
+		}
+		if err == nil {
+			err = r.out.Store.RemoveAll(ctx, planDir(p.RunID))
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if _, err = r.out.Store.Put(ctx, name, data, objstore.IfAbsent); !errors.Is(err, objstore.ErrPrecondition) {
+			return err
+		}
+	}
+	return fmt.Errorf("%s: other jobs keep replacing it", r.out.Store.URI(name))
 }
 
 // loadHistory reads the control inputs into the index.

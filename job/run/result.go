@@ -8,6 +8,7 @@ import (
 	"assent/schema"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -47,8 +48,10 @@ func (r *runner) result(run *manifests.Run, status Status, current bool) *Result
 		Status: status, RunID: run.RunID, URI: r.out.Store.URI(publish.RunDir(run.RunID)), Current: current,
 		Horizon: run.ConsentAsOf, Datasets: map[string]DatasetCounts{}, Joins: run.Joins,
 	}
-	for _, d := range r.cfg.Datasets {
-		out.order = append(out.order, d.Name)
+	for _, in := range run.Inputs { // in the order of the configuration
+		if in.Dataset != "" && !slices.Contains(out.order, in.Dataset) {
+			out.order = append(out.order, in.Dataset)
+		}
 	}
 	for name, d := range run.Datasets {
 		out.Datasets[name] = DatasetCounts{d.RowsIn, d.RowsKept, d.RowsExcluded, d.ExcludedByReason}

@@ -5,21 +5,27 @@
 //	shard   for each input file: read keys → decide → rewrite → stage
 //	commit  add up, check counts and gates, write the run manifest, publish
 //
-// What goes from step to step is plain data: a [Plan], and a [ShardResult] a shard.
+// They are the verbs plan, shard and commit, each a process of its own, on as many
+// machines as there are. What goes from step to step is plain data: a [Plan], and a
+// [ShardResult] a shard.
 //
-// Words: a shard is a set of input files that one machine works on; a run in one
-// process has one. Staging is a hidden place below the output where everything is
-// written before commit publishes it. A dry run is plan and shard without the writing.
+// Words: a shard is a part of the input that is done, or done again, as a whole; which
+// parts there are depends on the inputs alone. An attempt is one process's work on a
+// shard. Its result says that it counts: results are made once, named by plan and shard,
+// and a shard that has one is skipped. Staging is a place below the output, _plan/<id>,
+// where everything is written before commit publishes it. It holds people's work, so
+// commit removes it; a job that failed for good does, too; and so does a later plan, where
+// it was left alone for [abandonedAfter]. A dry run is plan and shard without the writing.
 package run
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"runtime"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
 	"assent/job"
@@ -37,6 +43,15 @@ type Options struct {
 	DryRun  bool
 	Workers int   // files at a time and CPU slots; 0: one a core
 	Memory  int64 // bytes for pages in flight, beside the index; 0: job.DefaultMemory
+
+	sizes sizes // of shards; zero: the constants
+}
+
+func (o *Options) shards() sizes {
+	if o.sizes == (sizes{}) {
+		return sizes{shardBytes, shardFiles}
+	}
+	return o.sizes
 }
 
 // Validate completes the options and complains of what cannot be.
@@ -76,30 +91,17 @@ type published struct {
 
 // Run plans, filters and publishes one run.
 func Run(ctx context.Context, env *job.Env, o Options) (*Result, error) {
-	if err := o.Validate(); err != nil {
-		return nil, err
-	}
-	r := &runner{Env: env, options: o, started: env.Now()}
-	var err error
-	if r.cfg, err = config.Load(o.Config, o.Set); err != nil {
-		return nil, err
-	}
-	if r.key, err = config.SubjectKey(r.cfg); err != nil {
-		return nil, err
-	}
-	store, err := env.Opener.Open(ctx, r.cfg.Output)
+	r, err := newRunner(ctx, env, o)
 	if err != nil {
 		return nil, err
 	}
-	r.out = &publish.Output{Store: store, Program: r.cfg.Program.Name, Log: env.Log}
-
 	plan, done, err := r.plan(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if done != nil {
 		if !o.DryRun {
-			r.out.RemoveLeftovers(ctx, env, done.run.RunID)
+			r.removeLeftovers(ctx, done.run.RunID)
 		}
 		return r.result(done.run, AlreadyPublished, done.current), nil
 	}
@@ -117,8 +119,29 @@ func Run(ctx context.Context, env *job.Env, o Options) (*Result, error) {
 	return r.publish(ctx, plan)
 }
 
-// publish stages the shards' work and commits it, under the output's lease. The stage
-// is gone afterwards, whatever happens.
+// newRunner reads what a configuration says.
+func newRunner(ctx context.Context, env *job.Env, o Options) (*runner, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	r := &runner{Env: env, options: o, started: env.Now()}
+	var err error
+	if r.cfg, err = config.Load(o.Config, o.Set); err != nil {
+		return nil, err
+	}
+	if r.key, err = config.SubjectKey(r.cfg); err != nil {
+		return nil, err
+	}
+	store, err := env.Opener.Open(ctx, r.cfg.Output)
+	if err != nil {
+		return nil, err
+	}
+	r.out = &publish.Output{Store: store, Program: r.cfg.Program.Name, Log: env.Log}
+	return r, nil
+}
+
+// publish stages the shards' work and commits it, under the output's lease. What is done
+// when it fails stays for the repeat, unless that would fail, too.
 func (r *runner) publish(ctx context.Context, plan *planned) (_ *Result, err error) {
 	lease, err := objstore.Acquire(ctx, r.out.Store, publish.LeaseObject, objstore.Holder{Run: plan.RunID}, r.Lease)
 	if err != nil {
@@ -126,39 +149,83 @@ func (r *runner) publish(ctx context.Context, plan *planned) (_ *Result, err err
 	}
 	defer func() { err = errors.Join(err, lease.Release()) }()
 	ctx = lease.Context()
-	// With the lease in hand, whatever is staged was left by a run that died.
-	if err := r.out.Store.RemoveAll(ctx, publish.StagingDir); err != nil {
-		return nil, err
-	}
 	// Whoever held the lease before may have published this very run.
 	if done, err := r.findPublished(ctx, plan.RunID); err != nil {
 		return nil, err
 	} else if done != nil {
+		r.removePlan(ctx, plan.RunID)
 		return r.result(done.run, AlreadyPublished, done.current), nil
 	}
-	defer r.removeStage(ctx)
-	results, err := r.shards(ctx, plan, r.out.Store)
-	if err != nil {
-		return nil, job.Cause(ctx, err)
+	if err := r.tidy(ctx, plan.RunID); err != nil {
+		return nil, err
 	}
-	run, current, err := r.commit(ctx, lease, plan, results)
+	run, current, err := r.stageAndCommit(ctx, lease, plan)
+	if err = job.Cause(ctx, err); err == nil || hopeless(err) {
+		r.removePlan(ctx, plan.RunID)
+	}
 	if err != nil {
-		return nil, job.Cause(ctx, err)
+		return nil, err
 	}
 	return r.result(run, Published, current), nil
 }
 
-// shards does the whole plan as one shard. stage is nil for a dry run.
+func (r *runner) stageAndCommit(ctx context.Context, lease *objstore.Lease, plan *planned) (*manifests.Run, bool, error) {
+	if err := r.keepPlan(ctx, plan); err != nil {
+		return nil, false, err
+	}
+	results, err := r.shards(ctx, plan, r.out.Store)
+	if err != nil {
+		return nil, false, err
+	}
+	return r.commit(ctx, lease, plan, results)
+}
+
+// shards does all shards of the plan. stage is nil for a dry run.
 func (r *runner) shards(ctx context.Context, plan *planned, stage objstore.Store) ([]*ShardResult, error) {
-	bar := r.Progress.Start(plan.records())
+	all := make([]int, len(plan.Shards))
+	for i := range all {
+		all[i] = i
+	}
+	results, _, err := r.someShards(ctx, plan, stage, all)
+	return results, err
+}
+
+// someShards does shards of the plan, several at a time, and returns their results and
+// which of them it has done itself.
+func (r *runner) someShards(ctx context.Context, plan *planned, stage objstore.Store, shards []int) ([]*ShardResult, []int, error) {
+	records := int64(0)
+	for _, i := range shards {
+		records += plan.rows(i)
+	}
+	bar := r.Progress.Start(records)
 	defer bar.Stop()
-	s := &shard{
-		Env: r.Env, plan: &plan.Plan, index: plan.index, key: r.key, stage: stage, prefix: stageOf(plan.RunID),
+	s := &sharder{
+		Env: r.Env, plan: &plan.Plan, digest: plan.digest, index: plan.index, key: r.key, stage: stage,
 		workers: r.filesAtATime(), cpu: semaphore.NewWeighted(int64(r.options.Workers)), memory: rewrite.NewBudget(r.options.Memory),
 		progress: bar.Add,
 	}
-	result, err := s.run(ctx, allFiles(&plan.Plan))
-	return []*ShardResult{result}, err
+	if err := s.open(ctx); err != nil {
+		return nil, nil, err
+	}
+	results, there := make([]*ShardResult, len(shards)), make([]bool, len(shards))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(s.workers)
+	for n, i := range shards {
+		g.Go(func() (err error) {
+			results[n], there[n], err = s.do(gctx, i)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, nil, err
+	}
+	done := []int{}
+	for n, i := range shards {
+		if !there[n] {
+			done = append(done, i)
+		}
+	}
+	return results, done, nil
 }
 
 // filesAtATime is the number of files that are worked on at a time: fewer than workers where memory is scarce, because each
@@ -169,19 +236,6 @@ func (r *runner) filesAtATime() int {
 		return r.options.Workers
 	}
 	return min(r.options.Workers, max(1, int(r.options.Memory/file)))
-}
-
-// stageOf is where a run is staged, below the output.
-func stageOf(runID string) string { return path.Join(publish.StagingDir, publish.RunDir(runID)) }
-
-// removeStage removes the stage, also where the run was interrupted: what was staged of
-// people's work must not lie around.
-func (r *runner) removeStage(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 8*time.Second)
-	defer cancel()
-	if err := r.out.Store.RemoveAll(ctx, publish.StagingDir); err != nil {
-		r.Log.Warn("what was staged could not be removed; the next run will try again", "stage", r.out.Store.URI(publish.StagingDir), "error", err)
-	}
 }
 
 // findPublished returns the run where it is published, and refuses one that was erased.

@@ -20,7 +20,11 @@ import (
 // ShardResult is what became of a shard's files. It is plain data: commit may add it up
 // on another machine.
 type ShardResult struct {
-	Datasets []DatasetResult // beside the plan's
+	Version  int             `json:"schema_version"`
+	Plan     string          `json:"plan_sha256"` // of the plan's document
+	Shard    int             `json:"shard"`
+	Stage    string          `json:"stage"`    // directory of what was staged, below the output; empty in a dry run
+	Datasets []DatasetResult `json:"datasets"` // beside the plan's
 }
 
 // DatasetResult is what became of a shard's files of one data set.
@@ -67,32 +71,30 @@ func (d *DatasetResult) leaveOut(key string, files ...string) {
 	d.LeftOut[i].Files = append(d.LeftOut[i].Files, files...)
 }
 
-// shard works through input files: reads their keys, decides, rewrites, and stages
-// what comes out. Its files share its index, CPU slots and memory budget.
-type shard struct {
+// sharder does shards of a plan. All that it does share its index, CPU slots and memory
+// budget.
+type sharder struct {
 	*job.Env
 	plan     *Plan
+	digest   string // of the plan's document
 	index    *filter.Index
 	key      *manifests.Key
-	stage    objstore.Store // nil: a dry run
-	prefix   string         // of all that is staged
-	workers  int
+	stage    objstore.Store // the output; nil: a dry run
+	workers  int            // files at a time
+	files    *semaphore.Weighted
 	cpu      *semaphore.Weighted
 	memory   *rewrite.Budget
 	progress func(rows int64)
+
+	// What is made once for all shards:
+	stores              []objstore.Store // beside the plan's data sets
+	accounts, contracts *source.NearFilter
 }
 
-// fileOf names an input file by its places in a plan.
-type fileOf struct{ dataset, file int }
-
-// allFiles names every file of a plan.
-func allFiles(p *Plan) (all []fileOf) {
-	for i := range p.Datasets {
-		for j := range p.Datasets[i].Files {
-			all = append(all, fileOf{i, j})
-		}
-	}
-	return all
+// shard is one shard under way.
+type shard struct {
+	*sharder
+	prefix string // of all that is staged, below the output
 }
 
 // dataset is a data set while a shard works on it.
@@ -109,23 +111,26 @@ type dataset struct {
 
 // run works on files of the plan, several at a time. What it returns does not depend
 // on how many.
-func (s *shard) run(ctx context.Context, files []fileOf) (*ShardResult, error) {
-	datasets, err := s.datasets(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (s *shard) run(ctx context.Context, files []Part) (*ShardResult, error) {
+	datasets := s.datasets()
 	done := make([]manifests.File, len(files))
 	leftOut := make([][]string, len(files)) // keys of each file's metadata
 	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(s.workers)
 	for i, f := range files {
-		d := datasets[f.dataset]
+		d := datasets[f.Dataset]
+		if err := s.files.Acquire(gctx, 1); err != nil {
+			break
+		}
 		g.Go(func() (err error) {
-			done[i], leftOut[i], err = s.file(gctx, d, &d.Files[f.file])
+			defer s.files.Release(1)
+			done[i], leftOut[i], err = s.file(gctx, d, f)
 			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	result := &ShardResult{Datasets: make([]DatasetResult, len(datasets))}
@@ -138,7 +143,7 @@ func (s *shard) run(ctx context.Context, files []fileOf) (*ShardResult, error) {
 		r.Contracts, r.Near, r.NearContracts = d.contracts.Join(), d.near.Near(), d.nearContracts.Near()
 	}
 	for i, f := range files {
-		r := &result.Datasets[f.dataset]
+		r := &result.Datasets[f.Dataset]
 		r.Files = append(r.Files, done[i])
 		for _, key := range leftOut[i] {
 			r.leaveOut(key, done[i].Source)
@@ -147,27 +152,37 @@ func (s *shard) run(ctx context.Context, files []fileOf) (*ShardResult, error) {
 	return result, nil
 }
 
-// datasets opens what the shard's files share of each data set.
-func (s *shard) datasets(ctx context.Context) ([]*dataset, error) {
-	var all []*dataset
+// open makes what all shards share.
+func (s *sharder) open(ctx context.Context) error {
 	x := s.index
-	accounts := source.NewNearFilter(x.Accounts(), func(yield func([]byte) bool) {
+	s.accounts = source.NewNearFilter(x.Accounts(), func(yield func([]byte) bool) {
 		for a := filter.Account(0); int(a) < x.Accounts() && yield(x.ID(a)); a++ {
 		}
 	})
-	contracts := source.NewNearFilter(x.Restricted(), func(yield func([]byte) bool) {
+	s.contracts = source.NewNearFilter(x.Restricted(), func(yield func([]byte) bool) {
 		for c := filter.Contract(0); int(c) < x.Restricted() && yield(x.ContractID(c)); c++ {
 		}
 	})
 	for i := range s.plan.Datasets {
-		p := &s.plan.Datasets[i]
-		store, err := s.Opener.Open(ctx, p.Root)
+		store, err := s.Opener.Open(ctx, s.plan.Datasets[i].Root)
 		if err != nil {
-			return nil, err
+			return err
 		}
+		s.stores = append(s.stores, store)
+	}
+	s.files = semaphore.NewWeighted(int64(s.workers))
+	return nil
+}
+
+// datasets is what the shard's files share of each data set.
+func (s *shard) datasets() []*dataset {
+	var all []*dataset
+	x := s.index
+	for i := range s.plan.Datasets {
+		p := &s.plan.Datasets[i]
 		d := &dataset{
-			Dataset: p, store: store, decider: x.Decider(p.Category), contracts: source.NewJoinCounter(x.Restricted()),
-			near: source.NewNearSeen(accounts), nearContracts: source.NewNearSeen(contracts),
+			Dataset: p, store: s.stores[i], decider: x.Decider(p.Category), contracts: source.NewJoinCounter(x.Restricted()),
+			near: source.NewNearSeen(s.accounts), nearContracts: source.NewNearSeen(s.contracts),
 		}
 		d.tally.Tally = newTally(x.Policy(), len(p.Roles()))
 		for range p.Roles() {
@@ -175,12 +190,13 @@ func (s *shard) datasets(ctx context.Context) ([]*dataset, error) {
 		}
 		all = append(all, d)
 	}
-	return all, nil
+	return all
 }
 
 // file filters one input file. leftOut are the keys of its metadata that are left out.
-func (s *shard) file(ctx context.Context, d *dataset, in *File) (_ manifests.File, leftOut []string, err error) {
-	w := &fileWork{shard: s, d: d, in: in, result: manifests.File{
+func (s *shard) file(ctx context.Context, d *dataset, part Part) (_ manifests.File, leftOut []string, err error) {
+	in := &d.Files[part.File]
+	w := &fileWork{shard: s, d: d, in: in, staged: stagedNames(s.prefix, part), result: manifests.File{
 		Source:     in.Rel,
 		Output:     path.Join(d.Name, in.Rel),
 		Exclusions: path.Join("_manifest/exclusions", d.Name, in.Rel),

@@ -1,90 +1,319 @@
 package run
 
 import (
-	"encoding/json"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 
-	"golang.org/x/sync/semaphore"
-
 	"assent/job"
-	"assent/job/internal/config"
 	"assent/job/internal/objstore"
 	"assent/job/internal/publish"
 	"assent/job/jobtest"
-	"assent/job/parquet/rewrite"
 )
 
-// throughJSON returns a copy of v that has been written and read.
-func throughJSON[T any](t *testing.T, v *T) *T {
-	t.Helper()
-	data, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	copied := new(T)
-	if err := json.Unmarshal(data, copied); err != nil {
-		t.Fatal(err)
-	}
-	return copied
+// tiny cuts a job into a shard for each file.
+var tiny = sizes{bytes: 1, files: 1}
+
+// steps are the three steps of a job, each with an environment of its own, as if on
+// another machine.
+type steps struct {
+	t      *testing.T
+	config string
+	out    string
+	sizes  sizes
+	wrap   func(objstore.Store) objstore.Store
 }
 
-// TestStepsArePlainData takes a run's steps one by one, with a shard for each file and
-// with everything between the steps written as JSON and read again. What is published is
-// the same as by one call of Run.
-func TestStepsArePlainData(t *testing.T) {
+func newSteps(t *testing.T) *steps {
 	config := jobtest.TinyJob(t)
-	out := filepath.Join(t.TempDir(), "out")
-	byShards(t, jobtest.NewEnv(t), Options{Config: config, Set: []string{"output=" + out}})
-	if _, err := Run(t.Context(), jobtest.NewEnv(t), Options{Config: config}); err != nil {
-		t.Fatal(err)
-	}
-	jobtest.SameTrees(t, "by shards", jobtest.Tree(t, out), jobtest.Tree(t, filepath.Join(filepath.Dir(config), "out")))
+	return &steps{t: t, config: config, out: filepath.Join(filepath.Dir(config), "out"), sizes: tiny}
 }
 
-func byShards(t *testing.T, env *job.Env, o Options) {
-	t.Helper()
-	ctx := t.Context()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
+func (s *steps) env() *job.Env {
+	env := jobtest.NewEnv(s.t)
+	env.Opener.Wrap = s.wrap
+	return env
+}
+
+func (s *steps) options() Options { return Options{Config: s.config, Workers: 1, sizes: s.sizes} }
+
+func (s *steps) plan() (*Planned, error) { return StepPlan(s.t.Context(), s.env(), s.options()) }
+
+func noVariables(string) string { return "" }
+
+func (s *steps) shard(plan string, index, count int) (*Sharded, error) {
+	o := ShardOptions{Plan: plan, Index: &index, Workers: 1}
+	if count > 0 {
+		o.Count = &count
+	}
+	return StepShard(s.t.Context(), s.env(), noVariables, o)
+}
+
+func (s *steps) commit(plan string) (*Result, error) {
+	return StepCommit(s.t.Context(), s.env(), CommitOptions{Plan: plan})
+}
+
+// all takes all steps, the shards as so many tasks, the last one first.
+func (s *steps) all(tasks int) (*Result, error) {
+	p, err := s.plan()
+	if err != nil {
+		return nil, err
+	}
+	for i := tasks - 1; i >= 0; i-- {
+		if _, err := s.shard(p.Plan, i, tasks); err != nil {
+			return nil, err
+		}
+	}
+	return s.commit(p.Plan)
+}
+
+// undisturbed is what a run in one process publishes.
+func (s *steps) undisturbed() map[string]string {
+	s.t.Helper()
+	if _, err := Run(s.t.Context(), jobtest.NewEnv(s.t), Options{Config: s.config}); err != nil {
+		s.t.Fatal(err)
+	}
+	want := jobtest.Tree(s.t, s.out)
+	if err := os.RemoveAll(s.out); err != nil {
+		s.t.Fatal(err)
+	}
+	return want
+}
+
+// TestSteps takes the steps one by one, for several cuts and numbers of tasks. What is
+// published is the same as by one call of Run, and nothing else is left.
+func TestSteps(t *testing.T) {
+	s := newSteps(t)
+	want := s.undisturbed()
+	for _, c := range []struct {
+		sizes sizes
+		tasks int
+	}{{tiny, 1}, {tiny, 2}, {tiny, 5}, {sizes{1 << 30, 100}, 1}, {sizes{1 << 30, 100}, 3}} {
+		s.sizes = c.sizes
+		r, err := s.all(c.tasks)
+		if err != nil || r.Status != Published || !r.Current {
+			t.Fatalf("%+v: %+v, %v", c, r, err)
+		}
+		jobtest.SameTrees(t, fmt.Sprintf("%+v", c), jobtest.Tree(t, s.out), want)
+		if _, err := os.Stat(filepath.Join(s.out, publish.PlanDir)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%+v: the plan is still there: %v", c, err)
+		}
+		if err := os.RemoveAll(s.out); err != nil {
 			t.Fatal(err)
 		}
 	}
-	must(o.Validate())
-	r := &runner{Env: env, options: o, started: env.Now()}
-	var err error
-	r.cfg, err = config.Load(o.Config, o.Set)
-	must(err)
-	r.key, err = config.SubjectKey(r.cfg)
-	must(err)
-	store, err := env.Opener.Open(ctx, r.cfg.Output)
-	must(err)
-	r.out = &publish.Output{Store: store, Program: r.cfg.Program.Name, Log: env.Log}
-	p, _, err := r.plan(ctx)
-	must(err)
-	plan := &planned{Plan: *throughJSON(t, &p.Plan), index: p.index}
-	lease, err := objstore.Acquire(ctx, store, publish.LeaseObject, objstore.Holder{Run: plan.RunID}, env.Lease)
-	must(err)
-	var results []*ShardResult
-	for _, f := range allFiles(&plan.Plan) {
-		s := &shard{Env: env, plan: &plan.Plan, index: p.index, key: r.key, stage: store, prefix: stageOf(plan.RunID), workers: 1,
-			cpu: semaphore.NewWeighted(1), memory: rewrite.NewBudget(job.DefaultMemory), progress: func(int64) {}}
-		result, err := s.run(ctx, []fileOf{f})
-		must(err)
-		results = append(results, throughJSON(t, result))
+}
+
+func TestStepsAnswers(t *testing.T) {
+	s := newSteps(t)
+	p, err := s.plan()
+	if err != nil || p.Status != PlanReady || p.Shards != 2 || p.Plan != filepath.Join(s.out, "_plan", p.RunID) {
+		t.Fatalf("%+v, %v", p, err)
 	}
-	if len(results) < 2 {
-		t.Fatal("one shard only")
+	if again, err := s.plan(); err != nil || *again != *p {
+		t.Errorf("a second plan: %+v, %v", again, err)
 	}
-	if _, _, err := r.manifest(plan, results[1:]); err == nil {
-		t.Error("a shard is missing, and its files were not missed")
+	if _, err := s.commit(p.Plan); err == nil || !strings.Contains(err.Error(), "2 of 2 shards are not done: 0, 1") {
+		t.Errorf("commit without shards: %v", err)
 	}
-	if _, _, err := r.manifest(plan, append(results[:1:1], results...)); err == nil {
-		t.Error("a shard that counts twice was not found")
+	for i, want := range []Sharded{{p.Plan, []int{1}, 0}, {p.Plan, []int{}, 1}} {
+		if got, err := s.shard(p.Plan, 1, 0); err != nil || fmt.Sprint(*got) != fmt.Sprint(want) {
+			t.Errorf("shard, call %d: %+v, %v", i, got, err)
+		}
 	}
-	_, _, err = r.commit(ctx, lease, plan, results)
-	must(err)
-	must(store.RemoveAll(ctx, publish.StagingDir))
-	must(lease.Release())
+	if _, err := s.commit(p.Plan); err == nil || !strings.Contains(err.Error(), "1 of 2 shards are not done: 0") {
+		t.Errorf("commit with a shard missing: %v", err)
+	}
+	if got, err := s.shard(p.Plan+"/", 0, 1); err != nil || got.Skipped != 1 || !slices.Equal(got.Shards, []int{0}) {
+		t.Errorf("every shard: %+v, %v", got, err)
+	}
+	if got, err := s.shard(p.Plan, 2, 0); err != nil || len(got.Shards) != 0 {
+		t.Errorf("a shard that is none: %+v, %v", got, err)
+	}
+	for i, want := range []Status{Published, AlreadyPublished, AlreadyPublished} {
+		if r, err := s.commit(p.Plan); err != nil || r.Status != want || r.RunID != p.RunID {
+			t.Errorf("commit, call %d: %+v, %v", i, r, err)
+		}
+	}
+	if got, err := s.shard(p.Plan, 0, 1); err != nil || len(got.Shards) != 0 {
+		t.Errorf("a shard after the commit: %+v, %v", got, err)
+	}
+	if again, err := s.plan(); err != nil || again.Status != AlreadyPublished || again.Plan != "" || again.URI != p.URI {
+		t.Errorf("a plan of what is published: %+v, %v", again, err)
+	}
+	if _, err := s.shard(filepath.Join(s.out, "_plan", "20260601T000000Z-000000000000"), 0, 1); exitOf(err) != job.ExitUsage {
+		t.Errorf("a plan that is none: %v", err)
+	}
+}
+
+func exitOf(err error) int {
+	exit, _ := job.Explain(err)
+	return exit
+}
+
+// TestTask reads which shards a task has from what schedulers set.
+func TestTask(t *testing.T) {
+	two, three := 2, 3
+	for _, c := range []struct {
+		name         string
+		index, count *int
+		variables    string
+		wantI, wantK int
+		refused      bool
+	}{
+		{"options", &two, &three, "JOB_COMPLETION_INDEX=0 SLURM_ARRAY_TASK_COUNT=9", 2, 3, false},
+		{"an index alone", &two, nil, "CLOUD_RUN_TASK_INDEX=0 CLOUD_RUN_TASK_COUNT=9", 2, 0, false},
+		{"Kubernetes", nil, nil, "JOB_COMPLETION_INDEX=4", 4, 0, false},
+		{"Kubernetes, with a count", nil, &three, "JOB_COMPLETION_INDEX=1", 1, 3, false},
+		{"Cloud Run", nil, nil, "CLOUD_RUN_TASK_INDEX=1 CLOUD_RUN_TASK_COUNT=8", 1, 8, false},
+		{"Batch", nil, nil, "BATCH_TASK_INDEX=0 BATCH_TASK_COUNT=8", 0, 8, false},
+		{"Slurm", nil, nil, "SLURM_ARRAY_TASK_ID=3 SLURM_ARRAY_TASK_COUNT=4", 3, 4, false},
+		{"Airflow", nil, nil, "AIRFLOW_MAP_INDEX=0", 0, 0, false},
+		{"nothing", nil, nil, "", 0, 0, true},
+		{"an array from 1", nil, nil, "SLURM_ARRAY_TASK_ID=4 SLURM_ARRAY_TASK_COUNT=4", 0, 0, true},
+		{"no number", nil, nil, "AIRFLOW_MAP_INDEX=x", 0, 0, true},
+		{"unmapped", nil, nil, "AIRFLOW_MAP_INDEX=-1", 0, 0, true},
+	} {
+		set := map[string]string{}
+		for _, pair := range strings.Fields(c.variables) {
+			name, value, _ := strings.Cut(pair, "=")
+			set[name] = value
+		}
+		o := ShardOptions{Index: c.index, Count: c.count}
+		i, k, err := o.task(func(name string) string { return set[name] })
+		if i != c.wantI || k != c.wantK || (exitOf(err) == job.ExitUsage) != c.refused {
+			t.Errorf("%s: %d of %d, %v", c.name, i, k, err)
+		}
+	}
+}
+
+// TestShardsTogether does every shard by several processes at once, and commits by several.
+func TestShardsTogether(t *testing.T) {
+	s := newSteps(t)
+	want := s.undisturbed()
+	p, err := s.plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wait sync.WaitGroup
+	for range 3 {
+		for i := range p.Shards {
+			wait.Go(func() {
+				if _, err := s.shard(p.Plan, i, 0); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	wait.Wait()
+	for range 3 {
+		wait.Go(func() {
+			if _, err := s.commit(p.Plan); err != nil && !errors.Is(err, objstore.ErrHeld) {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	jobtest.SameTrees(t, "together", jobtest.Tree(t, s.out), want)
+}
+
+// TestLateShard lets a shard come to its end after the run was published by another
+// attempt: nothing that is published changes, and nothing of it stays.
+func TestLateShard(t *testing.T) {
+	s := newSteps(t)
+	want := s.undisturbed()
+	p, err := s.plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := *s
+	committed := false
+	late.wrap = func(store objstore.Store) objstore.Store {
+		return &atCreate{store, func() {
+			if committed {
+				return
+			}
+			committed = true
+			for i := range p.Shards {
+				if _, err := s.shard(p.Plan, i, 0); err != nil {
+					t.Error(err)
+				}
+			}
+			if r, err := s.commit(p.Plan); err != nil || r.Status != Published {
+				t.Errorf("%+v, %v", r, err)
+			}
+		}}
+	}
+	if got, err := late.shard(p.Plan, 0, 0); err != nil || len(got.Shards) != 0 || !committed {
+		t.Errorf("%+v, %v", got, err)
+	}
+	jobtest.SameTrees(t, "late", jobtest.Tree(t, s.out), want)
+}
+
+// atCreate calls a function when an object has been started.
+type atCreate struct {
+	objstore.Store
+	then func()
+}
+
+func (s *atCreate) Create(ctx context.Context, name string) (objstore.Writer, error) {
+	w, err := s.Store.Create(ctx, name)
+	s.then()
+	return w, err
+}
+
+// TestChangedInputs replaces an input after the plan, and touches one. What was replaced is
+// named; what has the content it had is used.
+func TestChangedInputs(t *testing.T) {
+	for _, c := range []struct{ name, file string }{{"data", "messages/month=2026-04/a.parquet"}, {"control", "consent/a.parquet"}} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSteps(t)
+			want := s.undisturbed()
+			p, err := s.plan()
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join(filepath.Dir(s.config), c.file)
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			write := func(data []byte) {
+				if err := errors.Join(os.Remove(file), os.WriteFile(file, data, 0o644)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			changed := func(what string, err error) {
+				t.Helper()
+				if !errors.Is(err, objstore.ErrChanged) || !strings.Contains(err.Error(), file) || exitOf(err) != job.ExitFailed {
+					t.Errorf("%s: %v", what, err)
+				}
+			}
+			write(append(slices.Clone(data), 0))
+			_, err = s.shard(p.Plan, 0, 1)
+			changed("shard", err)
+			write(data)
+			if _, err := s.shard(p.Plan, 0, 1); err != nil {
+				t.Error(err)
+			}
+			write(append(slices.Clone(data), 0))
+			_, err = s.commit(p.Plan)
+			changed("commit", err)
+			if _, err := os.Stat(filepath.Join(s.out, "current.json")); err == nil {
+				t.Error("a run was published")
+			}
+			write(data)
+			if _, err := s.commit(p.Plan); err != nil {
+				t.Error(err)
+			}
+			jobtest.SameTrees(t, "the content of before", jobtest.Tree(t, s.out), want)
+		})
+	}
 }

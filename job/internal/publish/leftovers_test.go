@@ -65,8 +65,8 @@ func TestLeftovers(t *testing.T) {
 		return errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte("{}"), 0o644))
 	}
 	lock := func() error { return put("_lock.json") }
-	stage := func() error { return os.Mkdir(filepath.Join(out, "_staging"), 0o755) }
-	staged := func() error { return put("_staging/run=" + r.RunID + "/messages/a.parquet") } // as on GCS, where they are copied
+	stage := func() error { return os.Mkdir(filepath.Join(out, "_plan"), 0o755) }
+	staged := func() error { return put("_plan/" + r.RunID + "/staged/a.data") } // as on GCS, where they are copied
 	for what, left := range map[string][]func() error{
 		"nothing": nil, "a lock": {lock}, "an empty stage": {stage}, "staged files": {staged}, "both": {lock, stage}, "all": {lock, staged},
 	} {

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"path"
-	"slices"
 	"strings"
 
 	"assent/job"
@@ -23,7 +22,7 @@ const (
 	ManifestObject = "_manifest/run.json"
 	ReportObject   = "_manifest/report.html"
 	LeaseObject    = "_lock.json"
-	StagingDir     = "_staging"
+	PlanDir        = "_plan"
 )
 
 // Output is the output of a job.
@@ -161,35 +160,6 @@ func (p *Output) older(ctx context.Context, current []byte, run *manifests.Run) 
 		return false, nil
 	}
 	return now.ConsentAsOf.Before(run.ConsentAsOf) || now.Invocation.FinishedAt.Before(run.Invocation.FinishedAt), nil
-}
-
-// RemoveLeftovers removes what a job that was killed has left in the output: its lease and
-// its stage. A repeat of a published run calls it; another run removes them on its way.
-// Where a job that lives holds the lease, both are that job's and stay. That they cannot
-// be removed is logged.
-func (p *Output) RemoveLeftovers(ctx context.Context, e *job.Env, runID string) {
-	if err := p.removeLeftovers(ctx, e, runID); err != nil && !errors.Is(err, objstore.ErrHeld) {
-		p.Log.Warn("what a job that was killed has left could not be removed", "output", p.Store.URI(""), "error", err)
-	}
-}
-
-func (p *Output) removeLeftovers(ctx context.Context, e *job.Env, runID string) error {
-	dirs, err := p.Store.Dirs(ctx, "")
-	if err != nil {
-		return err
-	}
-	_, err = p.Store.Stat(ctx, LeaseObject)
-	if errors.Is(err, fs.ErrNotExist) && !slices.Contains(dirs, StagingDir) {
-		return nil
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	lease, err := objstore.Acquire(ctx, p.Store, LeaseObject, objstore.Holder{Run: runID}, e.Lease)
-	if err != nil {
-		return err
-	}
-	return errors.Join(p.Store.RemoveAll(lease.Context(), StagingDir), lease.Release())
 }
 
 // Open loads a configuration and opens the output that it names.

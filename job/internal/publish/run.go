@@ -42,6 +42,20 @@ func SplitRun(uri string) (objstore.Location, string, error) {
 	return output, dir, nil
 }
 
+// SplitPlan splits the URI of a plan into the output and the plan's id.
+func SplitPlan(uri string) (objstore.Location, string, error) {
+	loc, err := objstore.Parse(uri)
+	if err != nil {
+		return loc, "", job.UsageError("", "%w", err)
+	}
+	dir, id := loc.Split()
+	output, plans := dir.Split()
+	if plans != PlanDir || !CompleteID.MatchString(id) {
+		return output, "", job.UsageError("`assent plan` answers with it", "--plan %s is no plan's directory, <output>/%s/<id>", uri, PlanDir)
+	}
+	return output, id, nil
+}
+
 // Run is a published run, open for reading. Errors of its methods name the object's
 // URI. Where they say that the run is damaged, they are refusals.
 type Run struct {

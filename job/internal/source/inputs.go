@@ -305,13 +305,25 @@ func (in *Inputs) List() (list []manifests.Input) {
 			list = append(list, manifests.Input{Role: of.Role, Dataset: dataset, Path: of.Root + f.Rel, Bytes: f.Size, Identity: f.Identity, Rows: f.Rows})
 		}
 	}
-	for _, of := range []*Input{&in.Consent, &in.Deletion, &in.Restrict, &in.Accounts, &in.Aliases, &in.Organisations} {
+	for _, of := range in.controls() {
 		add("", of)
 	}
 	for _, d := range in.Datasets {
 		add(d.Name, &d.Input)
 	}
 	return list
+}
+
+func (in *Inputs) controls() []*Input {
+	return []*Input{&in.Consent, &in.Deletion, &in.Restrict, &in.Accounts, &in.Aliases, &in.Organisations}
+}
+
+// Controls are the files of all control inputs, in the order of List.
+func (in *Inputs) Controls() (files []*File) {
+	for _, of := range in.controls() {
+		files = append(files, of.Files...)
+	}
+	return files
 }
 
 // Records returns the number of rows in all data sets.

@@ -1,0 +1,43 @@
+package run
+
+// A shard is as large as what a machine may lose and do again, and as small as pays for
+// its own result: an object of some kilobytes, beside three objects a file.
+const (
+	shardBytes = 512 << 20 // of input
+	shardFiles = 8
+)
+
+// sizes says how large shards are.
+type sizes struct {
+	bytes int64
+	files int
+}
+
+// cut puts files that are not taken over into shards, in their order. It depends on the
+// files alone, so that all who make the plan make the same.
+func cut(datasets []Dataset, s sizes) []Shard {
+	var all []Shard
+	var parts []Part
+	var bytes int64
+	end := func() {
+		if len(parts) > 0 {
+			all = append(all, Shard{parts})
+		}
+		parts, bytes = nil, 0
+	}
+	for i := range datasets {
+		for j := range datasets[i].Files {
+			f := &datasets[i].Files[j]
+			if f.Reuse != nil {
+				continue
+			}
+			if len(parts) == s.files || bytes+f.Object.Size > s.bytes {
+				end()
+			}
+			parts = append(parts, Part{i, j})
+			bytes += f.Object.Size
+		}
+	}
+	end()
+	return all
+}

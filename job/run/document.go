@@ -1,0 +1,207 @@
+package run
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+
+	"assent/job"
+	"assent/job/internal/config"
+	"assent/job/internal/objstore"
+	"assent/job/internal/publish"
+	"assent/manifests"
+	"assent/schema"
+)
+
+// planVersion is the version of plan documents and of shards' results. A step takes no
+// other.
+const planVersion = 1
+
+// Plan is the first step's result: what the run reads, under which rules, what it is
+// called, and into which shards the work is cut. It is plain data, so that other machines
+// can take the next steps by it. It has no time and no chance in it: the same job on the
+// same inputs has the same plan.
+type Plan struct {
+	Version      int               `json:"schema_version"`
+	Tool         string            `json:"tool_version"` // of the program; all steps are of one
+	RunID        string            `json:"run_id"`
+	Program      config.Program    `json:"program"`
+	PolicyDigest string            `json:"policy_digest"`
+	Gates        config.Gates      `json:"gates"`
+	KeyFile      string            `json:"subject_key_file"` // as configured; empty: ASSENT_SUBJECT_KEY
+	Horizon      schema.Instant    `json:"horizon"`
+	RequestsAsOf schema.Instant    `json:"requests_as_of"` // the newest deletion request; schema.Unknown without a ledger
+	Inputs       []manifests.Input `json:"inputs"`         // every file, control inputs first, then data sets
+	Controls     []File            `json:"controls"`       // the files of the control inputs, as the first of Inputs
+	Rules        config.Inputs     `json:"rules"`          // how the control inputs are read
+	Datasets     []Dataset         `json:"datasets"`
+	Shards       []Shard           `json:"shards"`
+}
+
+// Dataset is a data set as the plan has settled it against its files.
+type Dataset struct {
+	schema.Dataset
+	Root         string // URI of the store that its files are in
+	Files        []File
+	KeepMetadata []string // keys of the files' metadata to keep although they may hold values
+}
+
+// File is one input file.
+type File struct {
+	Object   objstore.Object // as it was found, below the data set's Root
+	Root     string          `json:",omitempty"` // of a control input's file: the URI that Object is below
+	Rel      string          // path below the data set's root; the output has the same
+	Identity string          // of its content; see [objstore.Store.Identity]
+	Rows     int64
+	// Reuse says that the file's outcome is taken over from an earlier run; nil: it is in a shard.
+	Reuse *Reuse `json:",omitempty"`
+}
+
+// Reuse is the outcome of a file in an earlier run that is provably what it would be in
+// this one. Commit takes the objects over and adds the counts up.
+type Reuse struct {
+	Run    string        // the earlier run's id
+	Result DatasetResult // of this file alone, as a shard would have it
+}
+
+// Shard is the part of a plan that is done, or done again, as a whole.
+type Shard struct {
+	Parts []Part
+}
+
+// Part is one input file, by its places in the plan.
+type Part struct{ Dataset, File int }
+
+// Objects of a plan, below its directory.
+const (
+	planObject = "plan.json"
+	resultsDir = "results"
+	stagedDir  = "staged"
+	sealDir    = "seal" // what speaks of the run as a whole, and the marker
+)
+
+func planDir(id string) string { return path.Join(publish.PlanDir, id) }
+
+func resultObject(id string, shard int) string {
+	return path.Join(planDir(id), resultsDir, fmt.Sprintf("%05d.json", shard))
+}
+
+// marshal returns the document of the plan.
+func (p *Plan) marshal() ([]byte, error) {
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	data, err := json.Marshal(p)
+	return append(data, '\n'), err
+}
+
+// parseStrictly reads a document that this program wrote itself: all that it holds must
+// be known.
+func parseStrictly(data []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("something follows the document")
+	}
+	return nil
+}
+
+func parsePlan(data []byte) (*Plan, error) {
+	p := new(Plan)
+	if err := parseStrictly(data, p); err != nil {
+		return nil, err
+	}
+	return p, p.check()
+}
+
+// check holds a plan against itself: every file of a data set is in exactly one shard, or
+// is taken over.
+func (p *Plan) check() error {
+	if p.Version != planVersion {
+		return fmt.Errorf("schema_version %d is not known; this program reads %d", p.Version, planVersion)
+	}
+	if !publish.CompleteID.MatchString(p.RunID) {
+		return errors.New("run_id is not a run's id")
+	}
+	open := map[Part]bool{}
+	inputs := p.Inputs
+	claim := func(f *File, dataset string) error {
+		if len(inputs) == 0 || inputs[0].Dataset != dataset || inputs[0].Identity != f.Identity || inputs[0].Rows != f.Rows || inputs[0].Bytes != f.Object.Size {
+			return fmt.Errorf("%s: it is not what the list of inputs says", f.Object.Name)
+		}
+		inputs = inputs[1:]
+		return nil
+	}
+	for i := range p.Controls {
+		if err := claim(&p.Controls[i], ""); err != nil {
+			return err
+		}
+	}
+	for i := range p.Datasets {
+		d := &p.Datasets[i]
+		for j := range d.Files {
+			f := &d.Files[j]
+			if !fs.ValidPath(path.Join(d.Name, f.Rel)) || !fs.ValidPath(f.Rel) || f.Rows < 0 {
+				return fmt.Errorf("data set %q: %q is no file of it", d.Name, f.Rel)
+			}
+			if err := claim(f, d.Name); err != nil {
+				return err
+			}
+			if f.Reuse == nil {
+				open[Part{i, j}] = true
+			}
+		}
+	}
+	for i, s := range p.Shards {
+		for _, part := range s.Parts {
+			if !open[part] {
+				return fmt.Errorf("shard %d has a file that another one has, or none", i)
+			}
+			delete(open, part)
+		}
+	}
+	if len(open) > 0 || len(inputs) > 0 {
+		return errors.New("some files are in no shard")
+	}
+	return nil
+}
+
+// madeFor reports an error where the plan is not one for the subject key, or is of another
+// version of the program.
+func (p *Plan) madeFor(key *manifests.Key, version string) error {
+	if p.Tool != version {
+		return job.UsageError("run plan, shard and commit with one version of the program", "the plan is by version %s of the program, this is %s", p.Tool, version)
+	}
+	if manifests.RunID(p.PolicyDigest, p.Horizon.Time(), p.Inputs, key) != p.RunID {
+		return job.UsageError("give all steps the subject key that the plan was made with", "the plan is not what its id says, or was made with another subject key")
+	}
+	return nil
+}
+
+// readPlan returns a plan and the digest of its document; nil where there is none.
+func readPlan(ctx context.Context, out objstore.Store, id string) (*Plan, string, error) {
+	name := path.Join(planDir(id), planObject)
+	data, _, err := out.Read(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, "", nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	p, err := parsePlan(data)
+	if err == nil && p.RunID != id {
+		err = fmt.Errorf("it is the plan of run %s", p.RunID)
+	}
+	if err != nil {
+		return nil, "", job.UsageError("plan again", "%s: %w", out.URI(name), err)
+	}
+	return p, manifests.SHA256(data), nil
+}

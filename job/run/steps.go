@@ -1,0 +1,277 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"assent/job"
+	"assent/job/internal/config"
+	"assent/job/internal/objstore"
+	"assent/job/internal/pages"
+	"assent/job/internal/publish"
+	"assent/manifests"
+)
+
+// The three steps as verbs of their own, for schedulers that spread a run over machines.
+
+// Planned is the answer of plan.
+type Planned struct {
+	Status Status `json:"status"`
+	Plan   string `json:"plan,omitempty"` // URI; none where the run is published already
+	Shards int    `json:"shards"`
+	RunID  string `json:"run_id"`
+	URI    string `json:"uri"` // of the run's directory
+}
+
+// Plan answers that the shards can be done.
+const PlanReady Status = "planned"
+
+// WriteText says where the plan is.
+func (p *Planned) WriteText(w io.Writer) (err error) {
+	if p.Status == AlreadyPublished {
+		_, err = fmt.Fprintf(w, "already published, nothing to do: %s\n", p.URI)
+		return err
+	}
+	_, err = fmt.Fprintf(w, "planned: %s\nshards: %s\n", p.Plan, pages.Count(int64(p.Shards)))
+	return err
+}
+
+// StepPlan plans a run and keeps the plan below the output.
+func StepPlan(ctx context.Context, env *job.Env, o Options) (_ *Planned, err error) {
+	r, err := newRunner(ctx, env, o)
+	if err != nil {
+		return nil, err
+	}
+	plan, done, err := r.plan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if done != nil {
+		r.removeLeftovers(ctx, done.run.RunID)
+		return &Planned{Status: AlreadyPublished, RunID: done.run.RunID, URI: r.out.Store.URI(publish.RunDir(done.run.RunID))}, nil
+	}
+	lease, err := objstore.Acquire(ctx, r.out.Store, publish.LeaseObject, objstore.Holder{Run: plan.RunID}, r.Lease)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, lease.Release()) }()
+	if err := r.tidy(lease.Context(), plan.RunID); err != nil {
+		return nil, job.Cause(lease.Context(), err)
+	}
+	if err := r.keepPlan(lease.Context(), plan); err != nil {
+		return nil, job.Cause(lease.Context(), err)
+	}
+	return &Planned{
+		Status: PlanReady, Plan: r.out.Store.URI(planDir(plan.RunID)), Shards: len(plan.Shards),
+		RunID: plan.RunID, URI: r.out.Store.URI(publish.RunDir(plan.RunID)),
+	}, nil
+}
+
+// ShardOptions configure the verb shard.
+type ShardOptions struct {
+	Plan    string   `required:"" placeholder:"URI" help:"What plan has answered."`
+	Index   *int     `placeholder:"I" help:"The first shard to do, from 0. Else the scheduler's variable says it (JOB_COMPLETION_INDEX, CLOUD_RUN_TASK_INDEX, BATCH_TASK_INDEX, SLURM_ARRAY_TASK_ID, AIRFLOW_MAP_INDEX)."`
+	Count   *int     `placeholder:"K" help:"Do every K-th shard from there, so that K tasks do all. Else the scheduler's variable says it; without one, one shard is done."`
+	Workers int      `help:"Files worked on at a time; 0: one a core." default:"0"`
+	Memory  job.Size `help:"Memory for pages in flight, beside the consent index." default:"256MiB"`
+}
+
+// Sharded is the answer of shard.
+type Sharded struct {
+	Plan    string `json:"plan"`
+	Shards  []int  `json:"shards"`  // that were done
+	Skipped int    `json:"skipped"` // shards that had been done before
+}
+
+// WriteText says how many shards were done.
+func (s *Sharded) WriteText(w io.Writer) error {
+	_, err := fmt.Fprintf(w, "shards done: %s\ndone before: %s\n", pages.Count(int64(len(s.Shards))), pages.Count(int64(s.Skipped)))
+	return err
+}
+
+// StepShard does some shards of a plan. Where the run is published by now, there are none.
+func StepShard(ctx context.Context, env *job.Env, getenv func(string) string, o ShardOptions) (*Sharded, error) {
+	index, count, err := o.task(getenv)
+	if err != nil {
+		return nil, err
+	}
+	options := Options{Config: o.Plan, Workers: o.Workers, Memory: int64(o.Memory)}
+	r, plan, done, err := openPlan(ctx, env, o.Plan, options)
+	if err != nil {
+		return nil, err
+	}
+	answer := &Sharded{Plan: strings.TrimSuffix(o.Plan, "/"), Shards: []int{}}
+	if done != nil {
+		return answer, nil
+	}
+	var shards []int
+	for i := index; i < len(plan.Shards); i += count {
+		shards = append(shards, i)
+		if count == 0 {
+			break
+		}
+	}
+	if len(shards) == 0 {
+		return answer, nil
+	}
+	if err := r.openIndex(ctx, plan); err != nil {
+		return nil, err
+	}
+	_, answer.Shards, err = r.someShards(ctx, plan, r.out.Store, shards)
+	if err != nil {
+		// Others may have done the shards meanwhile, and published.
+		if done, perr := r.findPublished(ctx, plan.RunID); done == nil || perr != nil {
+			return nil, err
+		}
+		return &Sharded{Plan: answer.Plan, Shards: []int{}}, nil
+	}
+	answer.Skipped = len(shards) - len(answer.Shards)
+	return answer, nil
+}
+
+// schedulers are the variables by which schedulers number the tasks of a job. count is
+// empty where a scheduler does not say how many there are.
+var schedulers = [...]struct{ index, count string }{
+	{"JOB_COMPLETION_INDEX", ""},
+	{"CLOUD_RUN_TASK_INDEX", "CLOUD_RUN_TASK_COUNT"},
+	{"BATCH_TASK_INDEX", "BATCH_TASK_COUNT"},
+	{"SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT"},
+	{"AIRFLOW_MAP_INDEX", ""},
+}
+
+// task says which shards are this process's: from index on every count-th one, or the one
+// alone where count is 0. What the options lack is taken from the first scheduler that
+// gives an index; an option for the index means that no scheduler counts.
+func (o *ShardOptions) task(getenv func(string) string) (index, count int, err error) {
+	number := func(option *int, variable string) (n int, given bool) {
+		if option != nil {
+			return *option, true
+		}
+		text := ""
+		if variable != "" {
+			text = getenv(variable)
+		}
+		if text == "" {
+			return 0, false
+		}
+		n, perr := strconv.Atoi(text)
+		if perr != nil {
+			err = job.UsageError("", "%s=%s is not a number", variable, job.Quote(text))
+		}
+		return n, true
+	}
+	index, given := number(o.Index, "")
+	count, counted := number(o.Count, "")
+	for _, s := range schedulers {
+		if given {
+			break
+		}
+		if index, given = number(nil, s.index); given && !counted {
+			count, counted = number(nil, s.count)
+		}
+	}
+	switch {
+	case err != nil:
+		return 0, 0, err
+	case !given:
+		return 0, 0, job.UsageError("", "no shard is named: say --index, or let a scheduler set one of its variables (JOB_COMPLETION_INDEX, …)")
+	case index < 0 || counted && (count < 1 || index >= count):
+		return 0, 0, job.UsageError("number the tasks from 0; with K tasks the last one is K-1", "index %d is not one of %d tasks", index, count)
+	}
+	return index, count, nil
+}
+
+// CommitOptions configure the verb commit.
+type CommitOptions struct {
+	Plan string `required:"" placeholder:"URI" help:"What plan has answered."`
+}
+
+// StepCommit publishes the run of a plan whose shards are done.
+func StepCommit(ctx context.Context, env *job.Env, o CommitOptions) (_ *Result, err error) {
+	r, _, done, err := openPlan(ctx, env, o.Plan, Options{Config: o.Plan})
+	if err != nil {
+		return nil, err
+	}
+	_, id, err := publish.SplitPlan(o.Plan)
+	if err != nil {
+		return nil, err
+	}
+	if done != nil {
+		r.removeLeftovers(ctx, id)
+		return r.result(done.run, AlreadyPublished, done.current), nil
+	}
+	lease, err := objstore.Acquire(ctx, r.out.Store, publish.LeaseObject, objstore.Holder{Run: id}, r.Lease)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, lease.Release()) }()
+	ctx = lease.Context()
+	// Whoever held the lease before may have published the run, or made another plan of it.
+	r, plan, done, err := openPlan(ctx, env, o.Plan, Options{Config: o.Plan})
+	if err != nil {
+		return nil, err
+	}
+	if done != nil {
+		r.removePlan(ctx, id)
+		return r.result(done.run, AlreadyPublished, done.current), nil
+	}
+	run, current, err := r.commitPlan(ctx, lease, plan)
+	if err = job.Cause(ctx, err); err == nil || hopeless(err) {
+		r.removePlan(ctx, id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.result(run, Published, current), nil
+}
+
+// commitPlan commits what other processes have left of a plan.
+func (r *runner) commitPlan(ctx context.Context, lease *objstore.Lease, plan *planned) (*manifests.Run, bool, error) {
+	results, err := r.results(ctx, plan)
+	if err != nil {
+		return nil, false, err
+	}
+	if err := r.openIndex(ctx, plan); err != nil {
+		return nil, false, err
+	}
+	return r.commit(ctx, lease, plan, results)
+}
+
+// openPlan opens a plan by its URI, or the run where that is published.
+func openPlan(ctx context.Context, env *job.Env, uri string, o Options) (*runner, *planned, *published, error) {
+	if err := o.Validate(); err != nil {
+		return nil, nil, nil, err
+	}
+	output, id, err := publish.SplitPlan(uri)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	store, err := env.Opener.OpenLocation(ctx, output)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	r := &runner{Env: env, options: o, started: env.Now(), out: &publish.Output{Store: store, Log: env.Log}}
+	done, err := r.findPublished(ctx, id)
+	if done != nil || err != nil {
+		return r, nil, done, err
+	}
+	p, digest, err := readPlan(ctx, store, id)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if p == nil {
+		return nil, nil, nil, job.UsageError("plan again", "no plan at %s: it was never made, or another one has followed it", uri)
+	}
+	r.out.Program = p.Program.Name
+	if r.key, err = config.SubjectKeyOf(p.KeyFile, uri); err != nil {
+		return nil, nil, nil, err
+	}
+	if err := p.madeFor(r.key, env.Version); err != nil {
+		return nil, nil, nil, err
+	}
+	return r, &planned{Plan: *p, digest: digest}, nil, nil
+}
