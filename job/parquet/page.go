@@ -22,6 +22,14 @@ type Page struct {
 // Memory returns the bytes that p keeps for the next page body.
 func (p *Page) Memory() int { return cap(p.raw) }
 
+// Take gives away the memory of the page, which is void then, for other memory: values is empty and begins where the page's values
+// begin, room is all that lies before and behind.
+func (p *Page) Take(other []byte) (values, room []byte) {
+	values, room = p.Values[:0], p.raw[:cap(p.raw)]
+	p.raw = other[:0]
+	return values, room
+}
+
 // Load decompresses body, the body of a page of column col, and decodes its levels. body is not kept.
 func (p *Page) Load(c *codec.Codec, col *Column, id codec.ID, h *PageHeader, body []byte) error {
 	if h.Kind == DataPageV2 {

@@ -88,7 +88,7 @@ func (c *Codec) encodeZstd(dst, src []byte) ([]byte, error) {
 			level = zstd.SpeedFastest
 		}
 		e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false),
-			zstd.WithZeroFrames(true), zstd.WithAllLitEntropyCompression(c.Fast), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
+			zstd.WithZeroFrames(true), zstd.WithAllLitEntropyCompression(c.Fast), zstd.WithWindowSize(1<<20))
 		if err != nil {
 			return dst, err
 		}

@@ -42,13 +42,30 @@ func (w *worker) encode(e *parquet.EncodedPage, d *draft, col *parquet.Column, i
 	} else {
 		raw = d.AppendV1(raw, col)
 	}
-	raw = d.appendValues(raw, col, dictLen)
 	w.raw = raw
-	if cap(d.plain) > maxPooled { // it will not be pooled, and is not needed while raw is compressed
-		d.plain = nil
+	if in, ok := d.inPlace(raw); ok {
+		raw = in
+	} else {
+		raw = d.appendValues(raw, col, dictLen)
+		w.raw = raw
+		if cap(d.plain) > maxPooled { // it will not be pooled, and is not needed while raw is compressed
+			d.plain, d.room = nil, nil
+		}
 	}
 	e.Body = slices.Grow(e.Body[:0], d.packed+d.packed/8+512)
 	return e.Encode(&w.codec, id, &h, raw)
+}
+
+// inPlace returns the levels and the values behind them where there is room for the levels before the values, so that these need not
+// be copied.
+func (d *draft) inPlace(levels []byte) ([]byte, bool) {
+	at := len(d.room) - cap(d.plain) // where plain begins, if it still lies there
+	if len(d.room) == 0 || len(d.plain) == 0 || at < len(levels) || at > len(d.room)-len(d.plain) || &d.room[at] != &d.plain[0] {
+		return nil, false
+	}
+	begin := at - len(levels)
+	copy(d.room[begin:], levels)
+	return d.room[begin : at+len(d.plain)], true
 }
 
 // appendValues appends the encoded values section.
