@@ -38,6 +38,7 @@ var mayImport = map[string][]string{
 	"assent/job/internal/objstore/faulty":    {"assent/job/internal/objstore"},
 	"assent/job/internal/objstore/storetest": {"assent/job/internal/objstore"},
 	"assent/job/internal/pages":              {"assent/job/plain", "assent/schema"},
+	"assent/job/internal/card":               {"assent/manifests", "assent/schema", "assent/job/internal/pages", "assent/job/parquet"},
 	"assent/job/internal/runpage":            {"assent/manifests", "assent/schema", "assent/job/internal/pages"},
 	"assent/job/internal/receipt":            {"assent/job/internal/pages"},
 	"assent/job/internal/arrowparquet":       {"assent/job/internal/leafwriter"},

@@ -114,13 +114,15 @@ type verifyCmd struct {
 	Set     []string `placeholder:"KEY=VALUE" sep:"none" help:"Override a key of the configuration, as it was for the run."`
 	Dir     string   `name:"run" required:"" placeholder:"URI" help:"The run's directory, <output>/run=<id>."`
 	Quick   bool     `help:"The published run alone: complete, digests, counts, no account to be erased."`
+	Use     string   `placeholder:"marketplace|account:ID" help:"What is to be trained: models for the marketplace, or those of one account. A use that the run does not permit is refused."`
+	Dataset []string `placeholder:"NAME" help:"A data set that is to be used (again for more); without it all."`
 	Workers int      `help:"Files worked on at a time; 0: one a core." default:"0"`
 	format
 }
 
 // Run answers also where the audit finds differences: the answer says which.
 func (c *verifyCmd) Run(ctx context.Context, env *job.Env) error {
-	r, err := verify.Run(ctx, env, verify.Options{Config: c.Config, Set: c.Set, Run: c.Dir, Quick: c.Quick, Workers: c.Workers})
+	r, err := verify.Run(ctx, env, verify.Options{Config: c.Config, Set: c.Set, Run: c.Dir, Quick: c.Quick, Use: c.Use, Datasets: c.Dataset, Workers: c.Workers})
 	if r == nil {
 		return err
 	}

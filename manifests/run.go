@@ -30,16 +30,18 @@ type Run struct {
 	Inputs        []Input            `json:"inputs"`
 	Datasets      map[string]Dataset `json:"datasets"`
 	Daily         Object             `json:"daily"` // the counts by day, see DayCounts
-	Gates         []Gate             `json:"gates"`
-	Joins         []Join             `json:"joins,omitempty"` // of the control inputs, in the order of Inputs
-	Use           map[string]Use     `json:"use"`             // by data set
-	Invocation    Invocation         `json:"invocation"`
+	// Documents tell programs of others what the run is: croissant.json, README.md. Runs of programs that wrote none have none.
+	Documents  []Object       `json:"documents,omitempty"`
+	Gates      []Gate         `json:"gates"`
+	Joins      []Join         `json:"joins,omitempty"` // of the control inputs, in the order of Inputs
+	Use        map[string]Use `json:"use"`             // by data set
+	Invocation Invocation     `json:"invocation"`
 }
 
 // Objects lists the objects that the manifest names: all of the run's but itself, the
 // report and the marker.
 func (r *Run) Objects() []Object {
-	all := []Object{r.Daily}
+	all := append([]Object{r.Daily}, r.Documents...)
 	for _, name := range slices.Sorted(maps.Keys(r.Datasets)) {
 		for i := range r.Datasets[name].Files {
 			f := &r.Datasets[name].Files[i]
@@ -159,6 +161,7 @@ type File struct {
 	Bytes            int64        `json:"bytes"` // of Output, as is SHA256
 	SHA256           string       `json:"sha256"`
 	Pages            Pages        `json:"pages"`
+	Schema           string       `json:"schema,omitempty"` // 16 hex digits of a digest: files of equal columns have the same
 	Exclusions       string       `json:"exclusions"`
 	ExclusionsBytes  int64        `json:"exclusions_bytes"`
 	ExclusionsSHA256 string       `json:"exclusions_sha256"`

@@ -49,6 +49,11 @@ func (r *Run) Validate() error {
 	if err := checkDigest("sha256", r.Daily.SHA256); err != nil {
 		return fmt.Errorf("run manifest: daily: %w", err)
 	}
+	for _, o := range r.Documents {
+		if !fs.ValidPath(o.Path) || o.Path == "." || !counts(o.Bytes) || checkDigest("sha256", o.SHA256) != nil {
+			return fmt.Errorf("run manifest: document %q is not complete", o.Path)
+		}
+	}
 	rows := map[string]int64{}
 	for _, in := range r.Inputs {
 		if (in.Role == "") == (in.Dataset == "") || in.Path == "" || in.Identity == "" || !counts(in.Bytes, in.Rows) {

@@ -137,6 +137,7 @@ type Node struct {
 	MaxRep, MaxDef int  // the levels of a slot in which the node is there
 	Leaf           int  // index of its first leaf, or of itself, in File.Columns
 	List           bool // a group that stands for a LIST or a MAP: its one child is repeated, and it is not
+	Map            bool // a List group that is a MAP: its child has a key and a value
 	Children       []*Node
 }
 
@@ -283,6 +284,7 @@ func (w *schemaWalk) group(n *Node, e thrift.Struct, at place, children int64) e
 		return err
 	}
 	n.List = listOrMap && n.Repetition != Repeated && len(n.Children) == 1 && n.Children[0].Repetition == Repeated
+	n.Map = n.List && !list && len(n.Children[0].Children) == 2
 	return nil
 }
 

@@ -34,7 +34,7 @@ func (r *runner) commit(ctx context.Context, lease *objstore.Lease, plan *planne
 	if err := lease.Confirm(ctx); err != nil {
 		return nil, false, err
 	}
-	digest, err := r.seal(ctx, run, daily)
+	digest, err := r.seal(ctx, run, daily, tree)
 	if err != nil {
 		return nil, false, err
 	}
@@ -51,7 +51,7 @@ func (r *runner) commit(ctx context.Context, lease *objstore.Lease, plan *planne
 
 // seal stages what speaks of the run as a whole: counts by day, manifest, report and
 // marker. It completes the manifest and returns its digest.
-func (r *runner) seal(ctx context.Context, run *manifests.Run, daily []manifests.DayCounts) (digest string, err error) {
+func (r *runner) seal(ctx context.Context, run *manifests.Run, daily []manifests.DayCounts, tree map[string]objstore.Object) (digest string, err error) {
 	put := func(name string, data []byte, failed error) (sha256 string) {
 		if err == nil {
 			err = failed
@@ -63,6 +63,13 @@ func (r *runner) seal(ctx context.Context, run *manifests.Run, daily []manifests
 	}
 	data, failed := manifests.MarshalDaily(daily)
 	run.Daily = manifests.Object{Path: manifests.DailyPath, Bytes: int64(len(data)), SHA256: put(manifests.DailyPath, data, failed)}
+	documents, failed := r.documents(ctx, run, tree)
+	if failed != nil {
+		return "", failed
+	}
+	for _, d := range documents {
+		run.Documents = append(run.Documents, manifests.Object{Path: d.Path, Bytes: int64(len(d.Data)), SHA256: put(d.Path, d.Data, nil)})
+	}
 	data, failed = run.Marshal() // checks conservation
 	digest = put(publish.ManifestObject, data, failed)
 	data, failed = runpage.Page(run, digest, daily) // checks conservation by day

@@ -159,6 +159,7 @@ func (w *fileWork) writeAll(ctx context.Context) error {
 	w.result.ExclusionsBytes, w.result.ExclusionsSHA256 = exclusions.bytes, exclusions.digest()
 	w.result.SubjectsBytes, w.result.SubjectsSHA256 = subjects.bytes, subjects.digest()
 	w.result.Pages = manifests.Pages(written.Pages)
+	w.result.Schema = manifests.SHA256(written.Schema)[:16]
 	return w.conserve(written)
 }
 

@@ -25,6 +25,8 @@ type audit struct {
 	found   differences
 	checked Checked
 	hint    string
+	use     use
+	own     map[string]int64 // records that the account of use is a party to, by subject index
 }
 
 // published is a run as it lies in its output.
@@ -39,6 +41,8 @@ type published struct {
 	sealed  string                // SHA-256 of the run manifest
 	daily   []manifests.DayCounts // nil where they cannot be read
 	intact  map[string]bool       // objects whose bytes are those that run.json names
+
+	columns map[string]map[string]string // of the data files that could be read, see columnsOf
 }
 
 const (
@@ -61,7 +65,7 @@ func openAudit(ctx context.Context, e *job.Env, o Options) (*audit, error) {
 		if a.cfg, err = config.Load(o.Config, o.Set); err != nil {
 			return nil, err
 		}
-		if !o.Quick || a.cfg.Deletions != nil {
+		if !o.Quick || a.cfg.Deletions != nil || strings.HasPrefix(o.Use, useAccount) {
 			if a.key, err = config.SubjectKey(a.cfg); err != nil {
 				return nil, err
 			}
@@ -81,10 +85,19 @@ func (a *audit) do(ctx context.Context) error {
 	if err := a.readManifest(ctx); err != nil || a.run == nil {
 		return err
 	}
+	if err := a.findUse(ctx); err != nil {
+		return err
+	}
 	if err := a.checkObjects(ctx); err != nil {
 		return err
 	}
+	if err := a.checkUse(); err != nil {
+		return err
+	}
 	if err := a.checkCurrent(ctx); err != nil {
+		return err
+	}
+	if err := a.checkDocuments(ctx); err != nil {
 		return err
 	}
 	if err := a.checkReport(ctx); err != nil || a.o.Quick {

@@ -34,6 +34,9 @@ type artefact struct {
 	found  differences
 	intact bool
 	erased bool // a kept row names an account that is to be erased
+
+	columns map[string]string // of a data file, see columnsOf
+	own     int64             // of a subject index: records that the account of audit.use is a party to
 }
 
 const sizeUnknown = -1
@@ -48,13 +51,16 @@ func (a *audit) artefacts(erased map[manifests.Ref]bool) []*artefact {
 		{name: publish.ReportObject, bytes: sizeUnknown, sha256: a.success.ReportSHA256, by: publish.SuccessObject},
 		{name: daily.Path, bytes: daily.Bytes, sha256: daily.SHA256, by: by},
 	}
+	for _, d := range a.run.Documents {
+		all = append(all, &artefact{name: d.Path, bytes: d.Bytes, sha256: d.SHA256, by: by})
+	}
 	for _, dataset := range slices.Sorted(maps.Keys(a.run.Datasets)) {
 		files := a.run.Datasets[dataset].Files
 		for i := range files {
 			f := &files[i]
 			all = append(all,
-				&artefact{name: f.Output, bytes: f.Bytes, sha256: f.SHA256, by: by, look: func(r *watched, _ *artefact) error {
-					return checkRows(r, f)
+				&artefact{name: f.Output, bytes: f.Bytes, sha256: f.SHA256, by: by, look: func(r *watched, x *artefact) error {
+					return checkRows(r, x, f)
 				}},
 				&artefact{name: f.Exclusions, bytes: f.ExclusionsBytes, sha256: f.ExclusionsSHA256, by: by, look: func(r *watched, _ *artefact) error {
 					return a.checkExclusions(r, dataset, f)
@@ -88,10 +94,10 @@ func (a *audit) checkObjects(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	a.intact = make(map[string]bool, len(all))
+	a.intact, a.columns, a.own = make(map[string]bool, len(all)), map[string]map[string]string{}, map[string]int64{}
 	for _, x := range all {
 		a.found.merge(&x.found)
-		a.intact[x.name] = x.intact
+		a.intact[x.name], a.columns[x.name], a.own[x.name] = x.intact, x.columns, x.own
 		if o, there := a.objects[x.name]; there {
 			a.checked.Objects++
 			a.checked.Bytes += o.Size
@@ -224,7 +230,7 @@ func (w *watched) failed(ctx context.Context) error {
 	return cmp.Or(context.Cause(ctx), w.err)
 }
 
-func checkRows(r *watched, f *manifests.File) error {
+func checkRows(r *watched, x *artefact, f *manifests.File) error {
 	file, err := openParquet(context.Background(), r)
 	if err != nil {
 		return err
@@ -232,6 +238,7 @@ func checkRows(r *watched, f *manifests.File) error {
 	if n := file.rows(); n != f.RowsKept || n != file.file.NumRows() {
 		return fmt.Errorf("%d rows, the run manifest has %d", n, f.RowsKept)
 	}
+	x.columns = columnsOf(file)
 	return nil
 }
 
@@ -256,7 +263,7 @@ func (a *audit) checkSubjects(r *watched, x *artefact, dataset string, f *manife
 	if err := a.checkMeta(index.Meta(), dataset, f); err != nil {
 		return err
 	}
-	rows, first := int64(0), int64(-1)
+	rows, first, own := int64(0), int64(-1), map[int64]bool{}
 	err = manifests.CheckSubjects(f, func(yield func(manifests.SubjectRows, error) bool) {
 		for e, err := range index.All() {
 			if err == nil && e.Kept && erased[e.Ref] {
@@ -265,11 +272,17 @@ func (a *audit) checkSubjects(r *watched, x *artefact, dataset string, f *manife
 					first = least
 				}
 			}
+			if err == nil && a.use.owns(dataset, &e) {
+				for _, row := range e.Rows {
+					own[row] = true
+				}
+			}
 			if !yield(e, err) {
 				return
 			}
 		}
 	})
+	x.own = int64(len(own))
 	if rows > 0 {
 		x.erased = true
 		x.found.at(f.Output, first, "kept, though an account that it names has asked for deletion (%d times in this file)", rows)

@@ -16,11 +16,15 @@ import (
 
 // Options configure an audit.
 type Options struct {
-	Config  string // with Quick it may be empty: then no ledger is asked
-	Set     []string
-	Run     string // URI of the run's directory
-	Quick   bool   // the published run alone, without its inputs
-	Workers int    // files at a time; 0: one a core
+	Config string // with Quick it may be empty: then no ledger is asked
+	Set    []string
+	Run    string // URI of the run's directory
+	Quick  bool   // the published run alone, without its inputs
+	// Use is what the run is to be used for: "marketplace", models for everyone, or "account:" and an id, models of that account.
+	// A use that the run does not permit is a difference. Empty: none is asked about.
+	Use      string
+	Datasets []string // that are to be used; none: all
+	Workers  int      // files at a time; 0: one a core
 	// Accounts bounds how many accounts' facts are in memory at a time. The consent
 	// history is read once for so many. 0: 2^20.
 	Accounts int
@@ -42,7 +46,7 @@ func (o *Options) Validate() error {
 	case o.Workers < 1 || o.Workers > 1024:
 		return job.UsageError("", "--workers %d is not between 1 and 1024", o.Workers)
 	}
-	return nil
+	return o.validateUse()
 }
 
 // Verdict says how an audit ended.
@@ -61,6 +65,7 @@ type Result struct {
 	RunID       string       `json:"run_id"`
 	URI         string       `json:"uri"`
 	Quick       bool         `json:"quick"`
+	Use         string       `json:"use,omitempty"` // what was asked about, without an account's id
 	Current     bool         `json:"current"`
 	Horizon     *time.Time   `json:"consent_as_of"` // null where run.json cannot be read
 	Checked     Checked      `json:"checked"`
@@ -204,6 +209,7 @@ func (a *audit) result() *Result {
 		Status: Verified, RunID: strings.TrimPrefix(a.dir, publish.RunPrefix), URI: a.store.URI(a.dir), Quick: a.o.Quick, Current: a.current,
 		Checked: a.checked, Differences: []Difference{}, Count: a.found.count, Unread: []Unread{},
 	}
+	r.Use, _, _ = strings.Cut(a.o.Use, ":")
 	if a.run != nil {
 		r.Horizon = &a.run.ConsentAsOf
 	}
@@ -267,6 +273,8 @@ func (r *Result) sentence() string {
 		return fmt.Sprintf("DO NOT USE: %s", r.URI)
 	case r.Status == NotChecked:
 		return fmt.Sprintf("no difference found, but not everything could be checked: %s", r.URI)
+	case r.Quick && r.Use != "":
+		return fmt.Sprintf("complete and unchanged since it was published, and may be used for %s: %s", r.Use, r.URI)
 	case r.Quick:
 		return fmt.Sprintf("complete and unchanged since it was published: %s", r.URI)
 	}

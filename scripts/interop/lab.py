@@ -34,6 +34,14 @@ def assent(*args: str | Path) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
+def quietly(*args: str | Path) -> tuple[int, dict[str, Any]]:
+    """Run ./assent and return its exit code and its answer, which is empty where there is none."""
+    done = subprocess.run(
+        [ASSENT, *map(str, args)], capture_output=True, text=True, check=False, env=os.environ | {"TZ": "UTC"}
+    )
+    return done.returncode, json.loads(done.stdout or "{}")
+
+
 def sample(name: str, rows: int, seed: int) -> Path:
     """A made-up marketplace below build/interop."""
     path = WORK / name

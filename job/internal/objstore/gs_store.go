@@ -340,15 +340,18 @@ func (s *gsStore) RemoveAll(ctx context.Context, prefix string) error {
 	if err != nil {
 		return gsError(s.URI(prefix), "remove", err)
 	}
-	var direct, deeper []Object
+	var markers, direct, deeper []Object
 	for _, o := range objects {
-		if strings.Contains(strings.TrimPrefix(o.Name, prefix+"/"), "/") {
+		switch name := strings.TrimPrefix(o.Name, prefix+"/"); {
+		case strings.Contains(name, "/"):
 			deeper = append(deeper, o)
-		} else {
+		case strings.HasPrefix(name, "_"):
+			markers = append(markers, o)
+		default:
 			direct = append(direct, o)
 		}
 	}
-	for _, objects := range [][]Object{direct, deeper} {
+	for _, objects := range [][]Object{markers, direct, deeper} {
 		if err := s.deleteAll(ctx, objects); err != nil {
 			return gsError(s.URI(prefix), "remove", err)
 		}

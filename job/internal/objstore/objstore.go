@@ -168,8 +168,8 @@ type Store interface {
 	// error, an empty one is refused. A file store moves the tree aside first,
 	// so that readers never see half of it; it also finishes removals that
 	// were interrupted in the same parent directory, and removes the directories
-	// above that are empty then, but the root. GCS deletes the objects
-	// directly below prefix first, as markers stand there.
+	// above that are empty then, but the root. GCS deletes the objects directly
+	// below prefix whose names begin with _ first, as those of markers do.
 	RemoveAll(ctx context.Context, prefix string) error
 }
 

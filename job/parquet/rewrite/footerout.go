@@ -31,6 +31,9 @@ func (w *Writer) footer() thrift.Struct {
 	if w.opts.CreatedBy != "" {
 		meta.Set(thrift.BytesField(parquet.FileCreatedBy, []byte(w.opts.CreatedBy)))
 	}
+	if schema, ok := meta.Get(parquet.FileSchema); ok {
+		w.result.Schema = schema.Raw
+	}
 	if !f.Ordered() {
 		// Without column orders, minima and maxima have no meaning.
 		var orders []byte

@@ -33,7 +33,8 @@ type Options struct {
 type Result struct {
 	RowsIn, RowsKept int64
 	Pages            Pages
-	Bytes            int64 // written
+	Bytes            int64  // written
+	Schema           []byte // the list of schema elements as it stands in the footer: equal for files of equal columns
 }
 
 // Pages counts data pages of the input by what became of them.
