@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,6 +67,8 @@ func Explain(err error) (exit int, hint string) {
 		return ExitBadInput, "write the file again without encryption, in a codec that assent reads (snappy, gzip, zstd, lz4, brotli)"
 	case errors.Is(err, parquet.ErrCorrupt):
 		return ExitBadInput, "the file is damaged or not Parquet; export it again"
+	case errors.Is(err, objstore.ErrNoBucket), errors.Is(err, objstore.ErrPayer):
+		return ExitUsage, objstore.Hint(err)
 	case errors.As(err, &input):
 		return ExitUsage, input.Hint
 	case errors.Is(err, objstore.ErrLoop):
@@ -75,9 +78,9 @@ func Explain(err error) (exit int, hint string) {
 	case errors.Is(err, objstore.ErrNoSpace):
 		return ExitFailed, "free some space below the output, then run again"
 	case errors.Is(err, fs.ErrPermission):
-		return ExitFailed, "check the permissions of the path and of the account that runs the job"
+		return ExitFailed, cmp.Or(objstore.Hint(err), "check the permissions of the path and of the account that runs the job")
 	}
-	return ExitFailed, ""
+	return ExitFailed, objstore.Hint(err)
 }
 
 // Quote shows a value of an enumerated column, cut short: what stands there should

@@ -5,10 +5,8 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"hash/crc32"
-	"io"
-	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +15,6 @@ import (
 
 	"cloud.google.com/go/storage"
 	"github.com/googleapis/gax-go/v2"
-	"google.golang.org/api/googleapi"
 	"google.golang.org/api/iterator"
 	"google.golang.org/api/option"
 )
@@ -25,11 +22,17 @@ import (
 const (
 	// retryFor bounds how long one request is repeated after transient errors.
 	retryFor = 2 * time.Minute
+	// answerIn bounds how long one request may go without being answered in whole; then
+	// it is given up and repeated, as a connection may be dead without anybody knowing.
+	answerIn = 40 * time.Second
 	// chunkSize is the bytes that a Writer buffers: one resumable request each.
 	// At 8 MiB the round trip costs less than the transfer.
 	chunkSize = 8 << 20
 	// writeTag is the metadata key that tells Put's own write from others'.
 	writeTag = "assent-write"
+	// payer is the environment variable of Google's libraries for the project that is
+	// billed: also for a bucket whose readers pay.
+	payer = "GOOGLE_CLOUD_QUOTA_PROJECT"
 )
 
 // gsPlace is gs://: buckets of Google Cloud Storage.
@@ -41,8 +44,9 @@ func (gsPlace) open(ctx context.Context, o *Opener, loc Location) (Store, error)
 
 // gsClient is the GCS client that all stores of an Opener share.
 type gsClient struct {
-	mu     sync.Mutex
-	client *storage.Client
+	mu       sync.Mutex
+	client   *storage.Client
+	patience patience
 }
 
 func (c *gsClient) open(ctx context.Context, loc Location) (Store, error) {
@@ -57,12 +61,17 @@ func (c *gsClient) open(ctx context.Context, loc Location) (Store, error) {
 		if err != nil {
 			return nil, gsError(loc.String(), "open", err)
 		}
-		client.SetRetry(
+		c.patience = c.patience.orDefault()
+		client.SetRetry( // with jitter: each pause is a random part of what the backoff allows
 			storage.WithBackoff(gax.Backoff{Initial: 100 * time.Millisecond, Max: 20 * time.Second, Multiplier: 2}),
-			storage.WithMaxRetryDuration(retryFor))
+			storage.WithMaxRetryDuration(c.patience.total))
 		c.client = client
 	}
-	return &gsStore{bucket: c.client.Bucket(loc.Bucket), root: loc}, nil
+	bucket := c.client.Bucket(loc.Bucket)
+	if project := os.Getenv(payer); project != "" {
+		bucket = bucket.UserProject(project)
+	}
+	return &gsStore{bucket: bucket, root: loc, patience: c.patience}, nil
 }
 
 func (c *gsClient) close() error {
@@ -82,8 +91,9 @@ func (c *gsClient) close() error {
 // named one, so that the client may repeat it: a repeat after a lost answer
 // then fails with 412, and the code looks whether the state is its own doing.
 type gsStore struct {
-	bucket *storage.BucketHandle
-	root   Location
+	bucket   *storage.BucketHandle
+	root     Location
+	patience patience
 }
 
 // handle reads what is stored, also where that has a Content-Encoding (which
@@ -103,13 +113,15 @@ func (s *gsStore) query(prefix string) *storage.Query {
 
 // any tells whether any object is below prefix.
 func (s *gsStore) any(ctx context.Context, prefix string) (bool, error) {
-	it := s.bucket.Objects(ctx, s.query(prefix))
-	it.PageInfo().MaxSize = 1
-	_, err := it.Next()
-	if errors.Is(err, iterator.Done) {
-		return false, nil
-	}
-	return err == nil, err
+	return ask(ctx, s.patience, func(ctx context.Context) (bool, error) {
+		it := s.bucket.Objects(ctx, s.query(prefix))
+		it.PageInfo().MaxSize = 1
+		_, err := it.Next()
+		if errors.Is(err, iterator.Done) {
+			return false, nil
+		}
+		return err == nil, err
+	})
 }
 
 // list returns every object below prefix, whatever its name, and with a
@@ -120,29 +132,45 @@ func (s *gsStore) list(ctx context.Context, prefix, delimiter string) (objects [
 	if err := q.SetAttrSelection([]string{"Name", "Size", "Generation", "CRC32C", "Created"}); err != nil {
 		return nil, nil, err
 	}
-	for it := s.bucket.Objects(ctx, q); ; {
-		attrs, err := it.Next()
-		switch {
-		case errors.Is(err, iterator.Done):
+	for token := ""; ; {
+		page, next, err := s.page(ctx, q, token)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, attrs := range page {
+			if attrs.Prefix != "" {
+				dirs = append(dirs, pathName(strings.TrimSuffix(strings.TrimPrefix(attrs.Prefix, base), "/")))
+			} else {
+				objects = append(objects, gsObject(pathName(strings.TrimPrefix(attrs.Name, base)), attrs))
+			}
+		}
+		if token = next; token == "" {
 			slices.SortFunc(objects, func(a, b Object) int { return strings.Compare(a.Name, b.Name) })
 			slices.Sort(dirs)
 			return objects, dirs, nil
-		case err != nil:
-			return nil, nil, err
-		case attrs.Prefix != "":
-			dirs = append(dirs, pathName(strings.TrimSuffix(strings.TrimPrefix(attrs.Prefix, base), "/")))
-		default:
-			objects = append(objects, gsObject(pathName(strings.TrimPrefix(attrs.Name, base)), attrs))
 		}
 	}
 }
 
+// page asks for a thousand of the objects of a listing: those from token on.
+func (s *gsStore) page(ctx context.Context, q *storage.Query, token string) (page []*storage.ObjectAttrs, next string, err error) {
+	page, err = ask(ctx, s.patience, func(ctx context.Context) (page []*storage.ObjectAttrs, err error) {
+		next, err = iterator.NewPager(s.bucket.Objects(ctx, q), 1000, token).NextPage(&page)
+		return page, err
+	})
+	return page, next, err
+}
+
 func (s *gsStore) stat(ctx context.Context, name string) (Object, error) {
-	attrs, err := s.handle(name).Attrs(ctx)
+	attrs, err := s.attrs(ctx, name)
 	if err != nil {
 		return Object{}, err
 	}
 	return gsObject(name, attrs), nil
+}
+
+func (s *gsStore) attrs(ctx context.Context, name string) (*storage.ObjectAttrs, error) {
+	return ask(ctx, s.patience, s.handle(name).Attrs)
 }
 
 func gsObject(name string, attrs *storage.ObjectAttrs) Object {
@@ -155,84 +183,6 @@ func gsObject(name string, attrs *storage.ObjectAttrs) Object {
 		Versioned:  true,
 		Modified:   attrs.Created,
 	}
-}
-
-// read fills p. The client repeats the request after transient errors, and
-// resumes it where the answer breaks off.
-func (r *gsReader) read(p []byte, off int64) (int, error) {
-	body, err := r.store.handle(r.obj.Name).Generation(r.generation).NewRangeReader(r.ctx, off, int64(len(p)))
-	if err != nil {
-		return 0, err
-	}
-	defer body.Close()
-	n, err := io.ReadFull(body, p)
-	if err == io.EOF {
-		err = io.ErrUnexpectedEOF
-	}
-	return n, err
-}
-
-func (s *gsStore) Create(ctx context.Context, name string) (Writer, error) {
-	if err := cmp.Or(checkName(name), ctx.Err()); err != nil {
-		return nil, gsError(s.URI(name), "create", err)
-	}
-	// Repeating an upload is harmless: the content is the same.
-	h := s.handle(name).Retryer(storage.WithPolicy(storage.RetryAlways))
-	ctx, cancel := context.WithCancel(ctx)
-	w := h.NewWriter(ctx)
-	w.ChunkSize = chunkSize
-	w.ChunkRetryDeadline = retryFor
-	return &gsWriter{store: s, name: name, w: w, cancel: cancel}, nil
-}
-
-// gsWriter uploads one object; the object appears when the upload is closed.
-type gsWriter struct {
-	store  *gsStore
-	name   string
-	w      *storage.Writer
-	cancel context.CancelFunc
-	size   int64
-	crc    uint32
-	done   bool // finished or aborted
-}
-
-func (w *gsWriter) Write(p []byte) (int, error) {
-	n, err := w.w.Write(p)
-	w.size += int64(n)
-	w.crc = crc32.Update(w.crc, castagnoli, p[:n])
-	return n, gsError(w.store.URI(w.name), "write", err)
-}
-
-func (w *gsWriter) Finish(ctx context.Context) error {
-	return gsError(w.store.URI(w.name), "finish", w.finish(ctx))
-}
-
-func (w *gsWriter) finish(ctx context.Context) error {
-	if w.done {
-		return errors.New("finished or aborted before")
-	}
-	ctx, cancel := context.WithTimeout(ctx, retryFor)
-	defer cancel()
-	defer context.AfterFunc(ctx, w.cancel)()
-	if err := w.w.Close(); err != nil {
-		return cmp.Or(ctx.Err(), err)
-	}
-	w.done = true
-	w.cancel()
-	obj := gsObject(w.name, w.w.Attrs())
-	if obj.Size != w.size || obj.CRC32C != w.crc {
-		return cmp.Or(w.store.Delete(ctx, obj), errors.New("stored content differs from what was written"))
-	}
-	return nil
-}
-
-func (w *gsWriter) Abort() {
-	if w.done {
-		return
-	}
-	w.done = true
-	w.cancel()
-	w.w.Close() // waits for the upload's end; with its context cancelled it cannot complete
 }
 
 func (s *gsStore) put(ctx context.Context, name string, data []byte, cond Condition) (Object, error) {
@@ -252,21 +202,11 @@ func (s *gsStore) put(ctx context.Context, name string, data []byte, cond Condit
 	default:
 		h = h.Retryer(storage.WithPolicy(storage.RetryAlways))
 	}
-	ctx, cancel := context.WithTimeout(ctx, retryFor)
-	defer cancel()
-	w := h.NewWriter(ctx)
-	w.ChunkSize = len(data) + 1 // one request
-	w.CRC32C, w.SendCRC32C = crc32.Checksum(data, castagnoli), true
-	tag := rand.Text()
-	w.Metadata = map[string]string{writeTag: tag}
-	_, err := w.Write(data)
-	if err == nil {
-		err = w.Close()
-	}
-	attrs := w.Attrs()
+	sum, tag := crc32.Checksum(data, castagnoli), rand.Text()
+	attrs, err := s.upload(ctx, h, data, sum, tag)
 	if errors.Is(gsKind(err), ErrPrecondition) {
 		// Perhaps the answer to this very write was lost, and it was repeated.
-		attrs, err = s.handle(name).Attrs(ctx)
+		attrs, err = s.attrs(ctx, name)
 		if errors.Is(err, storage.ErrObjectNotExist) || err == nil && attrs.Metadata[writeTag] != tag {
 			err = ErrPrecondition
 		}
@@ -274,10 +214,34 @@ func (s *gsStore) put(ctx context.Context, name string, data []byte, cond Condit
 	switch {
 	case err != nil:
 		return Object{}, err
-	case attrs.Size != int64(len(data)) || attrs.CRC32C != w.CRC32C:
+	case attrs.Size != int64(len(data)) || attrs.CRC32C != sum:
 		return Object{}, errors.New("stored content differs from what was written")
 	}
 	return gsObject(name, attrs), nil
+}
+
+// upload writes a small object in one request, which GCS refuses where its bytes do not
+// have the sum. Repeated, it writes the same again, or h's condition forbids it. A tag
+// that is not empty tells this write from all others.
+func (s *gsStore) upload(ctx context.Context, h *storage.ObjectHandle, data []byte, sum uint32, tag string) (*storage.ObjectAttrs, error) {
+	return ask(ctx, s.patience, func(ctx context.Context) (*storage.ObjectAttrs, error) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel() // what was begun and failed cannot be completed later
+		w := h.NewWriter(ctx)
+		w.ChunkSize = len(data) + 1 // one request
+		w.CRC32C, w.SendCRC32C = sum, true
+		if tag != "" {
+			w.Metadata = map[string]string{writeTag: tag}
+		}
+		_, err := w.Write(data)
+		if err == nil {
+			err = w.Close()
+		}
+		if err != nil {
+			return nil, err
+		}
+		return w.Attrs(), nil
+	})
 }
 
 func (s *gsStore) delete(ctx context.Context, obj Object) error {
@@ -289,10 +253,10 @@ func (s *gsStore) delete(ctx context.Context, obj Object) error {
 		}
 		h = h.If(storage.Conditions{GenerationMatch: generation})
 	}
-	err := h.Delete(ctx)
+	err := do(ctx, s.patience, h.Delete)
 	if errors.Is(gsKind(err), ErrPrecondition) {
 		// GCS may say so of an object that is missing, too.
-		if _, serr := s.handle(obj.Name).Attrs(ctx); errors.Is(serr, storage.ErrObjectNotExist) {
+		if _, serr := s.attrs(ctx, obj.Name); errors.Is(serr, storage.ErrObjectNotExist) {
 			return nil
 		}
 	}
@@ -309,10 +273,11 @@ func (s *gsStore) copy(ctx context.Context, from Object, to string) error {
 		return err
 	}
 	dst := s.handle(to)
-	attrs, err := dst.If(storage.Conditions{DoesNotExist: true}).
-		CopierFrom(s.handle(from.Name).Generation(generation)).Run(ctx)
+	attrs, err := ask(ctx, s.patience, func(ctx context.Context) (*storage.ObjectAttrs, error) {
+		return dst.If(storage.Conditions{DoesNotExist: true}).CopierFrom(s.handle(from.Name).Generation(generation)).Run(ctx)
+	})
 	if errors.Is(gsKind(err), ErrPrecondition) {
-		attrs, err = dst.Attrs(ctx) // perhaps ours: the first answer was lost
+		attrs, err = s.attrs(ctx, to) // perhaps ours: the first answer was lost
 	}
 	if err == nil && (attrs.Size != from.Size || attrs.CRC32C != from.CRC32C) {
 		err = errors.New("copy differs from its original")
@@ -343,10 +308,12 @@ func (s *gsStore) takeOver(ctx context.Context, from Object, to string) (Object,
 	}
 	// Not by Generation: that would also read a noncurrent version, of what was deleted.
 	src := s.handle(from.Name).If(storage.Conditions{GenerationMatch: generation})
-	copier := s.handle(to).If(storage.Conditions{DoesNotExist: true}).CopierFrom(src)
 	tag := rand.Text()
-	copier.Metadata = map[string]string{writeTag: tag}
-	attrs, err := copier.Run(ctx)
+	attrs, err := ask(ctx, s.patience, func(ctx context.Context) (*storage.ObjectAttrs, error) {
+		copier := s.handle(to).If(storage.Conditions{DoesNotExist: true}).CopierFrom(src)
+		copier.Metadata = map[string]string{writeTag: tag}
+		return copier.Run(ctx)
+	})
 	if errors.Is(gsKind(err), ErrPrecondition) || errors.Is(gsKind(err), ErrNotExist) {
 		attrs, err = s.whyNotCopied(ctx, from, to, tag, err)
 	}
@@ -363,7 +330,7 @@ func (s *gsStore) takeOver(ctx context.Context, from Object, to string) (Object,
 // whyNotCopied returns the object that was made with tag after all, or the reason why
 // there is none. refused is the place's answer.
 func (s *gsStore) whyNotCopied(ctx context.Context, from Object, to, tag string, refused error) (*storage.ObjectAttrs, error) {
-	attrs, err := s.handle(to).Attrs(ctx)
+	attrs, err := s.attrs(ctx, to)
 	switch {
 	case err == nil && attrs.Metadata[writeTag] == tag:
 		return attrs, nil
@@ -379,45 +346,4 @@ func (s *gsStore) whyNotCopied(ctx context.Context, from Object, to, tag string,
 		return nil, gsError(s.URI(from.Name), "copy", ErrChanged)
 	}
 	return nil, refused
-}
-
-// gsError names the URI and the operation in an error of the GCS client.
-func gsError(uri, op string, err error) error {
-	return storageError(uri, op, err, gsKind, gsMessage)
-}
-
-// gsKind classifies errors of the GCS client; nil where it knows none.
-func gsKind(err error) error {
-	if errors.Is(err, storage.ErrObjectNotExist) || errors.Is(err, storage.ErrBucketNotExist) {
-		return ErrNotExist
-	}
-	api, ok := errors.AsType[*googleapi.Error](err)
-	if !ok {
-		return nil
-	}
-	for _, item := range api.Errors {
-		if strings.Contains(strings.ToLower(item.Reason), "quota") {
-			return ErrNoSpace
-		}
-	}
-	switch api.Code {
-	case http.StatusNotFound:
-		return ErrNotExist
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return ErrPermission
-	case http.StatusPreconditionFailed:
-		return ErrPrecondition
-	}
-	return nil
-}
-
-// gsMessage shortens the client's errors, which may hold a whole HTTP body, to
-// one line.
-func gsMessage(err error) error {
-	api, ok := errors.AsType[*googleapi.Error](err)
-	if !ok {
-		return err
-	}
-	message, _, _ := strings.Cut(strings.TrimSpace(api.Message), "\n")
-	return fmt.Errorf("HTTP %d %s: %s", api.Code, http.StatusText(api.Code), cmp.Or(message, "no message"))
 }

@@ -8,18 +8,16 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"maps"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
 )
 
 // parallel bounds the copies and deletes of one Promote or RemoveAll on GCS.
-const parallel = 16
+const parallel = 64
 
 func (s *gsStore) URI(name string) string {
 	return s.root.Join(name).String()
@@ -139,21 +137,6 @@ func (s *gsStore) Identity(ctx context.Context, obj Object) (string, error) {
 	return "generation:" + obj.Generation, nil
 }
 
-func (s *gsStore) Open(ctx context.Context, obj Object) (Reader, error) {
-	err := checkName(obj.Name)
-	if err == nil && obj.Generation == "" {
-		obj, err = s.Stat(ctx, obj.Name)
-	}
-	if err != nil {
-		return nil, gsError(s.URI(obj.Name), "open", err)
-	}
-	generation, err := strconv.ParseInt(obj.Generation, 10, 64)
-	if err != nil {
-		return nil, gsError(s.URI(obj.Name), "open", ErrChanged)
-	}
-	return &gsReader{store: s, ctx: ctx, obj: obj, generation: generation}, nil
-}
-
 func (s *gsStore) Read(ctx context.Context, name string) ([]byte, Object, error) {
 	for try := 1; ; try++ {
 		obj, err := s.Stat(ctx, name)
@@ -176,46 +159,6 @@ func (s *gsStore) Read(ctx context.Context, name string) ([]byte, Object, error)
 		}
 		return data, obj, nil
 	}
-}
-
-// gsReader reads one generation: every ReadAt is a range request.
-type gsReader struct {
-	store      *gsStore
-	ctx        context.Context
-	obj        Object
-	generation int64 // of obj
-}
-
-func (r *gsReader) Size() int64  { return r.obj.Size }
-func (r *gsReader) Close() error { return nil }
-
-func (r *gsReader) ReadAt(p []byte, off int64) (int, error) {
-	if off < 0 {
-		return 0, gsError(r.store.URI(r.obj.Name), "read", errors.New("negative offset"))
-	}
-	want := p[:max(0, min(int64(len(p)), r.obj.Size-off))]
-	n, err := 0, error(nil)
-	if len(want) > 0 {
-		n, err = r.read(want, off)
-	}
-	if errors.Is(gsKind(err), ErrNotExist) {
-		err = ErrChanged // this generation was there when it was listed
-	}
-	if err != nil {
-		return n, gsError(r.store.URI(r.obj.Name), "read", err)
-	}
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
-}
-
-func (r *gsReader) Unchanged(ctx context.Context) error {
-	now, err := r.store.stat(ctx, r.obj.Name)
-	if errors.Is(gsKind(err), ErrNotExist) || err == nil && now.Generation != r.obj.Generation {
-		err = ErrChanged
-	}
-	return gsError(r.store.URI(r.obj.Name), "stat", err)
 }
 
 func (s *gsStore) Put(ctx context.Context, name string, data []byte, cond Condition) (Object, error) {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"assent/job/internal/objstore"
 	"assent/job/internal/objstore/storetest"
@@ -23,7 +24,7 @@ func everyRequest(t *testing.T, fault storetest.Fault, setup func(*testing.T, ob
 		done := false
 		t.Run(fmt.Sprintf("request %d", i), func(t *testing.T) {
 			g := storetest.FakeGCS(t)
-			s := open(t, gsRoot)
+			s := openPatient(t, gsRoot, time.Second, time.Minute)
 			setup(t, s)
 			g.Inject(fault, i)
 			err := operate(s)
@@ -98,6 +99,24 @@ func TestGSRemoveAllCrash(t *testing.T) {
 	})
 }
 
+// transient are the faults that a repeat heals.
+var transient = map[string]storetest.Fault{
+	"busy": storetest.Busy, "lost": storetest.LoseAnswer, "too many": storetest.TooMany,
+	"no answer": storetest.Hang, "no answer to what was done": storetest.HangAfter,
+}
+
+func openPatient(t *testing.T, uri string, answer, total time.Duration) objstore.Store {
+	t.Helper()
+	opener := new(objstore.Opener)
+	objstore.SetPatience(opener, answer, total)
+	t.Cleanup(func() { opener.Close() })
+	s, err := opener.Open(t.Context(), uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // A transient fault at any request of any operation is healed by the client.
 func TestGSTransient(t *testing.T) {
 	var obj objstore.Object
@@ -132,7 +151,7 @@ func TestGSTransient(t *testing.T) {
 		}
 		return s.Delete(ctx, now)
 	}
-	for name, fault := range map[string]storetest.Fault{"busy": storetest.Busy, "lost": storetest.LoseAnswer} {
+	for name, fault := range transient {
 		t.Run(name, func(t *testing.T) {
 			everyRequest(t, fault, setup, operate, func(t *testing.T, s objstore.Store, err error) {
 				if got := tree(t, s, ""); err != nil || !equal(got, map[string]string{"y": "y", "z": "z"}) {
@@ -160,7 +179,7 @@ func TestGSCopyTransient(t *testing.T) {
 		}
 		return err
 	}
-	for name, fault := range map[string]storetest.Fault{"busy": storetest.Busy, "lost": storetest.LoseAnswer} {
+	for name, fault := range transient {
 		t.Run(name, func(t *testing.T) {
 			everyRequest(t, fault, setup, operate, func(t *testing.T, s objstore.Store, err error) {
 				now, serr := s.Stat(t.Context(), "y")

@@ -65,6 +65,13 @@ var (
 	// ErrIrregular means that what has the name is not content that can be read: a
 	// pipe, a socket, a device.
 	ErrIrregular = errors.New("not a regular file")
+	// ErrUnavailable means that the place did not answer, or was busy, for as long as a
+	// request is repeated. Whether the operation was carried out is not known.
+	ErrUnavailable = errors.New("storage unavailable")
+	// ErrNoBucket means that the bucket does not exist. It is an ErrNotExist.
+	ErrNoBucket = fmt.Errorf("no such bucket: %w", ErrNotExist)
+	// ErrPayer means that the place wants to know whom to bill.
+	ErrPayer = errors.New("requester pays")
 	// ErrName is a name or prefix that could leave the root.
 	ErrName = errors.New("invalid object name")
 )
@@ -244,6 +251,15 @@ type storeError struct {
 	uri, op string
 	kind    error // one of the sentinels, or nil
 	err     error
+	hint    string // the next step, in the store's own words
+}
+
+// Hint is what a store says may be done about its error; "" where it says nothing.
+func Hint(err error) string {
+	if e, ok := errors.AsType[*storeError](err); ok {
+		return e.hint
+	}
+	return ""
 }
 
 func (e *storeError) Error() string {
