@@ -20,6 +20,7 @@ os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_DATASETS_D
 import datafusion
 import datasets
 import duckdb
+import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -96,7 +97,10 @@ class Reader:
 
 
 def duckdb_scan(path: Path) -> duckdb.DuckDBPyRelation:
-    return duckdb.read_parquet(f"{path}/**/*.parquet", hive_partitioning=True)
+    """DuckDB takes every key=value of a path that it is given for a column, `run` of the run's own directory among them: it is
+    left out by name. It is not there either where the path is relative to the run's directory."""
+    relation = duckdb.read_parquet(f"{path}/**/*.parquet", hive_partitioning=True)
+    return relation.project("* EXCLUDE (run)") if "run" in relation.columns else relation
 
 
 def datafusion_context(path: Path) -> datafusion.SessionContext:
@@ -135,6 +139,11 @@ READERS = [
         "Polars",
         lambda path: pl.scan_parquet(path, hive_partitioning=True).collect().to_arrow(),
         lambda path, where: pl.scan_parquet(path).filter(where.polars()).select(pl.len()).collect().item(),
+    ),
+    Reader(
+        "pandas",
+        lambda path: pa.Table.from_pandas(pd.read_parquet(path, dtype_backend="pyarrow"), preserve_index=False),
+        lambda path, where: len(pd.read_parquet(path, filters=where.arrow(), columns=[where.column])),
     ),
     Reader(
         "pyarrow.dataset",
@@ -200,6 +209,9 @@ def check_data(checks: Checks, reader: Reader, path: Path, dataset: str, want: p
     got = reader.table(path)
     names = [name for name in want.column_names if name not in reader.blind]
     checks.that(set(names) <= set(got.column_names), f"{told}: columns", f"got {got.column_names}")
+    checks.that("run" not in got.column_names, f"{told}: no column of the run's directory", f"got {got.column_names}")
+    for name in set(names) - {"month"}:  # readers have types of their own for what stands in a path
+        checks.that(alike(got.schema.field(name).type, want.schema.field(name).type), f"{told}: {name}: type", str(got.schema.field(name).type))
     checks.same(f"{told}: rows", got.num_rows, want.num_rows)
     got = sorted_by(got.select(names).cast(want.select(names).schema), record)
     for name in names:
@@ -209,6 +221,50 @@ def check_data(checks: Checks, reader: Reader, path: Path, dataset: str, want: p
         wheres = wheres[:: len(wheres) // 8]
     for where in wheres:
         checks.same(f"{told}: rows where {where.sql()}", reader.count(path, where), answer(want, where))
+
+
+def alike(got: pa.DataType, want: pa.DataType) -> bool:
+    """The same type, however long its values may be, and whatever a list's element is called."""
+    text, binary = [pa.string(), pa.large_string(), pa.string_view()], [pa.binary(), pa.large_binary(), pa.binary_view()]
+    if got == want or any(got in kinds and want in kinds for kinds in [text, binary]):
+        return True
+    if pa.types.is_map(want):  # Polars and pandas have a list of structs
+        return pa.types.is_map(got) or got.num_fields == 1 and alike(got.field(0).type, want.field(0).type)
+    if pa.types.is_timestamp(got) and pa.types.is_timestamp(want):
+        return got.unit == want.unit and got.tz in {want.tz, "Etc/UTC"}
+    return got.num_fields == want.num_fields > 0 and all(
+        alike(got.field(i).type, want.field(i).type) for i in range(want.num_fields)
+    )
+
+
+def check_loader(checks: Checks, path: Path, dataset: str, record: str, want: pa.Table) -> None:
+    """A PyTorch DataLoader over the streamed data set: every record once, also by two workers."""
+    try:
+        from torch.utils.data import DataLoader
+    except ImportError:
+        print(f"PyTorch is not installed: its DataLoader over {dataset} is left out", flush=True)
+        return
+    for workers in [0, 2]:
+        stream = hugging_face(path, streaming=True).with_format(None).select_columns([record])
+        got = [each for batch in DataLoader(stream, batch_size=256, num_workers=workers) for each in batch[record]]
+        checks.same(f"PyTorch: {dataset}: records by {workers} workers", sorted(got), want[record].to_pylist())
+
+
+def check_root(checks: Checks, path: Path) -> None:
+    """What a reader does at the run's root, where no data set is: it has to refuse, as data and manifests are not to be mixed."""
+    for name, read in {
+        "pyarrow.dataset": lambda: ds.dataset(path, partitioning="hive"),
+        "pandas": lambda: pd.read_parquet(path),
+        "Polars": lambda: pl.scan_parquet(path).collect(),
+        "Hugging Face datasets": lambda: datasets.load_dataset(str(path), split="train"),
+        "Hugging Face datasets, streaming": lambda: datasets.load_dataset(str(path), split="train", streaming=True),
+    }.items():
+        try:
+            read()
+            checks.that(False, f"{name}: the run's root", "it was read")
+        except (pa.ArrowInvalid, pl.exceptions.InvalidOperationError, ValueError) as told:
+            checks.that(True, f"{name}: the run's root")
+            print(f"{name} at the run's root: {str(told).splitlines()[0][:110]}", flush=True)
 
 
 def check_manifests(checks: Checks, path: Path, dataset: str, want: int) -> None:
@@ -249,7 +305,9 @@ def main() -> None:
         dropped = [each for each in excluded[:: max(1, len(excluded) // PROBES)] if each not in kept]
         for reader in READERS:
             check_data(checks, reader, published / dataset, dataset, want, dropped)
+        check_loader(checks, published / dataset, dataset, record, want)
         check_manifests(checks, published / "_manifest" / "exclusions" / dataset, dataset, len(excluded))
+    check_root(checks, published)
     checks.exit()
 
 

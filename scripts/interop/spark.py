@@ -54,6 +54,7 @@ def check_published(checks: Checks, spark: SparkSession) -> None:
     for dataset, (record, columns) in QUERIES.items():
         want = nanos_as_long(sorted_by(expected(market, dataset, fates), record))
         frame = spark.read.parquet(str(published / dataset))
+        checks.that("run" not in frame.columns, f"Spark: {dataset}: no column of the run's directory", str(frame.columns))
         got = sorted_by(frame.toArrow().select(want.column_names).cast(want.schema), record)
         checks.same(f"Spark: {dataset}: rows", got.num_rows, want.num_rows)
         for name in want.column_names:
