@@ -98,7 +98,10 @@ func mkparquet(ts *testscript.TestScript, args []string) error {
 }
 
 // WriteParquet writes a Parquet file from a CSV as mkparquet takes it.
-func WriteParquet(file, text string) error {
+func WriteParquet(file, text string) error { return WriteRowGroups(file, text, 0) }
+
+// WriteRowGroups is WriteParquet with so many rows in a row group.
+func WriteRowGroups(file, text string, rowGroupRows int64) error {
 	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
 	if err != nil {
 		return err
@@ -132,7 +135,7 @@ func WriteParquet(file, text string) error {
 		return err
 	}
 	defer out.Close()
-	w, err := arrowparquet.NewWriter(out, s, arrowparquet.Options{})
+	w, err := arrowparquet.NewWriter(out, s, arrowparquet.Options{RowGroupRows: rowGroupRows})
 	if err != nil {
 		return err
 	}

@@ -43,8 +43,8 @@ func (r *ShardResult) check(plan *Plan, digest string, shard int) error {
 		}
 	}
 	for part, f := range r.files(plan) {
-		if want := &plan.Datasets[part.Dataset].Files[part.File]; f.Source != want.Rel || f.RowsIn != want.Rows {
-			return fmt.Errorf("data set %s: %s: %d of %d rows were worked on", plan.Datasets[part.Dataset].Name, want.Rel, f.RowsIn, want.Rows)
+		if rel, rows := plan.file(part).Rel, plan.piece(part).Rows; f.Source != rel || f.RowsIn != rows {
+			return fmt.Errorf("data set %s: %s: %d of %d rows were worked on", plan.Datasets[part.Dataset].Name, rel, f.RowsIn, rows)
 		}
 	}
 	return nil
@@ -156,7 +156,7 @@ func (s *shard) discard(ctx context.Context) {
 // rows returns the number of records in a shard.
 func (p *Plan) rows(shard int) (n int64) {
 	for _, part := range p.Shards[shard].Parts {
-		n += p.Datasets[part.Dataset].Files[part.File].Rows
+		n += p.piece(part).Rows
 	}
 	return n
 }

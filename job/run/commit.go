@@ -20,17 +20,18 @@ import (
 // publishes it. Nothing is published where it fails before its last step, which makes
 // the run the current one.
 func (r *runner) commit(ctx context.Context, lease *objstore.Lease, plan *planned, results []*ShardResult) (run *manifests.Run, current bool, err error) {
-	run, daily, err := r.manifest(plan, results)
-	if err != nil {
-		return nil, false, err
-	}
-	tree, err := r.tree(ctx, &plan.Plan, results)
+	sum, err := r.weigh(plan, results)
 	if err != nil {
 		return nil, false, err
 	}
 	if err := r.checkPinned(ctx, &plan.Plan); err != nil {
 		return nil, false, err
 	}
+	tree, err := r.tree(ctx, &plan.Plan, results, sum.total)
+	if err != nil {
+		return nil, false, err
+	}
+	run, daily := r.manifest(plan, sum)
 	if err := lease.Confirm(ctx); err != nil {
 		return nil, false, err
 	}
@@ -79,16 +80,23 @@ func (r *runner) seal(ctx context.Context, run *manifests.Run, daily []manifests
 	return digest, err
 }
 
-// manifest adds up the shards' results and checks the gates. Every file of the plan must
-// be in exactly one of them.
-func (r *runner) manifest(plan *planned, results []*ShardResult) (*manifests.Run, []manifests.DayCounts, error) {
+// weighed is what became of all shards, after the gates have passed.
+type weighed struct {
+	total []DatasetResult // beside the plan's data sets
+	gates []manifests.Gate
+	joins []manifests.Join
+}
+
+// weigh adds up the shards' results and checks the gates. Every part of the plan must be in
+// exactly one of them.
+func (r *runner) weigh(plan *planned, results []*ShardResult) (*weighed, error) {
 	total, err := addUp(&plan.Plan, results)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	gates, joins, err := checkGates(plan, total, r.key.NewReferrer())
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for _, j := range joins {
 		if j.Unregistered > 0 {
@@ -98,6 +106,11 @@ func (r *runner) manifest(plan *planned, results []*ShardResult) (*manifests.Run
 	for i := range total {
 		r.warnLeftOut(&plan.Datasets[i], total[i].LeftOut)
 	}
+	return &weighed{total, gates, joins}, nil
+}
+
+// manifest is the run manifest but for the counts by day, which it returns.
+func (r *runner) manifest(plan *planned, sum *weighed) (*manifests.Run, []manifests.DayCounts) {
 	run := &manifests.Run{
 		SchemaVersion: manifests.SchemaVersion,
 		RunID:         plan.RunID,
@@ -107,8 +120,8 @@ func (r *runner) manifest(plan *planned, results []*ShardResult) (*manifests.Run
 		PolicyDigest:  plan.PolicyDigest,
 		Inputs:        plan.Inputs,
 		Datasets:      map[string]manifests.Dataset{},
-		Gates:         gates,
-		Joins:         joins,
+		Gates:         sum.gates,
+		Joins:         sum.joins,
 		Use:           map[string]manifests.Use{},
 		Invocation:    manifests.Invocation{StartedAt: r.started.UTC(), FinishedAt: r.Now().UTC(), Workers: r.options.Workers},
 	}
@@ -117,8 +130,8 @@ func (r *runner) manifest(plan *planned, results []*ShardResult) (*manifests.Run
 		run.RequestsAsOf = &t
 	}
 	var daily []manifests.DayCounts
-	for i := range total {
-		d, t := &plan.Datasets[i], &total[i]
+	for i := range sum.total {
+		d, t := &plan.Datasets[i], &sum.total[i]
 		entry := manifests.Dataset{Category: d.Category.String(), Files: t.Files, Causes: t.Tally.causeCounts(d.RoleNames())}
 		for _, f := range entry.Files {
 			entry.RowsIn += f.RowsIn
@@ -131,7 +144,7 @@ func (r *runner) manifest(plan *planned, results []*ShardResult) (*manifests.Run
 		daily = append(daily, t.Tally.daily(d.Name)...)
 	}
 	slices.SortStableFunc(daily, func(a, b manifests.DayCounts) int { return cmp.Compare(a.Dataset, b.Dataset) })
-	return run, daily, nil
+	return run, daily
 }
 
 // warnLeftOut says which keys of a data set's file metadata were left out. Neither keys nor files are named without end.
@@ -150,41 +163,4 @@ func (r *runner) warnLeftOut(d *Dataset, all []LeftOut) {
 	r.Log.Warn("file metadata that may hold values of rows was left out, in whole or in part; metadata.keep of the data set carries a key over",
 		"dataset", d.Name, "keys", strings.Join(keys[:min(most, len(keys))], ", "), "of_keys", len(keys),
 		"files", strings.Join(files[:min(most, len(files))], ", "), "of_files", len(files))
-}
-
-// addUp returns the sum of the shards' results, with the files in the plan's order.
-func addUp(plan *Plan, results []*ShardResult) ([]DatasetResult, error) {
-	total := make([]DatasetResult, len(plan.Datasets))
-	for i := range plan.Datasets {
-		d, t := &plan.Datasets[i], &total[i]
-		files := map[string]manifests.File{}
-		for _, r := range results {
-			if len(r.Datasets) != len(plan.Datasets) {
-				return nil, fmt.Errorf("a shard's result has %d data sets, the plan %d", len(r.Datasets), len(plan.Datasets))
-			}
-			part := &r.Datasets[i]
-			for _, f := range part.Files {
-				if _, twice := files[f.Source]; twice {
-					return nil, fmt.Errorf("%s: two shards worked on %s", d.Name, f.Source)
-				}
-				files[f.Source] = f
-			}
-			t.add(part)
-		}
-		for _, f := range d.Files {
-			if f.Reuse != nil {
-				files[f.Rel] = f.Reuse.Result.Files[0]
-				t.add(&f.Reuse.Result)
-			}
-			done, ok := files[f.Rel]
-			if !ok || done.RowsIn != f.Rows {
-				return nil, fmt.Errorf("%s: %s: %d of %d rows were worked on", d.Name, f.Rel, done.RowsIn, f.Rows)
-			}
-			t.Files = append(t.Files, done)
-		}
-		if len(files) != len(d.Files) {
-			return nil, fmt.Errorf("%s: the shards worked on %d files, the plan has %d", d.Name, len(files), len(d.Files))
-		}
-	}
-	return total, nil
 }

@@ -7,10 +7,15 @@ const (
 	shardFiles = 8
 )
 
-// sizes says how large shards are.
+// pieceBytes is the size of the pieces that larger files are cut into. What is published
+// of such a file depends on it, so another value is another format.
+const pieceBytes = 512 << 20
+
+// sizes says how large shards and pieces are.
 type sizes struct {
 	bytes int64
 	files int
+	piece int64
 }
 
 // cut puts files that are not taken over into shards, in their order. It depends on the
@@ -31,11 +36,14 @@ func cut(datasets []Dataset, s sizes) []Shard {
 			if f.Reuse != nil {
 				continue
 			}
-			if len(parts) == s.files || bytes+f.Object.Size > s.bytes {
-				end()
+			for n := range f.pieces() {
+				size := f.piece(n).Bytes
+				if len(parts) == s.files || bytes+size > s.bytes {
+					end()
+				}
+				parts = append(parts, Part{i, j, n})
+				bytes += size
 			}
-			parts = append(parts, Part{i, j})
-			bytes += f.Object.Size
 		}
 	}
 	end()

@@ -14,6 +14,7 @@ import (
 	"assent/job/internal/config"
 	"assent/job/internal/objstore"
 	"assent/job/internal/publish"
+	"assent/job/internal/source"
 	"assent/manifests"
 	"assent/schema"
 )
@@ -58,6 +59,9 @@ type File struct {
 	Rel      string          // path below the data set's root; the output has the same
 	Identity string          // of its content; see [objstore.Store.Identity]
 	Rows     int64
+	// Pieces are what a large file is cut into. Each is staged by itself, and its manifests begin anew: what is published depends on
+	// the pieces and not on the shards that they are in. A file without pieces is one.
+	Pieces []source.Piece `json:",omitempty"`
 	// Reuse says that the file's outcome is taken over from an earlier run; nil: it is in a shard.
 	Reuse *Reuse `json:",omitempty"`
 }
@@ -74,15 +78,33 @@ type Shard struct {
 	Parts []Part
 }
 
-// Part is one input file, by its places in the plan.
-type Part struct{ Dataset, File int }
+// Part is one input file, or a piece of one, by its places in the plan.
+type Part struct{ Dataset, File, Piece int }
+
+// pieces returns how many parts the file has.
+func (f *File) pieces() int { return max(1, len(f.Pieces)) }
+
+// piece returns a part of the file. To is 0 where it has all row groups.
+func (f *File) piece(i int) source.Piece {
+	if len(f.Pieces) == 0 {
+		return source.Piece{Rows: f.Rows, Bytes: f.Object.Size}
+	}
+	return f.Pieces[i]
+}
+
+// file returns the file that a part is of.
+func (p *Plan) file(part Part) *File { return &p.Datasets[part.Dataset].Files[part.File] }
+
+// piece returns the row groups and rows of a part.
+func (p *Plan) piece(part Part) source.Piece { return p.file(part).piece(part.Piece) }
 
 // Objects of a plan, below its directory.
 const (
 	planObject = "plan.json"
 	resultsDir = "results"
 	stagedDir  = "staged"
-	sealDir    = "seal" // what speaks of the run as a whole, and the marker
+	joinedDir  = "joined" // files that were cut, in one piece again
+	sealDir    = "seal"   // what speaks of the run as a whole, and the marker
 )
 
 func planDir(id string) string { return path.Join(publish.PlanDir, id) }
@@ -155,21 +177,49 @@ func (p *Plan) check() error {
 			if err := claim(f, d.Name); err != nil {
 				return err
 			}
-			if f.Reuse == nil {
-				open[Part{i, j}] = true
+			if err := f.checkPieces(); err != nil {
+				return fmt.Errorf("data set %q: %s: %w", d.Name, f.Rel, err)
+			}
+			for n := range f.pieces() {
+				open[Part{i, j, n}] = f.Reuse == nil
 			}
 		}
 	}
+	if len(inputs) > 0 {
+		return errors.New("inputs has files that are in no data set")
+	}
+	return p.checkShards(open)
+}
+
+// checkShards wants every part that is open in exactly one shard.
+func (p *Plan) checkShards(open map[Part]bool) error {
 	for i, s := range p.Shards {
 		for _, part := range s.Parts {
 			if !open[part] {
 				return fmt.Errorf("shard %d has a file that another one has, or none", i)
 			}
-			delete(open, part)
+			open[part] = false
 		}
 	}
-	if len(open) > 0 || len(inputs) > 0 {
-		return errors.New("some files are in no shard")
+	for part, missing := range open {
+		if missing {
+			return fmt.Errorf("data set %q: %s: it is in no shard", p.Datasets[part.Dataset].Name, p.file(part).Rel)
+		}
+	}
+	return nil
+}
+
+// checkPieces wants the pieces to be all of the file, one behind the other.
+func (f *File) checkPieces() error {
+	group, row := 0, int64(0)
+	for _, p := range f.Pieces {
+		if p.From != group || p.To <= p.From || p.First != row || p.Rows < 0 || p.Bytes < 0 {
+			return errors.New("its pieces do not follow each other")
+		}
+		group, row = p.To, row+p.Rows
+	}
+	if len(f.Pieces) > 0 && row != f.Rows {
+		return errors.New("its pieces are not all of it")
 	}
 	return nil
 }

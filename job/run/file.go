@@ -24,7 +24,8 @@ type fileWork struct {
 	*shard
 	d       *dataset
 	in      *File
-	staged  [3]string // names of data, exclusions and subject index on the stage
+	piece   source.Piece // of the file
+	staged  [3]string    // names of data, exclusions and subject index on the stage
 	file    *rewrite.File
 	bound   *source.Binding
 	result  manifests.File
@@ -50,6 +51,9 @@ func (w *fileWork) do(ctx context.Context) (err error) {
 	}
 	defer r.Close()
 	w.file, file.Memory = file, w.memory
+	if w.piece.To == 0 {
+		w.piece.To = file.NumRowGroups()
+	}
 	if w.bound, err = source.Bind(file, w.in.Rel, &w.d.Dataset.Dataset); err != nil {
 		return err
 	}
@@ -137,6 +141,7 @@ func (w *fileWork) writeAll(ctx context.Context) error {
 		CreatedBy: "assent version " + w.Version, KeepMetadata: w.d.KeepMetadata,
 		KeyValues: []parquet.KeyValue{{Key: "assent.source", Value: &source}},
 		CPU:       w.cpu, Memory: w.memory,
+		From: w.piece.From, To: w.piece.To,
 	})
 	w.tally = newTally(w.index.Policy(), len(w.roles))
 	if err := w.pipeline(ctx, out); err != nil {
@@ -180,9 +185,9 @@ func (w *fileWork) closeManifests() error {
 func (w *fileWork) conserve(written rewrite.Result) error {
 	r := &w.result
 	excluded := r.ExcludedByReason.Total()
-	if r.RowsIn != w.in.Rows || r.RowsIn != r.RowsKept+excluded || written.RowsIn != r.RowsIn || written.RowsKept != r.RowsKept {
+	if r.RowsIn != w.piece.Rows || r.RowsIn != r.RowsKept+excluded || written.RowsIn != r.RowsIn || written.RowsKept != r.RowsKept {
 		return fmt.Errorf("%s: rows do not add up: planned %d, decided %d, kept %d, excluded %d, written %d of %d",
-			w.uri(), w.in.Rows, r.RowsIn, r.RowsKept, excluded, written.RowsKept, written.RowsIn)
+			w.uri(), w.piece.Rows, r.RowsIn, r.RowsKept, excluded, written.RowsKept, written.RowsIn)
 	}
 	return nil
 }
@@ -220,8 +225,8 @@ func (w *fileWork) pipeline(ctx context.Context, out *rewrite.Writer) error {
 
 // decideAll decides all row groups in order and hands on each one's selection.
 func (w *fileWork) decideAll(ctx context.Context, then func(group int, sel *rewrite.Selection) error) error {
-	base := int64(0)
-	for group := range w.file.NumRowGroups() {
+	base := w.piece.First
+	for group := w.piece.From; group < w.piece.To; group++ {
 		rows := w.file.RowGroupRows(group)
 		sel := rewrite.NewSelection(rows)
 		if err := w.decideGroup(ctx, group, base, sel); err != nil {

@@ -26,7 +26,7 @@ type planned struct {
 // plan finds the inputs, reads the control inputs and names the run. Where the run is
 // published already it returns that instead.
 func (r *runner) plan(ctx context.Context) (*planned, *published, error) {
-	find := &source.Planner{Cfg: r.cfg, Opener: r.Opener, Log: r.Log, Limit: max(4, r.options.Workers)}
+	find := &source.Planner{Cfg: r.cfg, Opener: r.Opener, Log: r.Log, Limit: max(4, r.options.Workers), PieceBytes: r.options.shards().piece}
 	in, err := find.Inputs(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -62,7 +62,7 @@ func (r *runner) plan(ctx context.Context) (*planned, *published, error) {
 func fileOf(f *source.File) File {
 	o := f.Object
 	o.Modified = time.Time{}
-	return File{Object: o, Rel: f.Rel, Identity: f.Identity, Rows: f.Rows}
+	return File{Object: o, Rel: f.Rel, Identity: f.Identity, Rows: f.Rows, Pieces: f.Pieces}
 }
 
 func controlsOf(in *source.Inputs) (all []File) {

@@ -49,7 +49,7 @@ type Options struct {
 
 func (o *Options) shards() sizes {
 	if o.sizes == (sizes{}) {
-		return sizes{shardBytes, shardFiles}
+		return sizes{shardBytes, shardFiles, pieceBytes}
 	}
 	return o.sizes
 }
@@ -110,10 +110,11 @@ func Run(ctx context.Context, env *job.Env, o Options) (*Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		run, _, err := r.manifest(plan, results)
+		sum, err := r.weigh(plan, results)
 		if err != nil {
 			return nil, err
 		}
+		run, _ := r.manifest(plan, sum)
 		return r.result(run, DryRun, false), nil
 	}
 	return r.publish(ctx, plan)

@@ -196,7 +196,7 @@ func (s *shard) datasets() []*dataset {
 // file filters one input file. leftOut are the keys of its metadata that are left out.
 func (s *shard) file(ctx context.Context, d *dataset, part Part) (_ manifests.File, leftOut []string, err error) {
 	in := &d.Files[part.File]
-	w := &fileWork{shard: s, d: d, in: in, staged: stagedNames(s.prefix, part), result: manifests.File{
+	w := &fileWork{shard: s, d: d, in: in, piece: in.piece(part.Piece), staged: stagedNames(s.prefix, part), result: manifests.File{
 		Source:     in.Rel,
 		Output:     path.Join(d.Name, in.Rel),
 		Exclusions: path.Join("_manifest/exclusions", d.Name, in.Rel),

@@ -27,50 +27,13 @@ func newStage(id string, shard int) string {
 
 // stagedNames are the names of a file's data, exclusions and subject index in an attempt.
 func stagedNames(stage string, p Part) [3]string {
-	base := path.Join(stage, fmt.Sprintf("%d-%d", p.Dataset, p.File))
+	base := path.Join(stage, fmt.Sprintf("%d-%d-%d", p.Dataset, p.File, p.Piece))
 	return [3]string{base + ".data", base + ".exclusions", base + ".subjects"}
 }
 
 // objectsOf are a file's three objects in the run, in the order of stagedNames.
 func objectsOf(f *manifests.File) [3]manifests.Object {
 	return [3]manifests.Object{f.Data(), f.ExclusionManifest(), f.SubjectIndex()}
-}
-
-// tree is where the objects of the run's files lie, by their names in the run.
-func (r *runner) tree(ctx context.Context, plan *Plan, results []*ShardResult) (map[string]objstore.Object, error) {
-	list, err := r.out.Store.List(ctx, path.Join(planDir(plan.RunID), stagedDir))
-	if err != nil {
-		return nil, err
-	}
-	staged := make(map[string]objstore.Object, len(list))
-	for _, o := range list {
-		staged[o.Name] = o
-	}
-	tree := map[string]objstore.Object{}
-	for _, result := range results {
-		for part, f := range result.files(plan) {
-			names := stagedNames(result.Stage, part)
-			for i, want := range objectsOf(f) {
-				o, there := staged[names[i]]
-				if !there || o.Size != want.Bytes {
-					return nil, r.redo(ctx, plan.RunID, result.Shard, names[i])
-				}
-				tree[want.Path] = o
-			}
-		}
-	}
-	for i := range plan.Datasets {
-		for j := range plan.Datasets[i].Files {
-			reuse := plan.Datasets[i].Files[j].Reuse
-			if reuse == nil {
-				continue
-			}
-			for _, o := range objectsOf(&reuse.Result.Files[0]) {
-				tree[o.Path] = objstore.Object{Name: path.Join(publish.RunDir(reuse.Run), o.Path)}
-			}
-		}
-	}
-	return tree, nil
 }
 
 // redo takes back the result of a shard whose staged object is not there as it was written.

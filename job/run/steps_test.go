@@ -95,7 +95,7 @@ func TestSteps(t *testing.T) {
 	for _, c := range []struct {
 		sizes sizes
 		tasks int
-	}{{tiny, 1}, {tiny, 2}, {tiny, 5}, {sizes{1 << 30, 100}, 1}, {sizes{1 << 30, 100}, 3}} {
+	}{{tiny, 1}, {tiny, 2}, {tiny, 5}, {sizes{bytes: 1 << 30, files: 100}, 1}, {sizes{bytes: 1 << 30, files: 100}, 3}} {
 		s.sizes = c.sizes
 		r, err := s.all(c.tasks)
 		if err != nil || r.Status != Published || !r.Current {

@@ -48,7 +48,8 @@ type File struct {
 	Store    objstore.Store
 	Identity string
 	Rows     int64
-	asOf     string // file metadata assent.as_of; consent only
+	Pieces   []Piece // that the file is cut into; nil where it is worked on as a whole
+	asOf     string  // file metadata assent.as_of; consent only
 }
 
 // DatasetInput is a data set with its roles settled against its files.
@@ -87,6 +88,8 @@ type Planner struct {
 	Log    *slog.Logger
 	Limit  int  // concurrent look-ups
 	Quick  bool // leave identities out: nothing is to be published
+	// PieceBytes is the size in bytes of the pieces that larger files of data sets are cut into; 0: they are not.
+	PieceBytes int64
 
 	finder listing.Finder
 }
@@ -263,6 +266,11 @@ func (p *Planner) Look(ctx context.Context, in *Input, f *File, check func(f *re
 			return job.UsageError(c.hint, "%s: %w", f.URI(), err)
 		}
 		return fmt.Errorf("%s: %w", f.URI(), err)
+	}
+	if p.PieceBytes > 0 && f.Size > p.PieceBytes && in.Role == "" {
+		if f.Pieces, err = cut(file, p.PieceBytes); err != nil {
+			return err
+		}
 	}
 	if p.Quick {
 		return nil

@@ -19,6 +19,9 @@ type Options struct {
 	CPU       *semaphore.Weighted // one unit is held while a task computes; nil: no limit. Shared by the files of a run
 	Memory    *Budget             // nil: no limit. Shared by the files of a run
 
+	// From and To say which row groups are written: from one up to, and without, another. To 0: up to the last one.
+	From, To int
+
 	// KeepMetadata are keys of the file's key-value metadata to keep although they may hold values of rows.
 	KeepMetadata []string
 
@@ -72,12 +75,17 @@ type groupOut struct {
 // changed as the options have it, every call fails.
 func NewWriter(f *parquet.File, w io.Writer, opts Options) *Writer {
 	out := &Writer{f: f, out: parquet.Output{W: w}, opts: opts}
-	out.layout, out.err = newLayout(f, &out.opts)
+	if out.layout, out.err = newLayout(f, &out.opts); out.err == nil {
+		out.err = opts.checkGroups(f)
+	}
+	if out.next = opts.From; opts.To == 0 {
+		out.opts.To = f.NumRowGroups()
+	}
 	return out
 }
 
 // RowGroup writes row group i without the rows that sel drops; a nil selection keeps all rows. Row groups are written in
-// order, from 0, and none may be left out. sel is only read, and not after the return.
+// order, from Options.From, and none may be left out. sel is only read, and not after the return.
 func (w *Writer) RowGroup(ctx context.Context, i int, sel *Selection) error {
 	if w.err != nil {
 		return w.err
@@ -146,8 +154,8 @@ func (w *Writer) Close() (Result, error) {
 	if w.err != nil {
 		return Result{}, w.err
 	}
-	if w.next != w.f.NumRowGroups() {
-		w.err = fmt.Errorf("%s: closed after %d of %d row groups", w.f.Name(), w.next, w.f.NumRowGroups())
+	if w.next != w.opts.To {
+		w.err = fmt.Errorf("%s: closed after row group %d of %d", w.f.Name(), w.next, w.opts.To)
 		return Result{}, w.err
 	}
 	if w.err = w.finish(); w.err != nil {

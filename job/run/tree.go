@@ -1,0 +1,120 @@
+package run
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"path"
+
+	"assent/job/internal/objstore"
+	"assent/job/internal/publish"
+	"assent/job/parquet"
+	"assent/job/parquet/rewrite"
+	"assent/manifests"
+)
+
+// tree is where the objects of the run's files lie, by their names in the run. Files that
+// were cut are joined for it: total gets their sizes and digests.
+func (r *runner) tree(ctx context.Context, plan *Plan, results []*ShardResult, total []DatasetResult) (map[string]objstore.Object, error) {
+	list, err := r.out.Store.List(ctx, path.Join(planDir(plan.RunID), stagedDir))
+	if err != nil {
+		return nil, err
+	}
+	staged := make(map[string]objstore.Object, len(list))
+	for _, o := range list {
+		staged[o.Name] = o
+	}
+	tree, cut := map[string]objstore.Object{}, map[Part][]stagedPiece{}
+	for _, result := range results {
+		for part, f := range result.files(plan) {
+			piece := stagedPiece{lost: f.RowsKept < f.RowsIn}
+			names := stagedNames(result.Stage, part)
+			for i, want := range objectsOf(f) {
+				o, there := staged[names[i]]
+				if !there || o.Size != want.Bytes {
+					return nil, r.redo(ctx, plan.RunID, result.Shard, names[i])
+				}
+				piece.objects[i] = o
+			}
+			if n := plan.file(part).pieces(); n > 1 {
+				whole := Part{Dataset: part.Dataset, File: part.File}
+				if cut[whole] == nil {
+					cut[whole] = make([]stagedPiece, n)
+				}
+				cut[whole][part.Piece] = piece
+				continue
+			}
+			for i, o := range objectsOf(f) {
+				tree[o.Path] = piece.objects[i]
+			}
+		}
+	}
+	for i := range plan.Datasets {
+		for j := range plan.Datasets[i].Files {
+			f, sum := &plan.Datasets[i].Files[j], &total[i].Files[j]
+			part := Part{Dataset: i, File: j}
+			var err error
+			switch {
+			case f.Reuse != nil:
+				for _, o := range objectsOf(sum) {
+					tree[o.Path] = objstore.Object{Name: path.Join(publish.RunDir(f.Reuse.Run), o.Path)}
+				}
+			case cut[part] != nil:
+				err = r.joinFile(ctx, plan.RunID, part, cut[part], sum, tree)
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	return tree, nil
+}
+
+// stagedPiece is what a shard has staged of a piece of a file.
+type stagedPiece struct {
+	objects [3]objstore.Object // in the order of stagedNames
+	lost    bool               // rows of the piece were left out
+}
+
+// joinFile joins the pieces of a file, and notes where its objects lie and what they are.
+func (r *runner) joinFile(ctx context.Context, id string, part Part, pieces []stagedPiece, sum *manifests.File, tree map[string]objstore.Object) error {
+	names := stagedNames(path.Join(planDir(id), joinedDir), part)
+	sizes := [3]*int64{&sum.Bytes, &sum.ExclusionsBytes, &sum.SubjectsBytes}
+	digests := [3]*string{&sum.SHA256, &sum.ExclusionsSHA256, &sum.SubjectsSHA256}
+	for i, o := range objectsOf(sum) {
+		var err error
+		if *sizes[i], *digests[i], err = r.join(ctx, names[i], pieces, i); err != nil {
+			return fmt.Errorf("%s: its pieces cannot be joined: %w", o.Path, err)
+		}
+		tree[o.Path] = objstore.Object{Name: names[i]}
+	}
+	return nil
+}
+
+// join makes one object of those that pieces have at a place, all of them Parquet files.
+func (r *runner) join(ctx context.Context, name string, pieces []stagedPiece, at int) (bytes int64, digest string, err error) {
+	var parts []rewrite.JoinPart
+	for i := range pieces {
+		o := pieces[i].objects[at]
+		reader, err := r.out.Store.Open(ctx, o)
+		if err != nil {
+			return 0, "", err
+		}
+		defer reader.Close()
+		f, err := parquet.Open(ctx, reader, reader.Size(), r.out.Store.URI(o.Name))
+		if err != nil {
+			return 0, "", err
+		}
+		parts = append(parts, rewrite.JoinPart{File: f, Lost: at == 0 && pieces[i].lost})
+	}
+	w, err := r.out.Store.Create(ctx, name)
+	if err != nil {
+		return 0, "", err
+	}
+	out := &staged{Writer: w, hash: sha256.New()}
+	defer out.Abort()
+	if _, err := rewrite.Join(ctx, out, parts); err != nil {
+		return 0, "", err
+	}
+	return out.bytes, out.digest(), out.Finish(ctx)
+}
