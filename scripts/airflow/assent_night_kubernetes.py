@@ -72,7 +72,7 @@ def assent_night_kubernetes() -> None:
         return [["shard", "--plan", plan["plan"], "--index", str(index), "--count", str(tasks)] for index in range(tasks)]
 
     shard = Assent.partial(task_id="shard", **POD).expand(arguments=shards(plan.output))
-    commit = Assent(task_id="commit", arguments=["commit", "--plan", plan.output["plan"]], **POD)
+    commit = Assent(task_id="commit", arguments=["commit", "--plan", "{{ ti.xcom_pull('plan')['plan'] }}"], **POD)
 
     @task(outlets=[RUNS])
     def published(run: dict[str, Any], outlet_events: Any = None) -> dict[str, Any]:

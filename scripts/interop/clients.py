@@ -24,7 +24,9 @@ DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
 TOGETHER = 4
 
 
-def tasks(command: Sequence[str], n: int, variables: Callable[[int], dict[str, str]], repeats: int, final: Sequence[int]) -> tuple[bool, str]:
+def tasks(
+    command: Sequence[str], n: int, variables: Callable[[int], dict[str, str]], repeats: int, final: Sequence[int]
+) -> tuple[bool, str]:
     """Run n tasks. Each is repeated until it ends well, or with a final exit code, or too often. Returns what they answered."""
     command = [word.replace("/etc/assent", str(DIR / "etc")) for word in command]
 
@@ -64,7 +66,12 @@ def kubectl(args: list[str]) -> int:
             spec.get("completions", 1),
             lambda index: {"JOB_COMPLETION_INDEX": str(index)} if indexed else {},
             spec["backoffLimitPerIndex" if indexed else "backoffLimit"],
-            [code for rule in spec["podFailurePolicy"]["rules"] if rule["action"] == "FailJob" for code in rule["onExitCodes"]["values"]],
+            [
+                code
+                for rule in spec["podFailurePolicy"]["rules"]
+                if rule["action"] == "FailJob"
+                for code in rule["onExitCodes"]["values"]
+            ],
         )
         keep(name, well, log)
         print(f"job.batch/{name}")
@@ -81,7 +88,9 @@ def gcloud(args: list[str]) -> int:
         spec = job["spec"]["template"]["spec"]["template"]["spec"]
         n = int(option(args, "--tasks"))
         command = [*spec["containers"][0]["command"], *option(args, "--args").split(",")]
-        well, log = tasks(command, n, lambda i: {"CLOUD_RUN_TASK_INDEX": str(i), "CLOUD_RUN_TASK_COUNT": str(n)}, spec["maxRetries"], [])
+        well, log = tasks(
+            command, n, lambda i: {"CLOUD_RUN_TASK_INDEX": str(i), "CLOUD_RUN_TASK_COUNT": str(n)}, spec["maxRetries"], []
+        )
         print(log, end="")
         return 0 if well else 1
     if args[:3] == ["batch", "jobs", "submit"]:

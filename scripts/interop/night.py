@@ -9,12 +9,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from lab import ASSENT, WORK, Checks, fresh, run, sample
+from lab import ASSENT, Checks, fresh, run, sample
 
 SCRIPT = """#!/usr/bin/env bash
 cd "$(dirname "$0")/.." || exit
@@ -27,7 +25,7 @@ if [[ $1 == shard && $first != well ]] && mkdir tripped 2>/dev/null; then
         echo "$1 killed" >>calls
         victim=$$
         if [[ $first != killed ]]; then # Spark's, the process of Java above this one
-            until grep -q CoarseGrainedExecutorBackend "/proc/$victim/cmdline"; do
+            until ((victim <= 1)) || grep -q CoarseGrainedExecutorBackend "/proc/$victim/cmdline"; do
                 victim=$(ps -o ppid= -p "$victim" | tr -d ' ')
             done
         fi

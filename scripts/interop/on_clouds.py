@@ -35,7 +35,11 @@ def main() -> None:
     def night(engine: str, what: str, code: int, first_shard: str = "well", gates: str = "1.0") -> Path:
         """A night that must end with an exit code. Returns its output."""
         output = nights.begin(f"{engine} {what}", first_shard)
-        text = nights.config.read_text().replace("output: out", f"output: {output}").replace("max_excluded: 1.0", f"max_excluded: {gates}")
+        text = (
+            nights.config.read_text()
+            .replace("output: out", f"output: {output}")
+            .replace("max_excluded: 1.0", f"max_excluded: {gates}")
+        )
         job = nights.market / "night.yaml"
         job.write_text(text)
         shutil.copytree(nights.market, clients / "etc", dirs_exist_ok=True)
@@ -63,7 +67,9 @@ def main() -> None:
         if engine == "cloudrun":
             continue  # it repeats whatever the exit code was
         output = night(engine, "a task is refused", 1, first_shard="3")
-        checks.same(f"{engine}: tasks, one refused and not repeated", sorted(nights.calls("shard")), ["0"] * (int(TASKS) - 1) + ["3"])
+        checks.same(
+            f"{engine}: tasks, one refused and not repeated", sorted(nights.calls("shard")), ["0"] * (int(TASKS) - 1) + ["3"]
+        )
         checks.same(f"{engine}: commits after a refused task", nights.calls("commit"), [])
         nights.not_published("a task is refused", output)
     checks.exit()

@@ -117,7 +117,11 @@ def main() -> None:
             command = [DEPLOY / "night", "3", "-c", nights.config, "--set", f"output={output}", *args]
             started = time.monotonic()
             done = subprocess.run(command, cwd=nights.dir, env=environment, capture_output=True, text=True, timeout=PATIENCE)
-            print(f"Slurm: {what}: exit {done.returncode}, {time.monotonic() - started:.0f} s", done.stdout.strip()[:160], sep="\n    ")
+            print(
+                f"Slurm: {what}: exit {done.returncode}, {time.monotonic() - started:.0f} s",
+                done.stdout.strip()[:160],
+                sep="\n    ",
+            )
             checks.same(f"Slurm: {what}: exit", done.returncode, code)
             return output
 

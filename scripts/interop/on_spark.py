@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import time
 from pathlib import Path
@@ -33,10 +32,10 @@ def main() -> None:
     environment["PYSPARK_PYTHON"] = str(SUBMIT.with_name("python"))
     settings = [word for key, value in SETTINGS.items() for word in ["--conf", f"{key}={value}"]]
 
-    def night(what: str, code: int, config: Path, first_shard: str = "well", gates: str = "1.0") -> Path:
+    def night(what: str, code: int, config: Path, first_shard: str = "well") -> Path:
         """A night that must end with an exit code. Returns its output."""
         output = nights.begin(what, first_shard)
-        job = ["-c", config, "--set", f"output={output}", "--set", f"gates.max_excluded={gates}"]
+        job = ["-c", config, "--set", f"output={output}"]
         start = time.monotonic()
         done = subprocess.run(
             [SUBMIT, "--master", "local-cluster[2,1,1024]", *settings, SCRIPT, str(TASKS), *job],
@@ -53,10 +52,6 @@ def main() -> None:
     checks.same("Spark: shards, one killed and repeated", sorted(nights.calls("shard"))[-1], "killed")
     checks.that(len(nights.calls("shard")) > TASKS, "Spark: shards' processes", str(nights.calls("shard")))
     nights.published("an executor is killed", output)
-
-    output = night("a gate refuses", 3, nights.config, gates="0.01")
-    checks.same("Spark: commits, by exit code", nights.calls("commit"), ["3"])
-    nights.not_published("a gate refuses", output)
 
     output = night("a file is damaged", 4, nights.damaged())
     checks.same("Spark: shards, one of bad input and not repeated", sorted(nights.calls("shard")), ["0"] * (TASKS - 1) + ["4"])
