@@ -31,19 +31,20 @@ type cli struct {
 	LogFormat  string `help:"Log as text or json." enum:"text,json" default:"text"`
 	CPUProfile string `help:"Write a CPU profile of the verb to a file, for go tool pprof." type:"path" hidden:""`
 
-	Run     runCmd     `cmd:"" help:"Filter all data sets and publish one run."`
-	Plan    planCmd    `cmd:"" help:"First step of run on many machines: cut the work into shards."`
-	Shard   shardCmd   `cmd:"" help:"Second step: do some shards of a plan."`
-	Commit  commitCmd  `cmd:"" help:"Last step: publish the run of a plan whose shards are done."`
-	Verify  verifyCmd  `cmd:"" help:"Audit a published run against its inputs, or (--quick) by itself."`
-	Explain explainCmd `cmd:"" help:"Say why one record is or is not used."`
-	Access  accessCmd  `cmd:"" help:"Write the copy of what a run holds about one account."`
-	Diff    diffCmd    `cmd:"" help:"Say which records changed sides between two runs."`
-	Report  reportCmd  `cmd:"" help:"Write the report of a published run again: one HTML page."`
-	Erase   eraseCmd   `cmd:"" help:"Say which runs hold accounts that asked for deletion, or remove these runs."`
-	Runs    runsCmd    `cmd:"" help:"List published runs, hold one, or remove the oldest."`
-	Sample  sampleCmd  `cmd:"" help:"Write a small marketplace to try the program on."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Run      runCmd      `cmd:"" help:"Filter all data sets and publish one run."`
+	Plan     planCmd     `cmd:"" help:"First step of run on many machines: cut the work into shards."`
+	Shard    shardCmd    `cmd:"" help:"Second step: do some shards of a plan."`
+	Commit   commitCmd   `cmd:"" help:"Last step: publish the run of a plan whose shards are done."`
+	Verify   verifyCmd   `cmd:"" help:"Audit a published run against its inputs, or (--quick) by itself."`
+	Explain  explainCmd  `cmd:"" help:"Say why one record is or is not used."`
+	Access   accessCmd   `cmd:"" help:"Write the copy of what a run holds about an account, or about many."`
+	Diff     diffCmd     `cmd:"" help:"Say which records changed sides between two runs."`
+	Report   reportCmd   `cmd:"" help:"Write the report of a published run again: one HTML page."`
+	Erase    eraseCmd    `cmd:"" help:"Say which runs hold accounts that asked for deletion, or remove these runs."`
+	Requests requestsCmd `cmd:"" help:"Say how far each deletion request is: which runs honour it, which still hold the account."`
+	Runs     runsCmd     `cmd:"" help:"List published runs, hold one, or remove the oldest."`
+	Sample   sampleCmd   `cmd:"" help:"Write a small marketplace to try the program on."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 
 type versionCmd struct{}

@@ -20,6 +20,7 @@ import (
 	"assent/job/explain"
 	"assent/job/plain"
 	"assent/job/report"
+	"assent/job/requests"
 	"assent/job/run"
 	"assent/job/runs"
 	"assent/job/sample"
@@ -217,6 +218,20 @@ type eraseCmd struct {
 // Run answers also where a run could not be checked: the answer says which.
 func (c *eraseCmd) Run(ctx context.Context, env *job.Env) error {
 	r, err := erase.Run(ctx, env, c.Options)
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.answer(r, nil), r.Complaint())
+}
+
+type requestsCmd struct {
+	Options requests.Options `embed:""`
+	format
+}
+
+// Run answers also where a run could not be checked: the answer says which.
+func (c *requestsCmd) Run(ctx context.Context, env *job.Env) error {
+	r, err := requests.Run(ctx, env, c.Options)
 	if err != nil {
 		return err
 	}
