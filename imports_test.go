@@ -29,7 +29,8 @@ var mayImport = map[string][]string{
 	"assent/job":         {"assent/job/plain", "assent/job/internal/objstore", "assent/job/internal/source/listing", "assent/job/internal/pages", "assent/job/parquet", "assent/job/parquet/rewrite"},
 	"assent/job/jobtest": {"assent/job/", "assent/job"}, // for tests alone
 
-	"assent/job/internal/config":             {"assent/job", "assent/manifests", "assent/schema", "assent/job/internal/objstore"},
+	"assent/job/internal/attest":             {},
+	"assent/job/internal/config":             {"assent/job", "assent/job/internal/attest", "assent/manifests", "assent/schema", "assent/job/internal/objstore"},
 	"assent/job/internal/source":             {"assent/job", "assent/filter", "assent/manifests", "assent/schema", "assent/job/internal/config", "assent/job/internal/objstore", "assent/job/internal/source/listing", "assent/job/parquet", "assent/job/parquet/rewrite"},
 	"assent/job/internal/source/listing":     {"assent/job/internal/objstore"},
 	"assent/job/internal/publish":            {"assent/job", "assent/manifests", "assent/schema", "assent/job/internal/config", "assent/job/internal/objstore", "assent/job/parquet"},
@@ -62,7 +63,7 @@ var verbsImport = []string{"assent/job", "assent/job/plain", "assent/job/interna
 // verifyImports is what the verb verify may import. It must not share a mistake with what
 // it audits, so it has neither the run's way to Parquet's bytes nor its way to columns.
 var verifyImports = []string{
-	"assent/job", "assent/job/plain", "assent/job/internal/config", "assent/job/internal/objstore", "assent/job/internal/pages", "assent/job/internal/publish", "assent/job/internal/source/listing", "assent/job/internal/runpage",
+	"assent/job", "assent/job/plain", "assent/job/internal/attest", "assent/job/internal/config", "assent/job/internal/objstore", "assent/job/internal/pages", "assent/job/internal/publish", "assent/job/internal/source/listing", "assent/job/internal/runpage",
 	"assent/filter", "assent/manifests", "assent/schema",
 }
 

@@ -118,12 +118,13 @@ type verifyCmd struct {
 	Use     string   `placeholder:"marketplace|account:ID" help:"What is to be trained: models for the marketplace, or those of one account. A use that the run does not permit is refused."`
 	Dataset []string `placeholder:"NAME" help:"A data set that is to be used (again for more); without it all."`
 	Workers int      `help:"Files worked on at a time; 0: one a core." default:"0"`
+	Key     string   `name:"public-key" placeholder:"FILE" help:"The ed25519 key (PEM) that must have signed the run. Without it: that of the configured signing key."`
 	format
 }
 
 // Run answers also where the audit finds differences: the answer says which.
 func (c *verifyCmd) Run(ctx context.Context, env *job.Env) error {
-	r, err := verify.Run(ctx, env, verify.Options{Config: c.Config, Set: c.Set, Run: c.Dir, Quick: c.Quick, Use: c.Use, Datasets: c.Dataset, Workers: c.Workers})
+	r, err := verify.Run(ctx, env, verify.Options{Config: c.Config, Set: c.Set, Run: c.Dir, Quick: c.Quick, Use: c.Use, Datasets: c.Dataset, Workers: c.Workers, PublicKey: c.Key})
 	if r == nil {
 		return err
 	}

@@ -236,6 +236,7 @@ type Use struct {
 type Invocation struct {
 	StartedAt  time.Time `json:"started_at"`
 	FinishedAt time.Time `json:"finished_at"`
+	SignedBy   string    `json:"signed_by,omitempty"` // the fingerprint of the key; the run has a signature then
 	Workers    int       `json:"workers"`
 }
 

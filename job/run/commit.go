@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"assent/job"
+	"assent/job/internal/attest"
+	"assent/job/internal/config"
 	"assent/job/internal/objstore"
 	"assent/job/internal/publish"
 	"assent/job/internal/runpage"
@@ -20,6 +22,10 @@ import (
 // publishes it. Nothing is published where it fails before its last step, which makes
 // the run the current one.
 func (r *runner) commit(ctx context.Context, lease *objstore.Lease, plan *planned, results []*ShardResult) (run *manifests.Run, current bool, err error) {
+	// It is needed here alone: machines that do shards have no business with it.
+	if r.signer, err = config.SigningKeyOf(plan.SigningFile, r.out.Store.URI("")); err != nil {
+		return nil, false, err
+	}
 	sum, err := r.weigh(plan, results)
 	if err != nil {
 		return nil, false, err
@@ -76,8 +82,30 @@ func (r *runner) seal(ctx context.Context, run *manifests.Run, daily []manifests
 	data, failed = runpage.Page(run, digest, daily) // checks conservation by day
 	success := &manifests.Success{RunID: run.RunID, ManifestSHA256: digest, ReportSHA256: put(publish.ReportObject, data, failed)}
 	data, failed = success.Marshal()
-	put(publish.SuccessObject, data, failed)
+	marker := put(publish.SuccessObject, data, failed)
+	if r.signer != nil {
+		data, failed = r.signature(ctx, run, map[string]string{publish.ManifestObject: digest, publish.ReportObject: success.ReportSHA256, publish.SuccessObject: marker})
+		put(publish.SignedObject, data, failed)
+	} else if err == nil { // of an attempt before, with a key
+		err = r.out.Store.Delete(ctx, objstore.Object{Name: path.Join(planDir(run.RunID), sealDir, publish.SignedObject)})
+	}
 	return digest, err
+}
+
+// signature signs the digests of all objects of the run: those that the manifest names,
+// and some more.
+func (r *runner) signature(ctx context.Context, run *manifests.Run, more map[string]string) ([]byte, error) {
+	var files []attest.Subject
+	for _, o := range run.Objects() {
+		files = append(files, attest.File(o.Path, o.SHA256))
+	}
+	for name, digest := range more {
+		files = append(files, attest.File(name, digest))
+	}
+	slices.SortFunc(files, func(a, b attest.Subject) int { return strings.Compare(a.Name, b.Name) })
+	return r.signer.Envelope(ctx, attest.RunPredicate, map[string]any{
+		"run_id": run.RunID, "program": run.Program.Name, "consent_as_of": run.ConsentAsOf, "policy_digest": run.PolicyDigest,
+	}, files)
 }
 
 // weighed is what became of all shards, after the gates have passed.
@@ -124,6 +152,9 @@ func (r *runner) manifest(plan *planned, sum *weighed) (*manifests.Run, []manife
 		Joins:         sum.joins,
 		Use:           map[string]manifests.Use{},
 		Invocation:    manifests.Invocation{StartedAt: r.started.UTC(), FinishedAt: r.Now().UTC(), Workers: r.options.Workers},
+	}
+	if r.signer != nil {
+		run.Invocation.SignedBy, _ = r.signer.KeyID()
 	}
 	if plan.RequestsAsOf != schema.Unknown {
 		t := plan.RequestsAsOf.Time()

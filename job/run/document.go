@@ -35,6 +35,7 @@ type Plan struct {
 	PolicyDigest string            `json:"policy_digest"`
 	Gates        config.Gates      `json:"gates"`
 	KeyFile      string            `json:"subject_key_file"` // as configured; empty: ASSENT_SUBJECT_KEY
+	SigningFile  string            `json:"signing_key_file"` // as KeyFile; empty: ASSENT_SIGNING_KEY, if that is set
 	Horizon      schema.Instant    `json:"horizon"`
 	RequestsAsOf schema.Instant    `json:"requests_as_of"` // the newest deletion request; schema.Unknown without a ledger
 	Inputs       []manifests.Input `json:"inputs"`         // every file, control inputs first, then data sets

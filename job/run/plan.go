@@ -33,7 +33,7 @@ func (r *runner) plan(ctx context.Context) (*planned, *published, error) {
 	}
 	p := &planned{Plan: Plan{
 		Program: r.cfg.Program, PolicyDigest: r.cfg.Digest(), Gates: r.cfg.Gates, RequestsAsOf: schema.Unknown,
-		Version: planVersion, Tool: r.Version, KeyFile: r.cfg.SubjectKeyFile,
+		Version: planVersion, Tool: r.Version, KeyFile: r.cfg.SubjectKeyFile, SigningFile: r.cfg.SigningKeyFile,
 		Inputs: in.List(), Controls: controlsOf(in), Rules: r.cfg.Inputs, Datasets: datasetsOf(in),
 	}}
 	p.Shards = cut(p.Datasets, r.options.shards())

@@ -29,6 +29,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"assent/job"
+	"assent/job/internal/attest"
 	"assent/job/internal/config"
 	"assent/job/internal/objstore"
 	"assent/job/internal/publish"
@@ -79,6 +80,7 @@ type runner struct {
 	options Options
 	cfg     *config.Config
 	key     *manifests.Key
+	signer  *attest.Signer // of commit; nil: the run is not signed
 	out     *publish.Output
 	started time.Time
 }
@@ -93,6 +95,9 @@ type published struct {
 func Run(ctx context.Context, env *job.Env, o Options) (*Result, error) {
 	r, err := newRunner(ctx, env, o)
 	if err != nil {
+		return nil, err
+	}
+	if _, err := config.SigningKey(r.cfg); err != nil { // rather now than after the work
 		return nil, err
 	}
 	plan, done, err := r.plan(ctx)

@@ -22,6 +22,8 @@ type audit struct {
 	key *manifests.Key // of references; nil where no reference is made
 	published
 
+	signedWith *publicKey // nil: not known
+
 	found   differences
 	checked Checked
 	hint    string
@@ -39,6 +41,7 @@ type published struct {
 	run     *manifests.Run // nil where it cannot be read
 	success *manifests.Success
 	sealed  string                // SHA-256 of the run manifest
+	marker  string                // SHA-256 of the marker
 	daily   []manifests.DayCounts // nil where they cannot be read
 	intact  map[string]bool       // objects whose bytes are those that run.json names
 
@@ -71,6 +74,9 @@ func openAudit(ctx context.Context, e *job.Env, o Options) (*audit, error) {
 			}
 		}
 	}
+	if a.signedWith, err = a.readPublicKey(); err != nil {
+		return nil, err
+	}
 	a.store, err = e.Opener.OpenLocation(ctx, output)
 	return a, err
 }
@@ -92,6 +98,9 @@ func (a *audit) do(ctx context.Context) error {
 		return err
 	}
 	if err := a.checkUse(); err != nil {
+		return err
+	}
+	if err := a.checkSignature(ctx); err != nil {
 		return err
 	}
 	if err := a.checkCurrent(ctx); err != nil {
@@ -141,6 +150,7 @@ func (a *audit) readManifest(ctx context.Context) error {
 	if err != nil || data == nil {
 		return err
 	}
+	a.marker = manifests.SHA256(data)
 	if a.success, err = manifests.ParseSuccess(data); err != nil {
 		a.found.of(publish.SuccessObject, "%v", err)
 		return nil

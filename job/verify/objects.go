@@ -113,7 +113,7 @@ func (a *audit) checkObjects(ctx context.Context) error {
 // does not have: other objects, links, pipes and the like, and empty directories. A link
 // may lead to other bytes tomorrow.
 func (a *audit) checkTree(ctx context.Context, artefacts []*artefact) error {
-	named := map[string]bool{publish.SuccessObject: true, publish.ManifestObject: true}
+	named := map[string]bool{publish.SuccessObject: true, publish.ManifestObject: true, publish.SignedObject: a.signedWith != nil || a.run.Invocation.SignedBy != ""}
 	for _, x := range artefacts {
 		named[x.name] = true
 		if _, there := a.objects[x.name]; !there {

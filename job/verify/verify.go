@@ -25,6 +25,9 @@ type Options struct {
 	Use      string
 	Datasets []string // that are to be used; none: all
 	Workers  int      // files at a time; 0: one a core
+	// PublicKey is a file with the ed25519 key (PEM) that must have signed the run. Without
+	// it, it is the public half of the configured signing key, where there is one.
+	PublicKey string
 	// Accounts bounds how many accounts' facts are in memory at a time. The consent
 	// history is read once for so many. 0: 2^20.
 	Accounts int
@@ -88,6 +91,7 @@ type Checked struct {
 	Probes     int64 `json:"residue_probes"`
 	Deleted    int64 `json:"deleted_accounts"` // looked for among the kept rows, with Quick
 	Reports    int64 `json:"reports_rebuilt"`  // 1 where this is the version that made the report
+	Signatures int64 `json:"signatures"`       // 1 where a key was given and the run's signature is of it
 }
 
 func (c *Checked) add(d *Checked) {
@@ -103,6 +107,7 @@ func (c *Checked) add(d *Checked) {
 	c.Probes += d.Probes
 	c.Deleted += d.Deleted
 	c.Reports += d.Reports
+	c.Signatures += d.Signatures
 }
 
 // Difference is something that is not as the inputs and the rules have it. It never
@@ -231,6 +236,7 @@ func (r *Result) WriteText(w io.Writer) error {
 	row("objects of the run, by digest", c.Objects)
 	row("bytes of these", c.Bytes)
 	row("reports made again", c.Reports)
+	row("signatures", c.Signatures)
 	if r.Quick {
 		row("accounts to be erased", c.Deleted)
 	} else {

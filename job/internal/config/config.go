@@ -35,6 +35,7 @@ type Config struct {
 	Program        Program `key:"program"`
 	Output         string  `key:"output,uri" json:"-"`
 	SubjectKeyFile string  `key:"subject_key_file,file" json:"-"` // empty: ASSENT_SUBJECT_KEY
+	SigningKeyFile string  `key:"signing_key_file,file" json:"-"` // empty: ASSENT_SIGNING_KEY, and without it nothing is signed
 	Inputs         `key:"inputs"`
 	Datasets       []DatasetConfig `key:"datasets"` // in the order of the file
 	Gates          Gates           `key:"gates"`

@@ -210,6 +210,7 @@ var anotherValue = map[string]string{
 var outsideDigest = map[string]string{
 	"output":                    "elsewhere",
 	"subject_key_file":          "k",
+	"signing_key_file":          "k",
 	"inputs.consent.path":       "elsewhere",
 	"inputs.deletions.path":     "elsewhere",
 	"inputs.restrictions.path":  "elsewhere",

@@ -21,6 +21,7 @@ const (
 	SuccessObject  = "_SUCCESS"
 	ManifestObject = "_manifest/run.json"
 	ReportObject   = "_manifest/report.html"
+	SignedObject   = "_manifest/run.intoto.jsonl" // of a run that is signed, see package attest
 	LeaseObject    = "_lock.json"
 	PlanDir        = "_plan"
 )
