@@ -12,6 +12,7 @@ import (
 
 	"assent/filter"
 	"assent/job"
+	"assent/job/internal/attest"
 	"assent/job/internal/config"
 	"assent/job/internal/holdings"
 	"assent/job/internal/objstore"
@@ -76,10 +77,14 @@ func Run(ctx context.Context, e *job.Env, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	signer, err := config.SigningKey(cfg)
+	if err != nil {
+		return nil, err
+	}
 	if err := placeError(CheckPlace(o.Dir)); err != nil {
 		return nil, err
 	}
-	a := &copier{Env: e, o: o, cfg: cfg}
+	a := &copier{Env: e, o: o, cfg: cfg, signer: signer}
 	a.o.Memory = cmp.Or(o.Memory, 256<<20)
 	a.format, _ = ParseFormat(o.Format)
 	if err := a.findAskers(ctx, key); err != nil {
@@ -124,6 +129,7 @@ type copier struct {
 	*job.Env
 	o       Options
 	cfg     *config.Config
+	signer  *attest.Signer // nil: receipts are not signed
 	format  Format
 	aliases *filter.Aliases
 	askers  []*asker

@@ -162,6 +162,8 @@ func TestZip(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := jobtest.Tree(t, o.Dir)
+	key, signed := jobtest.SigningKey(t)
+	t.Setenv("ASSENT_SIGNING_KEY", key)
 	o.Dir, o.Zip = filepath.Join(t.TempDir(), "zipped"), true
 	if _, err := access.Run(t.Context(), jobtest.NewEnv(t), o); err != nil {
 		t.Fatal(err)
@@ -172,12 +174,17 @@ func TestZip(t *testing.T) {
 	if err := json.Unmarshal([]byte(files["receipt.json"]), &receipt); err != nil {
 		t.Fatal(err)
 	}
-	if len(files) != 3 || !strings.Contains(files["receipt.html"], manifests.SHA256([]byte(files["receipt.json"]))) || receipt.Archive == nil || receipt.Archive.SHA256 != manifests.SHA256([]byte(archive)) || receipt.Archive.Bytes != int64(len(archive)) {
+	if len(files) != 4 || !strings.Contains(files["receipt.html"], manifests.SHA256([]byte(files["receipt.json"]))) || receipt.Archive == nil || receipt.Archive.SHA256 != manifests.SHA256([]byte(archive)) || receipt.Archive.Bytes != int64(len(archive)) {
 		t.Fatalf("%v, %+v", slices.Sorted(maps.Keys(files)), receipt)
 	}
 	z, err := zip.NewReader(bytes.NewReader([]byte(archive)), int64(len(archive)))
 	if err != nil {
 		t.Fatal(err)
+	}
+	for name, digest := range signed(files["receipt.intoto.jsonl"]) {
+		if manifests.SHA256([]byte(files[name])) != digest {
+			t.Errorf("%s is not as it was signed", name)
+		}
 	}
 	got := map[string]string{}
 	for _, f := range z.File {
@@ -195,6 +202,15 @@ func TestZip(t *testing.T) {
 		if manifests.SHA256([]byte(got[f.Path])) != f.SHA256 {
 			t.Errorf("%s is not as in the receipt", f.Path)
 		}
+	}
+	within := signed(got["receipt.intoto.jsonl"])
+	for name, digest := range within {
+		if manifests.SHA256([]byte(got[name])) != digest {
+			t.Errorf("%s is not as it was signed in the archive", name)
+		}
+	}
+	if delete(got, "receipt.intoto.jsonl"); len(within) != len(got) {
+		t.Errorf("%d of %d files are signed", len(within), len(got))
 	}
 	for _, name := range []string{"receipt.json", "receipt.html"} { // made at another time
 		if got[name] == "" {

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"assent/job"
+	"assent/job/internal/attest"
 	"assent/job/internal/pages"
 	"assent/job/internal/receipt"
 	"assent/job/plain"
@@ -342,7 +343,8 @@ func (w *copyWriter) end() error {
 	return err
 }
 
-// putReceipt writes the receipt, and the page that says the same.
+// putReceipt writes the receipt, the page that says the same, and the signature of both and
+// of the files so far.
 func (w *copyWriter) putReceipt(r *Receipt) error {
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
@@ -354,7 +356,20 @@ func (w *copyWriter) putReceipt(r *Receipt) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(w.out.Put(receipt.JSON, data), w.out.Put(receipt.HTML, page))
+	files := slices.Clone(w.out.Files())
+	err = errors.Join(w.out.Put(receipt.JSON, data), w.out.Put(receipt.HTML, page))
+	if err != nil || w.signer == nil {
+		return err
+	}
+	subjects := []attest.Subject{attest.File(receipt.JSON, w.receipt), attest.File(receipt.HTML, manifests.SHA256(page))}
+	for _, f := range files {
+		subjects = append(subjects, attest.File(f.Path, f.SHA256))
+	}
+	line, err := w.signer.Envelope(context.Background(), attest.ReceiptPredicate, map[string]string{"kind": "access", "subject_ref": r.Subject, "run_id": r.RunID}, subjects)
+	if err != nil {
+		return err
+	}
+	return w.out.Put(attest.ReceiptObject, line)
 }
 
 func putJSON(dir *Dir, name string, v any) error {

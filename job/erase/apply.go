@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"assent/job"
+	"assent/job/internal/attest"
 	"assent/job/internal/holdings"
 	"assent/job/internal/objstore"
 	"assent/job/internal/publish"
@@ -309,8 +310,11 @@ func (x *eraser) finish(ctx context.Context, lease *objstore.Lease, entry *Entry
 	if err != nil {
 		return nil, err
 	}
-	// An erasure that was interrupted here writes the page anew.
+	// An erasure that was interrupted here writes page and signature anew.
 	if _, err := x.out.Store.Put(ctx, path.Join(publish.ErasedDir, entry.ReceiptID, receiptpage.HTML), page, objstore.Any); err != nil {
+		return nil, err
+	}
+	if err := x.sign(ctx, receipt, data, page); err != nil {
 		return nil, err
 	}
 	if _, err := x.out.Store.Put(ctx, path.Join(publish.ErasedDir, entry.ReceiptID, publish.ReceiptObject), data, objstore.IfAbsent); err != nil {
@@ -320,16 +324,33 @@ func (x *eraser) finish(ctx context.Context, lease *objstore.Lease, entry *Entry
 	return receipt, nil
 }
 
+// sign signs a receipt, its page and its entry, where a key is configured.
+func (x *eraser) sign(ctx context.Context, r *Receipt, data, page []byte) error {
+	if x.signer == nil {
+		return nil
+	}
+	line, err := x.signer.Envelope(ctx, attest.ReceiptPredicate, map[string]string{"kind": "erase", "receipt_id": r.ReceiptID}, []attest.Subject{
+		attest.File(receiptpage.JSON, manifests.SHA256(data)), attest.File(receiptpage.HTML, manifests.SHA256(page)), attest.File(publish.EntryObject, r.EntrySHA256),
+	})
+	if err != nil {
+		return err
+	}
+	_, err = x.out.Store.Put(ctx, path.Join(publish.ErasedDir, r.ReceiptID, attest.ReceiptObject), line, objstore.Any)
+	return err
+}
+
 // keepEvidence copies a run's marker and what it seals: report, manifest and counts by
 // day, which are counts and digests and hold nothing of an account. What was kept of
 // an earlier run of the same id, which had the same outcome, stays.
 func (x *eraser) keepEvidence(ctx context.Context, run *ErasedRun) (kept []string, err error) {
-	for _, from := range []string{publish.ManifestObject, manifests.DailyPath, publish.ReportObject, publish.SuccessObject} {
+	for _, from := range []string{publish.ManifestObject, publish.SignedObject, manifests.DailyPath, publish.ReportObject, publish.SuccessObject} {
 		name := path.Base(from)
 		to := path.Join(publish.ErasedDir, run.Dir, name)
 		data, _, err := x.out.Store.Read(ctx, path.Join(run.Dir, from))
 		if errors.Is(err, fs.ErrNotExist) { // removed before: is it there?
-			if _, err = x.out.Store.Stat(ctx, to); errors.Is(err, fs.ErrNotExist) {
+			if _, err = x.out.Store.Stat(ctx, to); errors.Is(err, fs.ErrNotExist) && from == publish.SignedObject {
+				continue // not every run is signed
+			} else if errors.Is(err, fs.ErrNotExist) {
 				x.Log.Warn("a run's manifest was removed before it could be kept as evidence", "run", run.RunID, "object", name)
 				continue
 			}

@@ -13,6 +13,7 @@
 //	  <receipt id>/entry.json
 //	  <receipt id>/receipt.json
 //	  <receipt id>/receipt.html    the same, to read
+//	  <receipt id>/receipt.intoto.jsonl    the signature of these, where a key is configured
 //	  run=<id>/                    run.json, daily.csv, report.html and _SUCCESS, as evidence
 //
 // None of it holds an account id. Accounts stand there by their references.
@@ -26,6 +27,7 @@ import (
 	"strings"
 
 	"assent/job"
+	"assent/job/internal/attest"
 	"assent/job/internal/config"
 	"assent/job/internal/holdings"
 	"assent/job/internal/objstore"
@@ -89,6 +91,7 @@ type eraser struct {
 	cfg      *config.Config
 	key      *manifests.Key
 	out      *publish.Output
+	signer   *attest.Signer // nil: receipts are not signed
 	requests *holdings.Requests
 }
 
@@ -111,6 +114,9 @@ func Run(ctx context.Context, e *job.Env, o Options) (*Result, error) {
 		return nil, err
 	}
 	x := &eraser{Env: e, cfg: cfg, key: key, out: out}
+	if x.signer, err = config.SigningKey(cfg); err != nil {
+		return nil, err
+	}
 	if x.requests, err = holdings.LoadRequests(ctx, e, cfg, key); err != nil {
 		return nil, err
 	}

@@ -566,3 +566,26 @@ func TestEraseTerms(t *testing.T) {
 		})
 	}
 }
+
+// TestEraseSigned wants the signature of a run to be kept as evidence, and the receipt to be
+// signed as it was written.
+func TestEraseSigned(t *testing.T) {
+	key, signed := jobtest.SigningKey(t)
+	t.Setenv("ASSENT_SIGNING_KEY", key)
+	e := newErasable(t)
+	r, err := e.erase(jobtest.NewEnv(t), true)
+	if err != nil || len(r.Receipts) != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	files := raw(t, e.out)
+	if name := "/run.intoto.jsonl"; files["_erased/run="+e.old+name] != e.whole["run="+e.old+"/_manifest"+name] || files["_erased/run="+e.old+name] == "" {
+		t.Error("the run's signature was not kept")
+	}
+	dir := "_erased/" + filepath.Base(filepath.Dir(r.Receipts[0]))
+	digests := signed(files[dir+"/receipt.intoto.jsonl"])
+	for _, name := range []string{"receipt.json", "receipt.html", "entry.json"} {
+		if manifests.SHA256([]byte(files[dir+"/"+name])) != digests[name] {
+			t.Errorf("%s is not as it was signed", name)
+		}
+	}
+}

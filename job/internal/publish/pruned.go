@@ -108,7 +108,7 @@ func removeHint(err error) error {
 // keepEvidence copies a run's marker and what it seals. What is there of an earlier run
 // of the same id, which had the same outcome, stays.
 func (p *Output) keepEvidence(ctx context.Context, dir string) error {
-	for _, from := range []string{ManifestObject, "_manifest/run.intoto.jsonl", manifests.DailyPath, ReportObject, SuccessObject} {
+	for _, from := range []string{ManifestObject, SignedObject, manifests.DailyPath, ReportObject, SuccessObject} {
 		data, _, err := p.Store.Read(ctx, path.Join(dir, from))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // not every run has all of them, and an interrupted removal kept them before
