@@ -11,7 +11,7 @@ import (
 )
 
 // verbs are the packages of the program's commands. None may import another.
-var verbs = []string{"access", "diff", "erase", "explain", "report", "requests", "run", "runs", "sample", "verify"}
+var verbs = []string{"access", "diff", "erase", "explain", "report", "requests", "run", "runs", "sample", "scope", "verify"}
 
 // mayImport says which of our packages each package may import; a name that ends in a
 // slash stands for all below it. Imports go one way: main → verbs → {job, job/internal,

@@ -43,6 +43,7 @@ type cli struct {
 	Erase    eraseCmd    `cmd:"" help:"Say which runs hold accounts that asked for deletion, or remove these runs."`
 	Requests requestsCmd `cmd:"" help:"Say how far each deletion request is: which runs honour it, which still hold the account."`
 	Runs     runsCmd     `cmd:"" help:"List published runs, hold one, or remove the oldest."`
+	Scope    scopeCmd    `cmd:"" help:"Export what models of one account, or of many, may be trained on."`
 	Sample   sampleCmd   `cmd:"" help:"Write a small marketplace to try the program on."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }

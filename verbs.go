@@ -24,6 +24,7 @@ import (
 	"assent/job/run"
 	"assent/job/runs"
 	"assent/job/sample"
+	"assent/job/scope"
 	"assent/job/verify"
 )
 
@@ -223,6 +224,16 @@ func (c *eraseCmd) Run(ctx context.Context, env *job.Env) error {
 		return err
 	}
 	return errors.Join(c.answer(r, nil), r.Complaint())
+}
+
+type scopeCmd struct {
+	Options scope.Options `embed:""`
+	format
+}
+
+func (c *scopeCmd) Run(ctx context.Context, env *job.Env) error {
+	r, err := scope.Run(ctx, env, c.Options)
+	return c.answer(r, err)
 }
 
 type requestsCmd struct {

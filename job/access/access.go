@@ -47,7 +47,7 @@ func (o *Options) Validate() error {
 	if o.Subjects != "" && o.Request+o.RequestedAt != "" {
 		return job.UsageError("write both into the list, behind the account's id", "--request and --requested-at go with --subject")
 	}
-	if _, err := parseDay(o.RequestedAt); err != nil {
+	if _, err := holdings.ParseDay(o.RequestedAt); err != nil {
 		return job.UsageError("", "--requested-at: %w", err)
 	}
 	if loc, err := objstore.Parse(o.Dir); err != nil || !loc.IsLocal() {

@@ -1,17 +1,12 @@
 package access
 
 import (
-	"bytes"
 	"context"
-	"encoding/csv"
-	"errors"
-	"fmt"
-	"io"
-	"os"
 	"slices"
 	"time"
 
 	"assent/job"
+	"assent/job/internal/holdings"
 	"assent/job/internal/source"
 	"assent/manifests"
 	"assent/schema"
@@ -42,16 +37,19 @@ func (who *asker) hasRef(text []byte) bool {
 	return err == nil && slices.Contains(who.refs, ref)
 }
 
-// maxAskers bounds a list, and with it what is remembered of the accounts.
-const maxAskers = 100_000
-
 // findAskers reads which accounts copies are made for, and all ids of each.
 func (a *copier) findAskers(ctx context.Context, key *manifests.Key) (err error) {
 	if a.o.Subjects == "" {
-		day, _ := parseDay(a.o.RequestedAt)
+		day, _ := holdings.ParseDay(a.o.RequestedAt)
 		a.askers = []*asker{{id: schema.AccountID(a.o.Subject), request: a.o.Request, requestedAt: day}}
-	} else if a.askers, err = readList(a.o.Subjects); err != nil {
-		return err
+	} else {
+		list, err := holdings.ReadList(a.o.Subjects)
+		if err != nil {
+			return err
+		}
+		for _, l := range list {
+			a.askers = append(a.askers, &asker{line: l.Line, id: l.ID, request: l.Request, requestedAt: l.RequestedAt})
+		}
 	}
 	if a.aliases, err = source.ReadAliases(ctx, a.Env, a.cfg); err != nil {
 		return err
@@ -73,64 +71,4 @@ func (a *copier) findAskers(ctx context.Context, key *manifests.Key) (err error)
 		who.labels = NewLabels(who.own)
 	}
 	return nil
-}
-
-// readList reads a list of accounts: CSV without a header, of the columns id, request and
-// day of the request, of which the first is needed. Ids are taken as they stand.
-func readList(name string) ([]*asker, error) {
-	const hint = "one account a line: its id, then if wanted the request's id and its day, as CSV"
-	fail := func(format string, args ...any) error {
-		return job.UsageError(hint, "--subjects %s: %w", name, fmt.Errorf(format, args...))
-	}
-	data, err := os.ReadFile(name)
-	if err != nil {
-		return nil, fail("%w", errors.Unwrap(err))
-	}
-	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff"))))
-	r.FieldsPerRecord = -1
-	var all []*asker
-	for {
-		row, err := r.Read()
-		if err == io.EOF {
-			break
-		}
-		if bad := (*csv.ParseError)(nil); errors.As(err, &bad) {
-			return nil, fail("line %d: %w", bad.Line, bad.Err)
-		} else if err != nil {
-			return nil, fail("%w", err)
-		}
-		line, _ := r.FieldPos(0)
-		if row[0] == "" || len(row) > 3 {
-			return nil, fail("line %d has no id, or more than three columns", line)
-		}
-		who := &asker{line: line, id: schema.AccountID(row[0])}
-		if len(row) > 1 {
-			who.request = row[1]
-		}
-		if len(row) > 2 {
-			if who.requestedAt, err = parseDay(row[2]); err != nil {
-				return nil, fail("line %d: %w", line, err)
-			}
-		}
-		if all = append(all, who); len(all) > maxAskers {
-			return nil, fail("more than %d accounts: split the list", maxAskers)
-		}
-	}
-	if len(all) == 0 {
-		return nil, fail("it names no account")
-	}
-	return all, nil
-}
-
-// parseDay reads the time of a request: a day or an instant. "" is none.
-func parseDay(text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	for _, layout := range []string{time.DateOnly, time.RFC3339} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t.UTC(), nil
-		}
-	}
-	return time.Time{}, errors.New("the time of a request is a day such as 2026-11-02, or an instant in RFC 3339")
 }

@@ -42,6 +42,7 @@ type Entry struct {
 type ErasedRun struct {
 	holdings.HeldRun
 	ErasedObjects
+	Scopes []publish.Scope `json:"scopes"` // that were exported from it; they are elsewhere, and are not removed
 }
 
 // ErasedObjects are the objects of a directory that an erasure removes.
@@ -117,12 +118,13 @@ func (x *eraser) applyUnder(ctx context.Context, lease *objstore.Lease) (*Result
 		}
 		receipts = append(receipts, receipt)
 	}
-	r.Runs, r.Incomplete = []holdings.HeldRun{}, []string{}
+	r.Runs, r.Incomplete, r.Scopes = []holdings.HeldRun{}, []string{}, []publish.Scope{}
 	for _, receipt := range receipts {
 		r.Status = Erased
 		r.Receipts = append(r.Receipts, x.out.Store.URI(path.Join(publish.ErasedDir, receipt.ReceiptID, publish.ReceiptObject)))
 		for _, run := range receipt.Runs {
 			r.Runs = append(r.Runs, run.HeldRun)
+			r.Scopes = append(r.Scopes, run.Scopes...)
 		}
 		for _, d := range receipt.Incomplete {
 			r.Incomplete = append(r.Incomplete, x.out.Store.URI(d.Dir))
@@ -199,7 +201,11 @@ func (x *eraser) entry(ctx context.Context, r *Result) (*Entry, error) {
 		if err != nil {
 			return nil, err
 		}
-		entry.Runs = append(entry.Runs, ErasedRun{held, objects})
+		scopes, err := x.out.Scopes(ctx, held.RunID)
+		if err != nil {
+			return nil, err
+		}
+		entry.Runs = append(entry.Runs, ErasedRun{held, objects, scopes})
 	}
 	for _, uri := range r.Incomplete {
 		objects, err := x.objects(ctx, path.Base(uri), nil)

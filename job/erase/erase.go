@@ -64,6 +64,7 @@ type Result struct {
 	Unchecked  []UncheckedRun     `json:"unchecked"`
 	Unfinished []string           `json:"unfinished"` // receipt ids of erasures that were interrupted
 	Receipts   []string           `json:"receipts"`   // URIs of those written now
+	Scopes     []publish.Scope    `json:"scopes"`     // that were exported from Runs, see `assent scope`; they are not removed
 	NotCovered []string           `json:"not_covered"`
 	Storage    *objstore.Terms    `json:"storage,omitempty"` // of the last receipt
 }
@@ -154,7 +155,7 @@ func (r *Result) Complaint() error {
 func (x *eraser) answer() *Result {
 	return &Result{
 		Status: NothingToErase, Requests: x.requests.Accounts, NotCovered: notCovered,
-		Runs: []holdings.HeldRun{}, Incomplete: []string{}, Unchecked: []UncheckedRun{}, Unfinished: []string{}, Receipts: []string{},
+		Runs: []holdings.HeldRun{}, Incomplete: []string{}, Unchecked: []UncheckedRun{}, Unfinished: []string{}, Receipts: []string{}, Scopes: []publish.Scope{},
 	}
 }
 
@@ -207,6 +208,11 @@ func (x *eraser) surveyRun(ctx context.Context, r *Result, id string, current bo
 	if held != nil {
 		held.Current = current
 		r.Runs = append(r.Runs, *held)
+		scopes, err := x.out.Scopes(ctx, id)
+		if err != nil {
+			return err
+		}
+		r.Scopes = append(r.Scopes, scopes...)
 	}
 	return err
 }
@@ -263,6 +269,7 @@ func (r *Result) WriteText(w io.Writer) error {
 	}
 	list("COULD NOT BE CHECKED", unchecked)
 	list("begun and not finished; --apply goes on with", r.Unfinished)
+	list("exported from these runs, and yours to remove", scopeLines(r.Scopes))
 	list("receipts", r.Receipts)
 	if r.Storage != nil {
 		list("the storage", r.Storage.Meaning)
@@ -273,6 +280,13 @@ func (r *Result) WriteText(w io.Writer) error {
 	fmt.Fprintf(b, "\n%s\n", r.sentence())
 	_, err := io.WriteString(w, strings.TrimPrefix(b.String(), "\n"))
 	return err
+}
+
+func scopeLines(scopes []publish.Scope) (lines []string) {
+	for _, s := range scopes {
+		lines = append(lines, fmt.Sprintf("%s, of %s accounts, on %s", s.To, pages.Count(int64(s.Accounts)), pages.Day(s.MadeAt)))
+	}
+	return lines
 }
 
 func (r *Result) sentence() string {

@@ -30,11 +30,13 @@ func (r *Receipt) page(data []byte) ([]byte, error) {
 	if gone := r.Storage.GoneFrom; gone != nil {
 		p.Facts = slices.Insert(p.Facts, 4, receiptpage.Fact{Name: "Gone for good (UTC)", Value: "from " + pages.Time(*gone)})
 	}
+	var scopes []string
 	runs := receiptpage.Table{Heading: "Runs that were removed", Header: []string{"run", "accounts", "records", "objects", "bytes"}, Numbers: 1}
 	accounts := receiptpage.Table{Heading: "Accounts that they held, by reference", Header: []string{"account", "request", "run", "records"}, Numbers: 3}
 	for i := range r.Runs {
 		run := &r.Runs[i]
 		runs.Rows = append(runs.Rows, append([]string{run.RunID, pages.Count(int64(run.Accounts)), pages.Count(run.KeptRows)}, run.size()...))
+		scopes = append(scopes, scopeLines(run.Scopes)...)
 		for _, s := range run.Subjects {
 			accounts.Rows = append(accounts.Rows, []string{s.Ref, pages.List(s.Requests), run.RunID, pages.Count(s.KeptRows)})
 		}
@@ -49,6 +51,7 @@ func (r *Receipt) page(data []byte) ([]byte, error) {
 		unchecked = append(unchecked, u.RunID+": "+u.Problem)
 	}
 	for _, l := range []receiptpage.List{
+		{Heading: "Exported from these runs before, to be removed where they are", Items: scopes},
 		{Heading: "Not checked, and still there", Items: unchecked}, {Heading: "What the storage does", Items: r.Storage.Meaning},
 		{Heading: "Kept as evidence", Items: r.Evidence}, {Heading: "Not covered", Items: r.NotCovered},
 	} {
