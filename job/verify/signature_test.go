@@ -103,7 +103,15 @@ func TestSignature(t *testing.T) {
 				t.Fatal(err)
 			}
 			data := readText(t, filepath.Join(dir, f.Output))
-			f.Bytes, f.SHA256 = int64(len(data)), manifests.SHA256([]byte(data))
+			bytes, digest := int64(len(data)), manifests.SHA256([]byte(data))
+			for i := range r.Documents {
+				d := &r.Documents[i]
+				text := strings.ReplaceAll(readText(t, filepath.Join(dir, d.Path)), f.SHA256, digest)
+				text = strings.ReplaceAll(text, fmt.Sprintf("\"%d B\"", f.Bytes), fmt.Sprintf("\"%d B\"", bytes))
+				write(t, dir, d.Path, text)
+				d.Bytes, d.SHA256 = int64(len(text)), manifests.SHA256([]byte(text))
+			}
+			f.Bytes, f.SHA256 = bytes, digest
 		})
 	}
 	strip := func(t *testing.T, dir string) {
