@@ -16,7 +16,7 @@ from lab import ROOT, Checks, fresh
 from night import Nights
 
 DEPLOY = ROOT / "scripts" / "deploy" / "slurm"
-PATIENCE = 300  # seconds, on a machine that has other things to do
+PATIENCE = 600  # seconds, on a machine that has other things to do
 CONF = """
 ClusterName=interop
 SlurmctldHost={host}(127.0.0.1)

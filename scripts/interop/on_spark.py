@@ -12,7 +12,7 @@ from night import Nights
 
 SUBMIT = ROOT / "build" / "venv" / "bin" / "spark-submit"
 SCRIPT = ROOT / "scripts" / "deploy" / "spark" / "assent_night.py"
-PATIENCE = 600  # seconds a night, on a machine that has other things to do
+PATIENCE = 900  # seconds a night, on a machine that has other things to do
 TASKS = 4
 SETTINGS = {
     "spark.driver.bindAddress": "127.0.0.1",
