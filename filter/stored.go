@@ -11,7 +11,7 @@ import (
 	"assent/schema"
 )
 
-// Stored is an index that was written by [Index.Write] and is used as it lies in memory,
+// Stored is an index that was written by [Order.Write] and is used as it lies in memory,
 // mapped or read, by any number of processes. It knows accounts and contracts by their
 // references and holds no id. They are numbered in the order of references, so the bytes
 // depend on what the index was told alone, not on the order.
@@ -48,28 +48,56 @@ const (
 	numColumns
 )
 
-// Write writes the index in its stored form. accounts and contracts are the references of
-// its ids, by their numbers. It returns what [Stored.Sum] will be. Beside the references
-// it takes 5 bytes an account, 9 where there are aliases or memberships.
-func (x *Index) Write(w io.Writer, accounts, contracts []Ref) (sum uint64, err error) {
+// Order is an index in the order in which its stored form numbers accounts and contracts.
+type Order struct {
+	x                     *Index
+	accounts, contracts   []Ref // by the index's numbers
+	byRef, contractsByRef []uint32
+}
+
+// Order sorts an index by the references of its accounts and contracts, which are given
+// by its numbers. Beside the references it takes 4 bytes an account.
+func (x *Index) Order(accounts, contracts []Ref) (o *Order, err error) {
 	if len(accounts) != x.Accounts() || len(contracts) != x.Restricted() {
-		return 0, fmt.Errorf("%d and %d references for %d accounts and %d contracts", len(accounts), len(contracts), x.Accounts(), x.Restricted())
+		return nil, fmt.Errorf("%d and %d references for %d accounts and %d contracts", len(accounts), len(contracts), x.Accounts(), x.Restricted())
 	}
-	order, err := sortedRefs(accounts)
-	if err != nil {
-		return 0, err
+	o = &Order{x: x, accounts: accounts, contracts: contracts}
+	if o.byRef, err = sortedRefs(accounts); err != nil {
+		return nil, err
 	}
-	ofContracts, err := sortedRefs(contracts)
-	if err != nil {
-		return 0, err
+	if o.contractsByRef, err = sortedRefs(contracts); err != nil {
+		return nil, err
 	}
+	return o, nil
+}
+
+// Accounts yields the index's accounts.
+func (o *Order) Accounts() iter.Seq[Account] { return inOrder[Account](o.byRef) }
+
+// Contracts yields the index's contracts.
+func (o *Order) Contracts() iter.Seq[Contract] { return inOrder[Contract](o.contractsByRef) }
+
+func inOrder[T ~int32](order []uint32) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for _, n := range order {
+			if !yield(T(n)) {
+				return
+			}
+		}
+	}
+}
+
+// Write writes the index in its stored form, and returns what [Stored.Sum] will be. Where
+// there are aliases or memberships it takes 4 bytes an account.
+func (o *Order) Write(w io.Writer) (sum uint64, err error) {
 	f := sections.NewWriter(w, storedKind)
+	x, order := o.x, o.byRef
 	registry := int64(0)
 	if x.registry {
 		registry = 1
 	}
 	sections.Put(f, slices.Values([]int64{int64(x.policy.Start), int64(x.policy.Horizon), int64(x.policy.Default), registry}))
-	sections.Put(f, gather(accounts, order))
+	sections.Put(f, gather(o.accounts, order))
 	sections.Put(f, gather(x.flags, order))
 	sections.Put(f, starts(x.first, order, schema.NumCategories))
 	sections.Put(f, ranges(x.flips, x.first, order, schema.NumCategories, 1))
@@ -78,9 +106,9 @@ func (x *Index) Write(w io.Writer, accounts, contracts []Ref) (sum uint64, err e
 	sections.Put(f, gather(x.told, order))
 	x.writeDeletions(f, order)
 	x.writeMembers(f, order, number)
-	sections.Put(f, gather(contracts, ofContracts))
-	sections.Put(f, starts(x.spanFirst, ofContracts, 1))
-	sections.Put(f, ranges([]schema.Instant(x.spans), x.spanFirst, ofContracts, 1, 2))
+	sections.Put(f, gather(o.contracts, o.contractsByRef))
+	sections.Put(f, starts(x.spanFirst, o.contractsByRef, 1))
+	sections.Put(f, ranges([]schema.Instant(x.spans), x.spanFirst, o.contractsByRef, 1, 2))
 	return f.Close()
 }
 

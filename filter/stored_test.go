@@ -51,7 +51,11 @@ func storedOf(t testing.TB, x *filter.Index) storedIndex {
 	t.Helper()
 	var b bytes.Buffer
 	accounts, contracts := refsOf(x)
-	sum, err := x.Write(&b, accounts, contracts)
+	order, err := x.Order(accounts, contracts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum, err := order.Write(&b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,15 +184,15 @@ func TestStoredLookup(t *testing.T) {
 	}
 }
 
-func TestWriteRefusesReferences(t *testing.T) {
+func TestOrderRefusesReferences(t *testing.T) {
 	b := filter.NewBuilder()
 	account(b, "a")
 	account(b, "b")
 	x := b.Freeze(filter.Policy{})
-	if _, err := x.Write(new(bytes.Buffer), []filter.Ref{{1}, {1}}, nil); !errors.Is(err, filter.ErrTwoOfOneRef) {
+	if _, err := x.Order([]filter.Ref{{1}, {1}}, nil); !errors.Is(err, filter.ErrTwoOfOneRef) {
 		t.Errorf("two ids of one reference: %v", err)
 	}
-	if _, err := x.Write(new(bytes.Buffer), []filter.Ref{{1}}, nil); err == nil {
+	if _, err := x.Order([]filter.Ref{{1}}, nil); err == nil {
 		t.Error("a reference is missing, and nothing is said")
 	}
 }

@@ -140,6 +140,13 @@ func (a *Accounts) Ref(account Account) Ref {
 	return a.table.refs[account]
 }
 
+// From returns the accounts that were numbered since the table held so many: their ids, of
+// which i ends at data[ends[i]] and begins where the one before it ends, the first at
+// data[first]; and their references. All are the table's own, valid until it changes.
+func (a *Accounts) From(held int) (data []byte, first uint32, ends []uint32, refs []Ref) {
+	return a.ids, a.starts[held], a.starts[held+1:], a.table.refs[held:]
+}
+
 // Len returns how many accounts the table holds.
 func (a *Accounts) Len() int { return len(a.table.refs) }
 

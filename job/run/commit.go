@@ -110,7 +110,7 @@ func (r *runner) signature(ctx context.Context, run *manifests.Run, more map[str
 
 // weighed is what became of all shards, after the gates have passed.
 type weighed struct {
-	total []DatasetResult // beside the plan's data sets
+	total []*total // beside the plan's data sets
 	gates []manifests.Gate
 	joins []manifests.Join
 }
@@ -118,11 +118,11 @@ type weighed struct {
 // weigh adds up the shards' results and checks the gates. Every part of the plan must be in
 // exactly one of them.
 func (r *runner) weigh(plan *planned, results []*ShardResult) (*weighed, error) {
-	total, err := addUp(&plan.Plan, results)
+	total, err := addUp(&plan.Plan, plan.listing.Facts, results)
 	if err != nil {
 		return nil, err
 	}
-	gates, joins, err := checkGates(plan, total, r.key.NewReferrer())
+	gates, joins, err := checkGates(plan, total)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +162,7 @@ func (r *runner) manifest(plan *planned, sum *weighed) (*manifests.Run, []manife
 	}
 	var daily []manifests.DayCounts
 	for i := range sum.total {
-		d, t := &plan.Datasets[i], &sum.total[i]
+		d, t := &plan.Datasets[i], sum.total[i]
 		entry := manifests.Dataset{Category: d.Category.String(), Files: t.Files, Causes: t.Tally.causeCounts(d.RoleNames())}
 		for _, f := range entry.Files {
 			entry.RowsIn += f.RowsIn

@@ -4,9 +4,8 @@ import (
 	"bytes"
 	"slices"
 
-	"github.com/cespare/xxhash/v2"
-
 	"assent/filter"
+	"assent/job/internal/consent"
 	"assent/job/internal/source"
 	"assent/job/parquet"
 )
@@ -15,7 +14,7 @@ import (
 // batch. What a dictionary names is looked up once, and so are equal neighbours.
 type contractColumn struct {
 	form  source.IDForm
-	index *filter.Index
+	index *consent.Lookup
 	join  *source.JoinCounter
 	near  *source.NearSeen
 
@@ -72,10 +71,10 @@ func (c *contractColumn) find(id []byte) filter.Contract {
 		if c.recent == nil {
 			c.recent = make([]uint64, recentContracts)
 		}
-		hash := xxhash.Sum64(id)
+		hash := c.index.Hash.Sum64(id)
 		if at := &c.recent[hash%recentContracts]; *at != hash {
 			*at = hash
-			c.join.Other(id)
+			c.join.Other(hash)
 			c.near.Add(slices.Values([][]byte{id}))
 		}
 	}

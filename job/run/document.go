@@ -12,6 +12,7 @@ import (
 
 	"assent/job"
 	"assent/job/internal/config"
+	"assent/job/internal/consent"
 	"assent/job/internal/objstore"
 	"assent/job/internal/publish"
 	"assent/job/internal/source"
@@ -40,9 +41,9 @@ type Plan struct {
 	RequestsAsOf schema.Instant    `json:"requests_as_of"` // the newest deletion request; schema.Unknown without a ledger
 	Inputs       []manifests.Input `json:"inputs"`         // every file, control inputs first, then data sets
 	Controls     []File            `json:"controls"`       // the files of the control inputs, as the first of Inputs
-	Rules        config.Inputs     `json:"rules"`          // how the control inputs are read
 	Datasets     []Dataset         `json:"datasets"`
 	Shards       []Shard           `json:"shards"`
+	Index        *consent.Objects  `json:"index,omitempty"` // where the plan has one that other processes can open
 }
 
 // Dataset is a data set as the plan has settled it against its files.

@@ -31,7 +31,7 @@ type fileWork struct {
 	result  manifests.File
 	leftOut []string // keys of the file's metadata
 
-	accounts   *manifests.Accounts
+	accounts   *fileAccounts
 	roles      []*roleAccounts
 	contract   contractColumn
 	rows       filter.Rows
@@ -74,9 +74,9 @@ func (w *fileWork) do(ctx context.Context) (err error) {
 func (w *fileWork) uri() string { return w.d.store.URI(w.in.Object.Name) }
 
 func (w *fileWork) prepare() {
-	w.accounts = manifests.NewAccounts(w.key.NewReferrer())
+	w.accounts = &fileAccounts{index: w.index, near: w.d.near, table: manifests.NewAccounts(w.key.NewReferrer())}
 	for i, c := range w.bound.Roles {
-		w.roles = append(w.roles, &roleAccounts{form: c.ID, index: w.index, table: w.accounts, join: w.d.joins[i], near: w.d.near})
+		w.roles = append(w.roles, &roleAccounts{fileAccounts: w.accounts, form: c.ID, join: w.d.joins[i]})
 	}
 	w.contract = contractColumn{form: w.bound.Contract.ID, index: w.index, join: w.d.contracts, near: w.d.nearContracts}
 	w.rows.Moments = make([][]schema.Instant, len(w.bound.Moments))
@@ -133,8 +133,8 @@ func (w *fileWork) writeAll(ctx context.Context) error {
 	}
 	data, exclusions, subjects := objects[0], objects[1], objects[2]
 	meta := manifests.Meta{Dataset: w.d.Name, Source: w.in.Rel, Roles: w.d.RoleNames()}
-	w.exclusions = manifests.NewExclusionWriter(exclusions, w.accounts, meta)
-	w.subjects = manifests.NewSubjectIndexWriter(subjects, w.accounts, meta)
+	w.exclusions = manifests.NewExclusionWriter(exclusions, w.accounts.table, meta)
+	w.subjects = manifests.NewSubjectIndexWriter(subjects, w.accounts.table, meta)
 
 	source := path.Join(w.d.Name, w.in.Rel)
 	out := w.file.NewWriter(data, rewrite.Options{
@@ -249,7 +249,7 @@ func (w *fileWork) decideGroup(ctx context.Context, group int, base int64, sel *
 	}
 	defer w.cpu.Release(1)
 	return source.ScanRowGroup(ctx, w.file, group, w.bound.Columns, func(b *rewrite.Batch) error {
-		if w.accounts.Trim() {
+		if w.accounts.trim() {
 			for _, r := range w.roles {
 				r.forget()
 			}

@@ -6,6 +6,7 @@ import (
 	"assent/filter"
 	"assent/job"
 	"assent/job/internal/config"
+	"assent/job/internal/consent"
 	"assent/job/internal/source"
 	"assent/manifests"
 	"assent/schema"
@@ -26,8 +27,8 @@ func checkHorizonAge(g config.Gates, horizon schema.Instant, now time.Time) erro
 
 // checkGates evaluates the gates over what was decided, and counts what joins. The first
 // gate that fails is the error.
-func checkGates(plan *planned, total []DatasetResult, refs *manifests.Referrer) ([]manifests.Gate, []manifests.Join, error) {
-	c := &checker{gates: plan.Gates, datasets: plan.Datasets, index: plan.index, total: total, refs: refs, configured: map[string]bool{}}
+func checkGates(plan *planned, sum []*total) ([]manifests.Gate, []manifests.Join, error) {
+	c := &checker{gates: plan.Gates, datasets: plan.Datasets, index: plan.listing, total: sum, configured: map[string]bool{}}
 	for _, in := range plan.Inputs {
 		c.configured[in.Role] = true
 	}
@@ -46,9 +47,8 @@ func checkGates(plan *planned, total []DatasetResult, refs *manifests.Referrer) 
 type checker struct {
 	gates    config.Gates
 	datasets []Dataset
-	index    *filter.Index
-	total    []DatasetResult
-	refs     *manifests.Referrer
+	index    *consent.Listing
+	total    []*total
 
 	configured map[string]bool // roles of control inputs that have files
 
@@ -93,19 +93,18 @@ func (c *checker) excluded() {
 // share allowed would be one of them. Without the latter, one data set whose ids join
 // would vouch for another whose ids do not.
 func (c *checker) accounts() {
-	var all source.Join
+	all := source.NewJoined(c.index.Accounts())
 	for i := range c.total {
 		for r := range c.datasets[i].Parties {
-			all.Add(&c.total[i].Joins[r])
+			all.Merge(c.total[i].joins[r])
 		}
 	}
-	c.account(&all, "", "")
+	c.account(all, "", "")
 	for i := range c.total {
 		d := &c.datasets[i]
 		for r := range d.Parties {
-			j := &c.total[i].Joins[r]
-			matched := j.Count(c.inHistory)
-			if float64(min(matched+j.CountOthers(), c.history()))*c.gates.MinAccountMatch >= 1 {
+			j := c.total[i].joins[r]
+			if float64(min(j.Named(), c.history()))*c.gates.MinAccountMatch >= 1 {
 				c.account(j, d.Name, d.Parties[r].Name)
 			}
 		}
@@ -115,10 +114,10 @@ func (c *checker) accounts() {
 func (c *checker) inHistory(i int) bool { return c.index.InHistory(filter.Account(i)) }
 func (c *checker) history() int64       { return int64(c.index.HistoryAccounts()) }
 
-func (c *checker) account(j *source.Join, dataset, role string) {
+func (c *checker) account(j *source.Joined, dataset, role string) {
 	limit := c.gates.MinAccountMatch
 	matched := j.Count(c.inHistory)
-	data := matched + j.CountOthers()
+	data := j.Named()
 	smaller := min(c.history(), data)
 	gate := manifests.Gate{Name: manifests.GateAccountMatch, Dataset: dataset, Role: role, Limit: limit}
 	if smaller == 0 { // one of the sets is empty: nothing to join

@@ -8,6 +8,7 @@ import (
 	"assent/filter"
 	"assent/job"
 	"assent/job/internal/config"
+	"assent/job/internal/consent"
 	"assent/job/internal/source"
 	"assent/job/parquet"
 	"assent/manifests"
@@ -16,7 +17,7 @@ import (
 
 // joined is a plan and a result whose one party role names the accounts from lo to hi, of a
 // history that names those from 0 to history.
-func joined(t *testing.T, history, lo, hi int) (*planned, []DatasetResult) {
+func joined(t *testing.T, history, lo, hi int) (*planned, []*total) {
 	t.Helper()
 	id := func(i int) []byte { return fmt.Appendf(nil, "id-%d", i) }
 	b := filter.NewBuilder()
@@ -29,15 +30,23 @@ func joined(t *testing.T, history, lo, hi int) (*planned, []DatasetResult) {
 			t.Fatal(err)
 		}
 	}
-	x := b.Freeze(filter.Policy{})
-	role := roleAccounts{index: x, join: source.NewJoinCounter(x.Accounts())}
+	key := new(manifests.Key)
+	index := consent.New(b.Freeze(filter.Policy{}), key)
+	x := index.Lookup()
+	role := roleAccounts{join: source.NewJoinCounter(x.Accounts()), fileAccounts: &fileAccounts{
+		index: x, near: source.NewNearSeen(x.NearAccounts), table: manifests.NewAccounts(key.NewReferrer()),
+	}}
 	for range 2 {
 		for i := lo; i < hi; i++ {
-			role.lookup(nil, parquet.Bytes{Data: id(i), Ends: []uint32{uint32(len(id(i)))}})
+			role.lookup(nil, nil, parquet.Bytes{Data: id(i), Ends: []uint32{uint32(len(id(i)))}})
 		}
 	}
-	plan := &planned{index: x, Plan: Plan{Datasets: []Dataset{{Dataset: schema.Dataset{Name: "d", Parties: []schema.Role{{Name: "actor"}}}}}}}
-	return plan, []DatasetResult{{Joins: []source.Join{role.join.Join()}}}
+	d := Dataset{Dataset: schema.Dataset{Name: "d", Parties: []schema.Role{{Name: "actor"}}}}
+	sum, join := newTotal(&d, x.Facts), role.join.Join()
+	if err := sum.joins[0].Add(&join); err != nil {
+		t.Fatal(err)
+	}
+	return &planned{listing: index.Listing(), Plan: Plan{Datasets: []Dataset{d}}}, []*total{sum}
 }
 
 func TestAccountGate(t *testing.T) {
@@ -57,7 +66,7 @@ func TestAccountGate(t *testing.T) {
 	} {
 		plan, total := joined(t, c.history, c.lo, c.hi)
 		plan.Gates = config.Gates{MinAccountMatch: c.limit, MaxExcluded: 1}
-		gates, _, err := checkGates(plan, total, nil)
+		gates, _, err := checkGates(plan, total)
 		exit, _ := job.Explain(err)
 		if c.refused == "" && err != nil || c.refused != "" && (exit != job.ExitRefused || !strings.Contains(err.Error(), c.refused)) {
 			t.Errorf("%s: %v", c.name, err)
@@ -75,8 +84,8 @@ func TestAccountGateByRole(t *testing.T) {
 	_, bad := joined(t, 5000, 5000, 10000)
 	plan.Gates = config.Gates{MinAccountMatch: 0.001, MaxExcluded: 1}
 	plan.Datasets[0].Parties = append(plan.Datasets[0].Parties, schema.Role{Name: "client"})
-	good[0].Joins = append(good[0].Joins, bad[0].Joins...)
-	_, _, err := checkGates(plan, good, nil)
+	good[0].joins = append(good[0].joins, bad[0].joins...)
+	_, _, err := checkGates(plan, good)
 	if exit, _ := job.Explain(err); exit != job.ExitRefused || !strings.Contains(err.Error(), "d, client: ") {
 		t.Error(err)
 	}

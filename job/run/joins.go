@@ -17,13 +17,11 @@ type controlInput struct {
 	what   string // that its ids name, in the plural
 	gate   string // empty: none of its own
 	limit  float64
-	length int              // of the list
-	id     func(int) []byte // the list's
-	wanted func(int) bool   // whether an id of the list is this input's
-	same   func(int) int    // the place of the account that an id is one of
-	data   source.Join      // what the data names of the list, by places of accounts
-	named  int64            // distinct ids that the data names, in the list or not
-	near   []source.Near    // by data set
+	list   source.NearList
+	wanted func(int) bool // whether an id of the list is this input's
+	same   func(int) int  // the place of the account that an id is one of
+	data   *source.Joined // what the data names of the list, by places of accounts
+	near   []source.Near  // by data set
 
 	organisations map[int]bool // by places of accounts: memberships name them
 }
@@ -39,7 +37,7 @@ func (c *checker) joins() []manifests.Join {
 	inputs := c.controlInputs()
 	for _, in := range inputs {
 		j := c.count(&in)
-		misses := source.NearMisses(in.length, in.id, in.seen, in.wanted, in.near)
+		misses := source.NearMisses(in.list, in.seen, in.wanted, in.near)
 		misses.Count = min(misses.Count, j.IDs-j.Matched) // of an account, several ids may be near
 		j.NearMisses = misses.Count
 		if near += misses.Count; near > c.gates.MaxNearMisses && failure == nil && misses.Count > 0 {
@@ -67,7 +65,7 @@ func (in *controlInput) seen(i int) bool {
 func (c *checker) count(in *controlInput) manifests.Join {
 	j := manifests.Join{Role: in.role}
 	counted := map[int]bool{} // accounts that have several ids
-	for i := range in.length {
+	for i := range in.list.Len() {
 		if !in.wanted(i) {
 			continue
 		}
@@ -92,7 +90,7 @@ func (c *checker) count(in *controlInput) manifests.Join {
 func (c *checker) controlInputs() []controlInput {
 	x := c.index
 	accounts := controlInput{
-		what: accountIDs, length: x.Accounts(), id: func(i int) []byte { return x.ID(filter.Account(i)) },
+		what: accountIDs, list: x.AccountList, data: source.NewJoined(x.Accounts()),
 		same: func(i int) int { return int(x.Same(filter.Account(i))) },
 	}
 	for o := range x.Organisations() {
@@ -102,20 +100,18 @@ func (c *checker) controlInputs() []controlInput {
 		accounts.organisations[int(o)] = true
 	}
 	contracts := controlInput{
-		what: "contracts", length: x.Restricted(), id: func(i int) []byte { return x.ContractID(filter.Contract(i)) },
+		what: "contracts", list: x.ContractList, data: source.NewJoined(x.Restricted()),
 		same: func(i int) int { return i },
 	}
 	for i := range c.total {
-		t := &c.total[i]
-		for r := range t.Joins {
-			accounts.data.Add(&t.Joins[r])
+		t := c.total[i]
+		for _, j := range t.joins {
+			accounts.data.Merge(j)
 		}
 		accounts.near = append(accounts.near, t.Near)
-		contracts.data.Add(&t.Contracts)
+		contracts.data.Merge(t.contracts)
 		contracts.near = append(contracts.near, t.NearContracts)
 	}
-	accounts.named = accounts.data.Count(c.inHistory) + accounts.data.CountOthers()
-	contracts.named = contracts.data.Count(func(int) bool { return true }) + contracts.data.CountOthers()
 	of := func(in controlInput, role, gate string, limit float64, wanted func(int) bool) controlInput {
 		in.role, in.gate, in.limit, in.wanted = role, gate, limit, wanted
 		return in
@@ -137,8 +133,8 @@ func (c *checker) controlInputs() []controlInput {
 // nearMiss says which ids of an input would join after folding.
 func (c *checker) nearMiss(in *controlInput, m source.Misses) error {
 	var refs []string
-	for _, i := range m.First {
-		refs = append(refs, c.refs.Ref(in.id(i)).String())
+	for _, r := range m.First {
+		refs = append(refs, r.String())
 	}
 	return job.Refused(fmt.Sprintf("mend the export of inputs.%s, so that it writes ids as the data does; to allow so many, set gates.max_near_misses", in.role),
 		"gate %s: inputs.%s: %d of its %s are in no record as they stand, but are after taking away %s; by reference: %s",
@@ -152,7 +148,8 @@ func (c *checker) match(in *controlInput, j manifests.Join) {
 		return // the consent history has a gate for each role
 	}
 	gate := manifests.Gate{Name: in.gate, Limit: in.limit}
-	smaller := min(j.IDs, in.named)
+	named := in.data.Named()
+	smaller := min(j.IDs, named)
 	if smaller == 0 {
 		c.add(gate, nil)
 		return
@@ -165,5 +162,5 @@ func (c *checker) match(in *controlInput, j manifests.Join) {
 	}
 	c.add(gate, job.Refused(fmt.Sprintf("check that both sides write ids the same way (prefix, case, number or text); where it is right that they do not meet, lower gates.%s (0 turns the gate off)", in.gate),
 		"gate %s: inputs.%s names %d %s and the data %d, but only %d are the same (%.6f of the smaller set, want %g)",
-		in.gate, in.role, j.IDs, in.what, in.named, j.Matched, share, in.limit))
+		in.gate, in.role, j.IDs, in.what, named, j.Matched, share, in.limit))
 }

@@ -1,6 +1,7 @@
-package run_test
+package run
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,12 +9,12 @@ import (
 
 	"assent/job"
 	"assent/job/jobtest"
-	"assent/job/run"
 	"assent/manifests"
 )
 
 // joinJob writes a job with every control input. set says what stands in them and in
-// the messages, by the name of the directory; what it leaves out joins.
+// the messages, by the name of the directory; what it leaves out joins. Rows are kept apart
+// by |, files by ||.
 func joinJob(t *testing.T, set map[string]string) (config string) {
 	t.Helper()
 	t.Setenv("ASSENT_SUBJECT_KEY", jobtest.TestKey)
@@ -35,9 +36,11 @@ func joinJob(t *testing.T, set map[string]string) (config string) {
 		"accounts":     "account_id:string",
 		"messages":     "message_id:string,freelancer_id:string,client_id:string,contract_id:string,sent_at:ts_us",
 	} {
-		text := header + "\n" + strings.ReplaceAll(rows[name], "|", "\n") + "\n"
-		if err := jobtest.WriteParquet(filepath.Join(dir, name, "a.parquet"), text); err != nil {
-			t.Fatal(err)
+		for i, part := range strings.Split(rows[name], "||") {
+			text := header + "\n" + strings.ReplaceAll(part, "|", "\n") + "\n"
+			if err := jobtest.WriteParquet(filepath.Join(dir, name, fmt.Sprintf("%c.parquet", 'a'+i)), text); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	config = filepath.Join(dir, "job.yaml")
@@ -86,7 +89,7 @@ func TestControlInputsJoin(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			config := joinJob(t, c.rows)
-			_, err := run.Run(t.Context(), jobtest.NewEnv(t), run.Options{Config: config})
+			_, err := Run(t.Context(), jobtest.NewEnv(t), Options{Config: config})
 			if exit, hint := job.Explain(err); exit != job.ExitRefused || hint == "" {
 				t.Fatalf("exit %d, %v, hint %q", exit, err, hint)
 			}
@@ -101,7 +104,7 @@ func TestControlInputsJoin(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(filepath.Dir(config), "out", "current.json")); err == nil {
 				t.Error("a run was published")
 			}
-			if _, err := run.Run(t.Context(), jobtest.NewEnv(t), run.Options{Config: config, Set: []string{"gates=" + c.gate}}); err != nil {
+			if _, err := Run(t.Context(), jobtest.NewEnv(t), Options{Config: config, Set: []string{"gates=" + c.gate}}); err != nil {
 				t.Errorf("with gates %s: %v", c.gate, err)
 			}
 		})
@@ -114,7 +117,7 @@ func TestJoinCounts(t *testing.T) {
 		"deletions": "secret-acct-2,2026-05-01T00:00:00Z,r1|gone,2026-05-01T00:00:00Z,r2",
 		"accounts":  "secret-acct-1|secret-acct-2|secret-acct-3|secret-acct-4",
 	})
-	r, err := run.Run(t.Context(), jobtest.NewEnv(t), run.Options{Config: config})
+	r, err := Run(t.Context(), jobtest.NewEnv(t), Options{Config: config})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,17 +10,20 @@ import (
 	"time"
 
 	"assent/filter"
+	"assent/job/internal/consent"
 	"assent/job/internal/objstore"
 	"assent/job/internal/source"
 	"assent/manifests"
 	"assent/schema"
 )
 
-// planned is a plan together with the index that its shards decide by.
+// planned is a plan together with its consent index, as far as a step has it.
 type planned struct {
 	Plan
-	digest string // of the plan's document, once that is kept
-	index  *filter.Index
+	digest  string           // of the plan's document, once that is kept
+	index   *consent.Built   // where this process has built it
+	lookup  *consent.Lookup  // by which shards decide
+	listing *consent.Listing // by which commit counts
 }
 
 // plan finds the inputs, reads the control inputs and names the run. Where the run is
@@ -34,7 +37,7 @@ func (r *runner) plan(ctx context.Context) (*planned, *published, error) {
 	p := &planned{Plan: Plan{
 		Program: r.cfg.Program, PolicyDigest: r.cfg.Digest(), Gates: r.cfg.Gates, RequestsAsOf: schema.Unknown,
 		Version: planVersion, Tool: r.Version, KeyFile: r.cfg.SubjectKeyFile, SigningFile: r.cfg.SigningKeyFile,
-		Inputs: in.List(), Controls: controlsOf(in), Rules: r.cfg.Inputs, Datasets: datasetsOf(in),
+		Inputs: in.List(), Controls: controlsOf(in), Datasets: datasetsOf(in),
 	}}
 	p.Shards = cut(p.Datasets, r.options.shards())
 	// Where the horizon is known already, so is the run's id: a repeat of a published
@@ -49,7 +52,7 @@ func (r *runner) plan(ctx context.Context) (*planned, *published, error) {
 		return nil, nil, err
 	}
 	if !known {
-		horizon := p.index.Policy().Horizon
+		horizon := p.lookup.Policy().Horizon
 		r.Log.Warn("the consent horizon is taken from the newest event; say inputs.consent.as_of", "horizon", horizon.String())
 		if done, err := r.identify(ctx, &p.Plan, horizon); done != nil || err != nil {
 			return nil, done, err
@@ -143,10 +146,12 @@ func (r *runner) loadHistory(ctx context.Context, in *source.Inputs, p *planned)
 	}
 	events := b.Events()
 	r.limitMemory(b.Size())
-	p.index = b.Freeze(in.Policy(horizon))
+	x := b.Freeze(in.Policy(horizon))
+	p.index = consent.New(x, r.key)
+	p.lookup, p.listing = p.index.Lookup(), p.index.Listing()
 	p.RequestsAsOf = loader.NewestRequest
-	r.limitMemory(p.index.Size())
-	r.Log.Info("history loaded", "events", events, "accounts", p.index.Accounts(), "index_bytes", p.index.Size(), "took", r.Now().Sub(begin).Round(time.Millisecond).String())
+	r.limitMemory(p.lookup.Heap)
+	r.Log.Info("history loaded", "events", events, "accounts", x.Accounts(), "index_bytes", x.Size(), "took", r.Now().Sub(begin).Round(time.Millisecond).String())
 	return nil
 }
 

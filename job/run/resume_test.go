@@ -194,8 +194,10 @@ func TestPlansThatAreOver(t *testing.T) {
 	}
 	long := time.Now().Add(-abandonedAfter - time.Hour)
 	for _, p := range []*Planned{old, alive} {
-		if err := os.Chtimes(filepath.Join(p.Plan, planObject), long, long); err != nil {
-			t.Fatal(err)
+		for _, name := range []string{planObject, "index/index", "index/near", "index/forms"} {
+			if err := os.Chtimes(filepath.Join(p.Plan, name), long, long); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	plan("05")

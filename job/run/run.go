@@ -206,7 +206,7 @@ func (r *runner) someShards(ctx context.Context, plan *planned, stage objstore.S
 	bar := r.Progress.Start(records)
 	defer bar.Stop()
 	s := &sharder{
-		Env: r.Env, plan: &plan.Plan, digest: plan.digest, index: plan.index, key: r.key, stage: stage,
+		Env: r.Env, plan: &plan.Plan, digest: plan.digest, index: plan.lookup, key: r.key, stage: stage,
 		workers: r.filesAtATime(), cpu: semaphore.NewWeighted(int64(r.options.Workers)), memory: rewrite.NewBudget(r.options.Memory),
 		progress: bar.Add,
 	}

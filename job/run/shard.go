@@ -11,6 +11,7 @@ import (
 
 	"assent/filter"
 	"assent/job"
+	"assent/job/internal/consent"
 	"assent/job/internal/objstore"
 	"assent/job/internal/source"
 	"assent/job/parquet/rewrite"
@@ -45,23 +46,6 @@ type LeftOut struct {
 	Files []string // as in File.Rel
 }
 
-// add adds another shard's counts; Files are the caller's.
-func (d *DatasetResult) add(other *DatasetResult) {
-	if d.Tally == nil {
-		d.Tally, d.Joins = other.Tally.empty(), make([]source.Join, len(other.Joins))
-	}
-	d.Tally.add(other.Tally)
-	for i := range other.Joins {
-		d.Joins[i].Add(&other.Joins[i])
-	}
-	d.Contracts.Add(&other.Contracts)
-	d.Near.Add(&other.Near)
-	d.NearContracts.Add(&other.NearContracts)
-	for _, l := range other.LeftOut {
-		d.leaveOut(l.Key, l.Files...)
-	}
-}
-
 // leaveOut notes that a key is left out of some files.
 func (d *DatasetResult) leaveOut(key string, files ...string) {
 	i, ok := slices.BinarySearchFunc(d.LeftOut, key, func(l LeftOut, key string) int { return cmp.Compare(l.Key, key) })
@@ -77,7 +61,7 @@ type sharder struct {
 	*job.Env
 	plan     *Plan
 	digest   string // of the plan's document
-	index    *filter.Index
+	index    *consent.Lookup
 	key      *manifests.Key
 	stage    objstore.Store // the output; nil: a dry run
 	workers  int            // files at a time
@@ -87,8 +71,7 @@ type sharder struct {
 	progress func(rows int64)
 
 	// What is made once for all shards:
-	stores              []objstore.Store // beside the plan's data sets
-	accounts, contracts *source.NearFilter
+	stores []objstore.Store // beside the plan's data sets
 }
 
 // shard is one shard under way.
@@ -154,15 +137,6 @@ func (s *shard) run(ctx context.Context, files []Part) (*ShardResult, error) {
 
 // open makes what all shards share.
 func (s *sharder) open(ctx context.Context) error {
-	x := s.index
-	s.accounts = source.NewNearFilter(x.Accounts(), func(yield func([]byte) bool) {
-		for a := filter.Account(0); int(a) < x.Accounts() && yield(x.ID(a)); a++ {
-		}
-	})
-	s.contracts = source.NewNearFilter(x.Restricted(), func(yield func([]byte) bool) {
-		for c := filter.Contract(0); int(c) < x.Restricted() && yield(x.ContractID(c)); c++ {
-		}
-	})
 	for i := range s.plan.Datasets {
 		store, err := s.Opener.Open(ctx, s.plan.Datasets[i].Root)
 		if err != nil {
@@ -182,7 +156,7 @@ func (s *shard) datasets() []*dataset {
 		p := &s.plan.Datasets[i]
 		d := &dataset{
 			Dataset: p, store: s.stores[i], decider: x.Decider(p.Category), contracts: source.NewJoinCounter(x.Restricted()),
-			near: source.NewNearSeen(s.accounts), nearContracts: source.NewNearSeen(s.contracts),
+			near: source.NewNearSeen(x.NearAccounts), nearContracts: source.NewNearSeen(x.NearContracts),
 		}
 		d.tally.Tally = newTally(x.Policy(), len(p.Roles()))
 		for range p.Roles() {

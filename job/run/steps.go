@@ -62,6 +62,9 @@ func StepPlan(ctx context.Context, env *job.Env, o Options) (_ *Planned, err err
 	if err := r.tidy(lease.Context(), plan.RunID); err != nil {
 		return nil, job.Cause(lease.Context(), err)
 	}
+	if err := r.keepIndex(lease.Context(), plan); err != nil {
+		return nil, job.Cause(lease.Context(), err)
+	}
 	if err := r.keepPlan(lease.Context(), plan); err != nil {
 		return nil, job.Cause(lease.Context(), err)
 	}
@@ -94,7 +97,7 @@ func (s *Sharded) WriteText(w io.Writer) error {
 }
 
 // StepShard does some shards of a plan. Where the run is published by now, there are none.
-func StepShard(ctx context.Context, env *job.Env, getenv func(string) string, o ShardOptions) (*Sharded, error) {
+func StepShard(ctx context.Context, env *job.Env, getenv func(string) string, o ShardOptions) (_ *Sharded, err error) {
 	index, count, err := o.task(getenv)
 	if err != nil {
 		return nil, err
@@ -118,10 +121,10 @@ func StepShard(ctx context.Context, env *job.Env, getenv func(string) string, o 
 	if len(shards) == 0 {
 		return answer, nil
 	}
-	if err := r.openIndex(ctx, plan); err != nil {
-		return nil, err
+	if err = r.openLookup(ctx, plan); err == nil {
+		defer func() { err = errors.Join(err, plan.lookup.Close()) }()
+		_, answer.Shards, err = r.someShards(ctx, plan, r.out.Store, shards)
 	}
-	_, answer.Shards, err = r.someShards(ctx, plan, r.out.Store, shards)
 	if err != nil {
 		// Others may have done the shards meanwhile, and published.
 		if done, perr := r.findPublished(ctx, plan.RunID); done == nil || perr != nil {
@@ -230,14 +233,15 @@ func StepCommit(ctx context.Context, env *job.Env, o CommitOptions) (_ *Result, 
 }
 
 // commitPlan commits what other processes have left of a plan.
-func (r *runner) commitPlan(ctx context.Context, lease *objstore.Lease, plan *planned) (*manifests.Run, bool, error) {
+func (r *runner) commitPlan(ctx context.Context, lease *objstore.Lease, plan *planned) (_ *manifests.Run, _ bool, err error) {
 	results, err := r.results(ctx, plan)
 	if err != nil {
 		return nil, false, err
 	}
-	if err := r.openIndex(ctx, plan); err != nil {
+	if err := r.openListing(ctx, plan); err != nil {
 		return nil, false, err
 	}
+	defer func() { err = errors.Join(err, plan.listing.Close()) }()
 	return r.commit(ctx, lease, plan, results)
 }
 

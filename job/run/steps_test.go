@@ -1,17 +1,23 @@
 package run
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/cespare/xxhash/v2"
+
+	"assent/filter/sections"
 	"assent/job"
 	"assent/job/internal/objstore"
 	"assent/job/internal/publish"
@@ -296,10 +302,12 @@ func TestChangedInputs(t *testing.T) {
 					t.Errorf("%s: %v", what, err)
 				}
 			}
-			write(append(slices.Clone(data), 0))
-			_, err = s.shard(p.Plan, 0, 1)
-			changed("shard", err)
-			write(data)
+			if c.name == "data" { // the control inputs are in the plan's index
+				write(append(slices.Clone(data), 0))
+				_, err = s.shard(p.Plan, 0, 1)
+				changed("shard", err)
+				write(data)
+			}
 			if _, err := s.shard(p.Plan, 0, 1); err != nil {
 				t.Error(err)
 			}
@@ -316,4 +324,129 @@ func TestChangedInputs(t *testing.T) {
 			jobtest.SameTrees(t, "the content of before", jobtest.Tree(t, s.out), want)
 		})
 	}
+}
+
+// TestStepsRefuseAlike has control inputs that do not join: what the steps say of them, with
+// a shard for each file and the stored index, is word for word what Run says. Some have more
+// near misses than are named.
+func TestStepsRefuseAlike(t *testing.T) {
+	many := func(between, format string) string {
+		var rows []string
+		for i := range 9 {
+			rows = append(rows, fmt.Sprintf(format, i))
+		}
+		return strings.Join(rows, between)
+	}
+	for name, rows := range map[string]map[string]string{
+		"consent": {
+			"consent":  many("|", "SECRET-ACCT-%d,communications,false,2026-03-01T00:00:00Z"),
+			"messages": many("||", "m%[1]d,secret-acct-%[1]d,client,contract-7,2026-04-01T00:00:00Z"),
+		},
+		"deletions": {
+			"deletions": many("|", "secret-acct-%d  ,2026-05-01T00:00:00Z,r"),
+			"messages":  many("||", "m%[1]d,secret-acct-%[1]d,client-%[1]d,contract-7,2026-04-01T00:00:00Z"),
+		},
+		"restrictions": {
+			"restrictions": many("|", "%d,2026-02-01T00:00:00Z,"),
+			"messages":     many("||", "m%[1]d,secret-acct-%[1]d,client-%[1]d,contract-%[1]d,2026-04-01T00:00:00Z"),
+		},
+		"registry":        {"accounts": "x|y|z"},
+		"nothing alike":   {"deletions": "nobody,2026-05-01T00:00:00Z,r1"},
+		"zeros":           {"restrictions": "contract-007,2026-02-01T00:00:00Z,"},
+		"of two inputs":   {"deletions": "acct-2,2026-05-01T00:00:00Z,r1", "accounts": "SECRET-ACCT-1|secret-acct-2|secret-acct-3"},
+		"one data prefix": {"consent": "1,communications,false,2026-03-01T00:00:00Z|2,communications,false,2026-03-01T00:00:00Z"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := joinJob(t, rows)
+			_, want := Run(t.Context(), jobtest.NewEnv(t), Options{Config: config})
+			s := &steps{t: t, config: config, sizes: tiny}
+			if _, got := s.all(3); want == nil || got == nil || got.Error() != want.Error() {
+				t.Errorf("the steps say\n%v\nRun says\n%v", got, want)
+			}
+		})
+	}
+}
+
+// TestPlanHoldsNoID looks for ids in all that the steps leave for each other, and for hashes
+// of ids that anybody could make, and so find the ids by trying.
+func TestPlanHoldsNoID(t *testing.T) {
+	s := &steps{t: t, config: joinJob(t, map[string]string{"deletions": "SECRET-ACCT-2,2026-05-01T00:00:00Z,r1"}), sizes: tiny}
+	p, err := s.plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.shard(p.Plan, 0, 1); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, pattern := range []string{"plan.json", "index/*", "results/*"} {
+		files, err := filepath.Glob(filepath.Join(p.Plan, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen[filepath.Base(file)] = true
+			for _, id := range []string{"secret", "contract-"} {
+				if bytes.Contains(bytes.ToLower(data), []byte(id)) {
+					t.Errorf("%s has %q", file, id)
+				}
+			}
+			for _, id := range []string{"secret-acct-1", "secret-acct-3", "contract-7", "contract-8", "acct-2", "2"} {
+				hash := xxhash.Sum64String(id)
+				if bytes.Contains(data, binary.LittleEndian.AppendUint64(nil, hash)) || bytes.Contains(data, strconv.AppendUint(nil, hash, 10)) {
+					t.Errorf("%s has a hash of %q without a key", file, id)
+				}
+			}
+		}
+	}
+	if len(seen) != 5 {
+		t.Errorf("looked at %v", seen)
+	}
+}
+
+// TestIndexIsReused plans twice: the second plan leaves the index and what a shard has done.
+// An index that is damaged is an error of the shard's, one that is not there is stored again.
+func TestIndexIsReused(t *testing.T) {
+	s := newSteps(t)
+	want := s.undisturbed()
+	p, err := s.plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.shard(p.Plan, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	index := filepath.Join(p.Plan, "index", "index")
+	before, err := os.Stat(index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.plan(); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := os.Stat(index); err != nil || !os.SameFile(before, after) {
+		t.Errorf("the index was stored again: %v", err)
+	}
+	data, err := os.ReadFile(index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)/2] ^= 1
+	if err := errors.Join(os.Remove(index), os.WriteFile(index, data, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.shard(p.Plan, 1, 0); !errors.Is(err, sections.ErrDamaged) || !strings.Contains(err.Error(), index) {
+		t.Errorf("a damaged index: %v", err)
+	}
+	if err := os.Remove(index); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := s.all(2); err != nil || r.Status != Published {
+		t.Errorf("%+v, %v", r, err)
+	}
+	jobtest.SameTrees(t, "after all", jobtest.Tree(t, s.out), want)
 }

@@ -15,7 +15,7 @@ import (
 
 // tree is where the objects of the run's files lie, by their names in the run. Files that
 // were cut are joined for it: total gets their sizes and digests.
-func (r *runner) tree(ctx context.Context, plan *Plan, results []*ShardResult, total []DatasetResult) (map[string]objstore.Object, error) {
+func (r *runner) tree(ctx context.Context, plan *Plan, results []*ShardResult, total []*total) (map[string]objstore.Object, error) {
 	list, err := r.out.Store.List(ctx, path.Join(planDir(plan.RunID), stagedDir))
 	if err != nil {
 		return nil, err

@@ -5,24 +5,31 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-
-	"github.com/cespare/xxhash/v2"
 )
 
 // Join is what a column of the data names: which ids of a numbered list (the accounts of
-// an index, its restricted contracts), and the hashes of other ids. It is plain data:
-// joins of parts of the data add up to that of the whole.
+// an index, its restricted contracts), and the hashes of other ids. It is plain data, and
+// small where the column names few of the list: see packBits. [Joined] adds joins up.
 type Join struct {
-	Seen   []uint64 // bitmap over the list
+	Seen   []byte   // a set of numbers, packed
 	Others []uint64 // the smallest hashes, sorted; see distinct
 }
 
+// Joined is the sum of joins with one list: that of parts of the data is that of the whole.
+type Joined struct {
+	seen   []uint64 // bitmap over the list
+	others []uint64
+}
+
+// NewJoined returns the sum of no joins with a list of n ids.
+func NewJoined(n int) *Joined { return &Joined{seen: make([]uint64, (n+63)/64)} }
+
 // Has reports whether the data names the id that is i-th in the list.
-func (j *Join) Has(i int) bool { return i/64 < len(j.Seen) && j.Seen[i/64]&(1<<(i%64)) != 0 }
+func (j *Joined) Has(i int) bool { return j.seen[i/64]&(1<<(i%64)) != 0 }
 
 // Count returns how many ids of the list the data names, of those that are wanted.
-func (j *Join) Count(wanted func(i int) bool) (n int64) {
-	for at, word := range j.Seen {
+func (j *Joined) Count(wanted func(i int) bool) (n int64) {
+	for at, word := range j.seen {
 		for ; word != 0; word &= word - 1 {
 			if wanted(at*64 + bits.TrailingZeros64(word)) {
 				n++
@@ -32,21 +39,33 @@ func (j *Join) Count(wanted func(i int) bool) (n int64) {
 	return n
 }
 
-// CountOthers returns how many distinct ids were counted by [JoinCounter.Other].
-func (j *Join) CountOthers() int64 { return countLeast(j.Others) }
+// Named returns how many distinct ids the data names, in the list or not.
+func (j *Joined) Named() (n int64) {
+	for _, word := range j.seen {
+		n += int64(bits.OnesCount64(word))
+	}
+	return n + countLeast(j.others)
+}
 
-// Add adds what another join with the same list has.
-func (j *Join) Add(k *Join) {
-	if len(j.Seen) < len(k.Seen) {
-		j.Seen = append(j.Seen, make([]uint64, len(k.Seen)-len(j.Seen))...)
+// Add adds a join. Its numbers have to be the list's.
+func (j *Joined) Add(k *Join) error {
+	j.addOthers(k.Others)
+	return unpackBits(j.seen, k.Seen)
+}
+
+// Merge adds what another sum has, of joins with the same list.
+func (j *Joined) Merge(k *Joined) {
+	for i, word := range k.seen {
+		j.seen[i] |= word
 	}
-	for i, word := range k.Seen {
-		j.Seen[i] |= word
-	}
-	j.Others = slices.Concat(j.Others, k.Others)
-	slices.Sort(j.Others)
-	j.Others = slices.Compact(j.Others)
-	j.Others = j.Others[:min(len(j.Others), DistinctExact)]
+	j.addOthers(k.others)
+}
+
+func (j *Joined) addOthers(others []uint64) {
+	j.others = slices.Concat(j.others, others)
+	slices.Sort(j.others)
+	j.others = slices.Compact(j.others)
+	j.others = j.others[:min(len(j.others), DistinctExact)]
 }
 
 // JoinCounter makes a Join, id by id. The result does not depend on the order of rows.
@@ -69,16 +88,16 @@ func (j *JoinCounter) Mark(i int) {
 	}
 }
 
-// Other says that the data names an id that is to be counted as another.
-func (j *JoinCounter) Other(id []byte) { j.others.add(xxhash.Sum64(id)) }
+// Other says that the data names an id, by its hash, that is to be counted as another.
+func (j *JoinCounter) Other(hash uint64) { j.others.add(hash) }
 
 // Join returns what was seen.
 func (j *JoinCounter) Join() Join {
-	out := Join{Seen: make([]uint64, len(j.seen)), Others: j.others.hashes()}
+	seen := make([]uint64, len(j.seen))
 	for i := range j.seen {
-		out.Seen[i] = j.seen[i].Load()
+		seen[i] = j.seen[i].Load()
 	}
-	return out
+	return Join{Seen: packBits(seen), Others: j.others.hashes()}
 }
 
 // distinct counts distinct hashes: exactly up to DistinctExact, beyond that by the

@@ -1,12 +1,13 @@
 package source
 
 import (
+	"bytes"
 	"cmp"
 	"iter"
 	"slices"
 	"sync"
 
-	"github.com/cespare/xxhash/v2"
+	"assent/manifests"
 )
 
 // Near misses are ids of a control input that no record
@@ -16,34 +17,50 @@ import (
 // looked up in a NearFilter, which knows the folded form of every id of the control
 // inputs; the few that it lets through are kept as NearIDs. Afterwards NearMisses
 // holds those, and the ids of the index that were seen, against the ids that were not.
+// All of this is done by keyed hashes, so that what goes from step to step holds no id.
 
-// NearID is an id of the data by its folded form. It is plain data and holds no id.
+// NearID is an id by its folded form. It is plain data and holds no id. The zero one
+// stands for an id of which folding leaves nothing.
 type NearID struct {
 	Form   uint64 // hash of the folded form
 	Folds  Folds  // what folding changed
-	Prefix uint64 // hash of the prefix that was stripped; 0 for none
+	Prefix uint32 // hash of the prefix that was stripped, below 1<<prefixBits; 0 for none
 }
 
-func nearID(id []byte) (n NearID, ok bool) {
+const (
+	foldBits   = 5
+	prefixBits = 32 - foldBits
+)
+
+// NearIDOf folds an id and hashes what is left.
+func NearIDOf(h manifests.Hasher, id []byte) NearID {
 	form, folds, prefix := fold(id)
 	if len(form) == 0 {
-		return NearID{}, false
+		return NearID{}
 	}
-	n = NearID{Form: xxhash.Sum64(form), Folds: folds}
+	n := NearID{Form: max(h.Sum64(form), 1), Folds: folds}
 	if len(prefix) > 0 {
-		n.Prefix = xxhash.Sum64(prefix) | 1
+		n.Prefix = max(uint32(h.Sum64(prefix)>>(64-prefixBits)), 1)
 	}
-	return n, true
+	return n
+}
+
+// Mark is folds and prefix in one number.
+func (n NearID) Mark() uint32 { return n.Prefix<<foldBits | uint32(n.Folds) }
+
+// Marked is the NearID of a form and a Mark.
+func Marked(form uint64, mark uint32) NearID {
+	return NearID{form, Folds(mark & (1<<foldBits - 1)), mark >> foldBits}
 }
 
 // Prefixes says whether ids share one prefix. The zero value has seen no id. It is
 // plain data.
 type Prefixes struct {
 	Seen, Mixed bool
-	Prefix      uint64 // of all, where not Mixed
+	Prefix      uint32 // of all, where not Mixed
 }
 
-func (p *Prefixes) add(prefix uint64) {
+func (p *Prefixes) add(prefix uint32) {
 	if p.Seen && p.Prefix != prefix {
 		p.Mixed = true
 	}
@@ -60,18 +77,43 @@ func (p *Prefixes) Add(other Prefixes) {
 
 // NearFilter is a Bloom filter over the folded forms of a list of ids: 16 bits an id and
 // four probes let through about 0.2 % of the others. It is frozen.
-type NearFilter struct{ bits []uint64 }
+type NearFilter struct {
+	hash manifests.Hasher
+	bits []uint64
+}
 
 // NewNearFilter returns a filter that knows the ids, which are about n.
-func NewNearFilter(n int, ids iter.Seq[[]byte]) *NearFilter {
-	f := &NearFilter{bits: make([]uint64, n/4+1)}
+func NewNearFilter(h manifests.Hasher, n int, ids iter.Seq[[]byte]) *NearFilter {
+	return newNearFilter(h, n, func(yield func(NearID) bool) {
+		for id := range ids {
+			if !yield(NearIDOf(h, id)) {
+				return
+			}
+		}
+	})
+}
+
+func newNearFilter(h manifests.Hasher, n int, ids iter.Seq[NearID]) *NearFilter {
+	f := &NearFilter{hash: h, bits: make([]uint64, n/4+1)}
 	for id := range ids {
-		if near, ok := nearID(id); ok {
-			f.probes(near.Form, func(word *uint64, bit uint64) bool { *word |= bit; return true })
+		if id != (NearID{}) {
+			f.probes(id.Form, func(word *uint64, bit uint64) bool { *word |= bit; return true })
 		}
 	}
 	return f
 }
+
+// OpenNearFilter returns the filter that has bits for its [NearFilter.Bits], nil where no
+// filter has. It keeps them and does not write to them.
+func OpenNearFilter(h manifests.Hasher, bits []uint64) *NearFilter {
+	if len(bits) == 0 {
+		return nil
+	}
+	return &NearFilter{h, bits}
+}
+
+// Bits is all that the filter knows. It holds no id.
+func (f *NearFilter) Bits() []uint64 { return f.bits }
 
 func (f *NearFilter) has(form uint64) bool {
 	return f.probes(form, func(word *uint64, bit uint64) bool { return *word&bit != 0 })
@@ -105,8 +147,8 @@ func (s *NearSeen) Add(ids iter.Seq[[]byte]) {
 	var prefix Prefixes
 	var found []NearID
 	for id := range ids {
-		n, ok := nearID(id)
-		if !ok {
+		n := NearIDOf(s.filter.hash, id)
+		if n == (NearID{}) {
 			continue
 		}
 		prefix.add(n.Prefix)
@@ -157,36 +199,53 @@ func (n *Near) sort() {
 // Misses are the near misses of one control input.
 type Misses struct {
 	Count int64
-	Folds Folds // all that stand between the ids and those of the data
-	First []int // the first few, by their places in the list
+	Folds Folds           // all that stand between the ids and those of the data
+	First []manifests.Ref // a few, those with the smallest references
 }
 
 // shownMisses is how many near misses are named by their references.
 const shownMisses = 3
 
-// NearMisses compares a control input's list of n ids with the data. seen says which of
+// show keeps the references that are smallest, so that the order of the list has no say.
+func (m *Misses) show(r manifests.Ref) {
+	at, _ := slices.BinarySearchFunc(m.First, r, func(a, b manifests.Ref) int { return bytes.Compare(a[:], b[:]) })
+	if at < shownMisses {
+		m.First = slices.Insert(m.First, at, r)
+		m.First = m.First[:min(len(m.First), shownMisses)]
+	}
+}
+
+// NearList is a list of ids of control inputs, folded.
+type NearList interface {
+	Len() int
+	Near(i int) NearID
+	Ref(i int) manifests.Ref
+}
+
+// NearMisses compares a control input's list of ids with the data. seen says which of
 // the list the data names as they stand, wanted which belong to the input: the list may
 // be shared by several. near has a Near for each data set.
-func NearMisses(n int, id func(int) []byte, seen, wanted func(int) bool, near []Near) Misses {
-	named := nearForms(n, id, seen, wanted, near)
+func NearMisses(list NearList, seen, wanted func(int) bool, near []Near) Misses {
+	named := nearForms(list, seen, wanted, near)
 	if len(named) == 0 {
 		return Misses{}
 	}
 	var own Prefixes
-	for i := range n {
-		if wanted(i) {
-			if c, ok := nearID(id(i)); ok {
-				own.add(c.Prefix)
-			}
+	for i := range list.Len() {
+		if !wanted(i) {
+			continue
+		}
+		if c := list.Near(i); c != (NearID{}) {
+			own.add(c.Prefix)
 		}
 	}
 	var m Misses
-	for i := range n {
+	for i := range list.Len() {
 		if !wanted(i) || seen(i) {
 			continue
 		}
-		c, ok := nearID(id(i))
-		if !ok {
+		c := list.Near(i)
+		if c == (NearID{}) {
 			continue
 		}
 		for _, d := range named[c.Form] {
@@ -196,9 +255,7 @@ func NearMisses(n int, id func(int) []byte, seen, wanted func(int) bool, near []
 			}
 			m.Count++
 			m.Folds |= folds
-			if len(m.First) < shownMisses {
-				m.First = append(m.First, i)
-			}
+			m.show(list.Ref(i))
 			break
 		}
 	}
@@ -213,33 +270,35 @@ type namedForm struct {
 
 // nearForms returns the ids of the data that may have the folded form of an id that
 // the data does not name: those of near, and those that are in the list themselves.
-func nearForms(n int, id func(int) []byte, seen, wanted func(int) bool, near []Near) map[uint64][]namedForm {
-	unseen := func(yield func([]byte) bool) {
-		for i := range n {
-			if wanted(i) && !seen(i) && !yield(id(i)) {
+func nearForms(list NearList, seen, wanted func(int) bool, near []Near) map[uint64][]namedForm {
+	unseen := func(yield func(NearID) bool) {
+		for i := range list.Len() {
+			if wanted(i) && !seen(i) && !yield(list.Near(i)) {
 				return
 			}
 		}
 	}
 	count := 0
-	for range unseen {
-		count++
+	for i := range list.Len() {
+		if wanted(i) && !seen(i) {
+			count++
+		}
 	}
 	if count == 0 {
 		return nil
 	}
-	missing := NewNearFilter(count, unseen)
+	missing := newNearFilter(manifests.Hasher{}, count, unseen)
 	var all Prefixes
 	for i := range near {
 		all.Add(near[i].Prefix)
 	}
 	named := map[uint64][]namedForm{}
 	var listed []NearID
-	for i := range n {
+	for i := range list.Len() {
 		if !seen(i) {
 			continue
 		}
-		if d, ok := nearID(id(i)); ok {
+		if d := list.Near(i); d != (NearID{}) {
 			all.add(d.Prefix)
 			if missing.has(d.Form) {
 				listed = append(listed, d)

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"assent/manifests"
 )
 
 func TestFold(t *testing.T) {
@@ -59,20 +61,29 @@ func FuzzFold(f *testing.F) {
 	})
 }
 
+// key is a key for tests.
+var key = &manifests.Key{1, 2, 3}
+
+// folded is a list of ids as text.
+type folded []string
+
+func (l folded) Len() int                { return len(l) }
+func (l folded) Near(i int) NearID       { return NearIDOf(key.NewHasher(), []byte(l[i])) }
+func (l folded) Ref(i int) manifests.Ref { return key.NewReferrer().Ref([]byte(l[i])) }
+
 // missesOf takes a control input and the data through the steps of a run: the ids of the
 // data that the list has are seen, the others go through the filter. The list may have
 // ids of other inputs behind those of the control input.
 func missesOf(control, others []string, datasets ...[]string) Misses {
-	list := slices.Concat(control, others)
-	id := func(i int) []byte { return []byte(list[i]) }
+	list := folded(slices.Concat(control, others))
 	all := func(yield func([]byte) bool) {
 		for i := range list {
-			if !yield(id(i)) {
+			if !yield([]byte(list[i])) {
 				return
 			}
 		}
 	}
-	filter := NewNearFilter(len(list), all)
+	filter := NewNearFilter(key.NewHasher(), len(list), all)
 	seen := map[int]bool{}
 	var near []Near
 	for _, data := range datasets {
@@ -86,7 +97,38 @@ func missesOf(control, others []string, datasets ...[]string) Misses {
 		}
 		near = append(near, s.Near())
 	}
-	return NearMisses(len(list), id, func(i int) bool { return seen[i] }, func(i int) bool { return i < len(control) }, near)
+	return NearMisses(list, func(i int) bool { return seen[i] }, func(i int) bool { return i < len(control) }, near)
+}
+
+// TestNearMissesShown has more near misses than are shown: the same ones are, in whatever
+// order the ids are listed.
+func TestNearMissesShown(t *testing.T) {
+	control := []string{"A", "B", "C", "D", "E", "F"}
+	data := []string{"a", "b", "c", "d", "e", "f"}
+	var want []manifests.Ref
+	for i := range control {
+		want = append(want, folded(control).Ref(i))
+	}
+	slices.SortFunc(want, func(a, b manifests.Ref) int { return strings.Compare(a.String(), b.String()) })
+	for range 20 {
+		rand.Shuffle(len(control), func(i, j int) { control[i], control[j] = control[j], control[i] })
+		if m := missesOf(control, nil, data); m.Count != 6 || !slices.Equal(m.First, want[:shownMisses]) {
+			t.Fatalf("%+v, want %v", m, want[:shownMisses])
+		}
+	}
+}
+
+// TestNearIDMark packs what folding says of an id and takes it apart again.
+func TestNearIDMark(t *testing.T) {
+	for _, id := range []string{"", "-", "1", " Acct-007 ", "URN:uuid:1", "a_1", "b_1"} {
+		n := NearIDOf(key.NewHasher(), []byte(id))
+		if got := Marked(n.Form, n.Mark()); got != n {
+			t.Errorf("%q: %+v, want %+v", id, got, n)
+		}
+		if _, folds, prefix := fold([]byte(id)); n != (NearID{}) && (n.Folds != folds || (n.Prefix != 0) != (len(prefix) > 0)) {
+			t.Errorf("%q: %+v", id, n)
+		}
+	}
 }
 
 func TestNearMisses(t *testing.T) {
@@ -170,14 +212,14 @@ func TestNearMissesAgree(t *testing.T) {
 func TestNearFilter(t *testing.T) {
 	const n = 20_000
 	id := func(i int) []byte { return fmt.Appendf(nil, "%d", i*7919) }
-	f := NewNearFilter(n, func(yield func([]byte) bool) {
+	f := NewNearFilter(key.NewHasher(), n, func(yield func([]byte) bool) {
 		for i := range n {
 			yield(id(i))
 		}
 	})
 	through := 0
 	for i := range 2 * n {
-		known, _ := nearID(id(i))
+		known := NearIDOf(key.NewHasher(), id(i))
 		if has := f.has(known.Form); i < n && !has {
 			t.Fatalf("%d is not known", i)
 		} else if i >= n && has {

@@ -130,6 +130,31 @@ func testLarge(t *testing.T, s objstore.Store) {
 	}
 }
 
+func testLoad(t *testing.T, s objstore.Store) {
+	ctx := t.Context()
+	large := bytes.Repeat([]byte("0123456789"), 1_700_000) // more than one range
+	for _, want := range [][]byte{nil, []byte("x"), large} {
+		put(t, s, "x", string(want))
+		c, err := objstore.Load(ctx, s, "x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(c.Data, want) {
+			t.Errorf("%d bytes of %d, or others", len(c.Data), len(want))
+		}
+		put(t, s, "x", "another content")
+		if !bytes.Equal(c.Data, want) {
+			t.Error("another content for the name changes what was loaded")
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := objstore.Load(ctx, s, "missing"); !errors.Is(err, objstore.ErrNotExist) {
+		t.Errorf("missing: %v", err)
+	}
+}
+
 func testReadAt(t *testing.T, s objstore.Store) {
 	ctx := t.Context()
 	data := make([]byte, 3000)

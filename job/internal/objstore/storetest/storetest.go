@@ -33,6 +33,7 @@ func Run(t *testing.T, open func(t *testing.T) objstore.Store, lacking ...string
 		{"abort", testAbort},
 		{"large", testLarge},
 		{"read at", testReadAt},
+		{"load", testLoad},
 		{"changed", testChanged},
 		{"identity", testIdentity},
 		{"copy", testCopy},

@@ -1,0 +1,67 @@
+package objstore
+
+import (
+	"context"
+	"io"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Content is the whole content of an object, however large. Nobody may write to Data.
+type Content struct {
+	Data   []byte
+	Mapped bool // by the system: it takes no memory of the process, and processes share it
+	close  func() error
+}
+
+// Close ends the use of Data.
+func (c *Content) Close() error { return c.close() }
+
+// Load returns the content of an object that is never written to again: mapped where the
+// place has files that can be, otherwise read into memory, several ranges at a time. The
+// system ends a process that looks at a mapped file which was cut short in the meantime.
+func Load(ctx context.Context, s Store, name string) (*Content, error) {
+	obj, err := s.Stat(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.Open(ctx, obj)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	if f, ok := r.(*fileReader); ok {
+		if data, unmap, err := mapFile(f.f, f.Size()); err == nil {
+			return &Content{data, true, unmap}, nil
+		}
+	}
+	data := make([]byte, r.Size())
+	if err := readRanges(r, data); err != nil {
+		return nil, err
+	}
+	if err := r.Unchanged(ctx); err != nil {
+		return nil, err
+	}
+	return &Content{data, false, func() error { return nil }}, nil
+}
+
+// readRanges reads a whole object into data.
+func readRanges(r Reader, data []byte) error {
+	const size, atATime = 16 << 20, 4
+	var g errgroup.Group
+	g.SetLimit(atATime)
+	for off := 0; off < len(data); off += size {
+		part := data[off:min(off+size, len(data))]
+		g.Go(func() error {
+			n, err := r.ReadAt(part, int64(off))
+			if n == len(part) {
+				return nil
+			}
+			if err == nil || err == io.EOF {
+				err = ErrChanged
+			}
+			return err
+		})
+	}
+	return g.Wait()
+}

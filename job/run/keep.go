@@ -1,0 +1,74 @@
+package run
+
+import (
+	"context"
+	"path"
+	"time"
+
+	"assent/job"
+	"assent/job/internal/consent"
+	"assent/manifests"
+)
+
+// The verb plan keeps the consent index beside the plan's document, which names it. So
+// shards and commit open it, and read no history. A run in one process has it in memory.
+
+func indexDir(id string) string { return path.Join(planDir(id), "index") }
+
+// keepIndex stores the plan's index, unless a plan that is the same is there with it. What
+// another plan of the run has left is removed before.
+func (r *runner) keepIndex(ctx context.Context, p *planned) error {
+	have, digest, err := readPlan(ctx, r.out.Store, p.RunID)
+	if exit, _ := job.Explain(err); err != nil && exit != job.ExitUsage { // what is there may be of use
+		return err
+	}
+	if err == nil && have != nil && have.Index != nil {
+		p.Index = have.Index
+		data, err := p.marshal()
+		if err != nil {
+			return err
+		}
+		there, err := have.Index.Present(ctx, r.out.Store, indexDir(p.RunID))
+		if err != nil || there && manifests.SHA256(data) == digest {
+			return err
+		}
+	}
+	if err := r.out.Store.RemoveAll(ctx, planDir(p.RunID)); err != nil {
+		return err
+	}
+	begin := r.Now()
+	stored, err := p.index.Store(ctx, r.out.Store, indexDir(p.RunID))
+	if err != nil {
+		return err
+	}
+	p.Index = &stored
+	r.Log.Info("index stored", "bytes", stored.Index.Bytes, "near_bytes", stored.Near.Bytes, "forms_bytes", stored.Forms.Bytes, "took", r.Now().Sub(begin).Round(time.Millisecond).String())
+	return nil
+}
+
+// openLookup opens the plan's index for shards.
+func (r *runner) openLookup(ctx context.Context, p *planned) (err error) {
+	if p.Index == nil {
+		return errNoIndex(r.out.Store.URI(planDir(p.RunID)))
+	}
+	begin := r.Now()
+	if p.lookup, err = consent.OpenLookup(ctx, r.out.Store, indexDir(p.RunID), *p.Index, r.key); err != nil {
+		return err
+	}
+	r.limitMemory(p.lookup.Heap)
+	r.Log.Info("index opened", "accounts", p.lookup.Accounts(), "index_bytes", p.Index.Index.Bytes, "heap_bytes", p.lookup.Heap, "took", r.Now().Sub(begin).Round(time.Millisecond).String())
+	return nil
+}
+
+// openListing opens the plan's index for commit.
+func (r *runner) openListing(ctx context.Context, p *planned) (err error) {
+	if p.Index == nil {
+		return errNoIndex(r.out.Store.URI(planDir(p.RunID)))
+	}
+	p.listing, err = consent.OpenListing(ctx, r.out.Store, indexDir(p.RunID), *p.Index)
+	return err
+}
+
+func errNoIndex(plan string) error {
+	return job.UsageError("plan again with `assent plan`", "%s is the plan of a run in one process, which no other can go on with", plan)
+}
