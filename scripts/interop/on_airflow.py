@@ -32,6 +32,7 @@ class Airflow:
         self.environment["PATH"] = f"{nights.bin}:{BIN}:{self.environment['PATH']}"
         self.environment |= {
             "AIRFLOW_HOME": str(self.home),
+            "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": str(PATIENCE),
             "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "scripts" / "airflow"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "ASSENT_RETRY_SECONDS": "1",
