@@ -40,6 +40,8 @@ var mayImport = map[string][]string{
 	"assent/job/internal/objstore/faulty":    {"assent/job/internal/objstore"},
 	"assent/job/internal/objstore/storetest": {"assent/job/internal/objstore"},
 	"assent/job/internal/pages":              {"assent/job/plain", "assent/schema"},
+	"assent/job/internal/lineage":            {},
+	"assent/job/internal/metrics":            {"assent/manifests", "assent/schema"},
 	"assent/job/internal/card":               {"assent/manifests", "assent/schema", "assent/job/internal/pages", "assent/job/parquet"},
 	"assent/job/internal/runpage":            {"assent/manifests", "assent/schema", "assent/job/internal/pages"},
 	"assent/job/internal/receipt":            {"assent/job/internal/pages"},

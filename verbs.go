@@ -66,16 +66,18 @@ var helpTexts = kong.Vars{
 }
 
 type runCmd struct {
-	Config  string   `short:"c" required:"" placeholder:"FILE" help:"${config}"`
-	Set     []string `placeholder:"KEY=VALUE" sep:"none" help:"${set}"`
-	DryRun  bool     `help:"Decide and count, write nothing."`
-	Workers int      `help:"Files worked on at a time; 0: one a core." default:"0"`
-	Memory  job.Size `help:"Memory for pages in flight, beside the consent index." default:"256MiB"`
+	Config      string   `short:"c" required:"" placeholder:"FILE" help:"${config}"`
+	Set         []string `placeholder:"KEY=VALUE" sep:"none" help:"${set}"`
+	DryRun      bool     `help:"Decide and count, write nothing."`
+	Workers     int      `help:"Files worked on at a time; 0: one a core." default:"0"`
+	Memory      job.Size `help:"Memory for pages in flight, beside the consent index." default:"256MiB"`
+	MetricsFile string   `placeholder:"FILE" help:"Write the run's figures there when it ends, however it ends, for Prometheus."`
 	format
 }
 
 func (c *runCmd) Run(ctx context.Context, env *job.Env) error {
-	r, err := run.Run(ctx, env, run.Options{Config: c.Config, Set: c.Set, DryRun: c.DryRun, Workers: c.Workers, Memory: int64(c.Memory)})
+	r, err := run.Run(ctx, env, run.Options{Config: c.Config, Set: c.Set, DryRun: c.DryRun, Workers: c.Workers, Memory: int64(c.Memory),
+		MetricsFile: c.MetricsFile, Getenv: os.Getenv})
 	return c.answer(r, err)
 }
 

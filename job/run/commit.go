@@ -22,6 +22,7 @@ import (
 // publishes it. Nothing is published where it fails before its last step, which makes
 // the run the current one.
 func (r *runner) commit(ctx context.Context, lease *objstore.Lease, plan *planned, results []*ShardResult) (run *manifests.Run, current bool, err error) {
+	defer r.timed("commit")()
 	// It is needed here alone: machines that do shards have no business with it.
 	if r.signer, err = config.SigningKeyOf(plan.SigningFile, r.out.Store.URI("")); err != nil {
 		return nil, false, err
@@ -123,6 +124,7 @@ func (r *runner) weigh(plan *planned, results []*ShardResult) (*weighed, error) 
 		return nil, err
 	}
 	gates, joins, err := checkGates(plan, total)
+	r.seen.gates, r.seen.reused = gates, reused(&plan.Plan)
 	if err != nil {
 		return nil, err
 	}

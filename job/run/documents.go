@@ -20,6 +20,7 @@ func (r *runner) documents(ctx context.Context, run *manifests.Run, tree map[str
 		}
 		columns[name] = of
 	}
+	r.seen.columns = columns
 	return card.Documents(run, columns)
 }
 

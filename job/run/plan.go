@@ -93,6 +93,7 @@ func datasetsOf(in *source.Inputs) []Dataset {
 // identify fixes the horizon and the run's id, and looks whether that run is published
 // or was erased.
 func (r *runner) identify(ctx context.Context, p *Plan, horizon schema.Instant) (*published, error) {
+	r.seen.horizon = horizon
 	if err := checkHorizonAge(p.Gates, horizon, r.Now()); err != nil {
 		return nil, err
 	}

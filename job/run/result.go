@@ -44,6 +44,7 @@ type DatasetCounts struct {
 
 // result is the answer for a run.
 func (r *runner) result(run *manifests.Run, status Status, current bool) *Result {
+	r.seen.run = run
 	out := &Result{
 		Status: status, RunID: run.RunID, URI: r.out.Store.URI(publish.RunDir(run.RunID)), Current: current,
 		Horizon: run.ConsentAsOf, Datasets: map[string]DatasetCounts{}, Joins: run.Joins,

@@ -35,6 +35,7 @@ import (
 	"assent/job/internal/publish"
 	"assent/job/parquet/rewrite"
 	"assent/manifests"
+	"assent/schema"
 )
 
 // Options configure the verb run.
@@ -44,6 +45,10 @@ type Options struct {
 	DryRun  bool
 	Workers int   // files at a time and CPU slots; 0: one a core
 	Memory  int64 // bytes for pages in flight, beside the index; 0: job.DefaultMemory
+
+	MetricsFile string // where the run's figures are written when it ends, however it ends; empty: nowhere
+	// Getenv is where OpenLineage's variables are, which say whom to tell that the run starts and how it ends; nil: nobody.
+	Getenv func(string) string
 
 	sizes sizes // of shards; zero: the constants
 }
@@ -83,6 +88,7 @@ type runner struct {
 	signer  *attest.Signer // of commit; nil: the run is not signed
 	out     *publish.Output
 	started time.Time
+	seen    seen
 }
 
 // published is a run that is there already.
@@ -92,25 +98,37 @@ type published struct {
 }
 
 // Run plans, filters and publishes one run.
-func Run(ctx context.Context, env *job.Env, o Options) (*Result, error) {
+func Run(ctx context.Context, env *job.Env, o Options) (result *Result, err error) {
+	started := env.Now()
 	r, err := newRunner(ctx, env, o)
+	if o.MetricsFile != "" {
+		defer func() { writeMetrics(env, o.MetricsFile, started, r, err) }()
+	}
 	if err != nil {
 		return nil, err
 	}
+	r.tellStart(ctx)
+	defer func() { r.tellEnd(ctx, err) }()
+	return r.run(ctx)
+}
+
+func (r *runner) run(ctx context.Context) (*Result, error) {
 	if _, err := config.SigningKey(r.cfg); err != nil { // rather now than after the work
 		return nil, err
 	}
+	end := r.timed("plan")
 	plan, done, err := r.plan(ctx)
+	end()
 	if err != nil {
 		return nil, err
 	}
 	if done != nil {
-		if !o.DryRun {
+		if !r.options.DryRun {
 			r.removeLeftovers(ctx, done.run.RunID)
 		}
 		return r.result(done.run, AlreadyPublished, done.current), nil
 	}
-	if o.DryRun {
+	if r.options.DryRun {
 		results, err := r.shards(ctx, plan, nil)
 		if err != nil {
 			return nil, err
@@ -130,7 +148,7 @@ func newRunner(ctx context.Context, env *job.Env, o Options) (*runner, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	r := &runner{Env: env, options: o, started: env.Now()}
+	r := &runner{Env: env, options: o, started: env.Now(), seen: seen{horizon: schema.Unknown}}
 	var err error
 	if r.cfg, err = config.Load(o.Config, o.Set); err != nil {
 		return nil, err
@@ -188,6 +206,7 @@ func (r *runner) stageAndCommit(ctx context.Context, lease *objstore.Lease, plan
 
 // shards does all shards of the plan. stage is nil for a dry run.
 func (r *runner) shards(ctx context.Context, plan *planned, stage objstore.Store) ([]*ShardResult, error) {
+	defer r.timed("shard")()
 	all := make([]int, len(plan.Shards))
 	for i := range all {
 		all[i] = i

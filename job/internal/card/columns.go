@@ -146,6 +146,19 @@ func Merge(newer, older []Column) []Column {
 	return all
 }
 
+// TypeName is the column's type in a word: that of Arrow, or what it is made up of.
+func (c *Column) TypeName() string {
+	switch c.Kind {
+	case Group:
+		return "struct"
+	case List:
+		return "list"
+	case Map:
+		return "map"
+	}
+	return c.Arrow
+}
+
 // hasMap reports whether a column is or has a map.
 func (c *Column) hasMap() bool {
 	return c.Kind == Map || slices.ContainsFunc(c.Parts, func(p Column) bool { return p.hasMap() })
