@@ -69,6 +69,7 @@ type runCmd struct {
 	Config      string   `short:"c" required:"" placeholder:"FILE" help:"${config}"`
 	Set         []string `placeholder:"KEY=VALUE" sep:"none" help:"${set}"`
 	DryRun      bool     `help:"Decide and count, write nothing."`
+	NoReuse     bool     `help:"Work from nothing: take no file over from the current run."`
 	Workers     int      `help:"Files worked on at a time; 0: one a core." default:"0"`
 	Memory      job.Size `help:"Memory for pages in flight, beside the consent index." default:"256MiB"`
 	MetricsFile string   `placeholder:"FILE" help:"Write the run's figures there when it ends, however it ends, for Prometheus."`
@@ -76,7 +77,7 @@ type runCmd struct {
 }
 
 func (c *runCmd) Run(ctx context.Context, env *job.Env) error {
-	r, err := run.Run(ctx, env, run.Options{Config: c.Config, Set: c.Set, DryRun: c.DryRun, Workers: c.Workers, Memory: int64(c.Memory),
+	r, err := run.Run(ctx, env, run.Options{Config: c.Config, Set: c.Set, DryRun: c.DryRun, NoReuse: c.NoReuse, Workers: c.Workers, Memory: int64(c.Memory),
 		MetricsFile: c.MetricsFile, Getenv: os.Getenv})
 	return c.answer(r, err)
 }
@@ -84,12 +85,13 @@ func (c *runCmd) Run(ctx context.Context, env *job.Env) error {
 type planCmd struct {
 	Config  string   `short:"c" required:"" placeholder:"FILE" help:"${config}"`
 	Set     []string `placeholder:"KEY=VALUE" sep:"none" help:"${set}"`
+	NoReuse bool     `help:"Plan from nothing: take no file over from the current run."`
 	Workers int      `help:"Files looked at at a time; 0: as many as pay." default:"0"`
 	format
 }
 
 func (c *planCmd) Run(ctx context.Context, env *job.Env) error {
-	r, err := run.StepPlan(ctx, env, run.Options{Config: c.Config, Set: c.Set, Workers: c.Workers})
+	r, err := run.StepPlan(ctx, env, run.Options{Config: c.Config, Set: c.Set, NoReuse: c.NoReuse, Workers: c.Workers})
 	return c.answer(r, err)
 }
 

@@ -150,12 +150,17 @@ func (a *Accounts) From(held int) (data []byte, first uint32, ends []uint32, ref
 // Len returns how many accounts the table holds.
 func (a *Accounts) Len() int { return len(a.table.refs) }
 
+// Full reports whether the next Trim will empty the table.
+func (a *Accounts) Full() bool {
+	return len(a.table.refs) > maxAccounts || len(a.ids) > maxAccountBytes
+}
+
 // Trim bounds the table's memory: where it has grown past a fixed number of accounts
 // it forgets them all and returns true, and all numbers given out before are void.
 // Call it wherever no number is in flight, at least once every 64 k rows, and at the
 // same rows in every run over the file: manifests depend on it.
 func (a *Accounts) Trim() bool {
-	if len(a.table.refs) <= maxAccounts && len(a.ids) <= maxAccountBytes {
+	if !a.Full() {
 		return false
 	}
 	a.Reset()

@@ -31,7 +31,9 @@ type Run struct {
 	Datasets      map[string]Dataset `json:"datasets"`
 	Daily         Object             `json:"daily"` // the counts by day, see DayCounts
 	// Documents tell programs of others what the run is: croissant.json, README.md. Runs of programs that wrote none have none.
-	Documents  []Object       `json:"documents,omitempty"`
+	Documents []Object `json:"documents,omitempty"`
+	// Index is what was known of accounts and contracts, without ids. Runs of older programs have none.
+	Index      Object         `json:"index,omitzero"`
 	Gates      []Gate         `json:"gates"`
 	Joins      []Join         `json:"joins,omitempty"` // of the control inputs, in the order of Inputs
 	Use        map[string]Use `json:"use"`             // by data set
@@ -42,7 +44,13 @@ type Run struct {
 // report and the marker.
 func (r *Run) Objects() []Object {
 	all := append([]Object{r.Daily}, r.Documents...)
+	if r.Index.Path != "" {
+		all = append(all, r.Index)
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.Datasets)) {
+		if f := r.Datasets[name].Footprints; f.Path != "" {
+			all = append(all, f)
+		}
 		for i := range r.Datasets[name].Files {
 			f := &r.Datasets[name].Files[i]
 			all = append(all, f.Data(), f.ExclusionManifest(), f.SubjectIndex())
@@ -89,8 +97,9 @@ type Dataset struct {
 	RowsKept         int64        `json:"rows_kept"`
 	RowsExcluded     int64        `json:"rows_excluded"`
 	ExcludedByReason ReasonCounts `json:"excluded_by_reason"`
-	Causes           []CauseCount `json:"causes"` // by reason; they add up to ExcludedByReason
-	Files            []File       `json:"files"`  // by source
+	Causes           []CauseCount `json:"causes"`              // by reason; they add up to ExcludedByReason
+	Files            []File       `json:"files"`               // by source
+	Footprints       Object       `json:"footprints,omitzero"` // of its files; none where the program was older
 }
 
 // ReasonCounts counts records by primary reason. Its JSON is an object that has the
@@ -238,6 +247,8 @@ type Invocation struct {
 	FinishedAt time.Time `json:"finished_at"`
 	SignedBy   string    `json:"signed_by,omitempty"` // the fingerprint of the key; the run has a signature then
 	Workers    int       `json:"workers"`
+	// ReusedFrom names, by output, the run that a file was taken over from as it stands there. It lists no file that was worked on.
+	ReusedFrom map[string]string `json:"reused_from,omitempty"`
 }
 
 // Marshal returns the manifest's bytes: indented JSON in a fixed order, with a final

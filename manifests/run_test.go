@@ -60,7 +60,7 @@ func testRun() *Run {
 			{Name: "max_horizon_age", Passed: true},
 		},
 		Use:        map[string]Use{"messages": {Audience: "exclusive"}, "events": {Audience: "marketplace"}},
-		Invocation: Invocation{time.Date(2026, 11, 20, 7, 0, 0, 0, time.UTC), time.Date(2026, 11, 20, 7, 1, 0, 0, time.UTC), 2},
+		Invocation: Invocation{StartedAt: time.Date(2026, 11, 20, 7, 0, 0, 0, time.UTC), FinishedAt: time.Date(2026, 11, 20, 7, 1, 0, 0, time.UTC), Workers: 2},
 	}
 }
 

@@ -459,3 +459,47 @@ func BenchmarkSubjectIndex(b *testing.B) {
 		}
 	}
 }
+
+// TestNames compares who an index names with what was added to it.
+func TestNames(t *testing.T) {
+	accounts := NewAccounts(testKey.NewReferrer())
+	mentions := makeMentions(accounts, 500, 90, false)
+	var file bytes.Buffer
+	addAll(t, NewSubjectIndexWriter(&file, accounts, testMeta()), mentions)
+	x, err := OpenSubjectIndex(bytes.NewReader(file.Bytes()), int64(file.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[uint64]uint16{}
+	var refs []Ref
+	for e, err := range x.All() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, role := range e.Roles {
+			want[e.Ref.Key()] |= 1 << slices.Index(testMeta().Roles, role)
+		}
+		refs = append(refs, e.Ref)
+	}
+	got, err := x.Names()
+	if err != nil || len(got) != len(want) || len(got) < 50 {
+		t.Fatalf("%d names, want %d: %v", len(got), len(want), err)
+	}
+	for _, n := range got {
+		if want[n.Key] != n.Roles {
+			t.Errorf("%x: roles %b, want %b", n.Key, n.Roles, want[n.Key])
+		}
+	}
+	var strangers []Ref
+	for i := range 200 {
+		strangers = append(strangers, Ref{0xff, byte(i)})
+	}
+	for _, c := range []struct {
+		refs []Ref
+		want bool
+	}{{nil, false}, {refs[:1], true}, {strangers[:5], false}, {strangers, false}, {append(strangers, refs[7]), true}} {
+		if got, err := x.NamesAny(c.refs); err != nil || got != c.want {
+			t.Errorf("one of %d: %v, %v", len(c.refs), got, err)
+		}
+	}
+}

@@ -42,6 +42,9 @@ func (r *runner) commit(ctx context.Context, lease *objstore.Lease, plan *planne
 	if err := lease.Confirm(ctx); err != nil {
 		return nil, false, err
 	}
+	if err := r.keepForLater(ctx, plan, results, run, tree); err != nil {
+		return nil, false, err
+	}
 	digest, err := r.seal(ctx, run, daily, tree)
 	if err != nil {
 		return nil, false, err
@@ -153,7 +156,7 @@ func (r *runner) manifest(plan *planned, sum *weighed) (*manifests.Run, []manife
 		Gates:         sum.gates,
 		Joins:         sum.joins,
 		Use:           map[string]manifests.Use{},
-		Invocation:    manifests.Invocation{StartedAt: r.started.UTC(), FinishedAt: r.Now().UTC(), Workers: r.options.Workers},
+		Invocation:    manifests.Invocation{StartedAt: r.started.UTC(), FinishedAt: r.Now().UTC(), Workers: r.options.Workers, ReusedFrom: plan.reusedFrom()},
 	}
 	if r.signer != nil {
 		run.Invocation.SignedBy, _ = r.signer.KeyID()

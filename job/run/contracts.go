@@ -8,6 +8,7 @@ import (
 	"assent/job/internal/consent"
 	"assent/job/internal/source"
 	"assent/job/parquet"
+	"assent/manifests"
 )
 
 // contractColumn turns a contract column into the index's restricted contracts, batch by
@@ -20,12 +21,15 @@ type contractColumn struct {
 
 	dict      *parquet.Dictionary
 	contracts []filter.Contract // beside its entries
+	used      []bool            // by a row: a dictionary may have entries that no row uses
 	scratch   parquet.Bytes
 	id, last  []byte
 	lastFound filter.Contract
 	// recent holds hashes of ids that were counted and looked at for near misses, each at
 	// the place that its low bits name. An id that is pushed out is looked at again.
 	recent []uint64
+
+	named []manifests.Named // by rows, some more than once
 }
 
 const recentContracts = 1 << 14
@@ -42,13 +46,20 @@ func (c *contractColumn) read(v *parquet.Vector, out []filter.Contract) {
 		c.dict, c.contracts = v.Dict, c.contracts[:0]
 		ids := c.form.Entries(v.Dict, &c.scratch)
 		for i := range ids.Len() {
-			c.contracts = append(c.contracts, c.find(ids.At(i)))
+			c.contracts = append(c.contracts, c.index.Contract(ids.At(i)))
 		}
+		c.used = source.Grow(c.used, ids.Len())
+		clear(c.used)
 	}
 	for i, entry := range v.Index[:len(out)] {
 		out[i] = filter.Unrestricted
 		if v.Null == nil || !v.Null[i] {
 			out[i] = c.contracts[entry]
+			if !c.used[entry] {
+				c.used[entry] = true
+				c.id = c.form.Append(c.id[:0], v, i)
+				c.count(c.id, out[i])
+			}
 		}
 	}
 }
@@ -57,26 +68,33 @@ func (c *contractColumn) lookup(v *parquet.Vector, i int) filter.Contract {
 	c.id = c.form.Append(c.id[:0], v, i)
 	if c.last == nil || !bytes.Equal(c.id, c.last) {
 		c.last = append(c.last[:0], c.id...)
-		c.lastFound = c.find(c.id)
+		c.lastFound = c.index.Contract(c.id)
+		c.count(c.id, c.lastFound)
 	}
 	return c.lastFound
 }
 
-func (c *contractColumn) find(id []byte) filter.Contract {
-	found := c.index.Contract(id)
-	switch {
-	case found >= 0:
-		c.join.Mark(int(found))
-	case len(id) > 0:
-		if c.recent == nil {
-			c.recent = make([]uint64, recentContracts)
-		}
-		hash := c.index.Hash.Sum64(id)
-		if at := &c.recent[hash%recentContracts]; *at != hash {
-			*at = hash
-			c.join.Other(hash)
-			c.near.Add(slices.Values([][]byte{id}))
-		}
+// count counts a contract that a row names, and looks at one that the index lacks for near misses.
+func (c *contractColumn) count(id []byte, found filter.Contract) {
+	if len(id) == 0 {
+		return
 	}
-	return found
+	if c.recent == nil {
+		c.recent = make([]uint64, recentContracts)
+	}
+	hash := c.index.Hash.Sum64(id)
+	at := &c.recent[hash%recentContracts]
+	if *at == hash {
+		return
+	}
+	*at = hash
+	ref := manifests.Ref(c.index.Hash.Sum128(id)) // as the index knows it
+	near := source.NearIDOf(c.index.Hash, id)
+	c.named = append(c.named, manifests.Named{Key: ref.Key(), Form: near.Form, Mark: near.Mark()})
+	if found >= 0 {
+		c.join.Mark(int(found))
+		return
+	}
+	c.join.Other(ref.Key())
+	c.near.Add(slices.Values([][]byte{id}))
 }

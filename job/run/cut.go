@@ -31,9 +31,10 @@ func cut(datasets []Dataset, s sizes) []Shard {
 		parts, bytes = nil, 0
 	}
 	for i := range datasets {
+		taken := datasets[i].taken()
 		for j := range datasets[i].Files {
 			f := &datasets[i].Files[j]
-			if f.Reuse != nil {
+			if taken[f.Rel] != nil {
 				continue
 			}
 			for n := range f.pieces() {

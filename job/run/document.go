@@ -52,6 +52,7 @@ type Dataset struct {
 	Root         string // URI of the store that its files are in
 	Files        []File
 	KeepMetadata []string // keys of the files' metadata to keep although they may hold values
+	Reuse        *Reuse   `json:",omitempty"` // what is taken over from an earlier run; nil: nothing
 }
 
 // File is one input file.
@@ -64,15 +65,25 @@ type File struct {
 	// Pieces are what a large file is cut into. Each is staged by itself, and its manifests begin anew: what is published depends on
 	// the pieces and not on the shards that they are in. A file without pieces is one.
 	Pieces []source.Piece `json:",omitempty"`
-	// Reuse says that the file's outcome is taken over from an earlier run; nil: it is in a shard.
-	Reuse *Reuse `json:",omitempty"`
 }
 
-// Reuse is the outcome of a file in an earlier run that is provably what it would be in
-// this one. Commit takes the objects over and adds the counts up.
+// Reuse is the outcome of files in an earlier run that is provably what it would be in this one. Commit takes the objects
+// over and adds the counts up.
 type Reuse struct {
 	Run    string        // the earlier run's id
-	Result DatasetResult // of this file alone, as a shard would have it
+	Result DatasetResult // of these files, as a shard would have it
+}
+
+// taken returns the files of the data set that are taken over, by source.
+func (d *Dataset) taken() map[string]*manifests.File {
+	taken := map[string]*manifests.File{}
+	if d.Reuse != nil {
+		for i := range d.Reuse.Result.Files {
+			f := &d.Reuse.Result.Files[i]
+			taken[f.Source] = f
+		}
+	}
+	return taken
 }
 
 // Shard is the part of a plan that is done, or done again, as a whole.
@@ -171,6 +182,7 @@ func (p *Plan) check() error {
 	}
 	for i := range p.Datasets {
 		d := &p.Datasets[i]
+		taken := d.taken()
 		for j := range d.Files {
 			f := &d.Files[j]
 			if !fs.ValidPath(path.Join(d.Name, f.Rel)) || !fs.ValidPath(f.Rel) || f.Rows < 0 {
@@ -183,8 +195,12 @@ func (p *Plan) check() error {
 				return fmt.Errorf("data set %q: %s: %w", d.Name, f.Rel, err)
 			}
 			for n := range f.pieces() {
-				open[Part{i, j, n}] = f.Reuse == nil
+				open[Part{i, j, n}] = taken[f.Rel] == nil
 			}
+			delete(taken, f.Rel)
+		}
+		if len(taken) > 0 {
+			return fmt.Errorf("data set %q: files are taken over that it does not have", d.Name)
 		}
 	}
 	if len(inputs) > 0 {

@@ -32,6 +32,7 @@ type fileWork struct {
 	leftOut []string // keys of the file's metadata
 
 	accounts   *fileAccounts
+	last       schema.Instant // of all moments so far
 	roles      []*roleAccounts
 	contract   contractColumn
 	rows       filter.Rows
@@ -76,8 +77,9 @@ func (w *fileWork) uri() string { return w.d.store.URI(w.in.Object.Name) }
 func (w *fileWork) prepare() {
 	w.accounts = &fileAccounts{index: w.index, near: w.d.near, table: manifests.NewAccounts(w.key.NewReferrer())}
 	for i, c := range w.bound.Roles {
-		w.roles = append(w.roles, &roleAccounts{fileAccounts: w.accounts, form: c.ID, join: w.d.joins[i]})
+		w.roles = append(w.roles, &roleAccounts{fileAccounts: w.accounts, form: c.ID, role: i, join: w.d.joins[i]})
 	}
+	w.last = schema.Unknown
 	w.contract = contractColumn{form: w.bound.Contract.ID, index: w.index, join: w.d.contracts, near: w.d.nearContracts}
 	w.rows.Moments = make([][]schema.Instant, len(w.bound.Moments))
 	w.rows.Parties = make([]filter.Accounts, w.bound.Parties)
@@ -148,6 +150,7 @@ func (w *fileWork) writeAll(ctx context.Context) error {
 		return err
 	}
 	w.d.tally.add(w.tally)
+	w.d.footprints.add(w.footprint())
 	if err := w.closeManifests(); err != nil {
 		return err
 	}
@@ -283,6 +286,9 @@ func (w *fileWork) readKeys(b *rewrite.Batch) {
 	for i, c := range w.bound.Moments {
 		w.rows.Moments[i] = source.Grow(w.rows.Moments[i], b.Rows)
 		c.Instants(&b.Columns[c.At], w.rows.Moments[i])
+		for _, at := range w.rows.Moments[i] {
+			w.last = max(w.last, at) // schema.Unknown is before any
+		}
 	}
 	if c := w.bound.Contract; c.At >= 0 && w.index.Restricted() > 0 {
 		w.rows.Contract = source.Grow(w.rows.Contract, b.Rows)

@@ -7,29 +7,23 @@ import (
 
 	"assent/job"
 	"assent/job/internal/consent"
-	"assent/manifests"
 )
 
-// The verb plan keeps the consent index beside the plan's document, which names it. So
-// shards and commit open it, and read no history. A run in one process has it in memory.
+// A plan keeps the consent index beside its document, which names it. So shards and commit open it, and read no history,
+// and the next night sees by it what has changed.
 
 func indexDir(id string) string { return path.Join(planDir(id), "index") }
 
 // keepIndex stores the plan's index, unless a plan that is the same is there with it. What
 // another plan of the run has left is removed before.
 func (r *runner) keepIndex(ctx context.Context, p *planned) error {
-	have, digest, err := readPlan(ctx, r.out.Store, p.RunID)
+	have, _, err := readPlan(ctx, r.out.Store, p.RunID)
 	if exit, _ := job.Explain(err); err != nil && exit != job.ExitUsage { // what is there may be of use
 		return err
 	}
-	if err == nil && have != nil && have.Index != nil {
-		p.Index = have.Index
-		data, err := p.marshal()
-		if err != nil {
-			return err
-		}
-		there, err := have.Index.Present(ctx, r.out.Store, indexDir(p.RunID))
-		if err != nil || there && manifests.SHA256(data) == digest {
+	if err == nil && have != nil && have.Index != nil && have.Tool == p.Tool {
+		p.Index = have.Index // the run's id says by which inputs it was made
+		if there, err := have.Index.Present(ctx, r.out.Store, indexDir(p.RunID)); err != nil || there {
 			return err
 		}
 	}

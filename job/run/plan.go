@@ -39,7 +39,6 @@ func (r *runner) plan(ctx context.Context) (*planned, *published, error) {
 		Version: planVersion, Tool: r.Version, KeyFile: r.cfg.SubjectKeyFile, SigningFile: r.cfg.SigningKeyFile,
 		Inputs: in.List(), Controls: controlsOf(in), Datasets: datasetsOf(in),
 	}}
-	p.Shards = cut(p.Datasets, r.options.shards())
 	// Where the horizon is known already, so is the run's id: a repeat of a published
 	// run ends before the history is read.
 	known := in.AsOf != schema.Unknown
@@ -121,7 +120,7 @@ func (r *runner) keepPlan(ctx context.Context, p *planned) error {
 			return nil
 		}
 		if err == nil {
-			err = r.out.Store.RemoveAll(ctx, planDir(p.RunID))
+			err = r.dropWork(ctx, p.RunID)
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -131,6 +130,50 @@ func (r *runner) keepPlan(ctx context.Context, p *planned) error {
 		}
 	}
 	return fmt.Errorf("%s: other jobs keep replacing it", r.out.Store.URI(name))
+}
+
+// dropWork removes a plan's document and all that was done by it, but not the index.
+func (r *runner) dropWork(ctx context.Context, id string) error {
+	err := r.out.Store.Delete(ctx, objstore.Object{Name: path.Join(planDir(id), planObject)})
+	for _, dir := range []string{resultsDir, stagedDir, joinedDir} {
+		if err == nil {
+			err = r.out.Store.RemoveAll(ctx, path.Join(planDir(id), dir))
+		}
+	}
+	return err
+}
+
+// settle makes a plan one that shards can work by: with a stored index, with what is taken over, and cut. It is kept then.
+// What it opens is open until it is closed.
+func (r *runner) settle(ctx context.Context, p *planned) error {
+	if err := r.keepIndex(ctx, p); err != nil {
+		return err
+	}
+	p.index, p.lookup, p.listing = nil, nil, nil
+	if err := r.openLookup(ctx, p); err != nil {
+		return err
+	}
+	if !r.options.NoReuse {
+		if err := r.takeOver(ctx, p); err != nil {
+			return errors.Join(err, p.close())
+		}
+	}
+	p.Shards = cut(p.Datasets, r.options.shards())
+	if err := r.keepPlan(ctx, p); err != nil {
+		return errors.Join(err, p.close())
+	}
+	return nil
+}
+
+// close closes what is open of the index.
+func (p *planned) close() (err error) {
+	if p.lookup != nil {
+		err = p.lookup.Close()
+	}
+	if p.listing != nil {
+		err = errors.Join(err, p.listing.Close())
+	}
+	return err
 }
 
 // loadHistory reads the control inputs into the index.

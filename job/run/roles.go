@@ -1,8 +1,6 @@
 package run
 
 import (
-	"encoding/binary"
-
 	"assent/filter"
 	"assent/job/internal/consent"
 	"assent/job/internal/source"
@@ -17,19 +15,23 @@ type fileAccounts struct {
 	near  *source.NearSeen
 	table *manifests.Accounts
 	found []filter.Account // beside the table's
+	roles []uint16         // beside the table's: under which rows name the account, as bits
+	fresh []manifests.Account
+	named []manifests.Named // of a table that was trimmed
 }
 
 // trim bounds the table's memory. Where it returns true, all handles are void.
 func (f *fileAccounts) trim() bool {
-	if !f.table.Trim() {
+	if !f.table.Full() {
 		return false
 	}
-	f.found = f.found[:0]
+	f.named = manifests.SortNamed(append(f.named, f.names()...))
+	f.table.Trim()
+	f.found, f.roles = f.found[:0], f.roles[:0]
 	return true
 }
 
-// appendHandles appends the manifests' numbers of ids to dst. Those that the index lacks
-// are looked at for near misses.
+// appendHandles appends the manifests' numbers of ids to dst.
 func (f *fileAccounts) appendHandles(dst []manifests.Account, ids parquet.Bytes) []manifests.Account {
 	known := f.table.Len()
 	if ids.First == 0 {
@@ -43,16 +45,42 @@ func (f *fileAccounts) appendHandles(dst []manifests.Account, ids parquet.Bytes)
 		return dst
 	}
 	f.found = f.index.AppendAccounts(f.found, f.table, known)
-	data, start, ends, _ := f.table.From(known)
+	f.roles = append(f.roles, make([]uint16, f.table.Len()-known)...)
+	return dst
+}
+
+// id returns the id of a handle.
+func (f *fileAccounts) id(h manifests.Account) []byte {
+	data, start, ends, _ := f.table.From(int(h))
+	return data[start:ends[0]]
+}
+
+// lookForNear looks at accounts that rows name for the first time and the index lacks for near misses.
+func (f *fileAccounts) lookForNear() {
+	if len(f.fresh) == 0 {
+		return
+	}
 	f.near.Add(func(yield func([]byte) bool) {
-		for i, end := range ends {
-			if f.found[known+i] == filter.Absent && !yield(data[start:end]) {
+		for _, h := range f.fresh {
+			if !yield(f.id(h)) {
 				return
 			}
-			start = end
 		}
 	})
-	return dst
+	f.fresh = f.fresh[:0]
+}
+
+// names returns the accounts of the table that rows name.
+func (f *fileAccounts) names() (names []manifests.Named) {
+	data, start, ends, refs := f.table.From(0)
+	for i, end := range ends {
+		if f.roles[i] != 0 {
+			near := source.NearIDOf(f.index.Hash, data[start:end])
+			names = append(names, manifests.Named{Key: refs[i].Key(), Roles: f.roles[i], Form: near.Form, Mark: near.Mark()})
+		}
+		start = end
+	}
+	return names
 }
 
 // account returns the index's account of a handle.
@@ -68,12 +96,14 @@ func (f *fileAccounts) account(handle manifests.Account) filter.Account {
 type roleAccounts struct {
 	*fileAccounts
 	form    source.IDForm
+	role    int
 	join    *source.JoinCounter
 	scratch parquet.Bytes
 
 	dict         *parquet.Dictionary
 	dictAccounts []filter.Account
 	dictHandles  []manifests.Account
+	dictUsed     []bool // by a row: a dictionary may have entries that no row uses
 
 	// Of the last batch:
 	accounts filter.Accounts
@@ -90,11 +120,17 @@ func (r *roleAccounts) read(v *parquet.Vector) {
 	r.handles = r.handles[:0]
 	if v.Dict == nil {
 		r.accounts.IDs, r.handles = r.lookup(r.accounts.IDs, r.handles, r.form.IDs(v, &r.scratch))
+		for _, h := range r.handles {
+			r.count(h)
+		}
+		r.lookForNear()
 		return
 	}
 	if r.dict != v.Dict {
 		r.dict = v.Dict
 		r.dictAccounts, r.dictHandles = r.lookup(r.dictAccounts[:0], r.dictHandles[:0], r.form.Entries(v.Dict, &r.scratch))
+		r.dictUsed = source.Grow(r.dictUsed, len(r.dictHandles))
+		clear(r.dictUsed)
 	}
 	for i, entry := range v.Index {
 		if v.Null != nil && v.Null[i] {
@@ -104,23 +140,38 @@ func (r *roleAccounts) read(v *parquet.Vector) {
 		}
 		r.accounts.IDs = append(r.accounts.IDs, r.dictAccounts[entry])
 		r.handles = append(r.handles, r.dictHandles[entry])
+		if !r.dictUsed[entry] {
+			r.dictUsed[entry] = true
+			r.count(r.dictHandles[entry])
+		}
 	}
+	r.lookForNear()
 }
 
-// lookup appends ids as both kinds of accounts, and counts what the role names.
+// lookup appends ids as both kinds of accounts.
 func (r *roleAccounts) lookup(accounts []filter.Account, handles []manifests.Account, ids parquet.Bytes) ([]filter.Account, []manifests.Account) {
 	from := len(handles)
 	handles = r.appendHandles(handles, ids)
 	for _, h := range handles[from:] {
-		a := r.account(h)
-		accounts = append(accounts, a)
-		switch {
-		case a >= 0:
-			r.join.Mark(int(a))
-		case a == filter.Absent:
-			ref := r.table.Ref(h)
-			r.join.Other(binary.LittleEndian.Uint64(ref[:]))
-		}
+		accounts = append(accounts, r.account(h))
 	}
 	return accounts, handles
+}
+
+// count counts an account that a row names, once a role and file.
+func (r *roleAccounts) count(h manifests.Account) {
+	bit := uint16(1) << r.role
+	if h == manifests.NoAccount || r.roles[h]&bit != 0 {
+		return
+	}
+	a := r.found[h]
+	if r.roles[h] == 0 && a == filter.Absent {
+		r.fresh = append(r.fresh, h)
+	}
+	r.roles[h] |= bit
+	if a >= 0 {
+		r.join.Mark(int(a))
+	} else {
+		r.join.Other(r.table.Ref(h).Key())
+	}
 }

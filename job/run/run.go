@@ -43,6 +43,7 @@ type Options struct {
 	Config  string
 	Set     []string
 	DryRun  bool
+	NoReuse bool  // nothing is taken over from an earlier run
 	Workers int   // files at a time and CPU slots; 0: one a core
 	Memory  int64 // bytes for pages in flight, beside the index; 0: job.DefaultMemory
 
@@ -129,6 +130,7 @@ func (r *runner) run(ctx context.Context) (*Result, error) {
 		return r.result(done.run, AlreadyPublished, done.current), nil
 	}
 	if r.options.DryRun {
+		plan.Shards = cut(plan.Datasets, r.options.shards())
 		results, err := r.shards(ctx, plan, nil)
 		if err != nil {
 			return nil, err
@@ -193,8 +195,12 @@ func (r *runner) publish(ctx context.Context, plan *planned) (_ *Result, err err
 	return r.result(run, Published, current), nil
 }
 
-func (r *runner) stageAndCommit(ctx context.Context, lease *objstore.Lease, plan *planned) (*manifests.Run, bool, error) {
-	if err := r.keepPlan(ctx, plan); err != nil {
+func (r *runner) stageAndCommit(ctx context.Context, lease *objstore.Lease, plan *planned) (_ *manifests.Run, _ bool, err error) {
+	if err := r.settle(ctx, plan); err != nil {
+		return nil, false, err
+	}
+	defer func() { err = errors.Join(err, plan.close()) }()
+	if err := r.openListing(ctx, plan); err != nil {
 		return nil, false, err
 	}
 	results, err := r.shards(ctx, plan, r.out.Store)

@@ -83,9 +83,10 @@ type shard struct {
 // dataset is a data set while a shard works on it.
 type dataset struct {
 	*Dataset
-	store   objstore.Store
-	decider *filter.Decider
-	tally   sharedTally // not of a dry run
+	store      objstore.Store
+	decider    *filter.Decider
+	tally      sharedTally // not of a dry run
+	footprints footprints  // not of a dry run
 
 	joins               []*source.JoinCounter // one a role
 	contracts           *source.JoinCounter
@@ -115,6 +116,11 @@ func (s *shard) run(ctx context.Context, files []Part) (*ShardResult, error) {
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if s.stage != nil {
+		if err := s.stageFootprints(ctx, datasets); err != nil {
+			return nil, err
+		}
 	}
 	result := &ShardResult{Datasets: make([]DatasetResult, len(datasets))}
 	for i, d := range datasets {

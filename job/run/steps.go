@@ -62,11 +62,11 @@ func StepPlan(ctx context.Context, env *job.Env, o Options) (_ *Planned, err err
 	if err := r.tidy(lease.Context(), plan.RunID); err != nil {
 		return nil, job.Cause(lease.Context(), err)
 	}
-	if err := r.keepIndex(lease.Context(), plan); err != nil {
+	if err := r.settle(lease.Context(), plan); err != nil {
 		return nil, job.Cause(lease.Context(), err)
 	}
-	if err := r.keepPlan(lease.Context(), plan); err != nil {
-		return nil, job.Cause(lease.Context(), err)
+	if err := plan.close(); err != nil {
+		return nil, err
 	}
 	return &Planned{
 		Status: PlanReady, Plan: r.out.Store.URI(planDir(plan.RunID)), Shards: len(plan.Shards),

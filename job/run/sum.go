@@ -74,13 +74,16 @@ func addUp(plan *Plan, x *filter.Facts, results []*ShardResult) ([]*total, error
 	}
 	for i := range plan.Datasets {
 		d, t := &plan.Datasets[i], sums[i]
+		if d.Reuse != nil {
+			if err := t.add(&d.Reuse.Result); err != nil {
+				return nil, fmt.Errorf("%s: what is taken over: %w", d.Name, err)
+			}
+		}
+		taken := d.taken()
 		for j := range d.Files {
 			f, sum := &d.Files[j], &t.Files[j]
-			if f.Reuse != nil {
-				*sum = f.Reuse.Result.Files[0]
-				if err := t.add(&f.Reuse.Result); err != nil {
-					return nil, fmt.Errorf("%s: %s: %w", d.Name, f.Rel, err)
-				}
+			if was := taken[f.Rel]; was != nil {
+				*sum = *was
 			}
 			if sum.Source != f.Rel || sum.RowsIn != f.Rows {
 				return nil, fmt.Errorf("%s: %s: %d of %d rows were worked on", d.Name, f.Rel, sum.RowsIn, f.Rows)

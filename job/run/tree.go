@@ -50,14 +50,15 @@ func (r *runner) tree(ctx context.Context, plan *Plan, results []*ShardResult, t
 		}
 	}
 	for i := range plan.Datasets {
+		taken := plan.Datasets[i].taken()
 		for j := range plan.Datasets[i].Files {
 			f, sum := &plan.Datasets[i].Files[j], &total[i].Files[j]
 			part := Part{Dataset: i, File: j}
 			var err error
 			switch {
-			case f.Reuse != nil:
+			case taken[f.Rel] != nil:
 				for _, o := range objectsOf(sum) {
-					tree[o.Path] = objstore.Object{Name: path.Join(publish.RunDir(f.Reuse.Run), o.Path)}
+					tree[o.Path] = objstore.Object{Name: path.Join(publish.RunDir(plan.Datasets[i].Reuse.Run), o.Path)}
 				}
 			case cut[part] != nil:
 				err = r.joinFile(ctx, plan.RunID, part, cut[part], sum, tree)

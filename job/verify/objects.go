@@ -54,8 +54,14 @@ func (a *audit) artefacts(erased map[manifests.Ref]bool) []*artefact {
 	for _, d := range a.run.Documents {
 		all = append(all, &artefact{name: d.Path, bytes: d.Bytes, sha256: d.SHA256, by: by})
 	}
+	if x := &a.run.Index; x.Path != "" {
+		all = append(all, &artefact{name: x.Path, bytes: x.Bytes, sha256: x.SHA256, by: by})
+	}
 	for _, dataset := range slices.Sorted(maps.Keys(a.run.Datasets)) {
 		files := a.run.Datasets[dataset].Files
+		if x := a.run.Datasets[dataset].Footprints; x.Path != "" {
+			all = append(all, &artefact{name: x.Path, bytes: x.Bytes, sha256: x.SHA256, by: by})
+		}
 		for i := range files {
 			f := &files[i]
 			all = append(all,

@@ -31,6 +31,9 @@ type Lookup struct {
 	NearContracts *source.NearFilter
 	Heap          int64 // bytes that it takes of the process's memory
 
+	// Stored is the index in its stored form; nil where it was built in this process.
+	Stored *filter.Stored
+
 	ids   ids
 	close func() error
 }

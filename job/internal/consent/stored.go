@@ -131,6 +131,9 @@ func putForms[T ~int32](f *sections.Writer, hash manifests.Hasher, numbers iter.
 	sections.Put(f, slices.Values(marks))
 }
 
+// IndexName is the name of the index below a prefix that Store was given.
+func IndexName(prefix string) string { return path.Join(prefix, indexObject) }
+
 // Present reports whether the objects are below a prefix, by their sizes.
 func (o *Objects) Present(ctx context.Context, store objstore.Store, prefix string) (bool, error) {
 	for name, want := range map[string]Object{indexObject: o.Index, nearObject: o.Near, formsObject: o.Forms} {
@@ -158,7 +161,7 @@ func OpenLookup(ctx context.Context, store objstore.Store, prefix string, o Obje
 		return nil, err
 	}
 	hash := key.NewHasher()
-	l := &Lookup{Facts: &s.Facts, Hash: hash, ids: storedIDs{s, hash}, close: open.close}
+	l := &Lookup{Facts: &s.Facts, Hash: hash, Stored: s, ids: storedIDs{s, hash}, close: open.close}
 	f, err := open.sections(ctx, store, path.Join(prefix, nearObject), o.Near, nearKind, numNear)
 	if err != nil {
 		return nil, err

@@ -164,6 +164,19 @@ func (s *NearSeen) Add(ids iter.Seq[[]byte]) {
 	}
 }
 
+// AddFolded takes an id of the data that the index lacks, folded.
+func (s *NearSeen) AddFolded(n NearID) {
+	if n == (NearID{}) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.prefix.add(n.Prefix)
+	if s.filter.has(n.Form) {
+		s.ids[n] = true
+	}
+}
+
 // Near is what a NearSeen has seen, as plain data.
 type Near struct {
 	IDs    []NearID // sorted

@@ -1,0 +1,195 @@
+package run
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"sync"
+
+	"assent/job/internal/consent"
+	"assent/job/internal/objstore"
+	"assent/manifests"
+	"assent/schema"
+)
+
+// footprint returns what the file leaves behind for a later run. It comes when all rows are decided.
+func (w *fileWork) footprint() *manifests.Footprints {
+	f := &manifests.Footprints{
+		Files:     []manifests.FileFacts{w.tally.facts(w.in.Rel, w.last, w.leftOut, w.index.Restricted() == 0)},
+		Accounts:  manifests.SortNamed(append(w.accounts.named, w.accounts.names()...)),
+		Contracts: manifests.SortNamed(w.contract.named),
+	}
+	for _, c := range f.Contracts {
+		f.Pairs = append(f.Pairs, manifests.ContractFile{Key: c.Key})
+	}
+	return f
+}
+
+// footprints gathers those of a data set's files. Safe for concurrent use.
+type footprints struct {
+	mu      sync.Mutex
+	all     manifests.Footprints
+	compact int // names after the last sort
+}
+
+func (f *footprints) add(of *manifests.Footprints) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.all.Add(of)
+	const least = 1 << 18
+	if n := len(f.all.Accounts) + len(f.all.Contracts); n > 2*f.compact+least { // most files name the same accounts
+		f.all.Accounts, f.all.Contracts = manifests.SortNamed(f.all.Accounts), manifests.SortNamed(f.all.Contracts)
+		f.compact = len(f.all.Accounts) + len(f.all.Contracts)
+	}
+}
+
+// stagedFootprints is the name of a data set's footprints in an attempt.
+func stagedFootprints(stage string, dataset int) string {
+	return path.Join(stage, fmt.Sprintf("%d.footprints", dataset))
+}
+
+// stageFootprints writes the footprints of the shard's files.
+func (s *shard) stageFootprints(ctx context.Context, datasets []*dataset) error {
+	for i, d := range datasets {
+		f := &d.footprints.all
+		if len(f.Files) == 0 {
+			continue
+		}
+		if err := writeFootprints(ctx, s.stage, stagedFootprints(s.prefix, i), d.Dataset, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// footprintsOf returns the footprints of a data set's files: of those that shards have worked on, and of those that were taken over.
+func (r *runner) footprintsOf(ctx context.Context, plan *planned, dataset int, results []*ShardResult) (*manifests.Footprints, error) {
+	var f manifests.Footprints
+	var parts []string
+	if plan.Datasets[dataset].Reuse != nil {
+		parts = append(parts, takenFootprints(plan.RunID, dataset))
+	}
+	for _, result := range results {
+		if len(result.Datasets[dataset].Files) > 0 {
+			parts = append(parts, stagedFootprints(result.Stage, dataset))
+		}
+	}
+	for _, name := range parts {
+		c, err := objstore.Load(ctx, r.out.Store, name)
+		if err != nil {
+			return nil, err
+		}
+		part, err := readFootprints(c.Data)
+		if err = errors.Join(err, c.Close()); err != nil {
+			return nil, fmt.Errorf("%s: %w", r.out.Store.URI(name), err)
+		}
+		f.Add(part)
+	}
+	f.Sort()
+	return &f, nil
+}
+
+// takenFootprints is the name of the footprints of a data set's files that are taken over. It is beside the index, as it is
+// made by the plan.
+func takenFootprints(id string, dataset int) string {
+	return path.Join(indexDir(id), fmt.Sprintf("%d.footprints", dataset))
+}
+
+// keepTaken writes the footprints of a data set's files that are taken over.
+func (r *runner) keepTaken(ctx context.Context, plan *planned, dataset int, f *manifests.Footprints) error {
+	return writeFootprints(ctx, r.out.Store, takenFootprints(plan.RunID, dataset), &plan.Datasets[dataset], f)
+}
+
+// writeFootprints sorts footprints and writes them.
+func writeFootprints(ctx context.Context, store objstore.Store, name string, d *Dataset, f *manifests.Footprints) error {
+	f.Sort()
+	o, err := store.Create(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer o.Abort()
+	if err := f.Write(o, manifests.Meta{Dataset: d.Name, Roles: d.RoleNames()}); err != nil {
+		return err
+	}
+	return o.Finish(ctx)
+}
+
+// keepForLater adds to the run what a later one starts from: the index and the footprints.
+func (r *runner) keepForLater(ctx context.Context, plan *planned, results []*ShardResult, run *manifests.Run, tree map[string]objstore.Object) error {
+	const index = "_manifest/consent.index"
+	name := consent.IndexName(indexDir(plan.RunID))
+	c, err := objstore.Load(ctx, r.out.Store, name)
+	if err != nil {
+		return err
+	}
+	run.Index = manifests.Object{Path: index, Bytes: int64(len(c.Data)), SHA256: manifests.SHA256(c.Data)}
+	tree[index] = objstore.Object{Name: name}
+	if err := c.Close(); err != nil {
+		return err
+	}
+	for i := range plan.Datasets {
+		d := &plan.Datasets[i]
+		f, err := r.footprintsOf(ctx, plan, i, results)
+		if err != nil {
+			return err
+		}
+		var b bytes.Buffer
+		if err := f.Write(&b, manifests.Meta{Dataset: d.Name, Roles: d.RoleNames()}); err != nil {
+			return err
+		}
+		o := manifests.Object{Path: manifests.FootprintsPath(d.Name), Bytes: int64(b.Len()), SHA256: manifests.SHA256(b.Bytes())}
+		if _, err := r.out.Store.Put(ctx, path.Join(planDir(plan.RunID), sealDir, o.Path), b.Bytes(), objstore.Any); err != nil {
+			return err
+		}
+		entry := run.Datasets[d.Name]
+		entry.Footprints = o
+		run.Datasets[d.Name] = entry
+	}
+	return nil
+}
+
+// facts returns the counts of a file for its footprint.
+func (t *Tally) facts(source string, last schema.Instant, leftOut []string, noContracts bool) manifests.FileFacts {
+	f := manifests.FileFacts{Source: source, Last: last, NoContracts: noContracts, LeftOut: leftOut, Days: t.daily("")}
+	for reason := range t.Causes {
+		for roles, rows := range t.Causes[reason] {
+			if rows > 0 {
+				f.Causes = append(f.Causes, manifests.CausedByBits{Reason: schema.Reason(reason).String(), Roles: uint16(roles), Rows: rows})
+			}
+		}
+	}
+	return f
+}
+
+// addFacts adds a file's counts to a tally. It fails where they cannot be of such a tally.
+func (t *Tally) addFacts(f *manifests.FileFacts) error {
+	for i := range f.Days {
+		d := &f.Days[i]
+		slot := 0
+		switch d.Day {
+		case manifests.DaysBefore:
+		case manifests.DaysAfter:
+			slot = len(t.Days) - 2
+		case manifests.DayUnknown:
+			slot = len(t.Days) - 1
+		default:
+			if slot = int(d.Day) - int(t.First) + 1; slot < 1 || slot > len(t.Days)-3 {
+				return fmt.Errorf("%w: a day that the run does not have", manifests.ErrManifest)
+			}
+		}
+		t.Days[slot][keptSlot] += d.Kept
+		for r, n := range d.Excluded {
+			t.Days[slot][r] += n
+		}
+	}
+	for _, c := range f.Causes {
+		r, err := schema.ParseReason(c.Reason)
+		if err != nil || int(c.Roles) >= len(t.Causes[r]) {
+			return fmt.Errorf("%w: a cause that the run does not have", manifests.ErrManifest)
+		}
+		t.Causes[r][c.Roles] += c.Rows
+	}
+	return nil
+}

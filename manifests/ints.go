@@ -1,0 +1,81 @@
+package manifests
+
+import (
+	"io"
+
+	"assent/job/parquet"
+	"assent/job/parquet/table"
+)
+
+// intWriter writes a document of columns of integers, row by row.
+type intWriter struct {
+	file    *table.Writer
+	columns [][]int64 // of the row group that is being gathered
+}
+
+const (
+	intGroupRows = 1 << 20
+	intPageRows  = 1 << 15
+)
+
+// newIntWriter returns a writer of a document whose rows are in the order of its first column.
+func newIntWriter(w io.Writer, columns *table.Schema) *intWriter {
+	out := &intWriter{file: table.NewWriter(columns, createdBy), columns: make([][]int64, columns.Leaves())}
+	out.file.Reset(w)
+	return out
+}
+
+func (w *intWriter) row(values ...int64) {
+	if len(w.columns[0]) == intGroupRows {
+		w.flush()
+	}
+	for i, v := range values {
+		w.columns[i] = append(w.columns[i], v)
+	}
+}
+
+// flush writes a row group. An error sticks to the file.
+func (w *intWriter) flush() {
+	rows := len(w.columns[0])
+	if rows == 0 {
+		return
+	}
+	w.file.BeginGroup()
+	for leaf, values := range w.columns {
+		c := w.file.Chunk(leaf)
+		for len(values) > 0 {
+			n := min(len(values), intPageRows)
+			c.Page(&table.Page{Rows: n, Ints: values[:n]})
+			values = values[n:]
+		}
+		c.End()
+		w.columns[leaf] = w.columns[leaf][:0]
+	}
+	w.file.EndGroup(rows, 0)
+}
+
+func (w *intWriter) finish(keyValues []parquet.KeyValue) error {
+	w.flush()
+	return w.file.Finish(keyValues)
+}
+
+// readInts calls read for each row of a document of so many columns of integers. The row is valid until the next one.
+func readInts(f *table.File, leaves int, read func(row []int64) error) error {
+	columns, row := make([]*table.Column, leaves), make([]int64, leaves)
+	var failed error
+	err := f.Scan(func(g *table.Group) {
+		for i := range columns {
+			columns[i] = g.Column(i)
+		}
+	}, func() (bool, error) {
+		for i, c := range columns {
+			row[i], _ = c.Int() // none is optional
+		}
+		failed = read(row)
+		return failed == nil, nil
+	})
+	if err != nil {
+		return damaged(err)
+	}
+	return failed
+}

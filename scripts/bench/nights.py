@@ -1,0 +1,157 @@
+"""A night after another: what a run costs that starts from the one before, against one from nothing.
+
+usage: nights.py ASSENT DIR [ROWS [ROUNDS]]
+
+200 files of messages, one a day; an account's messages lie within some weeks, as contracts do. The second night has one more
+file, 500 toggles and three deletions; the third nothing but a later horizon. CPU is user and system time of the process; the
+two ways take turns. It checks that both publish the same bytes, and prints one line of JSON.
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from datetime import datetime, timedelta, timezone
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+FILES, ACCOUNTS, EVENTS = 200, 50_000, 100_000
+START = datetime(2026, 1, 5, tzinfo=timezone.utc)
+ENV = os.environ | {"ASSENT_SUBJECT_KEY": "eWFyZHN0aWNrLXlhcmRzdGljay15YXJkc3RpY2shISE="}
+US = pa.timestamp("us", "UTC")
+
+
+def instants(begin, rng, n, days=1.0):
+    base = int(begin.timestamp() * 1e6)
+    return pa.array(base + np.sort((rng.random(n) * days * 86400e6).astype(np.int64)), pa.int64()).cast(US)
+
+
+def day(d, number, rows, bodies, contracts):
+    """Writes the messages of a day, of contracts that run then."""
+    rng = np.random.default_rng(number)
+    freelancer, client, first, last = contracts
+    running = np.flatnonzero((first <= number) & (number < last))
+    c = rng.choice(running, rows)
+    table = pa.table({
+        "message_id": pa.array([f"m{number:03}-{i}" for i in range(rows)]),
+        "contract_id": pa.array(np.char.add("c", c.astype(str))),
+        "freelancer_id": pa.array(np.char.add("f", freelancer[c].astype(str))),
+        "client_id": pa.array(np.char.add("k", client[c].astype(str))),
+        "sent_at": instants(START + timedelta(days=number), rng, rows, 0.99),
+        "body": pa.array(bodies).take(pa.array(rng.integers(0, len(bodies), rows))),
+    })
+    path = d / f"messages/day-{number:03}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path, compression="zstd", row_group_size=max(1000, rows // 16))
+
+
+def history(d, events):
+    (d / "consent").mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table({
+        "account_id": pa.array([e[0] for e in events]), "category": pa.array(["communications"] * len(events)),
+        "opted_in": pa.array([e[1] for e in events]), "effective_at": pa.array([e[2] for e in events], US),
+    }), d / "consent/history.parquet")
+
+
+def deletions(d, requests):
+    (d / "deletions").mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table({
+        "account_id": pa.array([r[0] for r in requests]), "requested_at": pa.array([r[1] for r in requests], US),
+        "request_id": pa.array([f"r{i}" for i in range(len(requests))]),
+    }), d / "deletions/requests.parquet")
+
+
+def account(rng):
+    return f"f{rng.integers(ACCOUNTS)}" if rng.random() < 0.7 else f"k{rng.integers(ACCOUNTS // 4)}"
+
+
+def run(assent, d, out, nights, *more):
+    """One run; its CPU seconds and its result."""
+    as_of = (START + timedelta(days=FILES + nights)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    with tempfile.TemporaryFile("w+") as answer:
+        child = subprocess.Popen([assent, "run", "-c", d / "job.yaml", "--json", "--set", f"output={out}", "--set", f"inputs.consent.as_of={as_of}", *more],
+                                 stdout=answer, stderr=subprocess.DEVNULL, env=ENV)
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        answer.seek(0)
+        if child.returncode:
+            sys.exit(f"nights: exit code {child.returncode}")
+        return used.ru_utime + used.ru_stime, json.load(answer)
+
+
+def digest(out, answer):
+    """A digest over all that the run published but what differs between repeats."""
+    root = pathlib.Path(out) / f"run={answer['run_id']}"
+    h = hashlib.sha256()
+    for f in sorted(root.rglob("*")):
+        if f.is_file() and f.name not in ("run.json", "report.html", "_SUCCESS", "run.intoto.jsonl"):
+            h.update(str(f.relative_to(root)).encode() + hashlib.sha256(f.read_bytes()).digest())
+    manifest = json.loads((root / "_manifest/run.json").read_text())
+    reused = len(manifest.pop("invocation").get("reused_from", {}))
+    h.update(json.dumps(manifest, sort_keys=True).encode())
+    return h.hexdigest(), reused
+
+
+def main(assent, d, rows=50_000, rounds=3):
+    d, rows, rounds = pathlib.Path(d), int(rows), int(rounds)
+    shutil.rmtree(d, ignore_errors=True)
+    d.mkdir(parents=True)
+    rng = np.random.default_rng(1)
+    words = [w.strip() for w in " the project draft invoice please see attached file review thanks design page code test next week call update version final scope".split()]
+    bodies = [" ".join(rng.choice(words, rng.integers(5, 60))) for _ in range(20_000)]
+    n = ACCOUNTS * 2
+    first = rng.integers(-20, FILES, n)
+    contracts = (rng.integers(0, ACCOUNTS, n), rng.integers(0, ACCOUNTS // 4, n), first, first + rng.integers(3, 25, n))
+    for number in range(FILES):
+        day(d, number, rows, bodies, contracts)
+    events = [(account(rng), bool(rng.random() < 0.5), START + timedelta(days=float(rng.random() * FILES))) for _ in range(EVENTS)]
+    history(d, events)
+    asked = [(account(rng), START + timedelta(days=float(rng.random() * FILES))) for _ in range(100)]
+    deletions(d, asked)
+    (d / "job.yaml").write_text("""version: 1
+program: {name: nights, starts_at: 2026-01-05T00:00:00Z}
+output: out
+inputs:
+  consent: {path: consent/}
+  deletions: {path: deletions/}
+datasets:
+  messages: {path: messages/, subjects: {}, moments: {sent: sent_at}}
+""")
+    earlier = d / "earlier"
+    run(assent, d, earlier, 0)
+    figures = {"rows": rows * FILES}
+    for name, nights in (("night", 1), ("horizon", 2)):
+        if name == "night":
+            day(d, FILES, rows, bodies, contracts)
+            for _ in range(500):
+                events.append((account(rng), bool(rng.random() < 0.5), START + timedelta(days=FILES + float(rng.random() * 0.9))))
+            history(d, events)
+            deletions(d, asked + [(account(rng), START + timedelta(days=FILES, hours=5)) for _ in range(3)])
+        ratios, cpu = [], []
+        for _ in range(rounds):
+            out, nothing = d / "out", d / "nothing"
+            for o in out, nothing:
+                shutil.rmtree(o, ignore_errors=True)
+            shutil.copytree(earlier, out, copy_function=os.link)
+            a, answer = run(assent, d, out, nights)
+            b, fresh = run(assent, d, nothing, nights, "--no-reuse")
+            got, reused = digest(out, answer)
+            if got != digest(nothing, fresh)[0]:
+                sys.exit(f"nights: {name}: the two runs differ")
+            ratios.append(b / a), cpu.append((a, b))
+        figures[name] = {"ratio": round(statistics.median(ratios), 1), "reused_files": reused,
+                         "cpu_s": [round(statistics.median(c[i] for c in cpu), 3) for i in (0, 1)]}
+        shutil.rmtree(earlier)
+        shutil.move(out, earlier)
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
