@@ -38,7 +38,8 @@ func joined(t *testing.T, history, lo, hi int) (*planned, []*total) {
 	}}
 	for range 2 {
 		for i := lo; i < hi; i++ {
-			role.lookup(nil, nil, parquet.Bytes{Data: id(i), Ends: []uint32{uint32(len(id(i)))}})
+			_, handles := role.lookup(nil, nil, parquet.Bytes{Data: id(i), Ends: []uint32{uint32(len(id(i)))}})
+			role.count(handles[0])
 		}
 	}
 	d := Dataset{Dataset: schema.Dataset{Name: "d", Parties: []schema.Role{{Name: "actor"}}}}

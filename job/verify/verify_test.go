@@ -332,9 +332,9 @@ func TestVerify(t *testing.T) {
 		if r.Status != verify.Verified || r.Count != 0 || !r.Current || r.Checked.Objects != 6+3*3 {
 			t.Errorf("%+v: %+v", o, r)
 		}
-		want := verify.Checked{Objects: 15, Reports: 1, Bytes: r.Checked.Bytes, Inputs: 7, Files: 3, Decisions: 46, Rows: 23 + 3, Values: 23*10 + 5 + 6 + 5, Exclusions: 17 + 3, Pairs: r.Checked.Pairs, Probes: r.Checked.Probes}
+		want := verify.Checked{Objects: 18, Reports: 1, Bytes: r.Checked.Bytes, Inputs: 7, Files: 3, Decisions: 46, Rows: 23 + 3, Values: 23*10 + 5 + 6 + 5, Exclusions: 17 + 3, Pairs: r.Checked.Pairs, Probes: r.Checked.Probes}
 		if o.Quick {
-			want = verify.Checked{Objects: 15, Reports: 1, Bytes: r.Checked.Bytes, Deleted: 1}
+			want = verify.Checked{Objects: 18, Reports: 1, Bytes: r.Checked.Bytes, Deleted: 1}
 		} else if r.Checked.Pairs != 40*3-1+8 || r.Checked.Probes == 0 {
 			t.Errorf("%+v", r.Checked)
 		}
