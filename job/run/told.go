@@ -136,10 +136,8 @@ func writeMetrics(env *job.Env, file string, started time.Time, r *runner, failu
 func reused(p *Plan) map[string]int64 {
 	n := map[string]int64{}
 	for i := range p.Datasets {
-		for j := range p.Datasets[i].Files {
-			if p.Datasets[i].Files[j].Reuse != nil {
-				n[p.Datasets[i].Name]++
-			}
+		if reuse := p.Datasets[i].Reuse; reuse != nil {
+			n[p.Datasets[i].Name] = int64(len(reuse.Result.Files))
 		}
 	}
 	return n
