@@ -329,7 +329,7 @@ func TestVerify(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%+v: %v", o, err)
 		}
-		if r.Status != verify.Verified || r.Count != 0 || !r.Current || r.Checked.Objects != 6+3*3 {
+		if r.Status != verify.Verified || r.Count != 0 || !r.Current || r.Checked.Objects != 6+3*4 {
 			t.Errorf("%+v: %+v", o, r)
 		}
 		want := verify.Checked{Objects: 18, Reports: 1, Bytes: r.Checked.Bytes, Inputs: 7, Files: 3, Decisions: 46, Rows: 23 + 3, Values: 23*10 + 5 + 6 + 5, Exclusions: 17 + 3, Pairs: r.Checked.Pairs, Probes: r.Checked.Probes}
