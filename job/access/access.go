@@ -189,7 +189,7 @@ func (a *copier) matchConfig() error {
 			continue
 		}
 		if d.Category != c.Category.String() {
-			return c.Errorf(a.cfg, "category", "it was %s in the run", d.Category)
+			return c.Errorf(a.cfg, "category", "", "it was %s in the run", d.Category)
 		}
 		a.datasets = append(a.datasets, &dataset{DatasetConfig: c, allRoles: c.Roles(), tellTime: a.same && len(c.Moments) == 1})
 	}

@@ -24,6 +24,7 @@ import (
 // rows are looked at, of whatever type.
 type remains struct {
 	c        *comparison
+	column   *handedColumn
 	out      *cursor
 	suspects map[string]*suspect
 	parts    []*suspect // of these
@@ -64,8 +65,8 @@ const (
 )
 
 // watchRemains looks at the pages that a cursor over the output reads.
-func watchRemains(c *comparison, out *cursor) *remains {
-	r := &remains{c: c, out: out, group: -1, suspects: map[string]*suspect{}, ordered: ordered(&out.f.leaves[out.column])}
+func watchRemains(c *comparison, column *handedColumn, out *cursor) *remains {
+	r := &remains{c: c, column: column, out: out, group: -1, suspects: map[string]*suspect{}, ordered: ordered(&out.f.leaves[out.column])}
 	out.onPage = r.onPage
 	return r
 }
@@ -214,7 +215,9 @@ func (r *remains) endGroup() {
 		if lacks {
 			r.tellGroup("the bloom filter lacks a kept value, which readers would not find")
 		}
-		if more {
+		if more && r.column.expect != nil {
+			r.tellGroup("the bloom filter has more than the changed values")
+		} else if more {
 			r.blooms = append(r.blooms, r.bloom)
 		}
 		r.bloom = nil
@@ -222,9 +225,23 @@ func (r *remains) endGroup() {
 	if r.dict == nil {
 		return
 	}
+	if r.column.expect != nil {
+		r.checkOrder()
+	}
 	for i := range int64(r.dict.Len()) {
 		if !r.used.has(i) {
 			r.suspect(fmt.Sprintf("the dictionary of row group %d", r.group), r.dict.Index(int32(i)).Bytes(), false)
+		}
+	}
+}
+
+// checkOrder checks that the entries of a changed column's dictionary are in an order of their own. The input's numbers them by the
+// first rows that have them.
+func (r *remains) checkOrder() {
+	for i := 1; i < r.dict.Len(); i++ {
+		if bytes.Compare(r.dict.Index(int32(i-1)).Bytes(), r.dict.Index(int32(i)).Bytes()) >= 0 {
+			r.tellGroup("the column is changed, and the entries of its dictionary are not sorted")
+			return
 		}
 	}
 }
@@ -259,6 +276,10 @@ func (r *remains) zero(v []byte) bool {
 }
 
 func (r *remains) suspect(where string, v []byte, part bool) {
+	if r.column.expect != nil { // it might be a value as it was, so that it is not looked for among the changed ones
+		r.c.found.add(Difference{File: r.c.m.Output, Column: r.name(), What: "the column is changed, and a value that no kept row has stands in " + where})
+		return
+	}
 	if s := r.suspects[string(v)]; s != nil {
 		if len(s.where) < 3 && !slices.Contains(s.where, where) {
 			s.where = append(s.where, where)
@@ -293,7 +314,7 @@ func (r *remains) resolve() error {
 	if len(r.suspects)+len(r.blooms) == 0 || r.err != nil {
 		return r.err
 	}
-	c := r.c.in.cursor(r.out.column)
+	c := r.c.in.cursor(slices.IndexFunc(r.c.handed.columns, func(x handedColumn) bool { return x.out == r.out.column }))
 	defer c.close()
 	for row := range r.c.in.rows() {
 		for more := true; more; {
