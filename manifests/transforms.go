@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Transform is what became of a column of kept records before they were handed over.
@@ -28,6 +29,13 @@ const (
 	Redacted      Action = "redacted"
 	Coarsened     Action = "coarsened"
 )
+
+// LeftOut reports whether the published file lacks a column of its input by the configuration's word, or all that is below it.
+func (f *File) LeftOut(column string) bool {
+	return slices.ContainsFunc(f.Transforms, func(t Transform) bool {
+		return t.Action == Dropped && (t.Column == column || strings.HasPrefix(column, t.Column+".") || strings.HasPrefix(t.Column, column+"."))
+	})
+}
 
 // AddTransforms adds a file's transforms to those of other files. Columns come in the order in which they are met.
 func AddTransforms(sum, of []Transform) []Transform {

@@ -58,7 +58,7 @@ func (a *fileAudit) handover(in *parquetFile) (*handed, error) {
 		if len(rules.Drop) > 0 && named || len(rules.Keep) > 0 && !named {
 			c.out, c.action, x.edited = -1, manifests.Dropped, true
 			if !named {
-				c.name = c.leaf.path
+				c.name = c.leaf.short
 			}
 			continue
 		}

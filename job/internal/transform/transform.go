@@ -163,7 +163,7 @@ func (b *binder) drop() error {
 		dropped := slices.Contains(named, leaf)
 		if len(h.Keep) > 0 {
 			if dropped = !dropped; dropped {
-				b.count(b.f.Columns()[leaf].Name(), manifests.Dropped, "")
+				b.count(b.f.Columns()[leaf].Short(), manifests.Dropped, "")
 			}
 		}
 		if dropped {
