@@ -180,7 +180,7 @@ func TestCut(t *testing.T) {
 		if got := cut(math.MinInt64, 86_400_000_000_000, grain); got != math.MinInt64 {
 			t.Errorf("the least instant: %d", got)
 		}
-		if got := cut(math.MaxInt64, 86_400_000_000_000, grain); got > math.MaxInt64 || got < math.MaxInt64-32*86_400_000_000_000 {
+		if got := cut(math.MaxInt64, 86_400_000_000_000, grain); got < math.MaxInt64-32*86_400_000_000_000 {
 			t.Errorf("the greatest instant: %d", got)
 		}
 	}
