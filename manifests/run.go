@@ -163,7 +163,7 @@ type File struct {
 	Bytes            int64        `json:"bytes"` // of Output, as is SHA256
 	SHA256           string       `json:"sha256"`
 	Pages            Pages        `json:"pages"`
-	Schema           string       `json:"schema,omitempty"` // 16 hex digits of a digest: files of equal columns have the same
+	Schema           string       `json:"schema,omitempty"`     // 16 hex digits of a digest: files of equal columns have the same
 	Transforms       []Transform  `json:"transforms,omitempty"` // of Output's columns
 	Exclusions       string       `json:"exclusions"`
 	ExclusionsBytes  int64        `json:"exclusions_bytes"`
