@@ -1,8 +1,11 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"assent/job"
@@ -32,6 +35,13 @@ func (e *Explanation) WriteText(w io.Writer) error {
 				mark = "YES"
 			}
 			t.Row("  "+rule.Rule, mark+"  "+rule.Why)
+		}
+		for _, d := range r.Redacted {
+			var found []string
+			for _, kind := range slices.Sorted(maps.Keys(d.Found)) {
+				found = append(found, fmt.Sprintf("%d %s", d.Found[kind], kind))
+			}
+			t.Row("  "+plain.Line(d.Column), "replaced: "+cmp.Or(strings.Join(found, ", "), "nothing"))
 		}
 		if err := t.Flush(); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/parquet-go/parquet-go"
 	"mvdan.cc/xurls/v2"
 )
 
@@ -92,4 +93,27 @@ func firstToken(kinds []string, text []byte) (at int, kind string) {
 		}
 	}
 	return at, kind
+}
+
+// changes says whether the column's values may become others.
+func (x *handedColumn) changes() bool { return x.expect != nil || x.details != nil }
+
+// redacted says what is wrong with a value that came of another, and counts what was replaced.
+func (x *handedColumn) redacted(c *contacts, was, is parquet.Value) (what string) {
+	x.changed++
+	text := is.ByteArray()
+	if kind := c.left(x.details, text); kind != "" {
+		return "the text is redacted, and contact details of the kind " + kind + " are left in it"
+	}
+	numbers, ok := redactedFrom(x.details, was.ByteArray(), text)
+	if !ok {
+		return "the text is not the input's, redacted"
+	}
+	for kind, n := range numbers {
+		x.found[kind] += n
+	}
+	if _, had := firstToken(x.details, was.ByteArray()); had != "" {
+		x.blurred = true
+	}
+	return ""
 }

@@ -17,6 +17,7 @@ type fileAudit struct {
 	bit int // of the data set's first party role in account.parties
 
 	pseudonyms *manifests.Key
+	contacts   *contacts
 
 	// What came of it:
 	found   differences

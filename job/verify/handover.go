@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"math"
 	"math/big"
 	"slices"
@@ -36,6 +37,9 @@ type handedColumn struct {
 	grain   schema.Grain
 	text    bool                                // it is of another type in the input, and text in the data file
 	expect  func(v parquet.Value) parquet.Value // what a value becomes that is not null; nil: it stays
+	details []string                            // kinds of contact detail that are replaced
+	found   map[string]int64                    // those that stand in the texts by their kinds
+	blurred bool                                // some texts had such names of kinds before
 	changed int64                               // values seen
 }
 
@@ -75,6 +79,15 @@ func (a *fileAudit) handover(in *parquetFile) (*handed, error) {
 			x.edited = x.edited || c.text
 		}
 	}
+	for name, kinds := range rules.Redact {
+		if i, n := in.find(name); n == 1 && !in.leaves[i].isNull() {
+			c := &x.columns[i]
+			c.action, c.name, c.found = manifests.Redacted, name, map[string]int64{}
+			for _, kind := range kinds {
+				c.details = append(c.details, string(kind))
+			}
+		}
+	}
 	for name, grain := range rules.Coarsen {
 		if i, n := in.find(name); n == 1 && !in.leaves[i].isNull() {
 			c := &x.columns[i]
@@ -82,7 +95,7 @@ func (a *fileAudit) handover(in *parquetFile) (*handed, error) {
 		}
 	}
 	for i := range x.columns {
-		if c := &x.columns[i]; c.out < 0 && c.expect != nil {
+		if c := &x.columns[i]; c.out < 0 && (c.expect != nil || c.details != nil) {
 			return nil, fmt.Errorf("column %s is both left out and changed", c.leaf.path)
 		}
 	}
@@ -227,17 +240,22 @@ func coarseInt96(v parquet.Value, grain schema.Grain) parquet.Value {
 
 // compareTransforms compares what the run manifest says of a file's columns with what was found.
 func (c *comparison) compareTransforms() {
-	want := map[string]manifests.Transform{}
+	want, blurred := map[string]manifests.Transform{}, map[string]bool{}
 	for i := range c.handed.columns {
 		x := &c.handed.columns[i]
 		if x.action != "" {
-			want[string(x.action)+" "+x.name] = manifests.Transform{Column: x.name, Action: x.action, To: string(x.grain), Values: x.changed}
+			want[string(x.action)+" "+x.name] = manifests.Transform{Column: x.name, Action: x.action, To: string(x.grain), Values: x.changed, Redactions: x.found}
+			blurred[string(x.action)+" "+x.name] = x.blurred
 		}
 	}
 	for _, t := range c.m.Transforms {
 		name := string(t.Action) + " " + t.Column
-		if w, ok := want[name]; !ok || w.To != t.To || !c.partial && w.Values != t.Values {
+		w, ok := want[name]
+		if !ok || w.To != t.To || !c.partial && w.Values != t.Values {
 			c.found.of(c.m.Output, "the run manifest says that %d values of column %s are %s %s: it is not so", t.Values, t.Column, t.Action, t.To)
+		}
+		if ok && !c.partial && !blurred[name] && !maps.Equal(w.Redactions, t.Redactions) {
+			c.found.of(c.m.Output, "the run manifest says that in column %s %v were replaced; %v are", t.Column, t.Redactions, w.Redactions)
 		}
 		delete(want, name)
 	}
@@ -374,7 +392,7 @@ func (c *comparison) checkSorting() error {
 					return false
 				}
 				x := &c.handed.columns[all[i].ColumnIdx]
-				if x.out < 0 || x.expect != nil || int32(x.out) != s.ColumnIdx {
+				if x.out < 0 || x.changes() || int32(x.out) != s.ColumnIdx {
 					return false
 				}
 			}

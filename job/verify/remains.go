@@ -215,7 +215,7 @@ func (r *remains) endGroup() {
 		if lacks {
 			r.tellGroup("the bloom filter lacks a kept value, which readers would not find")
 		}
-		if more && r.column.expect != nil {
+		if more && r.column.changes() {
 			r.tellGroup("the bloom filter has more than the changed values")
 		} else if more {
 			r.blooms = append(r.blooms, r.bloom)
@@ -225,7 +225,7 @@ func (r *remains) endGroup() {
 	if r.dict == nil {
 		return
 	}
-	if r.column.expect != nil {
+	if r.column.changes() {
 		r.checkOrder()
 	}
 	for i := range int64(r.dict.Len()) {
@@ -276,7 +276,7 @@ func (r *remains) zero(v []byte) bool {
 }
 
 func (r *remains) suspect(where string, v []byte, part bool) {
-	if r.column.expect != nil { // it might be a value as it was, so that it is not looked for among the changed ones
+	if r.column.changes() { // it might be a value as it was, so that it is not looked for among the changed ones
 		r.c.found.add(Difference{File: r.c.m.Output, Column: r.name(), What: "the column is changed, and a value that no kept row has stands in " + where})
 		return
 	}

@@ -179,6 +179,10 @@ func (c *comparison) compareRow(x, y *cursor, remains *remains, handed *handedCo
 			if !sameValue(handed.expect(v), u) {
 				return fmt.Sprintf("the value is not the input's, %s", handed.action), nil
 			}
+		case handed.details != nil && !v.IsNull():
+			if what := handed.redacted(c.contacts, v, u); what != "" {
+				return what, nil
+			}
 		case !sameValue(v, u):
 			return "the value is not the input's", nil
 		}

@@ -105,6 +105,9 @@ func TestConfigErrors(t *testing.T) {
 		{block + "    columns: {keep: [message_id]}\n    coarsen: {sent_at: day}\n", `line 10: datasets.messages.coarsen: the column "sent_at" is left out by columns.keep`},
 		{block + "    pseudonymise: [sent_at]\n    coarsen: {sent_at: day}\n", `line 9: datasets.messages.pseudonymise: the column "sent_at" stands under coarsen as well`},
 		{block + "    coarsen:\n      sent_at: week\n", `line 10: datasets.messages.coarsen.sent_at: unknown grain "week" (hour, day or month)`},
+		{block + "    redact: {body: [email, mail]}\n", `line 9: datasets.messages.redact.body: "mail": each is one of email, phone, link and handle, and stands once`},
+		{block + "    redact: {body: []}\n", "line 9: datasets.messages.redact.body: names no kind of contact detail"},
+		{block + "    redact: {sent_at: [email]}\n    coarsen: {sent_at: day}\n", `the column "sent_at" stands under`},
 		{block + "    coarsen: [sent_at]\n", "line 9: datasets.messages.coarsen: want a mapping"},
 		{block + "    pseudonymise: {a: b}\n", "line 9: datasets.messages.pseudonymise: want a list"},
 		{strings.Replace(smallConfig, "output", "outptu", 1), "line 3: outptu: unknown key (did you mean output?)"},
@@ -209,6 +212,7 @@ var anotherValue = map[string]string{
 	"datasets.messages.columns.drop": "[body]",
 	"datasets.messages.columns.keep": "[message_id]",
 	"datasets.messages.pseudonymise": "[client_id]",
+	"datasets.messages.redact":       "{body: [email, link]}",
 	"datasets.messages.coarsen":      "{sent_at: day}",
 
 	"gates.min_account_match": "0.5",

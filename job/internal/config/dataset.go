@@ -45,8 +45,9 @@ type datasetKeys struct {
 		Drop []string `key:"drop"`
 		Keep []string `key:"keep"`
 	} `key:"columns"`
-	Pseudonymise []string                `key:"pseudonymise"`
-	Coarsen      map[string]schema.Grain `key:"coarsen"`
+	Pseudonymise []string                   `key:"pseudonymise"`
+	Redact       map[string][]schema.Detail `key:"redact"`
+	Coarsen      map[string]schema.Grain    `key:"coarsen"`
 	Metadata     struct {
 		Keep []string `key:"keep"`
 	} `key:"metadata"`
@@ -80,7 +81,7 @@ func (d *decoder) dataset(e entry) DatasetConfig {
 		Record: preset.Record, Parties: preset.Parties, Subjects: preset.Subjects,
 		Author: keys.Author, Moments: preset.Moments, Contract: preset.Contract,
 		Deleted: keys.Deleted, Private: keys.Private,
-		Handover: schema.Handover{Drop: keys.Columns.Drop, Keep: keys.Columns.Keep, Pseudonymise: keys.Pseudonymise, Coarsen: keys.Coarsen},
+		Handover: schema.Handover{Drop: keys.Columns.Drop, Keep: keys.Columns.Keep, Pseudonymise: keys.Pseudonymise, Redact: keys.Redact, Coarsen: keys.Coarsen},
 	}
 	if keys.Record != "" {
 		out.Record = keys.Record

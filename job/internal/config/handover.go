@@ -3,12 +3,17 @@ package config
 import (
 	"slices"
 	"strings"
+
+	"assent/schema"
 )
 
 // checkHandover holds what the keys of a data set's handover show by themselves. Whether the columns are there and can serve is seen
 // in the files.
 func (d *decoder) checkHandover(e entry, out *DatasetConfig) {
 	h := &out.Handover
+	if len(h.Redact) > 0 {
+		h.Details = schema.DetailRules
+	}
 	out.places = d.placesOf(e)
 	fail := func(key, format string, args ...any) { d.fail(out.places[key], format, args...) }
 	if len(h.Drop) > 0 && len(h.Keep) > 0 {

@@ -1,5 +1,5 @@
-// Package transform changes what is handed over of a kept record: it leaves columns out, replaces ids by pseudonyms, and cuts
-// instants. It never touches what decisions are made by, which are the columns of the input.
+// Package transform changes what is handed over of a kept record: it leaves columns out, replaces ids by pseudonyms and what lets a
+// person be reached by its kind, and cuts instants. It never touches what decisions are made by, which are the columns of the input.
 //
 // Words:
 //
@@ -68,6 +68,7 @@ type File struct {
 type count struct {
 	manifests.Transform
 	values *atomic.Int64
+	found  []atomic.Int64 // details that were replaced, by redact.Kind
 }
 
 // Bind finds the columns of a file, of which rel is the path below the data set's root. Its errors are *ColumnError.
@@ -121,10 +122,12 @@ func inPath(rel, column string) bool {
 
 // Counts returns what became of the columns, once the file is written.
 func (f *File) Counts() (all []manifests.Transform) {
-	for _, c := range f.counts {
+	for i := range f.counts {
+		c := &f.counts[i]
 		if c.values != nil {
 			c.Values = c.values.Load()
 		}
+		c.Redactions = c.redacted()
 		all = append(all, c.Transform)
 	}
 	return all
@@ -212,6 +215,8 @@ func (b *binder) change(c schema.Change) error {
 	switch c.Key {
 	case "pseudonymise":
 		t, err = b.pseudonymise(leaf, c.Column)
+	case "redact":
+		t, err = b.redact(leaf, c.Column)
 	case "coarsen":
 		t, err = b.coarsen(leaf, c.Column)
 	}
