@@ -110,3 +110,27 @@ func TestRedactedFrom(t *testing.T) {
 		}
 	}
 }
+
+// TestAlike: a bound that was shortened and rounded up may differ from its value in several bytes.
+func TestAlike(t *testing.T) {
+	for _, tt := range []struct {
+		value, bound string
+		want         bool
+	}{
+		{"abc", "abc", true},
+		{"abcd", "abc", true},
+		{"abcd", "abd", true},
+		{"abcd", "abe", false},
+		{"тп и так", "тр", true},
+		{"тп и так", "тс", false},
+		{"a\u07ff b", "a\u0800", true},
+		{"a\ud7ff b", "a\ue000", true},
+		{"a\U0010ffff b", "b", true},
+		{"тп", "т", true},
+		{"п", "qр", false},
+	} {
+		if got := alike([]byte(tt.value), []byte(tt.bound), true); got != tt.want {
+			t.Errorf("%q, bound %q: %v", tt.value, tt.bound, got)
+		}
+	}
+}

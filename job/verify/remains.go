@@ -10,6 +10,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/deprecated"
@@ -303,10 +304,24 @@ func alike(v, b []byte, part bool) bool {
 		return true
 	}
 	last := len(b) - 1
-	if !part || last < 0 || len(v) < len(b) || !bytes.Equal(v[:last], b[:last]) {
+	if !part || last < 0 {
 		return false
 	}
-	return v[last] == b[last] || v[last] < math.MaxUint8 && v[last]+1 == b[last]
+	if len(v) >= len(b) && bytes.Equal(v[:last], b[:last]) {
+		return v[last] == b[last] || v[last] < math.MaxUint8 && v[last]+1 == b[last]
+	}
+	return roundedRune(v, b)
+}
+
+// roundedRune reports whether b is the beginning of v, its last character replaced by the next one, which may differ in several bytes.
+func roundedRune(v, b []byte) bool {
+	r, size := utf8.DecodeLastRune(b)
+	at := len(b) - size
+	if size < 2 || len(v) < at || !bytes.Equal(v[:at], b[:at]) {
+		return false
+	}
+	was, _ := utf8.DecodeRune(v[at:])
+	return was != utf8.RuneError && (was+1 == r || was == 0xD7FF && r == 0xE000) // surrogates are no characters
 }
 
 // resolve looks for the suspects among all rows of the input.
