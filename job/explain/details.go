@@ -1,10 +1,13 @@
 package explain
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"assent/job/internal/source"
 	"assent/job/internal/transform"
@@ -17,6 +20,14 @@ import (
 type Details struct {
 	Column string           `json:"column"`
 	Found  map[string]int64 `json:"found"`
+}
+
+func (d *Details) text() string {
+	var found []string
+	for _, kind := range slices.Sorted(maps.Keys(d.Found)) {
+		found = append(found, fmt.Sprintf("%d %s", d.Found[kind], kind))
+	}
+	return cmp.Or(strings.Join(found, ", "), "nothing")
 }
 
 // addDetails says of each record that is kept what is replaced in it.

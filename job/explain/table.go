@@ -1,11 +1,8 @@
 package explain
 
 import (
-	"cmp"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 
 	"assent/job"
@@ -37,11 +34,7 @@ func (e *Explanation) WriteText(w io.Writer) error {
 			t.Row("  "+rule.Rule, mark+"  "+rule.Why)
 		}
 		for _, d := range r.Redacted {
-			var found []string
-			for _, kind := range slices.Sorted(maps.Keys(d.Found)) {
-				found = append(found, fmt.Sprintf("%d %s", d.Found[kind], kind))
-			}
-			t.Row("  "+plain.Line(d.Column), "replaced: "+cmp.Or(strings.Join(found, ", "), "nothing"))
+			t.Row("  "+plain.Line(d.Column), "replaced: "+d.text())
 		}
 		if err := t.Flush(); err != nil {
 			return err
