@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"assent/job/internal/source":             {"assent/job", "assent/filter", "assent/manifests", "assent/schema", "assent/job/internal/config", "assent/job/internal/objstore", "assent/job/internal/source/listing", "assent/job/parquet", "assent/job/parquet/rewrite"},
 	"assent/job/internal/consent":            {"assent/filter", "assent/filter/sections", "assent/manifests", "assent/job/internal/objstore", "assent/job/internal/source"},
 	"assent/job/internal/source/listing":     {"assent/job/internal/objstore"},
+	"assent/job/internal/transform":          {"assent/manifests", "assent/schema", "assent/job/internal/source", "assent/job/internal/source/listing", "assent/job/internal/transform/", "assent/job/parquet", "assent/job/parquet/rewrite"},
 	"assent/job/internal/publish":            {"assent/job", "assent/manifests", "assent/schema", "assent/job/internal/config", "assent/job/internal/objstore", "assent/job/parquet"},
 	"assent/job/internal/holdings":           {"assent/job", "assent/filter", "assent/manifests", "assent/schema", "assent/job/internal/config", "assent/job/internal/objstore", "assent/job/internal/publish", "assent/job/internal/source", "assent/job/parquet", "assent/job/parquet/rewrite"},
 	"assent/job/internal/objstore":           {},

@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// Key is the secret under which account references are made. It never shows itself:
+// Key is the secret under which account references, or pseudonyms, are made. It never shows itself:
 // every fmt verb and every log handler prints a placeholder.
 type Key [32]byte
 
@@ -26,11 +26,11 @@ func ParseKey(text string) (*Key, error) {
 	text = strings.TrimRight(strings.TrimSpace(text), "=")
 	raw, err := base64.RawStdEncoding.DecodeString(text)
 	if err != nil {
-		return nil, errors.New("subject key: not base64") // the cause would tell of the text
+		return nil, errors.New("key: not base64") // the cause would tell of the text
 	}
 	var k Key
 	if len(raw) != len(k) {
-		return nil, fmt.Errorf("subject key: got %d bytes, want %d", len(raw), len(k))
+		return nil, fmt.Errorf("key: got %d bytes, want %d", len(raw), len(k))
 	}
 	copy(k[:], raw)
 	return &k, nil
@@ -44,6 +44,9 @@ func (Key) LogValue() slog.Value { return slog.StringValue(redactedKey) }
 
 // MarshalText returns a placeholder.
 func (Key) MarshalText() ([]byte, error) { return []byte(redactedKey), nil }
+
+// Reference tells the key from others, and nothing else of it.
+func (k *Key) Reference() string { return k.NewReferrer().Ref([]byte("assent: which key")).String() }
 
 // NewReferrer returns a maker of references under the key.
 func (k *Key) NewReferrer() *Referrer {

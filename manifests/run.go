@@ -24,9 +24,10 @@ type Run struct {
 	RunID         string             `json:"run_id"` // <horizon as 20060102T150405Z>-<12 hex>
 	Tool          Tool               `json:"tool"`
 	Program       Program            `json:"program"`
-	ConsentAsOf   time.Time          `json:"consent_as_of"`  // the horizon
-	RequestsAsOf  *time.Time         `json:"requests_as_of"` // null where there is no ledger of deletions
-	PolicyDigest  string             `json:"policy_digest"`  // 64 hex digits
+	ConsentAsOf   time.Time          `json:"consent_as_of"`           // the horizon
+	RequestsAsOf  *time.Time         `json:"requests_as_of"`          // null where there is no ledger of deletions
+	PolicyDigest  string             `json:"policy_digest"`           // 64 hex digits
+	PseudonymKey  string             `json:"pseudonym_key,omitempty"` // Key.Reference of the key of pseudonyms, where there are any
 	Inputs        []Input            `json:"inputs"`
 	Datasets      map[string]Dataset `json:"datasets"`
 	Daily         Object             `json:"daily"` // the counts by day, see DayCounts
@@ -97,7 +98,8 @@ type Dataset struct {
 	RowsKept         int64        `json:"rows_kept"`
 	RowsExcluded     int64        `json:"rows_excluded"`
 	ExcludedByReason ReasonCounts `json:"excluded_by_reason"`
-	Causes           []CauseCount `json:"causes"`              // by reason; they add up to ExcludedByReason
+	Causes           []CauseCount `json:"causes"` // by reason; they add up to ExcludedByReason
+	Transforms       []Transform  `json:"transforms,omitempty"`
 	Files            []File       `json:"files"`               // by source
 	Footprints       Object       `json:"footprints,omitzero"` // of its files; none where the program was older
 }
@@ -170,7 +172,8 @@ type File struct {
 	Bytes            int64        `json:"bytes"` // of Output, as is SHA256
 	SHA256           string       `json:"sha256"`
 	Pages            Pages        `json:"pages"`
-	Schema           string       `json:"schema,omitempty"` // 16 hex digits of a digest: files of equal columns have the same
+	Schema           string       `json:"schema,omitempty"`     // 16 hex digits of a digest: files of equal columns have the same
+	Transforms       []Transform  `json:"transforms,omitempty"` // of Output's columns
 	Exclusions       string       `json:"exclusions"`
 	ExclusionsBytes  int64        `json:"exclusions_bytes"`
 	ExclusionsSHA256 string       `json:"exclusions_sha256"`

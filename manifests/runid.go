@@ -30,7 +30,7 @@ func RunID(policyDigest string, horizon time.Time, inputs []Input, key *Key) str
 	}
 	sum := Digest(map[string]any{
 		"format": formatVersion, "inputs": all, "policy": policyDigest, "horizon": int64(schema.FromTime(horizon)),
-		"key": key.NewReferrer().Ref([]byte("assent: which key")).String(),
+		"key": key.Reference(),
 	})
 	return horizon.UTC().Format("20060102T150405Z") + "-" + sum[:12]
 }

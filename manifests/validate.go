@@ -123,6 +123,9 @@ func (d *Dataset) validate(name string) error {
 	if d.RowsIn != in || d.RowsKept != kept || d.ExcludedByReason != excluded || d.RowsExcluded != excluded.Total() {
 		return errors.New("the counts are not the sums over its files")
 	}
+	if err := d.checkTransforms(); err != nil {
+		return err
+	}
 	if err := checkCauses(d.Causes, &d.ExcludedByReason); err != nil {
 		return err
 	}

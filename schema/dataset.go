@@ -17,6 +17,8 @@ type Dataset struct {
 	AssumeUTC bool
 	Deleted   *Match // the rows that the source marks as deleted; nil: none
 	Private   *Match // the records that are private; nil: none
+	// Handover is what is handed over of a kept record.
+	Handover Handover `json:",omitzero"`
 }
 
 // Role is the part that an account plays in a record, and the column that names it. In

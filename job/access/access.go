@@ -17,6 +17,7 @@ import (
 	"assent/job/internal/holdings"
 	"assent/job/internal/objstore"
 	"assent/job/internal/publish"
+	"assent/job/internal/transform"
 	"assent/manifests"
 	"assent/schema"
 )
@@ -174,7 +175,28 @@ func (a *copier) openRun(ctx context.Context, key *manifests.Key) error {
 		return job.UsageError("its key is the one that subject_key_file or ASSENT_SUBJECT_KEY named when it was made; try --set subject_key_file=FILE",
 			"%s: the account cannot be looked up: the run was made under another key than the configured one", a.run.URI(""))
 	}
+	if err := a.findPseudonyms(key); err != nil {
+		return err
+	}
 	return a.matchConfig()
+}
+
+// findPseudonyms adds the askers' pseudonyms to their ids, where the run has pseudonyms: its files name accounts by these.
+func (a *copier) findPseudonyms(key *manifests.Key) error {
+	pseudonyms, err := config.PseudonymKey(a.cfg, key)
+	if err != nil || a.run.PseudonymKey == "" {
+		return err
+	}
+	if pseudonyms == nil || pseudonyms.Reference() != a.run.PseudonymKey {
+		return job.UsageError("its key is the one that pseudonym_key_file or ASSENT_PSEUDONYM_KEY named when it was made; try --set pseudonym_key_file=FILE",
+			"%s: the account cannot be found in its files: its pseudonyms were made under another key than the configured one", a.run.URI(""))
+	}
+	for _, who := range a.askers {
+		for _, id := range slices.Collect(maps.Keys(who.own)) {
+			who.own[transform.Pseudonym(pseudonyms, id)] = true
+		}
+	}
+	return nil
 }
 
 // matchConfig finds the configuration of each of the run's data sets, in its order.
@@ -189,7 +211,7 @@ func (a *copier) matchConfig() error {
 			continue
 		}
 		if d.Category != c.Category.String() {
-			return c.Errorf(a.cfg, "category", "it was %s in the run", d.Category)
+			return c.Errorf(a.cfg, "category", "", "it was %s in the run", d.Category)
 		}
 		a.datasets = append(a.datasets, &dataset{DatasetConfig: c, allRoles: c.Roles(), tellTime: a.same && len(c.Moments) == 1})
 	}

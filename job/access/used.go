@@ -19,8 +19,9 @@ import (
 type outputFile struct {
 	objstore.Reader
 	*source.Binding
-	file  *pick.File
-	roles []roleColumn // all that are configured, also those that the run left out
+	file   *pick.File
+	roles  []roleColumn // all that are configured, also those that the run left out
+	unseen []string     // roles whose columns the run left out of its files
 }
 
 // roleColumn is a column of account ids.
@@ -38,7 +39,7 @@ func (a *copier) openOutput(ctx context.Context, d *dataset, f *file) (*outputFi
 	}
 	out := &outputFile{Reader: r}
 	if out.file, err = pick.Open(ctx, r, f.Bytes, a.run.URI(f.Output)); err == nil {
-		err = out.bind(d, f.Output)
+		err = out.bind(d, f)
 	}
 	if err == nil && out.file.NumRows() != f.RowsKept {
 		err = contradiction("%d rows, the run manifest says %d", out.file.NumRows(), f.RowsKept)
@@ -51,14 +52,23 @@ func (a *copier) openOutput(ctx context.Context, d *dataset, f *file) (*outputFi
 }
 
 // bind finds the columns of the data set that a copy needs. The contract is not one of
-// them: a run leaves it out where its files have none. output is the object's name: the
-// directories in it are the input's.
-func (o *outputFile) bind(d *dataset, output string) (err error) {
+// them: a run leaves it out where its files have none. The directories in the object's name
+// are the input's. What the run left out of its files by its configuration is not there to see.
+func (o *outputFile) bind(d *dataset, f *file) (err error) {
 	file := &rewrite.File{File: o.file.File}
-	find := source.Finder{File: file, Rel: output}
+	find := source.Finder{File: file, Rel: f.Output}
 	needed := d.Dataset
-	needed.Contract, needed.Moments, needed.Deleted, needed.Private = "", d.Moments[:1], nil, nil
-	if o.Binding, err = source.Bind(file, output, &needed); err == nil {
+	needed.Contract, needed.Moments, needed.Deleted, needed.Private = "", slices.Clone(d.Moments[:1]), nil, nil
+	gone := func(r schema.Role) bool { return f.File.LeftOut(r.Column) }
+	needed.Parties = slices.DeleteFunc(slices.Clone(d.Parties), gone)
+	needed.Subjects = slices.DeleteFunc(slices.Clone(d.Subjects), gone)
+	needed.Moments[0].Optional = f.File.LeftOut(d.Moments[0].Column)
+	for _, r := range d.Roles() {
+		if gone(r) {
+			o.unseen = append(o.unseen, r.Name)
+		}
+	}
+	if o.Binding, err = source.Bind(file, f.Output, &needed); err == nil {
 		inRun := d.Roles()
 		for _, r := range d.allRoles {
 			if find.Has(r.Column) { // else the role is optional, and null
@@ -136,7 +146,8 @@ func (a *copier) usedRow(d *dataset, f *outputFile, b *pick.Batch, i int, row pl
 			mine = append(mine, role.name)
 		}
 	}
-	if !sameRoles(mine, row.Roles) {
+	seen := slices.DeleteFunc(slices.Clone(row.Roles), func(role string) bool { return slices.Contains(f.unseen, role) })
+	if !sameRoles(mine, seen) {
 		if !a.same {
 			return job.UsageError(hintThatConfig, "%s: its columns do not name accounts as in the run", d.Name)
 		}

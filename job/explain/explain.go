@@ -55,6 +55,8 @@ type Record struct {
 	Rules   []Rule         `json:"rules"`
 	Moments []NamedInstant `json:"moments"`
 	Roles   []NamedRef     `json:"roles"`
+	// Redacted has an entry for each column that is redacted, of a record that is kept.
+	Redacted []Details `json:"redacted,omitempty"`
 }
 
 // Rule is a rule's outcome.
@@ -139,7 +141,8 @@ func Run(ctx context.Context, e *job.Env, o Options) (*Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return explain(d, o.Record, found, world, key.NewReferrer()), nil
+	out := explain(d, o.Record, found, world, key.NewReferrer())
+	return out, out.addDetails(ctx, d)
 }
 
 // foundRecord is a row with its keys spelt out.

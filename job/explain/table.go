@@ -33,6 +33,9 @@ func (e *Explanation) WriteText(w io.Writer) error {
 			}
 			t.Row("  "+rule.Rule, mark+"  "+rule.Why)
 		}
+		for _, d := range r.Redacted {
+			t.Row("  "+plain.Line(d.Column), "replaced: "+d.text())
+		}
 		if err := t.Flush(); err != nil {
 			return err
 		}

@@ -104,6 +104,9 @@ type Column struct {
 // Name returns the dotted path.
 func (c *Column) Name() string { return strings.Join(c.Path, ".") }
 
+// Short returns the dotted path without the groups that only make up a LIST or a MAP.
+func (c *Column) Short() string { return c.short }
+
 // Limits of a schema. Levels must fit a byte. The sum of the lengths of all paths is bounded because a crafted tree of few bytes
 // can have very long ones.
 const (

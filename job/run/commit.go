@@ -151,6 +151,7 @@ func (r *runner) manifest(plan *planned, sum *weighed) (*manifests.Run, []manife
 		Program:       manifests.Program{Name: plan.Program.Name, StartsAt: plan.Program.StartsAt.Time(), Default: plan.Program.Default.String()},
 		ConsentAsOf:   plan.Horizon.Time(),
 		PolicyDigest:  plan.PolicyDigest,
+		PseudonymKey:  plan.Pseudonyms,
 		Inputs:        plan.Inputs,
 		Datasets:      map[string]manifests.Dataset{},
 		Gates:         sum.gates,
@@ -174,6 +175,7 @@ func (r *runner) manifest(plan *planned, sum *weighed) (*manifests.Run, []manife
 			entry.RowsKept += f.RowsKept
 			entry.RowsExcluded += f.ExcludedByReason.Total()
 			entry.ExcludedByReason.Add(&f.ExcludedByReason)
+			entry.Transforms = manifests.AddTransforms(entry.Transforms, f.Transforms)
 		}
 		run.Datasets[d.Name] = entry
 		run.Use[d.Name] = manifests.Use{Audience: d.Category.Audience()}

@@ -29,21 +29,23 @@ const planVersion = 1
 // can take the next steps by it. It has no time and no chance in it: the same job on the
 // same inputs has the same plan.
 type Plan struct {
-	Version      int               `json:"schema_version"`
-	Tool         string            `json:"tool_version"` // of the program; all steps are of one
-	RunID        string            `json:"run_id"`
-	Program      config.Program    `json:"program"`
-	PolicyDigest string            `json:"policy_digest"`
-	Gates        config.Gates      `json:"gates"`
-	KeyFile      string            `json:"subject_key_file"` // as configured; empty: ASSENT_SUBJECT_KEY
-	SigningFile  string            `json:"signing_key_file"` // as KeyFile; empty: ASSENT_SIGNING_KEY, if that is set
-	Horizon      schema.Instant    `json:"horizon"`
-	RequestsAsOf schema.Instant    `json:"requests_as_of"` // the newest deletion request; schema.Unknown without a ledger
-	Inputs       []manifests.Input `json:"inputs"`         // every file, control inputs first, then data sets
-	Controls     []File            `json:"controls"`       // the files of the control inputs, as the first of Inputs
-	Datasets     []Dataset         `json:"datasets"`
-	Shards       []Shard           `json:"shards"`
-	Index        *consent.Objects  `json:"index,omitempty"` // where the plan has one that other processes can open
+	Version       int               `json:"schema_version"`
+	Tool          string            `json:"tool_version"` // of the program; all steps are of one
+	RunID         string            `json:"run_id"`
+	Program       config.Program    `json:"program"`
+	PolicyDigest  string            `json:"policy_digest"`
+	Gates         config.Gates      `json:"gates"`
+	KeyFile       string            `json:"subject_key_file"`             // as configured; empty: ASSENT_SUBJECT_KEY
+	Pseudonyms    string            `json:"pseudonym_key,omitempty"`      // the reference of the key that they are made by; empty: none are made
+	PseudonymFile string            `json:"pseudonym_key_file,omitempty"` // as configured; empty: ASSENT_PSEUDONYM_KEY
+	SigningFile   string            `json:"signing_key_file"`             // as KeyFile; empty: ASSENT_SIGNING_KEY, if that is set
+	Horizon       schema.Instant    `json:"horizon"`
+	RequestsAsOf  schema.Instant    `json:"requests_as_of"` // the newest deletion request; schema.Unknown without a ledger
+	Inputs        []manifests.Input `json:"inputs"`         // every file, control inputs first, then data sets
+	Controls      []File            `json:"controls"`       // the files of the control inputs, as the first of Inputs
+	Datasets      []Dataset         `json:"datasets"`
+	Shards        []Shard           `json:"shards"`
+	Index         *consent.Objects  `json:"index,omitempty"` // where the plan has one that other processes can open
 }
 
 // Dataset is a data set as the plan has settled it against its files.

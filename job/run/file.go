@@ -4,6 +4,7 @@ import (
 	"assent/filter"
 	"assent/job/internal/objstore"
 	"assent/job/internal/source"
+	"assent/job/internal/transform"
 	"assent/job/parquet"
 	"assent/job/parquet/rewrite"
 	"assent/manifests"
@@ -30,6 +31,7 @@ type fileWork struct {
 	bound   *source.Binding
 	result  manifests.File
 	leftOut []string // keys of the file's metadata
+	handed  *transform.File
 
 	accounts   *fileAccounts
 	last       schema.Instant // of all moments so far
@@ -57,6 +59,10 @@ func (w *fileWork) do(ctx context.Context) (err error) {
 	}
 	if w.bound, err = source.Bind(file, w.in.Rel, &w.d.Dataset.Dataset); err != nil {
 		return err
+	}
+	rules := transform.Rules{Dataset: &w.d.Dataset.Dataset, Key: w.pseudonyms}
+	if w.handed, err = rules.Bind(file, w.in.Rel); err != nil {
+		return fmt.Errorf("%s: %w", w.uri(), err)
 	}
 	w.prepare()
 	w.leftOut = file.LeftOut(w.d.KeepMetadata)
@@ -144,6 +150,7 @@ func (w *fileWork) writeAll(ctx context.Context) error {
 		KeyValues: []parquet.KeyValue{{Key: "assent.source", Value: &source}},
 		CPU:       w.cpu, Memory: w.memory,
 		From: w.piece.From, To: w.piece.To,
+		Drop: w.handed.Drop, Transforms: w.handed.Transforms,
 	})
 	w.tally = newTally(w.index.Policy(), len(w.roles))
 	if err := w.pipeline(ctx, out); err != nil {
@@ -168,6 +175,7 @@ func (w *fileWork) writeAll(ctx context.Context) error {
 	w.result.SubjectsBytes, w.result.SubjectsSHA256 = subjects.bytes, subjects.digest()
 	w.result.Pages = manifests.Pages(written.Pages)
 	w.result.Schema = manifests.SHA256(written.Schema)[:16]
+	w.result.Transforms = w.handed.Counts()
 	return w.conserve(written)
 }
 

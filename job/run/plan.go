@@ -29,14 +29,19 @@ type planned struct {
 // plan finds the inputs, reads the control inputs and names the run. Where the run is
 // published already it returns that instead.
 func (r *runner) plan(ctx context.Context) (*planned, *published, error) {
-	find := &source.Planner{Cfg: r.cfg, Opener: r.Opener, Log: r.Log, Limit: max(4, r.options.Workers), PieceBytes: r.options.shards().piece}
+	handed := &handovers{cfg: r.cfg, key: r.pseudonyms}
+	find := &source.Planner{Cfg: r.cfg, Opener: r.Opener, Log: r.Log, Limit: max(4, r.options.Workers), PieceBytes: r.options.shards().piece, Check: handed.check}
 	in, err := find.Inputs(ctx)
+	if err == nil {
+		err = r.missing(handed, in.Datasets)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
 	p := &planned{Plan: Plan{
 		Program: r.cfg.Program, PolicyDigest: r.cfg.Digest(), Gates: r.cfg.Gates, RequestsAsOf: schema.Unknown,
 		Version: planVersion, Tool: r.Version, KeyFile: r.cfg.SubjectKeyFile, SigningFile: r.cfg.SigningKeyFile,
+		Pseudonyms: r.cfg.Pseudonyms, PseudonymFile: r.cfg.PseudonymFile,
 		Inputs: in.List(), Controls: controlsOf(in), Datasets: datasetsOf(in),
 	}}
 	// Where the horizon is known already, so is the run's id: a repeat of a published

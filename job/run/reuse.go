@@ -75,7 +75,7 @@ func readFootprints(data []byte) (*manifests.Footprints, error) {
 
 // sameRules reports whether an earlier run was made by the same program under the same rules and key, at no later horizon.
 func (r *runner) sameRules(run *manifests.Run, plan *planned) bool {
-	return run.PolicyDigest == plan.PolicyDigest && run.Tool.Version == r.Version && run.MadeUnder(r.key) &&
+	return run.PolicyDigest == plan.PolicyDigest && run.PseudonymKey == plan.Pseudonyms && run.Tool.Version == r.Version && run.MadeUnder(r.key) &&
 		!run.ConsentAsOf.After(plan.Horizon.Time())
 }
 

@@ -83,13 +83,14 @@ func (o *Options) Validate() error {
 // runner is one run under way.
 type runner struct {
 	*job.Env
-	options Options
-	cfg     *config.Config
-	key     *manifests.Key
-	signer  *attest.Signer // of commit; nil: the run is not signed
-	out     *publish.Output
-	started time.Time
-	seen    seen
+	options    Options
+	cfg        *config.Config
+	key        *manifests.Key
+	pseudonyms *manifests.Key // the key that they are made by; nil where none are
+	signer     *attest.Signer // of commit; nil: the run is not signed
+	out        *publish.Output
+	started    time.Time
+	seen       seen
 }
 
 // published is a run that is there already.
@@ -156,6 +157,9 @@ func newRunner(ctx context.Context, env *job.Env, o Options) (*runner, error) {
 		return nil, err
 	}
 	if r.key, err = config.SubjectKey(r.cfg); err != nil {
+		return nil, err
+	}
+	if r.pseudonyms, err = config.PseudonymKey(r.cfg, r.key); err != nil {
 		return nil, err
 	}
 	store, err := env.Opener.Open(ctx, r.cfg.Output)
@@ -231,7 +235,7 @@ func (r *runner) someShards(ctx context.Context, plan *planned, stage objstore.S
 	bar := r.Progress.Start(records)
 	defer bar.Stop()
 	s := &sharder{
-		Env: r.Env, plan: &plan.Plan, digest: plan.digest, index: plan.lookup, key: r.key, stage: stage,
+		Env: r.Env, plan: &plan.Plan, digest: plan.digest, index: plan.lookup, key: r.key, pseudonyms: r.pseudonyms, stage: stage,
 		workers: r.filesAtATime(), cpu: semaphore.NewWeighted(int64(r.options.Workers)), memory: rewrite.NewBudget(r.options.Memory),
 		progress: bar.Add,
 	}

@@ -59,16 +59,17 @@ func (d *DatasetResult) leaveOut(key string, files ...string) {
 // budget.
 type sharder struct {
 	*job.Env
-	plan     *Plan
-	digest   string // of the plan's document
-	index    *consent.Lookup
-	key      *manifests.Key
-	stage    objstore.Store // the output; nil: a dry run
-	workers  int            // files at a time
-	files    *semaphore.Weighted
-	cpu      *semaphore.Weighted
-	memory   *rewrite.Budget
-	progress func(rows int64)
+	plan       *Plan
+	digest     string // of the plan's document
+	index      *consent.Lookup
+	key        *manifests.Key
+	pseudonyms *manifests.Key // the key that they are made by; nil where none are
+	stage      objstore.Store // the output; nil: a dry run
+	workers    int            // files at a time
+	files      *semaphore.Weighted
+	cpu        *semaphore.Weighted
+	memory     *rewrite.Budget
+	progress   func(rows int64)
 
 	// What is made once for all shards:
 	stores []objstore.Store // beside the plan's data sets

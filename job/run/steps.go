@@ -277,5 +277,13 @@ func openPlan(ctx context.Context, env *job.Env, uri string, o Options) (*runner
 	if err := p.madeFor(r.key, env.Version); err != nil {
 		return nil, nil, nil, err
 	}
+	if p.Pseudonyms != "" {
+		if r.pseudonyms, err = config.PseudonymKeyOf(p.PseudonymFile, uri, r.key); err != nil {
+			return nil, nil, nil, err
+		}
+		if r.pseudonyms.Reference() != p.Pseudonyms {
+			return nil, nil, nil, job.UsageError("the steps of a plan need one key", "%s: the key for pseudonyms is not the plan's", uri)
+		}
+	}
 	return r, &planned{Plan: *p, digest: digest}, nil, nil
 }

@@ -102,9 +102,11 @@ func addPiece(sum, f *manifests.File, cut bool) {
 		sum.Pages.Copied += f.Pages.Copied
 		sum.Pages.Filtered += f.Pages.Filtered
 		sum.Pages.Dropped += f.Pages.Dropped
+		sum.Transforms = manifests.AddTransforms(sum.Transforms, f.Transforms)
 		return
 	}
 	*sum = *f
+	sum.Transforms = manifests.AddTransforms(nil, f.Transforms) // a copy, to which other parts are added
 	if cut {
 		sum.Bytes, sum.ExclusionsBytes, sum.SubjectsBytes = 0, 0, 0
 		sum.SHA256, sum.ExclusionsSHA256, sum.SubjectsSHA256 = "", "", ""

@@ -94,6 +94,13 @@ type inputs struct {
 	deletions    map[string]bool
 	registry     map[string]bool
 	restrictions map[string][]schema.Span
+	aliases      map[string]string
+	memberships  map[string][]membership
+}
+
+type membership struct {
+	schema.Span
+	organisation string
 }
 
 type consentRecord struct {
@@ -103,28 +110,58 @@ type consentRecord struct {
 }
 
 func readInputs(t *testing.T, dir string) *inputs {
-	in := &inputs{map[string][]consentRecord{}, map[string]bool{}, map[string]bool{}, map[string][]schema.Span{}}
+	in := &inputs{map[string][]consentRecord{}, map[string]bool{}, map[string]bool{}, map[string][]schema.Span{}, map[string]string{}, map[string][]membership{}}
+	for _, r := range allRows(readTable(t, dir, "account_aliases")) {
+		in.aliases[r["old_account_id"].(string)] = r["account_id"].(string)
+	}
+	for _, r := range allRows(readTable(t, dir, "memberships")) {
+		account := in.account(r["account_id"])
+		in.memberships[account] = append(in.memberships[account], membership{spanOf(r), r["organisation_id"].(string)})
+	}
 	for _, r := range allRows(readTable(t, dir, "consent_history")) {
-		key := r["account_id"].(string) + "/" + r["category"].(string)
+		key := in.account(r["account_id"]) + "/" + r["category"].(string)
 		in.consent[key] = append(in.consent[key], consentRecord{
 			schema.FromMicros(r["effective_at"].(int64)), r["sequence"].(int64), r["opted_in"].(bool),
 		})
 	}
 	for _, r := range allRows(readTable(t, dir, "deletion_requests")) {
-		in.deletions[r["account_id"].(string)] = true
+		in.deletions[in.account(r["account_id"])] = true
 	}
 	for _, r := range allRows(readTable(t, dir, "accounts")) {
-		in.registry[r["account_id"].(string)] = true
+		in.registry[in.account(r["account_id"])] = true
 	}
 	for _, r := range allRows(readTable(t, dir, "contract_restrictions")) {
-		span := schema.Span{From: schema.FromMicros(r["from"].(int64)), Until: schema.Forever}
-		if until, ok := r["until"].(int64); ok {
-			span.Until = schema.FromMicros(until)
-		}
 		key := r["contract_id"].(string)
-		in.restrictions[key] = append(in.restrictions[key], span)
+		in.restrictions[key] = append(in.restrictions[key], spanOf(r))
 	}
 	return in
+}
+
+func spanOf(r record) schema.Span {
+	span := schema.Span{From: schema.FromMicros(r["from"].(int64)), Until: schema.Forever}
+	if until, ok := r["until"].(int64); ok {
+		span.Until = schema.FromMicros(until)
+	}
+	return span
+}
+
+// account returns the account that an id stands for, which may be null.
+func (in *inputs) account(id any) string {
+	text, _ := id.(string)
+	if account, ok := in.aliases[text]; ok {
+		return account
+	}
+	return text
+}
+
+// partyOut reports whether an account or an organisation of it is opted out at an instant.
+func (in *inputs) partyOut(account string, c schema.Category, at schema.Instant) bool {
+	for _, m := range in.memberships[account] {
+		if m.Contains(at) && in.out(m.organisation, c, at) {
+			return true
+		}
+	}
+	return in.out(account, c, at)
 }
 
 // out reports whether an account is opted out at an instant.
@@ -175,7 +212,7 @@ func (in *inputs) decide(dataset int, r record) schema.Reasons {
 			accounts = []any{r[column]}
 		}
 		for _, a := range accounts {
-			if id, ok := a.(string); ok && in.deletions[id] {
+			if in.deletions[in.account(a)] {
 				reasons |= deletion.Set()
 			}
 		}
@@ -207,15 +244,18 @@ func (in *inputs) decide(dataset int, r record) schema.Reasons {
 		}
 	}
 	for _, column := range d.parties {
-		id, _ := r[column].(string)
+		id := in.account(r[column])
 		if id == "" || !in.registry[id] {
 			reasons |= stranger.Set()
 		}
 		for _, at := range moments {
-			if id != "" && at < end && in.out(id, d.category, at) {
+			if id != "" && at < end && in.partyOut(id, d.category, at) {
 				reasons |= out.Set()
 			}
 		}
+	}
+	if d.name == "events" && r["visibility"] == "private" {
+		reasons |= schema.PrivateRecord.Set()
 	}
 	return reasons
 }

@@ -23,6 +23,10 @@ const (
 	domainRegistryOrder
 	domainRestriction
 	domainRestrictionOrder
+	domainContact
+	domainVisibility
+	domainAlias
+	domainMembership
 )
 
 // hash maps (seed, domain, i) to 64 bits that look random: twice the finalizer of

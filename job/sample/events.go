@@ -13,6 +13,7 @@ type eventRow struct {
 	Target     []byte `parquet:"target_account_id,string,dict,optional"`
 	Occurred   int64  `parquet:"occurred_at,timestamp(microsecond),delta,optional"`
 	Kind       string `parquet:"kind,dict"`
+	Visibility []byte `parquet:"visibility,string,dict,optional"` // of postings
 	Properties *pairs `parquet:"properties"`
 }
 
@@ -28,7 +29,7 @@ var acts = []struct {
 	{"view_job", false, [][2]string{{"job", "%o"}, {"position", "%z"}, {"referrer", "%l"}}},
 	{"view_profile", true, [][2]string{{"source", "%n"}, {"seconds", "%#"}}},
 	{"save_job", false, [][2]string{{"job", "%o"}, {"folder", "%a %n"}}},
-	{"post_job", false, [][2]string{{"title", "%a %n for %F"}, {"budget", "%m"}, {"skills", "%n, %n, %n"}, {"visibility", "public"}}},
+	{"post_job", false, [][2]string{{"title", "%a %n for %F"}, {"budget", "%m"}, {"skills", "%n, %n, %n"}, {"location", "anywhere"}}},
 	{"edit_job", false, [][2]string{{"job", "%o"}, {"field", "%n"}}},
 	{"close_job", false, [][2]string{{"job", "%o"}, {"reason", "%p"}}},
 	{"submit_proposal", true, [][2]string{{"job", "%o"}, {"bid", "%m"}, {"letter", "%S. %S."}, {"boosted", "no"}}},
@@ -72,6 +73,7 @@ func (m *market) events(f file, t *table) error {
 			r.Target = target
 		}
 		r.Occurred, _ = f.moments(d, next, 2)
+		r.Visibility = m.visibility(act.kind, next)
 		switch d.below(500) {
 		case 0, 1:
 			r.Actor = nil
@@ -86,6 +88,21 @@ func (m *market) events(f file, t *table) error {
 		}
 	}
 	return nil
+}
+
+// visibility is who may see a posting: all, those who are invited, or nobody but its author. It has dice of its own, by the number
+// of the row.
+func (m *market) visibility(kind string, number int64) []byte {
+	if kind != "post_job" && kind != "edit_job" {
+		return nil
+	}
+	switch hash(m.seed, domainVisibility, uint64(number)) % 12 {
+	case 0:
+		return []byte("private")
+	case 1, 2:
+		return []byte("invited")
+	}
+	return []byte("public")
 }
 
 // propertiesOf writes the properties of an act. A few are missing.
@@ -124,6 +141,8 @@ func (g *goldenRow) event(i int) *eventRow {
 		Actor:  goldenText(g.freelancer()),
 		Target: goldenText(or(g.other, null)),
 		Kind:   "golden",
+
+		Visibility: goldenText(or(g.room, null)),
 	}
 	if at := goldenInstant(g.first, micros); at != nil {
 		r.Occurred = *at

@@ -63,6 +63,7 @@ func (out *output) fill(ctx context.Context, o Options, progress func(rows int64
 	counts := map[string]*int64{
 		"messages": &r.Messages, "deliverables": &r.Deliverables, "platform_events": &r.Events, "accounts": &r.Accounts,
 		"consent_history": &r.Consent, "deletion_requests": &r.Deletions, "contract_restrictions": &r.Restrictions,
+		"account_aliases": &r.Aliases, "memberships": &r.Memberships,
 	}
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
@@ -131,6 +132,8 @@ func (m *market) parts(o *Options) []part {
 		input("accounts", int(i), until-from, new(accountRow), "", func(t *table) error { return m.registry(from, until, t) })
 	}
 	input("deletion_requests", 0, m.accounts/100, new(deletionRow), "", m.deletions)
+	input("account_aliases", 0, m.accounts/100, new(aliasRow), "", m.aliases)
+	input("memberships", 0, m.accounts/40, new(membershipRow), "", m.memberships)
 	input("contract_restrictions", 0, m.contracts/12, new(restrictionRow), "", m.restrictionTable)
 	return parts
 }

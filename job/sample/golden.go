@@ -46,7 +46,7 @@ type goldenRow struct {
 	two      string // client; usually golden-b
 	other    string // sender, usually the freelancer; target, usually null
 	contract string // usually golden-contract
-	room     string // participants, split at commas; usually both sides
+	room     string // participants, split at commas; usually both sides. Of events the visibility; usually null
 }
 
 //go:embed golden.csv
@@ -113,6 +113,7 @@ var goldenAccounts = []string{
 	"golden-late",         // out at the horizon
 	"golden-repeat",       // opts out twice, in twice
 	"golden-nobody",       // asked for deletion, but no record names it
+	"golden-member",       // belongs to golden-org from May to July
 }
 
 var allSwitches = switches[0]
@@ -147,6 +148,15 @@ var goldenConsent = []struct {
 	{"golden-repeat", allSwitches, true, "2026-04-01T00:00:00Z", 3},
 	{"golden-repeat", allSwitches, true, "2026-04-02T00:00:00Z", 4},
 	{"golden-repeat", allSwitches, false, "2026-05-01T00:00:00Z", 5},
+	{"golden-org", []string{"platform"}, false, "2026-06-01T00:00:00Z", 1},
+}
+
+// goldenAliases has old ids; golden-old is golden-platform.
+var goldenAliases = []struct{ old, account string }{{"golden-old", "golden-platform"}}
+
+// goldenMemberships has who belonged to golden-org, which is out of platform data from June on.
+var goldenMemberships = []struct{ account, organisation, from, until string }{
+	{"golden-member", "golden-org", "2026-05-01T00:00:00Z", "2026-08-01T00:00:00Z"},
 }
 
 var goldenDeletions = []struct{ account, at, request string }{

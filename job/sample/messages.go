@@ -86,6 +86,7 @@ func (m *market) messages(f file, t *table) error {
 			if r.Body = p.message(); d.oneIn(200) {
 				r.Body = r.Body[:0]
 			}
+			m.addContact(&r, next)
 		}
 		if d.oneIn(9) {
 			r.Attachments = 1 + int32(d.skewed(6))
@@ -95,6 +96,18 @@ func (m *market) messages(f file, t *table) error {
 		}
 	}
 	return nil
+}
+
+// addContact lets some messages end in what lets a person be reached. It has dice of its own, by the number of the row.
+func (m *market) addContact(r *messageRow, number int64) {
+	d := newDice(hash(m.seed, domainContact, uint64(number)))
+	if len(r.Body) == 0 || !d.oneIn(40) {
+		return
+	}
+	p := m.prose(d)
+	p.buf = append(r.Body, ' ')
+	p.expand(pick(d, p.Contacts))
+	r.Body = p.buf
 }
 
 // blur says who sends, and leaves out what real exports lack now and then.

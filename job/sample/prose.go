@@ -16,6 +16,7 @@ import (
 //	%# number  %m amount  %o reference  %h hex  %z two digits
 //	%l link  %f file name  %e emoji  %i identifier  %I exported identifier  %N made-up name
 //	%S clause  %s subject  %V doing  %b being  %O object  %x circumstance
+//	%u user name
 //	%j link  %D opener  %q question  %Q whole question
 type prose struct {
 	*dice
@@ -29,7 +30,7 @@ type vocabulary struct {
 	Phrases                              map[string][]string
 	People, Syllables, Hosts, Extensions wordList
 
-	Greetings, Closings, Shorts, Sentences, Titles, Searches, Snippets []string
+	Greetings, Closings, Shorts, Sentences, Contacts, Titles, Searches, Snippets []string
 
 	LogLines []string `yaml:"log_lines"`
 	Tongues  []struct {
@@ -114,6 +115,10 @@ func (p *prose) slot(letter byte) {
 		}
 	case 'N':
 		p.name()
+	case 'u':
+		from := len(p.buf)
+		p.name()
+		p.buf[from] += 'a' - 'A'
 	case 'l':
 		p.buf = append(append(p.buf, pick(p.dice, p.Hosts)...), '/')
 		p.reference(6 + int(p.below(20)))

@@ -81,8 +81,19 @@ func (m *market) consent(from, until int64, t *table) error {
 			}
 		}
 	}
+	for o := range organisation(m.organisations()) {
+		at, leaves := m.leaves(o)
+		for _, category := range allSwitches {
+			if !leaves {
+				break
+			}
+			if err := add(m.appendOrganisation(nil, o), consentEvent{category, false, at, 1}); err != nil {
+				return err
+			}
+		}
+	}
 	order := newPermutation(hash(m.seed, domainConsentOrder, uint64(from)), m.accounts)
-	var buf []byte
+	var buf, old []byte
 	var events []consentEvent
 	for i := range m.accounts {
 		a := account(order.at(i))
@@ -90,8 +101,15 @@ func (m *market) consent(from, until int64, t *table) error {
 			continue
 		}
 		buf = m.appendAccount(buf[:0], a)
+		if old = buf; m.merged(a) {
+			old = m.appendOld(nil, a)
+		}
 		for _, e := range events {
-			if err := add(buf, e); err != nil {
+			id := buf
+			if e.at < mergedAt {
+				id = old
+			}
+			if err := add(id, e); err != nil {
 				return err
 			}
 		}

@@ -51,6 +51,8 @@ type Result struct {
 	Consent      int64  `json:"consent_events"`
 	Deletions    int64  `json:"deletion_requests"`
 	Restrictions int64  `json:"restrictions"`
+	Aliases      int64  `json:"aliases"`
+	Memberships  int64  `json:"memberships"`
 	Files        int    `json:"files"` // of Parquet
 	Bytes        int64  `json:"bytes"` // of them
 }

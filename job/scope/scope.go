@@ -119,6 +119,9 @@ func (x *exporter) open(ctx context.Context) (err error) {
 	if x.key, err = config.SubjectKey(x.cfg); err != nil {
 		return err
 	}
+	if _, err = config.PseudonymKey(x.cfg, x.key); err != nil { // the digest is over its reference
+		return err
+	}
 	output, dir, err := publish.SplitRun(x.o.Run)
 	if err != nil {
 		return err
@@ -141,7 +144,7 @@ func (x *exporter) open(ctx context.Context) (err error) {
 	}
 	for i := range x.cfg.Datasets {
 		if d := &x.cfg.Datasets[i]; x.o.Author && d.Author == "" && x.serves(d) {
-			return d.Errorf(x.cfg, "author", "--author needs the role whose own content a record is")
+			return d.Errorf(x.cfg, "author", "", "--author needs the role whose own content a record is")
 		}
 	}
 	return nil

@@ -20,6 +20,8 @@ type audit struct {
 	o   Options
 	cfg *config.Config // nil without one
 	key *manifests.Key // of references; nil where no reference is made
+	// pseudonyms is the key that they are made by; nil where none are checked.
+	pseudonyms *manifests.Key
 	published
 
 	signedWith *publicKey // nil: not known
@@ -70,6 +72,11 @@ func openAudit(ctx context.Context, e *job.Env, o Options) (*audit, error) {
 		}
 		if !o.Quick || a.cfg.Deletions != nil || strings.HasPrefix(o.Use, useAccount) {
 			if a.key, err = config.SubjectKey(a.cfg); err != nil {
+				return nil, err
+			}
+		}
+		if !o.Quick {
+			if a.pseudonyms, err = config.PseudonymKey(a.cfg, a.key); err != nil {
 				return nil, err
 			}
 		}

@@ -62,6 +62,7 @@ func (a *audit) checkRules(_ context.Context, in *inputs) (found differences, er
 	if horizon := a.horizonNamed(in); horizon != schema.Unknown { // else it is the newest event's; see checkMoments
 		differ("the consent horizon", horizon, schema.FromTime(run.ConsentAsOf))
 	}
+	differ("the key of pseudonyms", a.cfg.Pseudonyms, run.PseudonymKey)
 	if a.cfg.Digest() != run.PolicyDigest {
 		found.of(publish.ManifestObject, "policy_digest: the configuration's rules are not those of the run")
 	}
@@ -95,7 +96,7 @@ func (a *audit) horizonNamed(in *inputs) schema.Instant {
 
 // pairFiles pairs each file of the data sets with its entry in the run manifest.
 func (a *audit) pairFiles(in *inputs) (tasks []*fileAudit, found differences) {
-	bit := 0
+	bit, contacts := 0, newContacts()
 	for _, d := range in.datasets {
 		entries := map[string]*manifests.File{}
 		files := a.run.Datasets[d.Name].Files
@@ -109,7 +110,7 @@ func (a *audit) pairFiles(in *inputs) (tasks []*fileAudit, found differences) {
 				continue
 			}
 			delete(entries, f.rel)
-			tasks = append(tasks, &fileAudit{published: &a.published, d: d, f: f, m: m, bit: bit})
+			tasks = append(tasks, &fileAudit{published: &a.published, d: d, f: f, m: m, bit: bit, pseudonyms: a.pseudonyms, contacts: contacts})
 		}
 		for _, source := range slices.Sorted(maps.Keys(entries)) {
 			found.of(entries[source].Output, "there is no such input")

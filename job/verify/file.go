@@ -16,6 +16,9 @@ type fileAudit struct {
 	m   *manifests.File
 	bit int // of the data set's first party role in account.parties
 
+	pseudonyms *manifests.Key
+	contacts   *contacts
+
 	// What came of it:
 	found   differences
 	checked Checked

@@ -232,10 +232,10 @@ func TestLZ4(t *testing.T) {
 
 func TestProbes(t *testing.T) {
 	p := &probeSet{at: map[uint64][]*probe{}}
-	p.add([]byte("the dropped message, and more of it than a piece"), 0, 1, "body")
-	p.add([]byte("another dropped message"), 0, 2, "body")
-	p.add([]byte("short"), 0, 3, "body")
-	p.add([]byte("aaaaaaaaaaaaaaaaaaaa"), 0, 4, "body")
+	p.add([]byte("the dropped message, and more of it than a piece"), 0, 1, "body", "")
+	p.add([]byte("another dropped message"), 0, 2, "body", "")
+	p.add([]byte("short"), 0, 3, "body", "")
+	p.add([]byte("aaaaaaaaaaaaaaaaaaaa"), 0, 4, "body", "")
 	if len(p.all) != 2 {
 		t.Fatalf("%d pieces", len(p.all))
 	}

@@ -71,11 +71,17 @@ func (c *comparison) compareMetadata() error {
 	tell := func(kv keyValue, what string) {
 		c.found.of(c.m.Output, "metadata: key %s %s", job.Quote(kv.key), what)
 	}
+	for _, kv := range left {
+		if c.namesLeftOut(kv) {
+			tell(kv, "names a column that is left out")
+		}
+	}
 	lossless := c.in.total == c.in.rows()
 	for _, kv := range in {
 		there := len(left) > 0 && left[0].key == kv.key
 		same := there && left[0].absent == kv.absent && c.sameMetadata(kv.key, kv.value, left[0].value)
 		switch f := c.fateOf(kv); {
+		case f == mustStay && !same && c.handed.any() && c.fitted(kv, there, left):
 		case f == mustStay && !same && !slices.Contains(c.d.KeepMetadata, kv.key) && reduced(kv, there, left):
 		case f == mustStay && !same:
 			tell(kv, "is not as in the input")
@@ -124,7 +130,8 @@ func reduced(in keyValue, there bool, left []keyValue) bool {
 		}
 		for i := range is {
 			// The upper half of a word that refers or counts is zero in a schema of less than 64 KiB.
-			if is[i] != was[i] && is[i] != 0 && i%4 > 1 && len(is) < 1<<16 {
+			// A byte of 5 says that a field is text now.
+			if is[i] != was[i] && is[i] != 0 && is[i] != 5 && i%4 > 1 && len(is) < 1<<16 {
 				return false
 			}
 		}

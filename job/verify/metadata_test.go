@@ -103,7 +103,7 @@ func TestMetadata(t *testing.T) {
 		for _, ours := range [][]string{{source, creator}, {"assent.run_id=run", source, creator}} {
 			a.found = differences{}
 			out := &parquetFile{footer: footerWith(t, "", slices.Concat(c.out, ours)...)}
-			if err := (&comparison{fileAudit: a, in: d, out: out}).compareMetadata(); err != nil {
+			if err := (&comparison{fileAudit: a, in: d, out: out, handed: &handed{}}).compareMetadata(); err != nil {
 				t.Fatal(err)
 			}
 			found := ""

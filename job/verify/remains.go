@@ -10,6 +10,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/deprecated"
@@ -24,6 +25,7 @@ import (
 // rows are looked at, of whatever type.
 type remains struct {
 	c        *comparison
+	column   *handedColumn
 	out      *cursor
 	suspects map[string]*suspect
 	parts    []*suspect // of these
@@ -64,8 +66,8 @@ const (
 )
 
 // watchRemains looks at the pages that a cursor over the output reads.
-func watchRemains(c *comparison, out *cursor) *remains {
-	r := &remains{c: c, out: out, group: -1, suspects: map[string]*suspect{}, ordered: ordered(&out.f.leaves[out.column])}
+func watchRemains(c *comparison, column *handedColumn, out *cursor) *remains {
+	r := &remains{c: c, column: column, out: out, group: -1, suspects: map[string]*suspect{}, ordered: ordered(&out.f.leaves[out.column])}
 	out.onPage = r.onPage
 	return r
 }
@@ -214,7 +216,9 @@ func (r *remains) endGroup() {
 		if lacks {
 			r.tellGroup("the bloom filter lacks a kept value, which readers would not find")
 		}
-		if more {
+		if more && r.column.changes() {
+			r.tellGroup("the bloom filter has more than the changed values")
+		} else if more {
 			r.blooms = append(r.blooms, r.bloom)
 		}
 		r.bloom = nil
@@ -222,9 +226,23 @@ func (r *remains) endGroup() {
 	if r.dict == nil {
 		return
 	}
+	if r.column.changes() {
+		r.checkOrder()
+	}
 	for i := range int64(r.dict.Len()) {
 		if !r.used.has(i) {
 			r.suspect(fmt.Sprintf("the dictionary of row group %d", r.group), r.dict.Index(int32(i)).Bytes(), false)
+		}
+	}
+}
+
+// checkOrder checks that the entries of a changed column's dictionary are in an order of their own. The input's numbers them by the
+// first rows that have them.
+func (r *remains) checkOrder() {
+	for i := 1; i < r.dict.Len(); i++ {
+		if bytes.Compare(r.dict.Index(int32(i-1)).Bytes(), r.dict.Index(int32(i)).Bytes()) >= 0 {
+			r.tellGroup("the column is changed, and the entries of its dictionary are not sorted")
+			return
 		}
 	}
 }
@@ -259,6 +277,10 @@ func (r *remains) zero(v []byte) bool {
 }
 
 func (r *remains) suspect(where string, v []byte, part bool) {
+	if r.column.changes() { // it might be a value as it was, so that it is not looked for among the changed ones
+		r.c.found.add(Difference{File: r.c.m.Output, Column: r.name(), What: "the column is changed, and a value that no kept row has stands in " + where})
+		return
+	}
 	if s := r.suspects[string(v)]; s != nil {
 		if len(s.where) < 3 && !slices.Contains(s.where, where) {
 			s.where = append(s.where, where)
@@ -282,10 +304,24 @@ func alike(v, b []byte, part bool) bool {
 		return true
 	}
 	last := len(b) - 1
-	if !part || last < 0 || len(v) < len(b) || !bytes.Equal(v[:last], b[:last]) {
+	if !part || last < 0 {
 		return false
 	}
-	return v[last] == b[last] || v[last] < math.MaxUint8 && v[last]+1 == b[last]
+	if len(v) >= len(b) && bytes.Equal(v[:last], b[:last]) {
+		return v[last] == b[last] || v[last] < math.MaxUint8 && v[last]+1 == b[last]
+	}
+	return roundedRune(v, b)
+}
+
+// roundedRune reports whether b is the beginning of v, its last character replaced by the next one, which may differ in several bytes.
+func roundedRune(v, b []byte) bool {
+	r, size := utf8.DecodeLastRune(b)
+	at := len(b) - size
+	if size < 2 || len(v) < at || !bytes.Equal(v[:at], b[:at]) {
+		return false
+	}
+	was, _ := utf8.DecodeRune(v[at:])
+	return was != utf8.RuneError && (was+1 == r || was == 0xD7FF && r == 0xE000) // surrogates are no characters
 }
 
 // resolve looks for the suspects among all rows of the input.
@@ -293,7 +329,7 @@ func (r *remains) resolve() error {
 	if len(r.suspects)+len(r.blooms) == 0 || r.err != nil {
 		return r.err
 	}
-	c := r.c.in.cursor(r.out.column)
+	c := r.c.in.cursor(slices.IndexFunc(r.c.handed.columns, func(x handedColumn) bool { return x.out == r.out.column }))
 	defer c.close()
 	for row := range r.c.in.rows() {
 		for more := true; more; {

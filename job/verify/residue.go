@@ -8,6 +8,8 @@ import (
 	"io"
 
 	"github.com/parquet-go/parquet-go/format"
+
+	"assent/manifests"
 )
 
 // Spot checks for residues: pieces of values of dropped rows are looked for in every
@@ -27,6 +29,7 @@ type probe struct {
 	piece  []byte
 	row    int64
 	column string
+	fate   string // why the value should not be there
 	struck bool   // a kept row or the metadata has it as well
 	hit    string // where it was found
 }
@@ -40,12 +43,12 @@ type probeSet struct {
 	carry  []byte // the end of what was looked at last, as pieces may cross values
 }
 
-func (p *probeSet) add(value []byte, from int, row int64, column string) {
+func (p *probeSet) add(value []byte, from int, row int64, column, fate string) {
 	piece := value[from:min(from+probeLength, len(value))]
 	if len(p.all) == maxProbes || len(piece) < probeLeast || distinctBytes(piece) < 4 {
 		return
 	}
-	x := &probe{piece: bytes.Clone(piece), row: row, column: column}
+	x := &probe{piece: bytes.Clone(piece), row: row, column: column, fate: fate}
 	key := binary.LittleEndian.Uint64(piece)
 	p.all = append(p.all, x)
 	p.at[key] = append(p.at[key], x)
@@ -123,17 +126,50 @@ func (c *comparison) chooseProbes() error {
 	}
 	for _, at := range spread(places, probeGroups) {
 		for column := range c.in.leaves {
-			if !c.in.leaves[column].isBytes() {
-				continue
+			if c.in.leaves[column].isBytes() {
+				c.probeColumn(p, at.group, column, at.rows, at.first, "the row is dropped, no kept row has its value")
 			}
-			c.probeColumn(p, at.group, column, at.rows, at.first)
 		}
 	}
+	c.probeHanded(p)
 	c.checked.Probes += int64(len(p.all))
 	c.probes = p
 	text, err := c.metadataText()
 	p.search(text, func(x *probe, _ int) { x.struck = true })
 	return err
+}
+
+// probeHanded chooses pieces of values of columns that are left out, or pseudonymised, in any rows.
+func (c *comparison) probeHanded(p *probeSet) {
+	var fates []string
+	for i := range c.handed.columns {
+		fate := ""
+		switch x := &c.handed.columns[i]; {
+		case !x.leaf.isBytes():
+		case x.out < 0:
+			fate = "the column is left out, no other has its value"
+		case x.action == manifests.Pseudonymised:
+			fate = "the column is pseudonymised, no other has its value"
+		}
+		fates = append(fates, fate)
+	}
+	first := int64(0)
+	for g, group := range c.in.groups() {
+		rows := spread(rowsOf(group.NumRows), probeRows)
+		for column, fate := range fates {
+			if fate != "" && g < probeGroups {
+				c.probeColumn(p, g, column, rows, first, fate)
+			}
+		}
+		first += group.NumRows
+	}
+}
+
+func rowsOf(n int64) (rows []int64) {
+	for row := range n {
+		rows = append(rows, row)
+	}
+	return rows
 }
 
 // spread returns up to n elements, spread evenly, the first and the last among them.
@@ -150,7 +186,7 @@ func spread[T any](all []T, n int) []T {
 
 // probeColumn chooses pieces of one column in some rows of a row group. It stops where
 // the column cannot be read, which is told when the column is compared.
-func (c *comparison) probeColumn(p *probeSet, group, column int, rows []int64, first int64) {
+func (c *comparison) probeColumn(p *probeSet, group, column int, rows []int64, first int64, fate string) {
 	values := c.in.cursorAt(group, column)
 	defer values.close()
 	for row := int64(0); len(rows) > 0; row++ {
@@ -170,9 +206,9 @@ func (c *comparison) probeColumn(p *probeSet, group, column int, rows []int64, f
 				continue
 			}
 			b := v.ByteArray()
-			p.add(b, 0, first+row, c.in.leaves[column].path)
+			p.add(b, 0, first+row, c.in.leaves[column].path, fate)
 			if len(b) >= 4*probeLength { // texts often begin alike
-				p.add(b, len(b)/2, first+row, c.in.leaves[column].path)
+				p.add(b, len(b)/2, first+row, c.in.leaves[column].path, fate)
 			}
 		}
 	}
@@ -181,7 +217,7 @@ func (c *comparison) probeColumn(p *probeSet, group, column int, rows []int64, f
 // searchPages looks for the pieces in the decompressed pages of a column, and takes
 // the bounds of page headers for suspects.
 func (c *comparison) searchPages(column int, r *remains) error {
-	if c.in.total == c.in.rows() {
+	if c.in.total == c.in.rows() && !c.handed.any() {
 		return nil // nothing was dropped
 	}
 	for group := range c.out.groups() {
@@ -238,7 +274,7 @@ func (c *comparison) tellProbes() {
 	}
 	for _, x := range c.probes.all {
 		if x.hit != "" && !x.struck {
-			c.found.add(Difference{File: c.m.Output, Row: &x.row, Column: x.column, What: "the row is dropped, no kept row has its value, and a piece of it still stands in " + x.hit})
+			c.found.add(Difference{File: c.m.Output, Row: &x.row, Column: x.column, What: x.fate + ", and a piece of it still stands in " + x.hit})
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/parquet-go/parquet-go"
 )
@@ -16,6 +17,7 @@ type comparison struct {
 	*fileAudit
 	in      *decisions
 	out     *parquetFile
+	handed  *handed
 	probes  *probeSet
 	partial bool // some column was not compared to its end
 }
@@ -47,20 +49,27 @@ func (a *fileAudit) compareData(ctx context.Context, d *decisions, r *watched) e
 		return fmt.Errorf("cannot be read: %w", err)
 	}
 	c := &comparison{fileAudit: a, in: d, out: out}
+	if c.handed, err = a.handover(d.parquetFile); err != nil {
+		return err
+	}
 	if err := c.compareFooters(); err != nil {
 		return err
 	}
-	if len(out.leaves) != len(d.leaves) {
-		return errors.New("it has other columns than its input")
+	if err := c.comparePaths(); err != nil {
+		return err
 	}
 	if err := c.chooseProbes(); err != nil {
 		return err
 	}
-	for column := range out.leaves {
+	for column := range c.handed.columns {
+		if c.handed.columns[column].out < 0 {
+			continue
+		}
 		if err := a.found.unreadable(c.compareColumn(column)); err != nil {
 			return err
 		}
 	}
+	c.compareTransforms()
 	a.checked.Rows += d.total
 	if err := c.searchFile(); err != nil {
 		return err
@@ -69,17 +78,39 @@ func (a *fileAudit) compareData(ctx context.Context, d *decisions, r *watched) e
 	return nil
 }
 
-// compareColumn compares the values of a column in all kept rows: kind, levels and
-// bits. It tells of the first row that differs. An input that cannot be read gives an
+// comparePaths checks that the data file has the columns that it has to have, and in every row group under their names.
+func (c *comparison) comparePaths() error {
+	var want []string
+	for i := range c.handed.columns {
+		if x := &c.handed.columns[i]; x.out >= 0 {
+			want = append(want, x.leaf.path)
+		}
+	}
+	if len(want) != len(c.out.leaves) {
+		return errors.New("it has other columns than its input")
+	}
+	for _, g := range c.out.groups() {
+		for i := range g.Columns {
+			if path := strings.Join(g.Columns[i].MetaData.PathInSchema, "."); path != want[i] {
+				return errors.New("it has other columns than its input")
+			}
+		}
+	}
+	return nil
+}
+
+// compareColumn compares the values of a column of the input in all kept rows: kind, levels and
+// bits, of a changed one with what they have to become. It tells of the first row that differs. An input that cannot be read gives an
 // unreadableError, a data file that cannot be read another error.
 func (c *comparison) compareColumn(column int) error {
 	whole := false
 	defer func() { c.partial = c.partial || !whole }()
-	name := c.out.leaves[column].path
-	x, y := c.in.cursor(column), c.out.cursor(column)
+	handed := &c.handed.columns[column]
+	name := handed.leaf.path
+	x, y := c.in.cursor(column), c.out.cursor(handed.out)
 	defer x.close()
 	defer y.close()
-	remains := watchRemains(c, y)
+	remains := watchRemains(c, handed, y)
 	for row := range c.in.rows() {
 		if !c.in.kept.has(row) {
 			if err := x.skip(); err != nil {
@@ -87,7 +118,7 @@ func (c *comparison) compareColumn(column int) error {
 			}
 			continue
 		}
-		what, err := c.compareRow(x, y, remains)
+		what, err := c.compareRow(x, y, remains, handed)
 		switch {
 		case errors.As(err, new(inputError)):
 			return c.unreadInput(name, row, err)
@@ -114,7 +145,7 @@ func (c *comparison) compareColumn(column int) error {
 	whole = true
 	remains.finish()
 	c.probes.endColumn()
-	if err := c.searchPages(column, remains); err != nil {
+	if err := c.searchPages(handed.out, remains); err != nil {
 		return err
 	}
 	return remains.resolve()
@@ -129,7 +160,7 @@ func (c *comparison) unreadInput(column string, row int64, err error) error {
 
 // compareRow compares the next row of both and says how they differ. At the end of the
 // data file it returns io.EOF.
-func (c *comparison) compareRow(x, y *cursor, remains *remains) (what string, err error) {
+func (c *comparison) compareRow(x, y *cursor, remains *remains, handed *handedColumn) (what string, err error) {
 	for more := true; more; {
 		v, err := x.take()
 		if err != nil {
@@ -143,6 +174,15 @@ func (c *comparison) compareRow(x, y *cursor, remains *remains) (what string, er
 		switch {
 		case v.RepetitionLevel() != u.RepetitionLevel(), v.DefinitionLevel() != u.DefinitionLevel(), v.IsNull() != u.IsNull():
 			return "nulls or list lengths are not the input's", nil
+		case handed.expect != nil && !v.IsNull():
+			handed.changed++
+			if !sameValue(handed.expect(v), u) {
+				return fmt.Sprintf("the value is not the input's, %s", handed.action), nil
+			}
+		case handed.details != nil && !v.IsNull():
+			if what := handed.redacted(c.contacts, v, u); what != "" {
+				return what, nil
+			}
 		case !sameValue(v, u):
 			return "the value is not the input's", nil
 		}
@@ -189,9 +229,20 @@ func (c *comparison) compareFooters() error {
 		name string
 	}{{fileVersion, "the format's version"}, {fileSchema, "the schema"}, {fileColumnOrders, "the column orders"}} {
 		was := find(in, f.id)
+		if c.handed.edited && f.id != fileVersion {
+			continue
+		}
 		if !bytes.Equal(was, find(out, f.id)) && (was != nil || f.id != fileColumnOrders) {
 			c.found.of(c.m.Output, "%s is not the input's", f.name)
 		}
+	}
+	if c.handed.edited {
+		if err := c.compareSchema(); err != nil {
+			return err
+		}
+	}
+	if err := c.checkFooter(); err != nil {
+		return err
 	}
 	if by, _ := textOf(out, fileCreatedBy); by != c.createdBy() {
 		c.found.of(c.m.Output, "created_by is not %q, the tool of the run manifest", c.createdBy())

@@ -34,11 +34,15 @@ type Config struct {
 	Version        string  `key:"version,required"`
 	Program        Program `key:"program"`
 	Output         string  `key:"output,uri" json:"-"`
-	SubjectKeyFile string  `key:"subject_key_file,file" json:"-"` // empty: ASSENT_SUBJECT_KEY
-	SigningKeyFile string  `key:"signing_key_file,file" json:"-"` // empty: ASSENT_SIGNING_KEY, and without it nothing is signed
+	SubjectKeyFile string  `key:"subject_key_file,file" json:"-"`   // empty: ASSENT_SUBJECT_KEY
+	SigningKeyFile string  `key:"signing_key_file,file" json:"-"`   // empty: ASSENT_SIGNING_KEY, and without it nothing is signed
+	PseudonymFile  string  `key:"pseudonym_key_file,file" json:"-"` // empty: ASSENT_PSEUDONYM_KEY
 	Inputs         `key:"inputs"`
 	Datasets       []DatasetConfig `key:"datasets"` // in the order of the file
 	Gates          Gates           `key:"gates"`
+
+	// Pseudonyms is the reference of the key of pseudonyms, once PseudonymKey has read it.
+	Pseudonyms string `json:",omitempty"`
 
 	written map[string]string // absolute paths as they were written
 }
@@ -198,7 +202,8 @@ func shareOr(given *float64, otherwise float64) float64 {
 }
 
 // Digest is the SHA-256 of all of the configuration that a run's outcome depends on:
-// not where things are, but what they mean.
+// not where things are, but what they mean. Where a data set pseudonymises, PseudonymKey
+// comes before it.
 func (c *Config) Digest() string { return manifests.Digest(c) }
 
 // Load reads a configuration file and applies --set assignments. All its errors are

@@ -93,7 +93,23 @@ func TestConfigErrors(t *testing.T) {
 			t.Errorf("%s: %v, want %s", c.set, err, c.want)
 		}
 	}
+	block := strings.Replace(smallConfig, "{path: m}", "\n    path: m", 1)
 	for _, c := range []struct{ yaml, want string }{
+		{block + "    columns: {drop: [body], keep: [message_id]}\n", "line 9: datasets.messages.columns.keep: stands beside drop"},
+		{block + "    columns:\n      keep: []\n", "line 10: datasets.messages.columns.keep: names no column"},
+		{block + "    columns:\n      drop: [a, a]\n", `line 10: datasets.messages.columns.drop: "a": each is the name of a column, and stands once`},
+		{block + "    columns:\n      drop: [a, message_id]\n", `line 10: datasets.messages.columns.drop: the column "message_id" is the record's id`},
+		{block + "    columns: {keep: [body]}\n", `line 9: datasets.messages.columns.keep: the column "message_id" is the record's id`},
+		{block + "    pseudonymise: [message_id]\n", `line 9: datasets.messages.pseudonymise: the column "message_id" is the record's id`},
+		{block + "    columns: {drop: [parties]}\n    pseudonymise:\n    - parties.client_id\n", `line 10: datasets.messages.pseudonymise: the column "parties.client_id" is left out by columns.drop`},
+		{block + "    columns: {keep: [message_id]}\n    coarsen: {sent_at: day}\n", `line 10: datasets.messages.coarsen: the column "sent_at" is left out by columns.keep`},
+		{block + "    pseudonymise: [sent_at]\n    coarsen: {sent_at: day}\n", `line 9: datasets.messages.pseudonymise: the column "sent_at" stands under coarsen as well`},
+		{block + "    coarsen:\n      sent_at: week\n", `line 10: datasets.messages.coarsen.sent_at: unknown grain "week" (hour, day or month)`},
+		{block + "    redact: {body: [email, mail]}\n", `line 9: datasets.messages.redact.body: "mail": each is one of email, phone, link and handle, and stands once`},
+		{block + "    redact: {body: []}\n", "line 9: datasets.messages.redact.body: names no kind of contact detail"},
+		{block + "    redact: {sent_at: [email]}\n    coarsen: {sent_at: day}\n", `the column "sent_at" stands under`},
+		{block + "    coarsen: [sent_at]\n", "line 9: datasets.messages.coarsen: want a mapping"},
+		{block + "    pseudonymise: {a: b}\n", "line 9: datasets.messages.pseudonymise: want a list"},
 		{strings.Replace(smallConfig, "output", "outptu", 1), "line 3: outptu: unknown key (did you mean output?)"},
 		{strings.Replace(smallConfig, "path: m", `path: "${ASSENT_NOT_SET}"`, 1), "line 7: datasets.messages.path: the environment variable ASSENT_NOT_SET is not set"},
 		{smallConfig + "output: twice\n", "line 8"},
@@ -193,6 +209,12 @@ var anotherValue = map[string]string{
 
 	"datasets.messages.metadata.keep": "[geo]",
 
+	"datasets.messages.columns.drop": "[body]",
+	"datasets.messages.columns.keep": "[message_id]",
+	"datasets.messages.pseudonymise": "[client_id]",
+	"datasets.messages.redact":       "{body: [email, link]}",
+	"datasets.messages.coarsen":      "{sent_at: day}",
+
 	"gates.min_account_match": "0.5",
 	"gates.max_excluded":      "0.5",
 	"gates.max_horizon_age":   "1h",
@@ -211,6 +233,7 @@ var outsideDigest = map[string]string{
 	"output":                    "elsewhere",
 	"subject_key_file":          "k",
 	"signing_key_file":          "k",
+	"pseudonym_key_file":        "k", // a run's digest is over its reference
 	"inputs.consent.path":       "elsewhere",
 	"inputs.deletions.path":     "elsewhere",
 	"inputs.restrictions.path":  "elsewhere",

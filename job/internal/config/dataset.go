@@ -21,8 +21,9 @@ type DatasetConfig struct {
 	// known to hold no row's value.
 	KeepMetadata []string
 
-	at              place // of its name
-	defaultContract bool  // mapped by default rather than by hand
+	at              place            // of its name
+	places          map[string]place // of some of its keys
+	defaultContract bool             // mapped by default rather than by hand
 }
 
 // datasetKeys are the keys of a data set. What is nil was not given.
@@ -40,7 +41,14 @@ type datasetKeys struct {
 	Units     map[string]schema.Unit `key:"units"`
 	Deleted   *schema.Match          `key:"deleted"`
 	Private   *schema.Match          `key:"private"`
-	Metadata  struct {
+	Columns   struct {
+		Drop []string `key:"drop"`
+		Keep []string `key:"keep"`
+	} `key:"columns"`
+	Pseudonymise []string                   `key:"pseudonymise"`
+	Redact       map[string][]schema.Detail `key:"redact"`
+	Coarsen      map[string]schema.Grain    `key:"coarsen"`
+	Metadata     struct {
 		Keep []string `key:"keep"`
 	} `key:"metadata"`
 }
@@ -73,6 +81,7 @@ func (d *decoder) dataset(e entry) DatasetConfig {
 		Record: preset.Record, Parties: preset.Parties, Subjects: preset.Subjects,
 		Author: keys.Author, Moments: preset.Moments, Contract: preset.Contract,
 		Deleted: keys.Deleted, Private: keys.Private,
+		Handover: schema.Handover{Drop: keys.Columns.Drop, Keep: keys.Columns.Keep, Pseudonymise: keys.Pseudonymise, Redact: keys.Redact, Coarsen: keys.Coarsen},
 	}
 	if keys.Record != "" {
 		out.Record = keys.Record
@@ -94,6 +103,7 @@ func (d *decoder) dataset(e entry) DatasetConfig {
 	}
 	d.optionalAndUnits(e, &keys, &out)
 	d.checkDataset(e, &out, preset.Author)
+	d.checkHandover(e, &out)
 	return out
 }
 
@@ -193,6 +203,10 @@ func validDatasetName(name string) bool {
 }
 
 // Errorf is an error of wrong usage about a key of the data set.
-func (d *DatasetConfig) Errorf(cfg *Config, key, format string, args ...any) error {
-	return job.UsageError("", "%s: %w", cfg.File, d.at.below(key, d.at.line).errorf(format, args...))
+func (d *DatasetConfig) Errorf(cfg *Config, key, hint, format string, args ...any) error {
+	at, known := d.places[key]
+	if !known {
+		at = d.at.below(key, d.at.line)
+	}
+	return job.UsageError(hint, "%s: %w", cfg.File, at.errorf(format, args...))
 }

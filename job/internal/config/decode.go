@@ -200,6 +200,19 @@ func (d *decoder) value(n *yaml.Node, at place, option string, into reflect.Valu
 		*v = scalar(d, n, at, *v, schema.ParseCategory)
 	case *schema.Unit:
 		*v = scalar(d, n, at, *v, schema.ParseUnit)
+	case *schema.Grain:
+		*v = scalar(d, n, at, *v, schema.ParseGrain)
+	case *[]schema.Detail:
+		for _, name := range d.list(n, at) {
+			kind, err := schema.ParseDetail(name)
+			if err != nil || slices.Contains(*v, kind) {
+				d.fail(at, "%q: each is one of email, phone, link and handle, and stands once", name)
+			}
+			*v = append(*v, kind)
+		}
+		if len(*v) == 0 {
+			d.fail(at, "names no kind of contact detail (email, phone, link, handle)")
+		}
 	case *schema.Match:
 		var keys matchKeys
 		d.mapping(n, at, reflect.ValueOf(&keys).Elem())

@@ -2,6 +2,7 @@ package config
 
 import (
 	"os"
+	"slices"
 
 	"assent/job"
 	"assent/job/internal/attest"
@@ -17,15 +18,47 @@ func SubjectKey(cfg *Config) (*manifests.Key, error) {
 // SubjectKeyOf is SubjectKey for the file that the document from names; empty: it names none.
 func SubjectKeyOf(file, document string) (*manifests.Key, error) {
 	const hint = "32 random bytes in base64, e.g. `head -c 32 /dev/urandom | base64 > subject.key`; keep it secret, and keep it: manifests are read by it"
-	text, from := os.Getenv("ASSENT_SUBJECT_KEY"), "ASSENT_SUBJECT_KEY"
+	return readKey(file, document, "key for account references", "subject_key_file", "ASSENT_SUBJECT_KEY", hint)
+}
+
+// PseudonymKey reads the key of pseudonyms: from the file that the configuration names,
+// else from ASSENT_PSEUDONYM_KEY. It is nil where no data set pseudonymises. The digest
+// of the configuration is over the key's reference from then on: what was made under
+// another key is another run. subject is the key of account references.
+func PseudonymKey(cfg *Config, subject *manifests.Key) (*manifests.Key, error) {
+	if !slices.ContainsFunc(cfg.Datasets, func(d DatasetConfig) bool { return len(d.Handover.Pseudonymise) > 0 }) {
+		return nil, nil
+	}
+	key, err := PseudonymKeyOf(cfg.PseudonymFile, cfg.File, subject)
+	if err == nil {
+		cfg.Pseudonyms = key.Reference()
+	}
+	return key, err
+}
+
+// PseudonymKeyOf is PseudonymKey for the file that the document from names; empty: it names
+// none. It must not be the subject key: who may read manifests by that could tell whose a
+// pseudonym is.
+func PseudonymKeyOf(file, document string, subject *manifests.Key) (*manifests.Key, error) {
+	const hint = "32 random bytes in base64, e.g. `head -c 32 /dev/urandom | base64 > pseudonym.key`; another than the subject key; under the same key an id has the same pseudonym in every run"
+	key, err := readKey(file, document, "key for pseudonyms", "pseudonym_key_file", "ASSENT_PSEUDONYM_KEY", hint)
+	if err == nil && *key == *subject {
+		return nil, job.UsageError(hint, "%s: the key for pseudonyms is the one for account references", document)
+	}
+	return key, err
+}
+
+// readKey reads a key from a file that a document may name, else from the environment.
+func readKey(file, document, what, name, variable, hint string) (*manifests.Key, error) {
+	text, from := os.Getenv(variable), variable
 	if file != "" {
 		data, err := os.ReadFile(file)
 		if err != nil {
-			return nil, job.UsageError(hint, "%s: subject_key_file: %w", document, err)
+			return nil, job.UsageError(hint, "%s: %s: %w", document, name, err)
 		}
-		text, from = string(data), document+": subject_key_file "+file
+		text, from = string(data), document+": "+name+" "+file
 	} else if text == "" {
-		return nil, job.UsageError(hint, "%s: no key for account references: neither subject_key_file nor ASSENT_SUBJECT_KEY is set", document)
+		return nil, job.UsageError(hint, "%s: no %s: neither %s nor %s is set", document, what, name, variable)
 	}
 	key, err := manifests.ParseKey(text)
 	if err != nil {

@@ -43,6 +43,9 @@ func (e *ColumnError) Error() string { return fmt.Sprintf("%s: column %q: %v", e
 
 func (e *ColumnError) Unwrap() error { return e.err }
 
+// Hint says what to do, if there is a next step.
+func (e *ColumnError) Hint() string { return e.hint }
+
 // Finder looks up the columns of a file and keeps the first failure.
 type Finder struct {
 	File      *rewrite.File
@@ -140,7 +143,7 @@ func (f *Finder) id(key, name string, may presence) KeyColumn {
 		return f.fail(key, name, "write the column with the UUID type, or as text",
 			"16 bytes without the UUID annotation: whether they are a UUID, and so the same id as its text, is not known")
 	case !ok:
-		return f.fail(key, name, "ids are strings, byte arrays, integers, decimals without a fraction or 16-byte UUIDs", "%s cannot be an id", typeName(c))
+		return f.fail(key, name, "ids are strings, byte arrays, integers, decimals without a fraction or 16-byte UUIDs", "%s cannot be an id", TypeName(c))
 	}
 	found.ID = form
 	return found
@@ -157,7 +160,7 @@ func (f *Finder) code(key, name string) KeyColumn {
 	case c.Physical == parquet.Boolean:
 		found.ID = idBool
 	case !ok || form == idUUID:
-		return f.fail(key, name, "codes are strings, booleans or integers", "%s cannot be a code", typeName(c))
+		return f.fail(key, name, "codes are strings, booleans or integers", "%s cannot be a code", TypeName(c))
 	default:
 		found.ID = form
 	}
@@ -172,7 +175,7 @@ func (f *Finder) integer(key, name string) KeyColumn {
 	}
 	form, ok := idFormOf(c)
 	if !ok || form == idText || form == idUUID {
-		return f.fail(key, name, "", "%s is no integer", typeName(c))
+		return f.fail(key, name, "", "%s is no integer", TypeName(c))
 	}
 	found.ID = form
 	return found
@@ -198,16 +201,17 @@ func (f *Finder) instant(key, name string, unit schema.Unit, may presence) KeyCo
 		}
 		found.Time = timeFormOf(c.Logical.Unit)
 	case !integer || form == idText || form == idUUID:
-		return f.fail(key, name, "moments are Parquet timestamps in UTC: milliseconds, microseconds, nanoseconds or INT96; or plain integers with `units`", "%s is no timestamp", typeName(c))
+		return f.fail(key, name, "moments are Parquet timestamps in UTC: milliseconds, microseconds, nanoseconds or INT96; or plain integers with `units`", "%s is no timestamp", TypeName(c))
 	case unit == "":
-		return f.fail(key, name, "if the integers count from 1970 in UTC, say in what: `units: {"+key[strings.LastIndexByte(key, '.')+1:]+": ms}` (s, ms, us or ns)", "%s has no unit, so its instants are not known", typeName(c))
+		return f.fail(key, name, "if the integers count from 1970 in UTC, say in what: `units: {"+key[strings.LastIndexByte(key, '.')+1:]+": ms}` (s, ms, us or ns)", "%s has no unit, so its instants are not known", TypeName(c))
 	default:
 		found.ID, found.Time = form, timeFormIn(unit)
 	}
 	return found
 }
 
-func typeName(c *parquet.Column) string {
+// TypeName is the type of a column, for messages.
+func TypeName(c *parquet.Column) string {
 	switch c.Logical.Kind {
 	case parquet.None:
 		return c.Physical.String()

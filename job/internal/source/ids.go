@@ -1,6 +1,7 @@
 package source
 
 import (
+	"encoding/binary"
 	"math"
 	"math/big"
 	"strconv"
@@ -110,6 +111,17 @@ func (form IDForm) Append(dst []byte, v *parquet.Vector, slot int) []byte {
 	default:
 		return form.appendInt(dst, v.Ints[slot])
 	}
+}
+
+// AppendPlain appends the canonical form of a PLAIN value, given without a length.
+func (form IDForm) AppendPlain(dst, value []byte) []byte {
+	switch {
+	case form.inBytes():
+		return form.appendBytes(dst, value)
+	case len(value) == 4:
+		return form.appendInt(dst, int64(int32(binary.LittleEndian.Uint32(value))))
+	}
+	return form.appendInt(dst, int64(binary.LittleEndian.Uint64(value)))
 }
 
 func (form IDForm) appendBytes(dst, value []byte) []byte {

@@ -90,6 +90,8 @@ type Planner struct {
 	Quick  bool // leave identities out: nothing is to be published
 	// PieceBytes is the size in bytes of the pieces that larger files of data sets are cut into; 0: they are not.
 	PieceBytes int64
+	// Check looks at each file of a data set, beside the columns that decide; nil: it does not. It is called by several goroutines.
+	Check func(d *DatasetInput, f *rewrite.File, rel string) error
 
 	finder listing.Finder
 }
@@ -126,6 +128,9 @@ func (p *Planner) Inputs(ctx context.Context) (*Inputs, error) {
 				b, err := Bind(f, rel, &d.Dataset)
 				if err == nil {
 					lacking.count(d, b)
+				}
+				if err == nil && p.Check != nil {
+					err = p.Check(d, f, rel)
 				}
 				return err
 			})

@@ -32,5 +32,12 @@ func (f *File) Keys(ctx context.Context, rowGroup int, columns []int) (*KeyReade
 	return k, err
 }
 
+// CheckLayout checks that columns can be dropped and changed as options have it. Errors that wrap ErrPartOfWhole are of the options,
+// not of the file.
+func (f *File) CheckLayout(opts *Options) error {
+	_, err := newLayout(f.File, opts)
+	return err
+}
+
 // NewWriter is the function NewWriter.
 func (f *File) NewWriter(w io.Writer, opts Options) *Writer { return NewWriter(f.File, w, opts) }

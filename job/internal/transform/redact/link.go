@@ -62,7 +62,7 @@ func (s *scan) urlEnd(i int) int {
 			continue
 		}
 		inDense = false
-		if c <= ' ' || c == 0x7F || bytes.IndexByte([]byte("<>\"`|^"), c) >= 0 || c == '\\' && s.byteAt(i+1) != '/' {
+		if c <= ' ' || c == 0x7F || bytes.IndexByte([]byte("<>\"`|^"), c) >= 0 || c == '\\' && s.byteAt(i+1) != '/' || c == '[' && tokenAt(b[i:]) {
 			break
 		}
 		i++

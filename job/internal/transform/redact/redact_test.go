@@ -1,8 +1,12 @@
 package redact
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"strings"
 	"testing"
+
+	"assent/schema"
 )
 
 func TestAppend(t *testing.T) {
@@ -91,3 +95,19 @@ order 4155550132, ticket #1234567, contract c-000000123456, m-000000091759
 привет, как дела? 你好，项目完成了。 مرحبا 1234 कल 567
 ASP.NET, Node.js, Vue.js, e.g. this, i.e. that, a.m., U.S.A.
 const re = /^[a-z]+@[a-z]+$/; user@host; root@localhost:~#`
+
+// TestRulesVersion: a run's id is over what its rules are. Where they find something else, they are other rules.
+func TestRulesVersion(t *testing.T) {
+	const version, want = 1, "0db4507c8acdf001"
+	r := everything()
+	var all []byte
+	var n Counts
+	tuned, held := disguised(t)
+	for _, e := range append(tuned, held...) {
+		all = r.Append(all, []byte(e.text+"\n"), &n)
+	}
+	all = r.Append(all, []byte(untouched), &n)
+	if got := fmt.Sprintf("%x", sha256.Sum256(all))[:16]; got != want || version != schema.DetailRules {
+		t.Errorf("what is found has changed: raise schema.DetailRules, and note here its number and %q", got)
+	}
+}

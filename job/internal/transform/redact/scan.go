@@ -89,6 +89,16 @@ func (s *scan) token(i int) int {
 	return i + 1
 }
 
+// tokenAt says whether a text begins with what stands for a detail.
+func tokenAt(b []byte) bool {
+	for k := range kinds {
+		if bytes.HasPrefix(b, []byte(k.token())) {
+			return true
+		}
+	}
+	return false
+}
+
 // take notes a detail, and returns where to go on. What begins before the end of the last one is none. Within one of a
 // kind that is off may be one of another.
 func (s *scan) take(start, end int, kind Kind) int {

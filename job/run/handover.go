@@ -1,0 +1,58 @@
+package run
+
+import (
+	"errors"
+	"sync"
+
+	"assent/job"
+	"assent/job/internal/config"
+	"assent/job/internal/source"
+	"assent/job/internal/transform"
+	"assent/job/parquet/rewrite"
+	"assent/manifests"
+)
+
+// handovers checks what is handed over of each data set against its files, before anything is decided.
+type handovers struct {
+	cfg *config.Config
+	key *manifests.Key // of pseudonyms
+
+	mu    sync.Mutex
+	files map[string][]*transform.File // by data set
+}
+
+// check looks at one file.
+func (h *handovers) check(d *source.DatasetInput, f *rewrite.File, rel string) error {
+	rules := transform.Rules{Dataset: &d.Dataset, Key: h.key}
+	bound, err := rules.Bind(f, rel)
+	var c *transform.ColumnError
+	if errors.As(err, &c) {
+		return d.Errorf(h.cfg, c.Key, c.Hint, "%v", c)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.files == nil {
+		h.files = map[string][]*transform.File{}
+	}
+	h.files[d.Name] = append(h.files[d.Name], bound)
+	return err
+}
+
+// missing is an error where a column that is named is in no file, and warns where some files lack it: old ones may, but so does
+// a file in which it has another name.
+func (r *runner) missing(h *handovers, datasets []*source.DatasetInput) error {
+	for _, d := range datasets {
+		lacking := map[string]int{}
+		for _, f := range h.files[d.Name] {
+			for _, c := range f.Lacking {
+				if lacking[c.Column]++; lacking[c.Column] == len(h.files[d.Name]) {
+					return d.Errorf(r.cfg, c.Key, "name a column as the files have it; of one within others, its dotted path", "column %q: no file has it", c.Column)
+				}
+			}
+		}
+		for column, files := range lacking {
+			r.Log.Warn("some files lack a column that is left out or changed: has it another name there?", "dataset", d.Name, "column", job.Quote(column), "files", files, "of", len(h.files[d.Name]))
+		}
+	}
+	return nil
+}
