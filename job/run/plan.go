@@ -29,7 +29,7 @@ type planned struct {
 // plan finds the inputs, reads the control inputs and names the run. Where the run is
 // published already it returns that instead.
 func (r *runner) plan(ctx context.Context) (*planned, *published, error) {
-	find := &source.Planner{Cfg: r.cfg, Opener: r.Opener, Log: r.Log, Limit: max(4, r.options.Workers), PieceBytes: r.options.shards().piece}
+	find := &source.Planner{Cfg: r.cfg, Opener: r.Opener, Log: r.Log, Limit: max(atATime, r.options.Workers), PieceBytes: r.options.shards().piece}
 	in, err := find.Inputs(ctx)
 	if err != nil {
 		return nil, nil, err
