@@ -53,7 +53,7 @@ func (w *fileWork) do(ctx context.Context) (err error) {
 		return err
 	}
 	defer r.Close()
-	w.file, file.Memory = file, w.memory
+	w.file, file.Memory, file.CPU = file, w.memory, w.cpu
 	if w.piece.To == 0 {
 		w.piece.To = file.NumRowGroups()
 	}

@@ -49,7 +49,6 @@ func pinned(ctx context.Context, store objstore.Store, f *File) (objstore.Object
 
 // checkPinned looks whether all inputs are still those of the plan.
 func (r *runner) checkPinned(ctx context.Context, p *Plan) error {
-	const atATime = 32
 	stores := map[string]objstore.Store{}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(atATime)

@@ -30,7 +30,7 @@ type planned struct {
 // published already it returns that instead.
 func (r *runner) plan(ctx context.Context) (*planned, *published, error) {
 	handed := &handovers{cfg: r.cfg, key: r.pseudonyms}
-	find := &source.Planner{Cfg: r.cfg, Opener: r.Opener, Log: r.Log, Limit: max(4, r.options.Workers), PieceBytes: r.options.shards().piece, Check: handed.check}
+	find := &source.Planner{Cfg: r.cfg, Opener: r.Opener, Log: r.Log, Limit: max(atATime, r.options.Workers), PieceBytes: r.options.shards().piece, Check: handed.check}
 	in, err := find.Inputs(ctx)
 	if err == nil {
 		err = r.missing(handed, in.Datasets)

@@ -13,7 +13,6 @@ import (
 // results reads what all shards of a plan have left. That one has left nothing is an error
 // that names it.
 func (r *runner) results(ctx context.Context, plan *planned) ([]*ShardResult, error) {
-	const atATime = 16
 	results := make([]*ShardResult, len(plan.Shards))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(atATime)

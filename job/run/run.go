@@ -44,14 +44,15 @@ type Options struct {
 	Set     []string
 	DryRun  bool
 	NoReuse bool  // nothing is taken over from an earlier run
-	Workers int   // files at a time and CPU slots; 0: one a core
+	Workers int   // files at a time, or more small ones, and CPU slots; 0: one a core; 1: one file after the other
 	Memory  int64 // bytes for pages in flight, beside the index; 0: job.DefaultMemory
 
 	MetricsFile string // where the run's figures are written when it ends, however it ends; empty: nowhere
 	// Getenv is where OpenLineage's variables are, which say whom to tell that the run starts and how it ends; nil: nobody.
 	Getenv func(string) string
 
-	sizes sizes // of shards; zero: the constants
+	sizes  sizes // of shards; zero: the constants
+	inTurn bool  // Workers was 1
 }
 
 func (o *Options) shards() sizes {
@@ -63,6 +64,7 @@ func (o *Options) shards() sizes {
 
 // Validate completes the options and complains of what cannot be.
 func (o *Options) Validate() error {
+	o.inTurn = o.Workers == 1
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
@@ -236,7 +238,7 @@ func (r *runner) someShards(ctx context.Context, plan *planned, stage objstore.S
 	defer bar.Stop()
 	s := &sharder{
 		Env: r.Env, plan: &plan.Plan, digest: plan.digest, index: plan.lookup, key: r.key, pseudonyms: r.pseudonyms, stage: stage,
-		workers: r.filesAtATime(), cpu: semaphore.NewWeighted(int64(r.options.Workers)), memory: rewrite.NewBudget(r.options.Memory),
+		workers: r.filesAtATime(), inTurn: r.options.inTurn, cpu: semaphore.NewWeighted(int64(r.options.Workers)), memory: rewrite.NewBudget(r.options.Memory),
 		progress: bar.Add,
 	}
 	if err := s.open(ctx); err != nil {
@@ -244,7 +246,7 @@ func (r *runner) someShards(ctx context.Context, plan *planned, stage objstore.S
 	}
 	results, there := make([]*ShardResult, len(shards)), make([]bool, len(shards))
 	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(s.workers)
+	g.SetLimit(s.shardsAtATime())
 	for n, i := range shards {
 		g.Go(func() (err error) {
 			results[n], there[n], err = s.do(gctx, i)

@@ -65,7 +65,8 @@ type sharder struct {
 	key        *manifests.Key
 	pseudonyms *manifests.Key // the key that they are made by; nil where none are
 	stage      objstore.Store // the output; nil: a dry run
-	workers    int            // files at a time
+	workers    int            // files at a time, see weightOf
+	inTurn     bool           // one file after the other, whatever its size
 	files      *semaphore.Weighted
 	cpu        *semaphore.Weighted
 	memory     *rewrite.Budget
@@ -103,11 +104,12 @@ func (s *shard) run(ctx context.Context, files []Part) (*ShardResult, error) {
 	g, gctx := errgroup.WithContext(ctx)
 	for i, f := range files {
 		d := datasets[f.Dataset]
-		if err := s.files.Acquire(gctx, 1); err != nil {
+		weight := s.weightOf(&d.Files[f.File])
+		if err := s.files.Acquire(gctx, weight); err != nil {
 			break
 		}
 		g.Go(func() (err error) {
-			defer s.files.Release(1)
+			defer s.files.Release(weight)
 			done[i], leftOut[i], err = s.file(gctx, d, f)
 			return err
 		})
@@ -142,6 +144,31 @@ func (s *shard) run(ctx context.Context, files []Part) (*ShardResult, error) {
 	return result, nil
 }
 
+// A small file waits for storage rather than it computes: it takes some requests of tens
+// of milliseconds each. So a number of small files are worked on in place of one.
+const (
+	smallFile   = 16 << 10 // bytes, for each of which a file takes a part of a place
+	wholeFile   = 32       // parts that a place has
+	shardsAhead = 8        // shards at a time, at least, as a shard has few files
+	manyIDs     = 1 << 20  // with more accounts no shards more, as each counts them all
+	atATime     = 64       // requests that only look
+)
+
+// weightOf is how many parts of a place a file takes.
+func (s *sharder) weightOf(f *File) int64 {
+	if s.inTurn {
+		return wholeFile
+	}
+	return 1 + min(f.Object.Size/smallFile, wholeFile-1)
+}
+
+func (s *sharder) shardsAtATime() int {
+	if s.inTurn || s.index.Accounts() > manyIDs {
+		return s.workers
+	}
+	return max(s.workers, shardsAhead)
+}
+
 // open makes what all shards share.
 func (s *sharder) open(ctx context.Context) error {
 	for i := range s.plan.Datasets {
@@ -151,7 +178,7 @@ func (s *sharder) open(ctx context.Context) error {
 		}
 		s.stores = append(s.stores, store)
 	}
-	s.files = semaphore.NewWeighted(int64(s.workers))
+	s.files = semaphore.NewWeighted(int64(s.workers) * wholeFile)
 	return nil
 }
 

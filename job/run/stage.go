@@ -42,8 +42,12 @@ func (r *runner) redo(ctx context.Context, id string, shard int, object string) 
 	return errors.Join(fmt.Errorf("%s: it is not as shard %d has left it; the shard has to be done again", r.out.Store.URI(object), shard), err)
 }
 
-// windUp bounds the work of a step that has ended, also where it was interrupted.
+// windUp bounds the work of a step that was interrupted. One that has ended by itself has
+// as long as it takes: the objects of many small files are removed one by one.
 func windUp(ctx context.Context) (context.Context, context.CancelFunc) {
+	if ctx.Err() == nil {
+		return context.WithCancel(ctx)
+	}
 	return context.WithTimeout(context.WithoutCancel(ctx), 8*time.Second)
 }
 

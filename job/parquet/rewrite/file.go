@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 
+	"golang.org/x/sync/semaphore"
+
 	"assent/job/parquet"
 )
 
@@ -12,6 +14,8 @@ type File struct {
 	*parquet.File
 	// What readers of keys hold counts against Memory, if it is not nil. They do not wait for it.
 	Memory *Budget
+	// Who reads keys holds a unit of CPU, if it is not nil. It is given back while they wait for input.
+	CPU *semaphore.Weighted
 }
 
 // Open is parquet.Open.
@@ -26,10 +30,16 @@ func Open(ctx context.Context, r io.ReaderAt, size int64, name string) (*File, e
 // Keys is the function Keys.
 func (f *File) Keys(ctx context.Context, rowGroup int, columns []int) (*KeyReader, error) {
 	k, err := Keys(ctx, f.File, rowGroup, columns)
-	if err == nil {
-		k.budget = f.Memory
+	if err != nil {
+		return nil, err
 	}
-	return k, err
+	k.budget = f.Memory
+	if f.CPU != nil {
+		for _, c := range k.cols {
+			c.walk.src.gate = &gate{ctx: ctx, cpu: f.CPU}
+		}
+	}
+	return k, nil
 }
 
 // CheckLayout checks that columns can be dropped and changed as options have it. Errors that wrap ErrPartOfWhole are of the options,

@@ -38,7 +38,7 @@ type GCS struct {
 	fault    Fault
 	at       int
 	delay    time.Duration
-	inFlight int
+	inFlight int // uploads
 	most     int
 	payer    bool
 }
@@ -70,7 +70,7 @@ const broken = "FRAGILE"
 // client at it through STORAGE_EMULATOR_HOST, so the test cannot be parallel.
 func FakeGCS(t testing.TB, buckets ...string) *GCS {
 	t.Helper()
-	g, err := newGCS(buckets)
+	g, err := newGCS("", buckets)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,16 +101,23 @@ var PlainLacks = []string{"delete", "copy refused", "concurrent copies"}
 // StartGCS starts a fake with Bucket and the others named. host is a value for
 // STORAGE_EMULATOR_HOST.
 func StartGCS(buckets ...string) (host string, stop func(), err error) {
-	g, err := newGCS(buckets)
+	return StartSlowGCS(0, "", buckets...)
+}
+
+// StartSlowGCS is StartGCS with a delay for each request, see Delay. It keeps its objects
+// in the directory dir: in memory, where that is "", each request looks through all.
+func StartSlowGCS(delay time.Duration, dir string, buckets ...string) (host string, stop func(), err error) {
+	g, err := newGCS(dir, buckets)
 	if err != nil {
 		return "", nil, err
 	}
+	g.Delay(delay)
 	return g.Host, g.stop, nil
 }
 
-func newGCS(buckets []string) (*GCS, error) {
+func newGCS(dir string, buckets []string) (*GCS, error) {
 	fake, err := fakestorage.NewServerWithOptions(fakestorage.Options{
-		NoListener: true,
+		NoListener: true, StorageRoot: dir,
 		Writer:     io.Discard,
 		PublicHost: "127.0.0.1", // whose paths it takes for the XML API's
 	})
@@ -148,15 +155,15 @@ func (g *GCS) Requests() []string {
 }
 
 // Delay makes each request take so much longer, as it does over a network. It begins to
-// count anew how many are under way at a time.
+// count anew how many uploads are under way at a time.
 func (g *GCS) Delay(d time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.delay, g.most = d, 0
 }
 
-// MostInFlight is how many requests were under way at a time, at most, since Delay.
-func (g *GCS) MostInFlight() int {
+// MostUploads is how many uploads were under way at a time, at most, since Delay.
+func (g *GCS) MostUploads() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.most
@@ -192,8 +199,10 @@ func (g *GCS) begin(r *http.Request) (fault Fault, delay time.Duration) {
 		line += "?prefix=" + r.URL.Query().Get("prefix")
 	}
 	g.requests = append(g.requests, line)
-	g.inFlight++
-	g.most = max(g.most, g.inFlight)
+	if upload(r) {
+		g.inFlight++
+		g.most = max(g.most, g.inFlight)
+	}
 	switch {
 	case i == g.at || i > g.at && g.fault == AllBusy:
 		fault = g.fault
@@ -203,15 +212,19 @@ func (g *GCS) begin(r *http.Request) (fault Fault, delay time.Duration) {
 	return fault, g.delay
 }
 
-func (g *GCS) end() {
+func (g *GCS) end(r *http.Request) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.inFlight--
+	if upload(r) {
+		g.inFlight--
+	}
 }
+
+func upload(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/upload/") }
 
 func (g *GCS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fault, delay := g.begin(r)
-	defer g.end()
+	defer g.end(r)
 	time.Sleep(delay)
 	switch fault {
 	case CrashBefore:
