@@ -231,14 +231,15 @@ func (m *market) changes(t *testing.T) map[string]func() bool {
 	comes := func(table string, row func(time.Time) string, at func() time.Time) func() bool {
 		return func() bool { m.add(table, row(at())); return true }
 	}
-	member := func(string) func() bool {
-		return func() bool {
-			row, ok := m.remove("memberships")
-			if ok {
-				m.add("memberships", strings.TrimSuffix(row, ",")+","+m.lately().Format(time.RFC3339))
-			}
-			return ok && strings.HasSuffix(row, ",")
+	ends := func() bool {
+		row, ok := m.remove("memberships")
+		if open := strings.HasSuffix(row, ","); ok && open {
+			row += m.lately().Format(time.RFC3339)
 		}
+		if ok {
+			m.add("memberships", row)
+		}
+		return ok
 	}
 	return map[string]func() bool{
 		"toggles": func() bool {
@@ -270,7 +271,7 @@ func (m *market) changes(t *testing.T) map[string]func() bool {
 		},
 		"an alias is taken back": gone("aliases"),
 		"a membership":           comes("memberships", m.membership, m.past),
-		"a membership ends":      member(""),
+		"a membership ends":      ends,
 		"a membership is undone": gone("memberships"),
 		"the registry loses":     gone("accounts"),
 		"the registry gains":     func() bool { m.add("accounts", m.account()); return true },
