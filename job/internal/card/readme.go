@@ -48,7 +48,7 @@ Made by assent as run %s. Nothing here may train models of third parties.
 		fmt.Fprintf(b, "| %s | %s of %s | %s |\n", name, pages.Count(d.RowsKept), pages.Count(d.RowsIn), sentence)
 	}
 	b.WriteString(`
-Before each training: ` + "`assent verify --quick --use marketplace|account:ID [--dataset NAME] --run .`" + ` refuses a run that was changed, and a use
+Before each training: ` + "`assent verify --quick --use marketplace|account:ID [--dataset NAME] --run URI`" + `, with the URI of this directory, refuses a run that was changed, and a use
 that is not allowed. _manifest/croissant.json says the same for programs, with every file's digest; _manifest/report.html for people.
 `)
 	for _, name := range names {
