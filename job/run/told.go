@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"assent/job"
@@ -104,7 +105,10 @@ func (r *runner) outputs() []lineage.Dataset {
 		}
 		i := slices.IndexFunc(r.cfg.Datasets, func(c config.DatasetConfig) bool { return c.Name == name })
 		for _, c := range r.seen.columns[name] {
-			out.Columns = append(out.Columns, lineage.Column{Name: c.Name, Type: c.TypeName(), From: r.cfg.Datasets[i].Path})
+			changed := slices.ContainsFunc(d.Transforms, func(t manifests.Transform) bool { // of a column or of a part of it
+				return t.Column == c.Name || strings.HasPrefix(t.Column, c.Name+".")
+			})
+			out.Columns = append(out.Columns, lineage.Column{Name: c.Name, Type: c.TypeName(), From: r.cfg.Datasets[i].Path, Changed: changed})
 		}
 		all = append(all, out)
 	}

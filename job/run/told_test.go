@@ -58,6 +58,9 @@ func TestTold(t *testing.T) {
 			if n := strings.Count(string(told), "\n"); n != len(c.events) {
 				t.Fatalf("%d events:\n%s", n, told)
 			}
+			if c.name == "published" && !strings.Contains(string(told), `"subtype":"TRANSFORMATION"`) {
+				t.Error("the sample's texts are redacted, and their lineage does not say so")
+			}
 			for i, line := range strings.Split(string(told), "\n")[:len(c.events)] {
 				if !strings.Contains(line, `"eventType":"`+c.events[i]+`"`) {
 					t.Errorf("event %d is not %s: %s", i, c.events[i], line)

@@ -94,7 +94,11 @@ func (d *Dataset) output() object {
 		columns := object{}
 		for _, c := range d.Columns {
 			fields = append(fields, object{"name": c.Name, "type": c.Type})
-			columns[c.Name] = object{"inputFields": []object{inputField(Source{c.From, c.Name}, "DIRECT", "IDENTITY")}}
+			how := "IDENTITY"
+			if c.Changed {
+				how = "TRANSFORMATION"
+			}
+			columns[c.Name] = object{"inputFields": []object{inputField(Source{c.From, c.Name}, "DIRECT", how)}}
 		}
 		filters := []object{}
 		for _, s := range d.FilteredBy {

@@ -84,6 +84,7 @@ type Dataset struct {
 type Column struct {
 	Name, Type string
 	From       string // URI of the source
+	Changed    bool   // its values are not those of the source: pseudonyms, redacted texts, coarser instants
 }
 
 // Source is a column of an input.

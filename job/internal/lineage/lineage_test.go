@@ -65,7 +65,7 @@ func TestHTTP(t *testing.T) {
 	}
 	err = r.Complete(t.Context(), []lineage.Dataset{{
 		URI: "gs://bucket/out/run=1/messages", Version: "1", Rows: 3, Size: 4, Files: 2,
-		Columns:    []lineage.Column{{Name: "body", Type: "string", From: "/in/messages"}},
+		Columns:    []lineage.Column{{Name: "body", Type: "string", From: "/in/messages"}, {Name: "author", Type: "string", From: "/in/messages", Changed: true}},
 		FilteredBy: []lineage.Source{{URI: "gs://bucket/in/consent/", Field: "opted_in"}},
 	}})
 	if err != nil {
@@ -90,6 +90,8 @@ func TestHTTP(t *testing.T) {
 		{0, "gs://bucket", []any{"inputs", 1, "namespace"}}, {0, "in/consent", []any{"inputs", 1, "name"}},
 		{1, "out/run=1/messages", []any{"outputs", 0, "name"}}, {1, 3.0, []any{"outputs", 0, "outputFacets", "outputStatistics", "rowCount"}},
 		{1, "/in/messages", []any{"outputs", 0, "facets", "columnLineage", "fields", "body", "inputFields", 0, "name"}},
+		{1, "IDENTITY", []any{"outputs", 0, "facets", "columnLineage", "fields", "body", "inputFields", 0, "transformations", 0, "subtype"}},
+		{1, "TRANSFORMATION", []any{"outputs", 0, "facets", "columnLineage", "fields", "author", "inputFields", 0, "transformations", 0, "subtype"}},
 		{1, "opted_in", []any{"outputs", 0, "facets", "columnLineage", "dataset", 0, "field"}},
 		{1, "INDIRECT", []any{"outputs", 0, "facets", "columnLineage", "dataset", 0, "transformations", 0, "type"}},
 		{1, "FILTER", []any{"outputs", 0, "facets", "columnLineage", "dataset", 0, "transformations", 0, "subtype"}},
