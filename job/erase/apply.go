@@ -345,33 +345,15 @@ func (x *eraser) sign(ctx context.Context, r *Receipt, data, page []byte) error 
 	return err
 }
 
-// keepEvidence copies a run's marker and what it seals: report, manifest and counts by
-// day, which are counts and digests and hold nothing of an account. What was kept of
-// an earlier run of the same id, which had the same outcome, stays.
-func (x *eraser) keepEvidence(ctx context.Context, run *ErasedRun) (kept []string, err error) {
-	for _, from := range []string{publish.ManifestObject, publish.SignedObject, manifests.DailyPath, publish.ReportObject, publish.SuccessObject} {
-		name := path.Base(from)
-		to := path.Join(publish.ErasedDir, run.Dir, name)
-		data, _, err := x.out.Store.Read(ctx, path.Join(run.Dir, from))
-		if errors.Is(err, fs.ErrNotExist) { // removed before: is it there?
-			if _, err = x.out.Store.Stat(ctx, to); errors.Is(err, fs.ErrNotExist) && from == publish.SignedObject {
-				continue // not every run is signed
-			} else if errors.Is(err, fs.ErrNotExist) {
-				x.Log.Warn("a run's manifest was removed before it could be kept as evidence", "run", run.RunID, "object", name)
-				continue
-			}
-		} else if err == nil {
-			_, err = x.out.Store.Put(ctx, to, data, objstore.IfAbsent)
-			if errors.Is(err, objstore.ErrPrecondition) {
-				err = nil
-			}
+// keepEvidence keeps what says what a run was.
+func (x *eraser) keepEvidence(ctx context.Context, run *ErasedRun) ([]string, error) {
+	kept, lost, err := x.out.KeepEvidence(ctx, run.Dir, publish.ErasedDir)
+	for _, object := range lost {
+		if object != publish.SignedObject { // not every run is signed
+			x.Log.Warn("a run's manifest was removed before it could be kept as evidence", "run", run.RunID, "object", path.Base(object))
 		}
-		if err != nil {
-			return nil, err
-		}
-		kept = append(kept, to)
 	}
-	return kept, nil
+	return kept, err
 }
 
 // remove removes a directory, also what an interrupted removal has left of it, and

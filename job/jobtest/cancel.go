@@ -43,3 +43,8 @@ func (s *cancelling) Put(ctx context.Context, name string, data []byte, c objsto
 	s.count()
 	return s.Store.Put(ctx, name, data, c)
 }
+
+func (s *cancelling) Copy(ctx context.Context, from objstore.Object, to string) (objstore.Object, error) {
+	s.count()
+	return s.Store.Copy(ctx, from, to)
+}

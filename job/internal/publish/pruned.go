@@ -79,7 +79,8 @@ func (p *Output) Interrupted(ctx context.Context) (dirs []string, err error) {
 // and the announcement. First its evidence is kept, then its marker goes, so that a run
 // that is half removed does not look published. The caller has the output's lease.
 func (p *Output) RemoveRun(ctx context.Context, dir string) error {
-	if err := p.keepEvidence(ctx, dir); err != nil {
+	// Not every run has all of its evidence, and an interrupted removal kept it before.
+	if _, _, err := p.KeepEvidence(ctx, dir, PrunedDir); err != nil {
 		return err
 	}
 	if err := p.Store.Delete(ctx, objstore.Object{Name: path.Join(dir, SuccessObject)}); err != nil {
@@ -103,28 +104,6 @@ func removeHint(err error) error {
 		return err
 	}
 	return &job.Error{Exit: job.ExitFailed, Hint: "objects may be on hold or under a retention policy, or the job may not delete; the next `assent runs --prune` goes on from here once that is settled", Err: err}
-}
-
-// keepEvidence copies a run's marker and what it seals. What is there of an earlier run
-// of the same id, which had the same outcome, stays.
-func (p *Output) keepEvidence(ctx context.Context, dir string) error {
-	for _, from := range []string{ManifestObject, SignedObject, manifests.DailyPath, ReportObject, SuccessObject} {
-		data, _, err := p.Store.Read(ctx, path.Join(dir, from))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // not every run has all of them, and an interrupted removal kept them before
-		} else if err != nil {
-			return err
-		}
-		to := path.Join(PrunedDir, dir, path.Base(from))
-		_, err = p.Store.Put(ctx, to, data, objstore.IfAbsent)
-		if errors.Is(err, objstore.ErrPrecondition) {
-			_, err = p.Store.Stat(ctx, to) // nothing is removed before its evidence is there
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // UnfinishedErasure returns the URI of an erasure's entry that has no receipt; "" where
