@@ -2,7 +2,6 @@ package run
 
 import (
 	"bytes"
-	"slices"
 
 	"assent/filter"
 	"assent/job/internal/consent"
@@ -96,5 +95,5 @@ func (c *contractColumn) count(id []byte, found filter.Contract) {
 		return
 	}
 	c.join.Other(ref.Key())
-	c.near.Add(slices.Values([][]byte{id}))
+	c.near.Add(near)
 }

@@ -409,7 +409,7 @@ func (c *comparison) join(result *DatasetResult, names *manifests.Footprints) {
 			}
 		}
 		if lo == hi {
-			near.AddFolded(source.Marked(n.Form, n.Mark))
+			near.Add(source.Marked(n.Form, n.Mark))
 		}
 	}
 	contracts := source.NewJoinCounter(x.Restricted())
@@ -420,7 +420,7 @@ func (c *comparison) join(result *DatasetResult, names *manifests.Footprints) {
 			continue
 		}
 		contracts.Other(n.Key)
-		nearContracts.AddFolded(source.Marked(n.Form, n.Mark))
+		nearContracts.Add(source.Marked(n.Form, n.Mark))
 	}
 	for role := range joins {
 		result.Joins[role] = joins[role].Join()

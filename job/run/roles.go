@@ -14,9 +14,10 @@ type fileAccounts struct {
 	index *consent.Lookup
 	near  *source.NearSeen
 	table *manifests.Accounts
-	found []filter.Account // beside the table's
-	roles []uint16         // beside the table's: under which rows name the account, as bits
-	fresh []manifests.Account
+	found []filter.Account  // beside the table's
+	roles []uint16          // beside the table's: under which rows name the account, as bits
+	forms []source.NearID   // beside the table's: of those that rows name, folded
+	fresh []source.NearID   // that rows name for the first time and the index lacks
 	named []manifests.Named // of a table that was trimmed
 }
 
@@ -27,7 +28,7 @@ func (f *fileAccounts) trim() bool {
 	}
 	f.named = manifests.SortNamed(append(f.named, f.names()...))
 	f.table.Trim()
-	f.found, f.roles = f.found[:0], f.roles[:0]
+	f.found, f.roles, f.forms = f.found[:0], f.roles[:0], f.forms[:0]
 	return true
 }
 
@@ -46,6 +47,7 @@ func (f *fileAccounts) appendHandles(dst []manifests.Account, ids parquet.Bytes)
 	}
 	f.found = f.index.AppendAccounts(f.found, f.table, known)
 	f.roles = append(f.roles, make([]uint16, f.table.Len()-known)...)
+	f.forms = append(f.forms, make([]source.NearID, f.table.Len()-known)...)
 	return dst
 }
 
@@ -55,30 +57,19 @@ func (f *fileAccounts) id(h manifests.Account) []byte {
 	return data[start:ends[0]]
 }
 
-// lookForNear looks at accounts that rows name for the first time and the index lacks for near misses.
+// lookForNear looks at the fresh accounts for near misses.
 func (f *fileAccounts) lookForNear() {
-	if len(f.fresh) == 0 {
-		return
-	}
-	f.near.Add(func(yield func([]byte) bool) {
-		for _, h := range f.fresh {
-			if !yield(f.id(h)) {
-				return
-			}
-		}
-	})
+	f.near.Add(f.fresh...)
 	f.fresh = f.fresh[:0]
 }
 
 // names returns the accounts of the table that rows name.
 func (f *fileAccounts) names() (names []manifests.Named) {
-	data, start, ends, refs := f.table.From(0)
-	for i, end := range ends {
-		if f.roles[i] != 0 {
-			near := source.NearIDOf(f.index.Hash, data[start:end])
-			names = append(names, manifests.Named{Key: refs[i].Key(), Roles: f.roles[i], Form: near.Form, Mark: near.Mark()})
+	_, _, _, refs := f.table.From(0)
+	for i, roles := range f.roles {
+		if roles != 0 {
+			names = append(names, manifests.Named{Key: refs[i].Key(), Roles: roles, Form: f.forms[i].Form, Mark: f.forms[i].Mark()})
 		}
-		start = end
 	}
 	return names
 }
@@ -165,8 +156,11 @@ func (r *roleAccounts) count(h manifests.Account) {
 		return
 	}
 	a := r.found[h]
-	if r.roles[h] == 0 && a == filter.Absent {
-		r.fresh = append(r.fresh, h)
+	if r.roles[h] == 0 {
+		r.forms[h] = source.NearIDOf(r.index.Hash, r.id(h))
+		if a == filter.Absent {
+			r.fresh = append(r.fresh, r.forms[h])
+		}
 	}
 	r.roles[h] |= bit
 	if a >= 0 {

@@ -174,7 +174,7 @@ func OpenLookup(ctx context.Context, store objstore.Store, prefix string, o Obje
 	if err != nil {
 		return nil, err
 	}
-	l.NearAccounts, l.NearContracts = source.OpenNearFilter(hash, accounts), source.OpenNearFilter(hash, contracts)
+	l.NearAccounts, l.NearContracts = source.OpenNearFilter(accounts), source.OpenNearFilter(contracts)
 	if l.NearAccounts == nil || l.NearContracts == nil {
 		return nil, fmt.Errorf("%s: %w: a filter is empty", store.URI(path.Join(prefix, nearObject)), sections.ErrDamaged)
 	}

@@ -77,14 +77,11 @@ func (p *Prefixes) Add(other Prefixes) {
 
 // NearFilter is a Bloom filter over the folded forms of a list of ids: 16 bits an id and
 // four probes let through about 0.2 % of the others. It is frozen.
-type NearFilter struct {
-	hash manifests.Hasher
-	bits []uint64
-}
+type NearFilter struct{ bits []uint64 }
 
 // NewNearFilter returns a filter that knows the ids, which are about n.
 func NewNearFilter(h manifests.Hasher, n int, ids iter.Seq[[]byte]) *NearFilter {
-	return newNearFilter(h, n, func(yield func(NearID) bool) {
+	return newNearFilter(n, func(yield func(NearID) bool) {
 		for id := range ids {
 			if !yield(NearIDOf(h, id)) {
 				return
@@ -93,8 +90,8 @@ func NewNearFilter(h manifests.Hasher, n int, ids iter.Seq[[]byte]) *NearFilter 
 	})
 }
 
-func newNearFilter(h manifests.Hasher, n int, ids iter.Seq[NearID]) *NearFilter {
-	f := &NearFilter{hash: h, bits: make([]uint64, n/4+1)}
+func newNearFilter(n int, ids iter.Seq[NearID]) *NearFilter {
+	f := &NearFilter{bits: make([]uint64, n/4+1)}
 	for id := range ids {
 		if id != (NearID{}) {
 			f.probes(id.Form, func(word *uint64, bit uint64) bool { *word |= bit; return true })
@@ -105,11 +102,11 @@ func newNearFilter(h manifests.Hasher, n int, ids iter.Seq[NearID]) *NearFilter 
 
 // OpenNearFilter returns the filter that has bits for its [NearFilter.Bits], nil where no
 // filter has. It keeps them and does not write to them.
-func OpenNearFilter(h manifests.Hasher, bits []uint64) *NearFilter {
+func OpenNearFilter(bits []uint64) *NearFilter {
 	if len(bits) == 0 {
 		return nil
 	}
-	return &NearFilter{h, bits}
+	return &NearFilter{bits}
 }
 
 // Bits is all that the filter knows. It holds no id.
@@ -142,12 +139,14 @@ type NearSeen struct {
 // NewNearSeen returns a NearSeen that has seen nothing.
 func NewNearSeen(f *NearFilter) *NearSeen { return &NearSeen{filter: f, ids: map[NearID]bool{}} }
 
-// Add takes ids of the data that the index lacks. They are not kept.
-func (s *NearSeen) Add(ids iter.Seq[[]byte]) {
+// Add takes ids of the data that the index lacks.
+func (s *NearSeen) Add(ids ...NearID) {
+	if len(ids) == 0 {
+		return
+	}
 	var prefix Prefixes
 	var found []NearID
-	for id := range ids {
-		n := NearIDOf(s.filter.hash, id)
+	for _, n := range ids {
 		if n == (NearID{}) {
 			continue
 		}
@@ -160,19 +159,6 @@ func (s *NearSeen) Add(ids iter.Seq[[]byte]) {
 	defer s.mu.Unlock()
 	s.prefix.Add(prefix)
 	for _, n := range found {
-		s.ids[n] = true
-	}
-}
-
-// AddFolded takes an id of the data that the index lacks, folded.
-func (s *NearSeen) AddFolded(n NearID) {
-	if n == (NearID{}) {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.prefix.add(n.Prefix)
-	if s.filter.has(n.Form) {
 		s.ids[n] = true
 	}
 }
@@ -300,7 +286,7 @@ func nearForms(list NearList, seen, wanted func(int) bool, near []Near) map[uint
 	if count == 0 {
 		return nil
 	}
-	missing := newNearFilter(manifests.Hasher{}, count, unseen)
+	missing := newNearFilter(count, unseen)
 	var all Prefixes
 	for i := range near {
 		all.Add(near[i].Prefix)

@@ -92,7 +92,7 @@ func missesOf(control, others []string, datasets ...[]string) Misses {
 			if i := slices.Index(list, d); i >= 0 {
 				seen[i] = true
 			} else {
-				s.Add(slices.Values([][]byte{[]byte(d)}))
+				s.Add(NearIDOf(key.NewHasher(), []byte(d)))
 			}
 		}
 		near = append(near, s.Near())
