@@ -45,7 +45,7 @@ type Plan struct {
 	Controls      []File            `json:"controls"`       // the files of the control inputs, as the first of Inputs
 	Datasets      []Dataset         `json:"datasets"`
 	Shards        []Shard           `json:"shards"`
-	Index         *consent.Objects  `json:"index,omitempty"` // where the plan has one that other processes can open
+	Index         consent.Objects   `json:"index"`
 }
 
 // Dataset is a data set as the plan has settled it against its files.

@@ -119,16 +119,8 @@ func writeFootprints(ctx context.Context, store objstore.Store, name string, d *
 // keepForLater adds to the run what a later one starts from: the index and the footprints.
 func (r *runner) keepForLater(ctx context.Context, plan *planned, results []*ShardResult, run *manifests.Run, tree map[string]objstore.Object) error {
 	const index = "_manifest/consent.index"
-	name := consent.IndexName(indexDir(plan.RunID))
-	c, err := objstore.Load(ctx, r.out.Store, name)
-	if err != nil {
-		return err
-	}
-	run.Index = manifests.Object{Path: index, Bytes: int64(len(c.Data)), SHA256: manifests.SHA256(c.Data)}
-	tree[index] = objstore.Object{Name: name}
-	if err := c.Close(); err != nil {
-		return err
-	}
+	run.Index = manifests.Object{Path: index, Bytes: plan.Index.Index.Bytes, SHA256: plan.Index.SHA256}
+	tree[index] = objstore.Object{Name: consent.IndexName(indexDir(plan.RunID))}
 	for i := range plan.Datasets {
 		d := &plan.Datasets[i]
 		f, err := r.footprintsOf(ctx, plan, i, results)

@@ -21,7 +21,7 @@ func (r *runner) keepIndex(ctx context.Context, p *planned) error {
 	if exit, _ := job.Explain(err); err != nil && exit != job.ExitUsage { // what is there may be of use
 		return err
 	}
-	if err == nil && have != nil && have.Index != nil && have.Tool == p.Tool {
+	if err == nil && have != nil && have.Tool == p.Tool {
 		p.Index = have.Index // the run's id says by which inputs it was made
 		if there, err := have.Index.Present(ctx, r.out.Store, indexDir(p.RunID)); err != nil || there {
 			return err
@@ -31,22 +31,17 @@ func (r *runner) keepIndex(ctx context.Context, p *planned) error {
 		return err
 	}
 	begin := r.Now()
-	stored, err := p.index.Store(ctx, r.out.Store, indexDir(p.RunID))
-	if err != nil {
+	if p.Index, err = p.index.Store(ctx, r.out.Store, indexDir(p.RunID)); err != nil {
 		return err
 	}
-	p.Index = &stored
-	r.Log.Info("index stored", "bytes", stored.Index.Bytes, "near_bytes", stored.Near.Bytes, "forms_bytes", stored.Forms.Bytes, "took", r.Now().Sub(begin).Round(time.Millisecond).String())
+	r.Log.Info("index stored", "bytes", p.Index.Index.Bytes, "near_bytes", p.Index.Near.Bytes, "forms_bytes", p.Index.Forms.Bytes, "took", r.Now().Sub(begin).Round(time.Millisecond).String())
 	return nil
 }
 
 // openLookup opens the plan's index for shards.
 func (r *runner) openLookup(ctx context.Context, p *planned) (err error) {
-	if p.Index == nil {
-		return errNoIndex(r.out.Store.URI(planDir(p.RunID)))
-	}
 	begin := r.Now()
-	if p.lookup, err = consent.OpenLookup(ctx, r.out.Store, indexDir(p.RunID), *p.Index, r.key); err != nil {
+	if p.lookup, err = consent.OpenLookup(ctx, r.out.Store, indexDir(p.RunID), p.Index, r.key); err != nil {
 		return err
 	}
 	r.limitMemory(p.lookup.Heap)
@@ -56,13 +51,10 @@ func (r *runner) openLookup(ctx context.Context, p *planned) (err error) {
 
 // openListing opens the plan's index for commit.
 func (r *runner) openListing(ctx context.Context, p *planned) (err error) {
-	if p.Index == nil {
-		return errNoIndex(r.out.Store.URI(planDir(p.RunID)))
+	if p.lookup != nil { // the index is open
+		p.listing, err = p.lookup.Listing(ctx, r.out.Store, indexDir(p.RunID), p.Index)
+		return err
 	}
-	p.listing, err = consent.OpenListing(ctx, r.out.Store, indexDir(p.RunID), *p.Index)
+	p.listing, err = consent.OpenListing(ctx, r.out.Store, indexDir(p.RunID), p.Index)
 	return err
-}
-
-func errNoIndex(plan string) error {
-	return job.UsageError("plan again with `assent plan`", "%s is the plan of a run in one process, which no other can go on with", plan)
 }

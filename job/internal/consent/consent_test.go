@@ -88,7 +88,15 @@ func TestStoredAsBuilt(t *testing.T) {
 				t.Errorf("%d bytes of heap for an index of %d", lookup.Heap, o.Index.Bytes)
 			}
 			compare(t, built, lookup, listing, n)
-			if err := errors.Join(lookup.Close(), listing.Close()); err != nil {
+			beside, err := lookup.Listing(t.Context(), s, "p", o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			compare(t, built, lookup, beside, n)
+			if data, _, err := s.Read(t.Context(), "p/index"); err != nil || manifests.SHA256(data) != o.SHA256 {
+				t.Errorf("the index has another SHA-256 than was told: %v", err)
+			}
+			if err := errors.Join(beside.Close(), lookup.Close(), listing.Close()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -164,9 +172,9 @@ func TestOpenRefuses(t *testing.T) {
 			t.Errorf("%s: commit opens it: %v", name, err)
 		}
 	}
-	refused("index", Objects{other.Index, o.Near, o.Forms}, nil)
-	refused("near", Objects{o.Index, other.Near, o.Forms}, nil)
-	refused("forms", Objects{o.Index, o.Near, other.Forms}, nil)
+	refused("index", Objects{Index: other.Index, Near: o.Near, Forms: o.Forms}, nil)
+	refused("near", Objects{Index: o.Index, Near: other.Near, Forms: o.Forms}, nil)
+	refused("forms", Objects{Index: o.Index, Near: o.Near, Forms: other.Forms}, nil)
 	for _, name := range []string{"index", "near", "forms"} {
 		good, _, err := s.Read(t.Context(), "p/"+name)
 		if err != nil {

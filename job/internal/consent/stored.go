@@ -2,8 +2,11 @@ package consent
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"path"
 	"slices"
@@ -19,6 +22,7 @@ import (
 // was stored. It is plain data.
 type Objects struct {
 	Index, Near, Forms Object
+	SHA256             string // of the object index, as manifests have it
 }
 
 // Object is one object of a stored index.
@@ -73,9 +77,11 @@ func (b *Built) Store(ctx context.Context, store objstore.Store, prefix string) 
 		}
 		return Object{w.n, fmt.Sprintf("%016x", sum)}, object.Finish(ctx)
 	}
-	if o.Index, err = put(indexObject, func(w *counting) (uint64, error) { return order.Write(w) }); err != nil {
+	digest := sha256.New()
+	if o.Index, err = put(indexObject, func(w *counting) (uint64, error) { return order.Write(io.MultiWriter(w, digest)) }); err != nil {
 		return o, err
 	}
+	o.SHA256 = hex.EncodeToString(digest.Sum(nil))
 	if o.Near, err = put(nearObject, b.writeNear); err != nil {
 		return o, err
 	}
@@ -194,8 +200,23 @@ func OpenListing(ctx context.Context, store objstore.Store, prefix string, o Obj
 	if err != nil {
 		return nil, err
 	}
+	return open.listing(ctx, store, prefix, o, s)
+}
+
+// Listing opens the listing of a stored index that is open for shards already. It is of use until either is closed.
+func (l *Lookup) Listing(ctx context.Context, store objstore.Store, prefix string, o Objects) (*Listing, error) {
+	var open opener
+	list, err := open.listing(ctx, store, prefix, o, l.Stored)
+	if err != nil {
+		return nil, errors.Join(err, open.close())
+	}
+	return list, nil
+}
+
+// listing opens what lists the ids of an index.
+func (o *opener) listing(ctx context.Context, store objstore.Store, prefix string, objects Objects, s *filter.Stored) (*Listing, error) {
 	name := path.Join(prefix, formsObject)
-	f, err := open.sections(ctx, store, name, o.Forms, formsKind, numForms)
+	f, err := o.sections(ctx, store, name, objects.Forms, formsKind, numForms)
 	if err != nil {
 		return nil, err
 	}
@@ -213,7 +234,7 @@ func OpenListing(ctx context.Context, store objstore.Store, prefix string, o Obj
 		return nil, fmt.Errorf("%s: %w", store.URI(name), err)
 	}
 	contracts.ref = func(i int) manifests.Ref { return refs[i] }
-	return &Listing{Facts: &s.Facts, AccountList: accounts, ContractList: contracts, close: open.close}, nil
+	return &Listing{Facts: &s.Facts, AccountList: accounts, ContractList: contracts, close: o.close}, nil
 }
 
 // opener opens the objects of one index.
