@@ -244,8 +244,12 @@ func (f *Footprints) read(row []int64) error {
 			return nil
 		}
 	case kindContractFile:
-		if at, file := row[leafNamedKey], row[leafNamedRoles]; at >= 0 && at < int64(len(f.Contracts)) && file >= 0 && file < int64(len(f.Files)) {
-			f.Pairs = append(f.Pairs, ContractFile{f.Contracts[at].Key, uint32(file)})
+		at, file := row[leafNamedKey], row[leafNamedRoles]
+		if at < 0 || at >= int64(len(f.Contracts)) || file < 0 || file >= int64(len(f.Files)) {
+			break
+		}
+		if p := (ContractFile{f.Contracts[at].Key, uint32(file)}); len(f.Pairs) == 0 || f.Pairs[len(f.Pairs)-1].Key <= p.Key {
+			f.Pairs = append(f.Pairs, p)
 			return nil
 		}
 	}

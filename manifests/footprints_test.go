@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"assent/job/parquet"
 	"assent/schema"
 )
 
@@ -136,6 +137,17 @@ func TestDamagedFootprints(t *testing.T) {
 		if err := readFootprints(b.Bytes()); !errors.Is(err, ErrManifest) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	var b bytes.Buffer
+	out, version, files := newIntWriter(&b, footprintColumns()), footprintsSchema, `[{"source":"a"}]`
+	for _, row := range [][]int64{{kindContract, 1}, {kindContract, 2}, {kindContractFile, 1}, {kindContractFile, 0}} {
+		out.row(row[0], row[1], 0, 0, 0)
+	}
+	if err := out.finish([]parquet.KeyValue{{Key: keySchema, Value: &version}, {Key: keyFiles, Value: &files}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := readFootprints(b.Bytes()); !errors.Is(err, ErrManifest) {
+		t.Errorf("files of contracts out of order: %v", err)
 	}
 	if err := new(Footprints).Write(failing{}, testMeta()); !errors.Is(err, io.ErrShortWrite) {
 		t.Error(err)

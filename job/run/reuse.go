@@ -157,8 +157,7 @@ type earlierFile struct {
 // accounts and contracts are those that have another state.
 func (c *comparison) dataset(ctx context.Context, accounts, contracts []filter.Ref) (*DatasetResult, *manifests.Footprints, error) {
 	was, all := c.footprints[c.d.Name], c.earlierFiles()
-	result := c.empty()
-	inputs := c.plan.inputsOf(c.d.Name)
+	inputs := inputsOf(c.plan.Inputs, c.d.Name)
 	touched := contractFiles(was, contracts)
 	var same []int
 	unchanged := 0 // files that lie there as they did
@@ -176,6 +175,7 @@ func (c *comparison) dataset(ctx context.Context, accounts, contracts []filter.R
 	if err != nil || len(same) == 0 {
 		return nil, nil, err
 	}
+	result := &DatasetResult{Tally: newTally(c.plan.lookup.Policy(), len(c.d.Roles()))}
 	for _, i := range same {
 		old := all[c.d.Files[i].Rel]
 		if err := result.Tally.addFacts(old.facts); err != nil {
@@ -186,36 +186,22 @@ func (c *comparison) dataset(ctx context.Context, accounts, contracts []filter.R
 			result.leaveOut(key, old.Source)
 		}
 	}
-	names := was
+	left := ofFiles(was, result.Files)
 	if unchanged < len(all) { // what only files that are gone or changed name is named no more
-		if names, err = c.namesOf(ctx, same, all, was); err != nil {
+		if left.Accounts, err = c.accountsOf(ctx, same, all, was); err != nil {
 			return nil, nil, err
 		}
+		left.Contracts = contractsOf(left)
 	}
-	c.join(result, names)
-	return result, ofFiles(names, result.Files), nil
-}
-
-// empty returns a result without files, which adds up with that of a shard.
-func (c *comparison) empty() *DatasetResult {
-	result := &DatasetResult{Tally: newTally(c.plan.lookup.Policy(), len(c.d.Roles()))}
-	for range c.d.Roles() {
-		result.Joins = append(result.Joins, source.NewJoinCounter(c.plan.lookup.Accounts()).Join())
-	}
-	result.Contracts = source.NewJoinCounter(c.plan.lookup.Restricted()).Join()
-	return result
+	c.join(result, left)
+	return result, left, nil
 }
 
 // earlierFiles returns the data set's files in the earlier run, by source. Inputs come in the order of files there.
 func (c *comparison) earlierFiles() map[string]earlierFile {
 	all := map[string]earlierFile{}
 	d, was := c.Datasets[c.d.Name], c.footprints[c.d.Name]
-	var inputs []*manifests.Input
-	for i := range c.Inputs {
-		if c.Inputs[i].Dataset == c.d.Name {
-			inputs = append(inputs, &c.Inputs[i])
-		}
-	}
+	inputs := inputsOf(c.Inputs, c.d.Name)
 	if was == nil || len(inputs) != len(d.Files) {
 		return all
 	}
@@ -234,11 +220,11 @@ func sameInput(a, b *manifests.Input) bool {
 	return a.Bytes == b.Bytes && a.Identity == b.Identity && (a.Path == b.Path || strings.HasPrefix(a.Identity, "crc32c:"))
 }
 
-// inputsOf returns the plan's inputs of a data set, beside its files.
-func (p *Plan) inputsOf(dataset string) (inputs []*manifests.Input) {
-	for i := range p.Inputs {
-		if p.Inputs[i].Dataset == dataset {
-			inputs = append(inputs, &p.Inputs[i])
+// inputsOf returns a run's inputs of a data set, beside its files.
+func inputsOf(all []manifests.Input, dataset string) (inputs []*manifests.Input) {
+	for i := range all {
+		if all[i].Dataset == dataset {
+			inputs = append(inputs, &all[i])
 		}
 	}
 	return inputs
@@ -318,8 +304,8 @@ func (c *comparison) eachIndex(ctx context.Context, files []int, all map[string]
 	return g.Wait()
 }
 
-// namesOf returns the footprints of some files, with whom they name by their subject indexes.
-func (c *comparison) namesOf(ctx context.Context, files []int, all map[string]earlierFile, was *manifests.Footprints) (*manifests.Footprints, error) {
+// accountsOf returns the accounts that some files name, by their subject indexes.
+func (c *comparison) accountsOf(ctx context.Context, files []int, all map[string]earlierFile, was *manifests.Footprints) ([]manifests.Named, error) {
 	var mu sync.Mutex
 	roles := make([]uint16, len(was.Accounts))
 	err := c.eachIndex(ctx, files, all, func(_ int, x *manifests.SubjectIndex) error {
@@ -343,27 +329,27 @@ func (c *comparison) namesOf(ctx context.Context, files []int, all map[string]ea
 	if err != nil {
 		return nil, err
 	}
-	left := &manifests.Footprints{Files: was.Files, Pairs: was.Pairs}
+	var left []manifests.Named
 	for i, n := range was.Accounts {
 		if n.Roles = roles[i]; n.Roles != 0 {
-			left.Accounts = append(left.Accounts, n)
+			left = append(left, n)
 		}
 	}
-	kept := map[string]bool{}
-	for _, i := range files {
-		kept[c.d.Files[i].Rel] = true
-	}
-	for _, p := range was.Pairs {
-		if kept[was.Files[p.File].Source] {
-			if at, found := manifests.FindNamed(was.Contracts, p.Key); found {
-				for ; at < len(was.Contracts) && was.Contracts[at].Key == p.Key; at++ {
-					left.Contracts = append(left.Contracts, was.Contracts[at])
-				}
-			}
-		}
-	}
-	left.Contracts = manifests.SortNamed(left.Contracts)
 	return left, nil
+}
+
+// contractsOf returns the contracts that some file names. Both lists are sorted by key.
+func contractsOf(f *manifests.Footprints) (named []manifests.Named) {
+	pairs := f.Pairs
+	for _, n := range f.Contracts {
+		for len(pairs) > 0 && pairs[0].Key < n.Key {
+			pairs = pairs[1:]
+		}
+		if len(pairs) > 0 && pairs[0].Key == n.Key {
+			named = append(named, n)
+		}
+	}
+	return named
 }
 
 // ofFiles returns footprints without the facts of other files than these.
@@ -423,7 +409,7 @@ func (c *comparison) join(result *DatasetResult, names *manifests.Footprints) {
 		nearContracts.Add(source.Marked(n.Form, n.Mark))
 	}
 	for role := range joins {
-		result.Joins[role] = joins[role].Join()
+		result.Joins = append(result.Joins, joins[role].Join())
 	}
 	result.Contracts, result.Near, result.NearContracts = contracts.Join(), near.Near(), nearContracts.Near()
 }
