@@ -1,14 +1,10 @@
 package filter_test
 
 import (
-	"os"
-	"os/exec"
-	"runtime/debug"
-	"runtime/metrics"
 	"testing"
-	"time"
 
 	"assent/filter"
+	"assent/job/jobtest/liveheap"
 	"assent/schema"
 )
 
@@ -18,23 +14,8 @@ func TestBuildMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds an index of a million events")
 	}
-	// What is allocated while the collector marks counts as live, and on a busy machine it marks for long. So the test
-	// runs in a process of its own, which stands still while garbage is collected, often.
-	const stopWorld = "gcstoptheworld=2"
-	if os.Getenv("GODEBUG") != stopWorld {
-		child := exec.Command(os.Args[0], "-test.run=^TestBuildMemory$", "-test.v")
-		child.Env = append(os.Environ(), "GODEBUG="+stopWorld, "GOGC=5")
-		out, err := child.CombinedOutput()
-		t.Logf("%s", out)
-		if err != nil {
-			t.Error(err)
-		}
+	if !liveheap.Alone(t) {
 		return
-	}
-	heap := func() uint64 {
-		s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-		metrics.Read(s)
-		return s[0].Value.Uint64()
 	}
 	const events = 3_000_000
 	for _, c := range []struct {
@@ -44,7 +25,7 @@ func TestBuildMemory(t *testing.T) {
 	}{{"few events an account", events * 2 / 5, 1.6}, {"many events an account", events / 12, 2.8}} { // a tenth is the collector's
 		t.Run(c.name, func(t *testing.T) {
 			for attempt := 1; ; attempt++ {
-				ratio, ofTold := buildMemory(t, events, c.accounts, heap)
+				ratio, ofTold := buildMemory(t, events, c.accounts)
 				if ratio <= c.most && ofTold <= 1.5 {
 					return
 				}
@@ -58,27 +39,15 @@ func TestBuildMemory(t *testing.T) {
 
 // buildMemory builds an index and returns what was live at most, in sizes of the index and of
 // what the builder said that it held.
-func buildMemory(t *testing.T, events, accounts int, heap func() uint64) (ofIndex, ofTold float64) {
-	debug.FreeOSMemory()
-	before, done, peak := heap(), make(chan bool), make(chan uint64)
-	go func() {
-		most := uint64(0)
-		for {
-			select {
-			case <-done:
-				peak <- most
-				return
-			case <-time.After(200 * time.Microsecond):
-				most = max(most, heap())
-			}
-		}
-	}()
-	b := filter.NewBuilder()
-	history(b, events, accounts)
-	told := b.Size()
-	x := b.Freeze(filter.Policy{Start: 1, Default: schema.OptedIn, Horizon: schema.Forever})
-	done <- true
-	most := float64(<-peak - before)
+func buildMemory(t *testing.T, events, accounts int) (ofIndex, ofTold float64) {
+	var told int64
+	var x *filter.Index
+	most := liveheap.Peak(func() {
+		b := filter.NewBuilder()
+		history(b, events, accounts)
+		told = b.Size()
+		x = b.Freeze(filter.Policy{Start: 1, Default: schema.OptedIn, Horizon: schema.Forever})
+	})
 	ofIndex, ofTold = most/float64(x.Size()), most/float64(told)
 	t.Logf("%.1f bytes an event at most, the index has %.1f: %.2f; of what the builder said %.2f", most/float64(events), float64(x.Size())/float64(events), ofIndex, ofTold)
 	return ofIndex, ofTold

@@ -2,6 +2,7 @@ package filter_test
 
 import (
 	"bytes"
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -13,24 +14,9 @@ import (
 // TestState: where two indexes give all accounts and the contract of a record the same state before an instant, they
 // decide alike on a record whose moments are all before it, and find the same causes.
 func TestState(t *testing.T) {
-	random := rand.New(rand.NewPCG(3, 4))
 	same, different, changed := 0, 0, 0
-	for range 60_000 {
-		data := make([]byte, 400)
-		for i := range data {
-			data[i] = byte(random.Uint32())
-		}
-		d := &dice{data}
-		s := newScene(d)
-		x, err := s.index(s.world.Policy, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		y := later(t, s, d)
-		if y == nil || x.HasRegistry() != y.HasRegistry() {
-			continue
-		}
-		before := min(x.Policy().Horizon, y.Policy().Horizon)
+	for n := range twoNights(t, 3, 60_000) {
+		d, s, x, y, before := n.dice, n.scene, n.x, n.y, n.before
 		c := schema.Category(d.roll(schema.NumCategories))
 		rest := slices.Clone(d.b)
 		records, rows := newRecords(&dice{rest}, x, c)
@@ -64,6 +50,41 @@ func TestState(t *testing.T) {
 	}
 	if same < 10_000 || different < 5_000 || changed < 5_000 {
 		t.Errorf("%d records of the same state, %d of another, %d at another horizon: the test shows little", same, different, changed)
+	}
+}
+
+// nights are the indexes of a scene and of what became of it.
+type nights struct {
+	*dice  // for more
+	scene  *scene
+	x, y   *filter.Index
+	before schema.Instant // the earlier of their horizons
+}
+
+// twoNights rolls scenes and what becomes of them, so many times. It leaves out what contradicts itself, or has a registry on one
+// night alone.
+func twoNights(t *testing.T, seed uint64, times int) iter.Seq[nights] {
+	return func(yield func(nights) bool) {
+		random := rand.New(rand.NewPCG(seed, seed+1))
+		for range times {
+			data := make([]byte, 400)
+			for i := range data {
+				data[i] = byte(random.Uint32())
+			}
+			d := &dice{data}
+			s := newScene(d)
+			x, err := s.index(s.world.Policy, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			y := later(t, s, d)
+			if y == nil || x.HasRegistry() != y.HasRegistry() {
+				continue
+			}
+			if !yield(nights{d, s, x, y, min(x.Policy().Horizon, y.Policy().Horizon)}) {
+				return
+			}
+		}
 	}
 }
 
@@ -101,24 +122,9 @@ func decidedBefore(r *filter.Record, before schema.Instant) bool {
 
 // TestChanged: the accounts and contracts of whose state two stored indexes do not say the same are those whose states differ.
 func TestChanged(t *testing.T) {
-	random := rand.New(rand.NewPCG(5, 6))
 	found := 0
-	for range 5000 {
-		data := make([]byte, 400)
-		for i := range data {
-			data[i] = byte(random.Uint32())
-		}
-		d := &dice{data}
-		s := newScene(d)
-		x, err := s.index(s.world.Policy, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		y := later(t, s, d)
-		if y == nil || x.HasRegistry() != y.HasRegistry() {
-			continue
-		}
-		before := min(x.Policy().Horizon, y.Policy().Horizon)
+	for n := range twoNights(t, 5, 5000) {
+		x, y, before := n.x, n.y, n.before
 		sx, sy := storedOf(t, x).Stored, storedOf(t, y).Stored
 		accounts, contracts := filter.Changed(sx, sy, before)
 		for _, id := range []string{"a", "b", "c", "d", "ab"} {

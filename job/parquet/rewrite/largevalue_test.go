@@ -4,36 +4,20 @@ import (
 	"bytes"
 	"io"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"runtime/debug"
-	"runtime/metrics"
 	"testing"
-	"time"
 
 	parquetgo "github.com/parquet-go/parquet-go"
 
+	"assent/job/jobtest/liveheap"
 	"assent/job/parquet"
 )
-
-// stopWorld lets the garbage collector mark and sweep while nothing else runs.
-const stopWorld = "gcstoptheworld=2"
 
 // TestLargeValue: a page with one very large value takes a bounded number of its own size.
 func TestLargeValue(t *testing.T) {
 	if testing.Short() {
 		t.Skip("collects garbage all the time, which takes minutes with the race detector")
 	}
-	// What is allocated while the collector marks counts as live, and on a busy machine it marks for long. So the test
-	// runs in a process of its own, which stands still while garbage is collected.
-	if os.Getenv("GODEBUG") != stopWorld {
-		child := exec.Command(os.Args[0], "-test.run=^TestLargeValue$", "-test.v")
-		child.Env = append(os.Environ(), "GODEBUG="+stopWorld, "GOGC=5")
-		out, err := child.CombinedOutput()
-		t.Logf("%s", out)
-		if err != nil {
-			t.Error(err)
-		}
+	if !liveheap.Alone(t) {
 		return
 	}
 	const size = 12 << 20 // the writer puts it into the header, too, which may have 16 MiB
@@ -64,32 +48,15 @@ func TestLargeValue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	heap := func() uint64 {
-		s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-		metrics.Read(s)
-		return s[0].Value.Uint64()
-	}
 	const most = 4.6 // decompressed, filtered, encoded; compressed once, and once more while its buffer grows
 	least := 0.0
 	for range 3 {
-		debug.FreeOSMemory()
-		before, done, peak := heap(), make(chan bool), make(chan uint64)
-		go func() {
-			for most := uint64(0); ; most = max(most, heap()) {
-				select {
-				case <-done:
-					peak <- most
-					return
-				case <-time.After(200 * time.Microsecond):
-				}
-			}
-		}()
-		sel := NewSelection(3)
-		sel.KeepRange(0, 2)
-		out := NewWriter(f, io.Discard, Options{Memory: NewBudget(16 << 20)})
-		err = out.RowGroup(t.Context(), 0, sel)
-		done <- true
-		ratio := (float64(<-peak) - float64(before)) / size
+		ratio := liveheap.Peak(func() {
+			sel := NewSelection(3)
+			sel.KeepRange(0, 2)
+			out := NewWriter(f, io.Discard, Options{Memory: NewBudget(16 << 20)})
+			err = out.RowGroup(t.Context(), 0, sel)
+		}) / size
 		if err != nil {
 			t.Fatal(err)
 		}
