@@ -16,6 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+import text
+
 START, HORIZON = "2026-01-05T00:00:00Z", "2026-11-20T00:00:00Z"
 RUN, OUT_SHARE = 640_000, 0.43  # messages of two organisations where exclusions cluster: one in, one out
 
@@ -29,10 +31,16 @@ def write(table, path):
 
 
 def sample(d, assent, rows):
-    """The marketplace that assent itself makes; all message data derives from it."""
+    """The marketplace that assent itself makes, with bodies of real text; all message data derives from it."""
     subprocess.run([assent, "sample", "--to", d, "--rows", str(rows)], check=True, stdout=subprocess.DEVNULL)
     for other in "deliverables", "platform_events":
         shutil.rmtree(d / other)
+    files = sorted((d / "messages").rglob("*.parquet"))
+    bodies = text.messages(sum(pq.ParquetFile(f).metadata.num_rows for f in files))
+    for f in files:
+        table = pq.ParquetFile(f).read()
+        body, bodies = bodies.slice(0, table.num_rows), bodies.slice(table.num_rows)
+        write(table.set_column(table.schema.get_field_index("body"), "body", body), f)
 
 
 def parts(table, d):
