@@ -7,6 +7,7 @@ import (
 
 	"assent/job"
 	"assent/job/internal/consent"
+	"assent/job/internal/publish"
 )
 
 // A plan keeps the consent index beside its document, which names it. So shards and commit open it, and read no history,
@@ -56,5 +57,40 @@ func (r *runner) openListing(ctx context.Context, p *planned) (err error) {
 		return err
 	}
 	p.listing, err = consent.OpenListing(ctx, r.out.Store, indexDir(p.RunID), p.Index)
+	return err
+}
+
+// While a plan waits for its shards and for commit, it holds the run that it takes files over from: nobody prunes it then. The hold
+// goes with the plan, when commit or a later plan removes that. Where nobody comes back, it ends by itself.
+
+// holdFor is for how long a plan holds the earlier run: no night lasts as long.
+const holdFor = 7 * 24 * time.Hour
+
+// holdName is the name of the hold of a plan.
+func holdName(id string) string { return "plan-" + id }
+
+// holdEarlier holds the run that the plan takes over from, if there is one.
+func (r *runner) holdEarlier(ctx context.Context, p *Plan) error {
+	id := p.earlierRun()
+	if id == "" {
+		return nil
+	}
+	_, err := r.out.TakeHold(ctx, r.Now(), holdName(p.RunID), publish.RunDir(id), holdFor)
+	return err
+}
+
+// earlierRun is the id of the run that files are taken over from; empty where none are.
+func (p *Plan) earlierRun() string {
+	for i := range p.Datasets {
+		if reuse := p.Datasets[i].Reuse; reuse != nil {
+			return reuse.Run
+		}
+	}
+	return ""
+}
+
+// releaseEarlier ends the hold of a plan that is over. That there is none is as well.
+func (r *runner) releaseEarlier(ctx context.Context, id string) error {
+	_, err := r.out.ReleaseHold(ctx, holdName(id))
 	return err
 }

@@ -56,7 +56,7 @@ func windUp(ctx context.Context) (context.Context, context.CancelFunc) {
 func (r *runner) removePlan(ctx context.Context, id string) {
 	ctx, cancel := windUp(ctx)
 	defer cancel()
-	if err := r.out.Store.RemoveAll(ctx, planDir(id)); err != nil {
+	if err := errors.Join(r.out.Store.RemoveAll(ctx, planDir(id)), r.releaseEarlier(ctx, id)); err != nil {
 		r.Log.Warn("what was staged could not be removed; the next plan will try again", "stage", r.out.Store.URI(planDir(id)), "error", err)
 	}
 }
@@ -86,7 +86,7 @@ func (r *runner) tidy(ctx context.Context, id string) error {
 		over, err := r.over(ctx, dir)
 		if err == nil && over {
 			r.Log.Info("a plan of another run is removed: it is published, or was left alone", "plan", r.out.Store.URI(dir))
-			err = r.out.Store.RemoveAll(ctx, dir)
+			err = errors.Join(r.out.Store.RemoveAll(ctx, dir), r.releaseEarlier(ctx, path.Base(dir)))
 		}
 		if err != nil {
 			return err
@@ -140,5 +140,5 @@ func (r *runner) clean(ctx context.Context, id string) error {
 		return err
 	}
 	err = r.tidy(lease.Context(), id)
-	return errors.Join(err, r.out.Store.RemoveAll(lease.Context(), planDir(id)), lease.Release())
+	return errors.Join(err, r.out.Store.RemoveAll(lease.Context(), planDir(id)), r.releaseEarlier(lease.Context(), id), lease.Release())
 }

@@ -68,6 +68,9 @@ func StepPlan(ctx context.Context, env *job.Env, o Options) (_ *Planned, err err
 	if err := plan.close(); err != nil {
 		return nil, err
 	}
+	if err := r.holdEarlier(lease.Context(), &plan.Plan); err != nil {
+		return nil, job.Cause(lease.Context(), err)
+	}
 	return &Planned{
 		Status: PlanReady, Plan: r.out.Store.URI(planDir(plan.RunID)), Shards: len(plan.Shards),
 		RunID: plan.RunID, URI: r.out.Store.URI(publish.RunDir(plan.RunID)),
