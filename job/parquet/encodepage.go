@@ -12,12 +12,18 @@ type EncodedPage struct {
 
 // Encode makes a page of raw, its levels and values. It compresses them (of a V2 page, the values alone) and encodes the
 // header h, in which it fills in the sizes, the checksum and Compressed. raw is not kept.
-func (e *EncodedPage) Encode(c *codec.Codec, id codec.ID, h *PageHeader, raw []byte) (err error) {
-	h.RawSize = len(raw)
-	levels := h.RepLen + h.DefLen // of a V2 page; they stay as they are
-	e.Body = append(e.Body[:0], raw[:levels]...)
-	if h.Compressed = h.Kind != DataPageV2 || len(raw) > levels; h.Compressed {
-		if e.Body, err = c.Compress(e.Body, id, raw[levels:]); err != nil {
+func (e *EncodedPage) Encode(c *codec.Codec, id codec.ID, h *PageHeader, raw []byte) error {
+	levels := h.RepLen + h.DefLen // of a V2 page
+	return e.EncodeParts(c, id, h, raw[:levels], raw[levels:])
+}
+
+// EncodeParts is Encode for levels and values that stand apart. levels are those of a V2 page, which stay as they are; the levels
+// of a V1 page are compressed with its values, and stand before them in values.
+func (e *EncodedPage) EncodeParts(c *codec.Codec, id codec.ID, h *PageHeader, levels, values []byte) (err error) {
+	h.RawSize = len(levels) + len(values)
+	e.Body = append(e.Body[:0], levels...)
+	if h.Compressed = h.Kind != DataPageV2 || len(values) > 0; h.Compressed {
+		if e.Body, err = c.Compress(e.Body, id, values); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package encoding
 
 import (
+	"bytes"
 	"errors"
 	"math/bits"
 	"slices"
@@ -137,6 +138,10 @@ func FuzzByteArrays(f *testing.F) {
 		if string(kept) != string(AppendByteArrays(nil, bytesOf(compactRef(b.values(), keep)))) {
 			t.Fatal("filter differs")
 		}
+		place := bytes.Clone(src)
+		if place, err := FilterByteArrays(place[:0], place, bitmapOf(keep)); err != nil || string(place) != string(kept) {
+			t.Fatalf("filter differs in place: %v", err)
+		}
 	})
 }
 
@@ -155,6 +160,10 @@ func FuzzFixed(f *testing.F) {
 		}
 		if err == nil && string(kept) != string(slices.Concat(compactRef(b.values(), keep)...)) {
 			t.Fatal("filter differs")
+		}
+		place := bytes.Clone(src)
+		if place, err := FilterFixed(place[:0], place, w, bitmapOf(keep)); (err == nil) != (filterErr == nil) || string(place) != string(kept) {
+			t.Fatalf("filter differs in place: %v", err)
 		}
 
 		split, err := DecodeSplit(nil, src, w, n)

@@ -161,7 +161,7 @@ func ScanByteArrays(ends []uint32, src []byte, n int) ([]uint32, error) {
 
 // FilterFixed appends the kept ones of the keep.Len() PLAIN values of width bytes
 // of src (INT32, INT64, INT96, FLOAT, DOUBLE, FIXED_LEN_BYTE_ARRAY). Bytes that
-// follow them are left alone.
+// follow them are left alone. dst may be src[:0]: the kept values then move to its front.
 func FilterFixed(dst, src []byte, width int, keep *Bitmap) ([]byte, error) {
 	src, err := cut(src, width, keep.n)
 	if err != nil {
@@ -222,7 +222,7 @@ func filter8(dst, src []byte, keep *Bitmap) []byte {
 
 // FilterByteArrays appends the kept ones of the keep.Len() PLAIN BYTE_ARRAY values
 // of src, with their lengths. Bytes that follow them are left alone. At most
-// len(src) bytes are appended.
+// len(src) bytes are appended. dst may be src[:0]: the kept values then move to its front.
 func FilterByteArrays(dst, src []byte, keep *Bitmap) ([]byte, error) {
 	n := keep.n
 	pos, at := 0, 0

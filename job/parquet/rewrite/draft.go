@@ -1,7 +1,6 @@
 package rewrite
 
 import (
-	"slices"
 	"sync"
 
 	"assent/job/parquet"
@@ -25,7 +24,7 @@ type draft struct {
 	packed      int // the same, compressed
 	count       int // values
 	plain       []byte
-	room        []byte // the memory in which plain lay when it was taken from a page, from its beginning; empty: it was not
+	room        []byte // the memory in which plain lies, with what is before it; of no use if plain has moved since, see inplace.go
 	bools       encoding.Bitmap
 	indices     []int32 // of the input's dictionary
 	ints        []int64
@@ -51,7 +50,7 @@ var drafts = sync.Pool{New: func() any { return new(draft) }}
 func (d *draft) reset() {
 	d.form = form{}
 	d.rows, d.slots, d.size, d.packed, d.count = 0, 0, 0, 0, 0
-	d.Reps, d.Defs, d.plain, d.room = d.Reps[:0], d.Defs[:0], d.plain[:0], nil
+	d.Reps, d.Defs, d.plain, d.room = d.Reps[:0], d.Defs[:0], d.memoryOfPlain()[:0], nil
 	d.indices, d.ints = d.indices[:0], d.ints[:0]
 	d.Present.Reset()
 	d.bools.Reset()
@@ -148,26 +147,11 @@ func (t *filter) values(d *draft, p *parquet.Page, vals *encoding.Bitmap) error 
 			encoding.CompactBits(&d.bools, &t.bits, vals)
 			t.noteBools(d, from)
 		}
-	case enc == parquet.Plain && col.Physical == parquet.ByteArray && d.takes(p):
-		if d.plain, err = encoding.FilterByteArrays(d.plain, p.Values, vals); err == nil {
-			d.bounds.AddByteArrays(col, d.plain)
-		}
-	case enc == parquet.Plain && col.Physical == parquet.ByteArray:
-		from := len(d.plain)
-		if n := len(p.Values); p.Count > 0 { // about the kept share, and some more
-			share := int(int64(n)*int64(vals.Count())/int64(p.Count)) + n/16
-			if n > maxPooled { // a few large values: the share of their number says little, and growing again would copy them
-				share = n
-			}
-			d.plain = slices.Grow(d.plain, min(n, share))
-		}
-		if d.plain, err = encoding.FilterByteArrays(d.plain, p.Values, vals); err == nil {
-			d.bounds.AddByteArrays(col, d.plain[from:])
-		}
 	case enc == parquet.Plain:
 		from := len(d.plain)
-		if d.plain, err = encoding.FilterFixed(d.plain, p.Values, col.Width(), vals); err == nil {
-			d.bounds.AddFixed(col, d.plain[from:])
+		d.makeRoom(p, col, vals.Count())
+		if d.plain, err = filterPlain(d.plain, p.Values, col, vals); err == nil {
+			addPlain(&d.bounds, col, d.plain[from:])
 		}
 	case enc == parquet.ByteStreamSplit && col.Width() > 0 && col.Physical != parquet.Int96:
 		from := len(d.plain)
@@ -181,17 +165,6 @@ func (t *filter) values(d *draft, p *parquet.Page, vals *encoding.Bitmap) error 
 		err = t.decoded(d, p, vals)
 	}
 	return err
-}
-
-// takes makes the memory of a page the draft's, if the draft has no values yet: the values that are kept move to the front of
-// those of the page, which is void then. The draft's own memory becomes the page's. Behind the kept values lie bytes of dropped ones:
-// only the draft's length goes on. What lies before them is room for levels.
-func (d *draft) takes(p *parquet.Page) bool {
-	if len(d.plain) > 0 {
-		return false
-	}
-	d.plain, d.room = p.Take(d.plain)
-	return true
 }
 
 func (t *filter) noteBools(d *draft, from int) {

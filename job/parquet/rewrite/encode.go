@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"math/bits"
 	"slices"
 	"sync"
 
@@ -43,36 +44,27 @@ func (w *worker) encode(e *parquet.EncodedPage, d *draft, col *parquet.Column, i
 		raw = d.AppendV1(raw, col)
 	}
 	w.raw = raw
-	if in, ok := d.inPlace(raw); ok {
-		raw = in
+	levels, values := raw[:h.RepLen+h.DefLen], []byte(nil)
+	if in, ok := d.inPlace(raw[len(levels):]); ok {
+		values = in
 	} else {
 		raw = d.appendValues(raw, col, dictLen)
 		w.raw = raw
+		levels, values = raw[:len(levels)], raw[len(levels):]
 		if cap(d.plain) > maxPooled { // it will not be pooled, and is not needed while raw is compressed
 			d.plain, d.room = nil, nil
 		}
 	}
 	e.Body = slices.Grow(e.Body[:0], d.packed+d.packed/8+512)
-	return e.Encode(&w.codec, id, &h, raw)
-}
-
-// inPlace returns the levels and the values behind them where there is room for the levels before the values, so that these need not
-// be copied.
-func (d *draft) inPlace(levels []byte) ([]byte, bool) {
-	at := len(d.room) - cap(d.plain) // where plain begins, if it still lies there
-	if len(d.room) == 0 || len(d.plain) == 0 || at < len(levels) || at > len(d.room)-len(d.plain) || &d.room[at] != &d.plain[0] {
-		return nil, false
-	}
-	begin := at - len(levels)
-	copy(d.room[begin:], levels)
-	return d.room[begin : at+len(d.plain)], true
+	return e.EncodeParts(&w.codec, id, &h, levels, values)
 }
 
 // appendValues appends the encoded values section.
 func (d *draft) appendValues(b []byte, col *parquet.Column, dictLen int) []byte {
 	switch d.encoding {
 	case parquet.RLEDictionary, parquet.PlainDictionary:
-		return encoding.AppendIndices(b, d.indices, dictLen)
+		n := len(d.indices)*bits.Len(uint(dictLen))/8 + len(d.indices)/256 + 64 // about the most that they take
+		return encoding.AppendIndices(slices.Grow(b, n), d.indices, dictLen)
 	case parquet.RLE:
 		return parquet.AppendPrefixed(b, func(b []byte) []byte { return encoding.AppendLevelBits(b, &d.bools) })
 	case parquet.DeltaBinaryPacked:

@@ -1,0 +1,84 @@
+package rewrite
+
+import (
+	"math/bits"
+
+	"assent/job/parquet"
+	"assent/job/parquet/encoding"
+)
+
+// PLAIN values are not copied on their way from a page of the input to one of the output, as far as that can be done. The draft
+// takes the memory of the first page over, and the kept values move to the front of the others. The levels are then written just
+// before them:
+//
+//	draft.room:   | free | levels | kept values | bytes of dropped values, and free |
+//	                              draft.plain
+//
+// So only draft.plain[:len] may be read, and nothing may read the page afterwards.
+
+// makeRoom prepares the draft for the values of a page, of which so many are kept: it takes the memory of the page if it has no
+// values yet, and grows otherwise.
+func (d *draft) makeRoom(p *parquet.Page, col *parquet.Column, kept int) {
+	if len(d.plain) == 0 {
+		d.plain, d.room = p.Take(d.memoryOfPlain())
+		return
+	}
+	n := len(p.Values)
+	if p.Count > 0 { // about the kept share, and some more
+		share := int(int64(n)*int64(kept)/int64(p.Count)) + n/16
+		if n > maxPooled { // a few large values: the share of their number says little, and growing again would copy them
+			share = n
+		}
+		n = min(n, share)
+	}
+	if cap(d.plain)-len(d.plain) < n {
+		head := levelBytes(col, 2*d.slots) // another page may follow
+		d.room = make([]byte, head+len(d.plain)+n)
+		d.plain = append(d.room[head:head], d.plain...)
+	}
+}
+
+// levelBytes returns about how many bytes the levels of a page of so many slots take at most.
+func levelBytes(col *parquet.Column, slots int) int {
+	if col.MaxRep+col.MaxDef == 0 {
+		return 0
+	}
+	return 32 + (bits.Len(uint(col.MaxRep))+bits.Len(uint(col.MaxDef)))*slots/7
+}
+
+// before returns how many bytes of room lie before plain, -1 where plain does not lie in it.
+func (d *draft) before() int {
+	at := len(d.room) - cap(d.plain)
+	if cap(d.plain) == 0 || at < 0 || &d.room[at:][:1][0] != &d.plain[:1][0] {
+		return -1
+	}
+	return at
+}
+
+// memoryOfPlain returns all the memory in which plain lies.
+func (d *draft) memoryOfPlain() []byte {
+	if d.before() >= 0 {
+		return d.room
+	}
+	return d.plain
+}
+
+// inPlace returns the levels and the values behind them where there is room for the levels before the values, so that these need not
+// be copied.
+func (d *draft) inPlace(levels []byte) ([]byte, bool) {
+	at := d.before()
+	if len(d.plain) == 0 || at < len(levels) || d.encoding != parquet.Plain {
+		return nil, false
+	}
+	begin := at - len(levels)
+	copy(d.room[begin:], levels)
+	return d.room[begin : at+len(d.plain)], true
+}
+
+// filterPlain appends those of the PLAIN values in src that keep has.
+func filterPlain(dst, src []byte, col *parquet.Column, keep *encoding.Bitmap) ([]byte, error) {
+	if col.Physical == parquet.ByteArray {
+		return encoding.FilterByteArrays(dst, src, keep)
+	}
+	return encoding.FilterFixed(dst, src, col.Width(), keep)
+}
