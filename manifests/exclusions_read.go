@@ -115,9 +115,12 @@ type exclusionGroup struct {
 	request table.Parsed[string]
 }
 
+func reasonColumn(g *table.Group, leaf int) table.Parsed[schema.Reason] {
+	return table.Parse(g, leaf, func(b []byte) (schema.Reason, error) { return schema.ParseReason(string(b)) })
+}
+
 func openExclusionGroup(g *table.Group) *exclusionGroup {
 	text := func(b []byte) (string, error) { return string(b), nil }
-	reason := func(b []byte) (schema.Reason, error) { return schema.ParseReason(string(b)) }
 	cause := func(b []byte) (Cause, error) {
 		r, err := schema.ParseReason(string(b))
 		if c := CauseOf(r.Set()); err == nil && c != NoCause {
@@ -129,8 +132,8 @@ func openExclusionGroup(g *table.Group) *exclusionGroup {
 		id:      g.Column(leafRecordID),
 		source:  table.Parse(g, leafSourceFile, text),
 		row:     g.Column(leafSourceRow),
-		reason:  table.Parse(g, leafReason, reason),
-		reasons: table.Parse(g, leafReasons, reason),
+		reason:  reasonColumn(g, leafReason),
+		reasons: reasonColumn(g, leafReasons),
 		moment:  g.Column(leafMoment),
 		ref:     table.Parse(g, leafRef, parseRef[[]byte]),
 		role:    table.Parse(g, leafRole, text),

@@ -252,6 +252,9 @@ type Invocation struct {
 	Workers    int       `json:"workers"`
 	// ReusedFrom names, by output, the run that a file was taken over from as it stands there. It lists no file that was worked on.
 	ReusedFrom map[string]string `json:"reused_from,omitempty"`
+	// Since says what changed against the run before, which differs where the same run is made in another output. None where
+	// none was before, or none at an earlier horizon.
+	Since *Since `json:"since,omitempty"`
 }
 
 // Marshal returns the manifest's bytes: indented JSON in a fixed order, with a final

@@ -372,7 +372,11 @@ func compareFields(t *testing.T, root *schemaNode, at string, n *schemaNode, typ
 		if options == "" {
 			required = append(required, name)
 		}
-		compareSchema(t, root, at+"."+name, n.Properties[name], typ.Field(i).Type)
+		of := typ.Field(i).Type
+		if of.Kind() == reflect.Pointer && options == "omitempty" { // absent rather than null
+			of = of.Elem()
+		}
+		compareSchema(t, root, at+"."+name, n.Properties[name], of)
 	}
 	for name := range n.Properties {
 		if !known[name] {

@@ -81,6 +81,11 @@ func (r *Run) Validate() error {
 			return fmt.Errorf("run manifest: joins of %q: %d ids cannot have %d matched, %d near misses, %d unregistered", j.Role, j.IDs, j.Matched, j.NearMisses, j.Unregistered)
 		}
 	}
+	if s := r.Invocation.Since; s != nil {
+		if err := s.validate(r); err != nil {
+			return fmt.Errorf("run manifest: since: %w", err)
+		}
+	}
 	if len(r.Use) != len(r.Datasets) {
 		return errors.New("run manifest: use of a data set that is missing")
 	}

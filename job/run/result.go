@@ -31,7 +31,14 @@ type Result struct {
 	Horizon  time.Time                `json:"consent_as_of"`
 	Datasets map[string]DatasetCounts `json:"datasets"`
 	Joins    []manifests.Join         `json:"joins"` // of the control inputs
+	Since    *SinceLast               `json:"since,omitempty"`
 	order    []string
+}
+
+// SinceLast sums up what changed since the run that was current before.
+type SinceLast struct {
+	RunID string `json:"run_id"`
+	manifests.Change
 }
 
 // DatasetCounts are a data set's figures.
@@ -48,6 +55,9 @@ func (r *runner) result(run *manifests.Run, status Status, current bool) *Result
 	out := &Result{
 		Status: status, RunID: run.RunID, URI: r.out.Store.URI(publish.RunDir(run.RunID)), Current: current,
 		Horizon: run.ConsentAsOf, Datasets: map[string]DatasetCounts{}, Joins: run.Joins,
+	}
+	if since := run.Invocation.Since; since != nil {
+		out.Since = &SinceLast{since.RunID, since.Change()}
 	}
 	for _, in := range run.Inputs { // in the order of the configuration
 		if in.Dataset != "" && !slices.Contains(out.order, in.Dataset) {
@@ -93,6 +103,10 @@ func (r *Result) WriteText(w io.Writer) error {
 		if n := j.Unmatched(); n > 0 {
 			fmt.Fprintf(w, "inputs.%s: %s of %s ids are in no record\n", j.Role, pages.Count(n), pages.Count(j.IDs))
 		}
+	}
+	if s := r.Since; s != nil {
+		fmt.Fprintf(w, "since %s: kept then, excluded now: %s, of files that are gone: %s; excluded then, kept now: %s, of new files: %s\n",
+			s.RunID, pages.Count(s.NowExcluded), pages.Count(s.GoneKept), pages.Count(s.NowKept), pages.Count(s.NewKept))
 	}
 	_, err := fmt.Fprintf(w, "%s\n", r.sentence())
 	return err

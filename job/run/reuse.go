@@ -35,11 +35,7 @@ type earlier struct {
 
 // earlier opens the run to start from, nil where there is none.
 func (r *runner) earlier(ctx context.Context, plan *planned) (*earlier, error) {
-	current, err := r.out.Current(ctx)
-	if err != nil || current == nil {
-		return nil, err
-	}
-	run, err := r.out.FindRun(ctx, current.Run)
+	run, err := r.currentRun(ctx)
 	if err != nil || run == nil || run.Index.Path == "" || !r.sameRules(run.Run, plan) {
 		return nil, err
 	}
@@ -148,9 +144,8 @@ type comparison struct {
 
 // earlierFile is a file of the earlier run.
 type earlierFile struct {
-	*manifests.File
+	inputFile
 	facts *manifests.FileFacts
-	input *manifests.Input
 }
 
 // dataset finds the files of the data set that are the same, and returns what is known of them; nil where there are none.
@@ -197,19 +192,17 @@ func (c *comparison) dataset(ctx context.Context, accounts, contracts []filter.R
 	return result, left, nil
 }
 
-// earlierFiles returns the data set's files in the earlier run, by source. Inputs come in the order of files there.
+// earlierFiles returns the data set's files in the earlier run, by source.
 func (c *comparison) earlierFiles() map[string]earlierFile {
 	all := map[string]earlierFile{}
-	d, was := c.Datasets[c.d.Name], c.footprints[c.d.Name]
-	inputs := inputsOf(c.Inputs, c.d.Name)
-	if was == nil || len(inputs) != len(d.Files) {
+	was := c.footprints[c.d.Name]
+	if was == nil {
 		return all
 	}
-	for i := range d.Files {
-		f := &d.Files[i]
-		at, found := slices.BinarySearchFunc(was.Files, f.Source, func(f manifests.FileFacts, source string) int { return strings.Compare(f.Source, source) })
-		if found && strings.HasSuffix(inputs[i].Path, f.Source) {
-			all[f.Source] = earlierFile{f, &was.Files[at], inputs[i]}
+	for source, f := range filesOf(c.Run.Run, c.d.Name) {
+		at, found := slices.BinarySearchFunc(was.Files, source, func(f manifests.FileFacts, source string) int { return strings.Compare(f.Source, source) })
+		if found && f.input != nil {
+			all[source] = earlierFile{f, &was.Files[at]}
 		}
 	}
 	return all

@@ -1,7 +1,6 @@
 package run_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -15,7 +14,6 @@ import (
 	"assent/job/erase"
 	"assent/job/jobtest"
 	"assent/job/run"
-	"assent/manifests"
 )
 
 // TestReuse lives through random histories: nights on which events come late or are corrected, deletions, restrictions,
@@ -336,6 +334,7 @@ gates: {min_account_match: 0, min_deletion_match: 0, min_restriction_match: 0, m
 func (m *market) compare(t *testing.T, name string) (reused, files int) {
 	t.Helper()
 	config, _ := m.job(t)
+	before := m.current(t)
 	got, err := run.Run(t.Context(), jobtest.NewEnv(t), run.Options{Config: config})
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
@@ -347,13 +346,9 @@ func (m *market) compare(t *testing.T, name string) (reused, files int) {
 	}
 	dir := filepath.Join(m.dir, "out", "run="+got.RunID)
 	jobtest.SameTrees(t, name, jobtest.Tree(t, dir), jobtest.Tree(t, filepath.Join(nothing, "run="+want.RunID)))
-	data, err := os.ReadFile(filepath.Join(dir, "_manifest", "run.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var doc manifests.Run
-	if err := json.Unmarshal(data, &doc); err != nil {
-		t.Fatal(err)
+	doc := readNight(t, dir)
+	if got.Status == run.Published {
+		checkSince(t, name, doc, before)
 	}
 	for _, d := range doc.Datasets {
 		files += len(d.Files)

@@ -93,6 +93,7 @@ type runner struct {
 	out        *publish.Output
 	started    time.Time
 	seen       seen
+	current    *publish.Run // see currentRun
 }
 
 // published is a run that is there already.

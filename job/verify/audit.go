@@ -119,6 +119,9 @@ func (a *audit) do(ctx context.Context) error {
 	if err := a.checkReport(ctx); err != nil || a.o.Quick {
 		return err
 	}
+	if err := a.checkSince(ctx); err != nil {
+		return err
+	}
 	return a.checkAgainstInputs(ctx)
 }
 

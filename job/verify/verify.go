@@ -91,6 +91,7 @@ type Checked struct {
 	Probes     int64 `json:"residue_probes"`
 	Deleted    int64 `json:"deleted_accounts"` // looked for among the kept rows, with Quick
 	Reports    int64 `json:"reports_rebuilt"`  // 1 where this is the version that made the report
+	Since      int64 `json:"since"`            // 1 where the run before is there and the changes since were counted again
 	Signatures int64 `json:"signatures"`       // 1 where a key was given and the run's signature is of it
 }
 
@@ -107,6 +108,7 @@ func (c *Checked) add(d *Checked) {
 	c.Probes += d.Probes
 	c.Deleted += d.Deleted
 	c.Reports += d.Reports
+	c.Since += d.Since
 	c.Signatures += d.Signatures
 }
 
@@ -240,6 +242,7 @@ func (r *Result) WriteText(w io.Writer) error {
 	if r.Quick {
 		row("accounts to be erased", c.Deleted)
 	} else {
+		row("comparisons with the run before", c.Since)
 		row("inputs, by identity", c.Inputs)
 		row("files, against their inputs", c.Files)
 		row("decisions", c.Decisions)

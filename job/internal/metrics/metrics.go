@@ -166,4 +166,16 @@ func (r *Run) datasets(t *text) {
 		t.value("assent_files", float64(int64(len(r.Manifest.Datasets[name].Files))-reused), "dataset", name, "how", "made")
 		t.value("assent_files", float64(reused), "dataset", name, "how", "reused")
 	}
+	if r.Manifest.Invocation.Since != nil {
+		t.metric("assent_changed_records", "Records that changed sides since the run before, and kept ones of files that came or went.")
+		for _, name := range slices.Sorted(maps.Keys(r.Manifest.Invocation.Since.Datasets)) {
+			c := r.Manifest.Invocation.Since.Datasets[name]
+			for _, n := range []struct {
+				change  string
+				records int64
+			}{{"now_excluded", c.NowExcluded.Total()}, {"now_kept", c.NowKept.Total()}, {"gone_kept", c.Gone.Kept}, {"new_kept", c.New.Kept}} {
+				t.value("assent_changed_records", float64(n.records), "dataset", name, "change", n.change)
+			}
+		}
+	}
 }
