@@ -57,7 +57,7 @@
 //
 // The chunks of a row group are worked on side by side. A [task] holds a unit of Options.CPU while it computes. The task that is
 // first in the file's order, the head, writes straight to the output; the others keep their output, as far as the [Budget] allows.
-// A [press] encodes pages of one chunk in parallel where a processor is idle. None of this changes the bytes: where pages end
+// A [press] encodes pages of one chunk side by side, as far as processors are free. None of this changes the bytes: where pages end
 // follows from the input and the selection alone.
 //
 // # Columns that are dropped or changed

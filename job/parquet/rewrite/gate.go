@@ -21,9 +21,6 @@ func (g *gate) enter() error {
 	return g.cpu.Acquire(g.ctx, 1)
 }
 
-// tryEnter takes a unit if one is free, for another goroutine.
-func (g *gate) tryEnter() bool { return g.cpu == nil || g.cpu.TryAcquire(1) }
-
 // leave gives the unit back.
 func (g *gate) leave() {
 	if g != nil && g.cpu != nil {

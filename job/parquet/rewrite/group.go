@@ -44,7 +44,7 @@ func (j *groupJob) run(ctx context.Context) error {
 	running := 0
 	turn := closedChan()
 	for i := range j.chunks {
-		t := &task{gate: gate{ctx: ctx, cpu: j.w.opts.CPU}, budget: j.w.opts.Memory, file: &j.w.out, turn: turn}
+		t := &task{gate: gate{ctx: ctx, cpu: j.w.opts.CPU}, budget: j.w.opts.Memory, file: &j.w.out, turn: turn, encoding: j.w.opts.encoding}
 		base := workingMemory(&j.chunks[i])
 		for running >= maxTasks() || !t.budget.tryAhead(base) {
 			if running == 0 {

@@ -135,12 +135,5 @@ func (s *splice) copyPage(d *draft) error {
 	h := d.h
 	h.Statistics = nil
 	h.CRC = parquet.Checksum(d.body)
-	head := h.Append(s.press.page.Head[:0])
-	s.press.page.Head = head
-	err := s.press.flush()
-	if err == nil {
-		err = s.dataPage(&h, head, d.body, d)
-	}
-	s.press.recycle(d)
-	return err
+	return s.press.addWhole(d, &h)
 }

@@ -22,6 +22,8 @@ type task struct {
 	keeps  int64    // bytes of kept
 	base   int64    // bytes taken for working memory
 	beyond bool     // some of used is beyond the budget
+
+	encoding func() // for tests: called when a page is about to be encoded
 }
 
 // Write takes the next bytes of the chunk.

@@ -30,6 +30,8 @@ type Options struct {
 	Transforms map[int]Transform
 	// Drop are leaves that are left out. Their chunks are not read, and nothing in the output names them.
 	Drop []int
+
+	encoding func() // for tests: see task
 }
 
 // A Result counts what a Writer did.
