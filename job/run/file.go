@@ -156,11 +156,6 @@ func (w *fileWork) writeAll(ctx context.Context) error {
 	if err := w.pipeline(ctx, out); err != nil {
 		return err
 	}
-	w.d.tally.add(w.tally)
-	w.d.footprints.add(w.footprint())
-	if err := w.closeManifests(); err != nil {
-		return err
-	}
 	written, err := out.Close()
 	if err != nil {
 		return err
@@ -179,7 +174,10 @@ func (w *fileWork) writeAll(ctx context.Context) error {
 	return w.conserve(written)
 }
 
+// closeManifests ends the manifests, and hands on what is known once all rows are decided.
 func (w *fileWork) closeManifests() error {
+	w.d.tally.add(w.tally)
+	w.d.footprints.add(w.footprint())
 	excluded, err := w.exclusions.Close()
 	if err != nil {
 		return err
@@ -203,7 +201,7 @@ func (w *fileWork) conserve(written rewrite.Result) error {
 	return nil
 }
 
-// pipeline rewrites one row group while the next is decided.
+// pipeline rewrites one row group while the next is decided, and the last one while the manifests are closed.
 func (w *fileWork) pipeline(ctx context.Context, out *rewrite.Writer) error {
 	type decided struct {
 		group int
@@ -212,8 +210,7 @@ func (w *fileWork) pipeline(ctx context.Context, out *rewrite.Writer) error {
 	g, ctx := errgroup.WithContext(ctx)
 	ready := make(chan decided)
 	g.Go(func() error {
-		defer close(ready)
-		return w.decideAll(ctx, func(group int, sel *rewrite.Selection) error {
+		err := w.decideAll(ctx, func(group int, sel *rewrite.Selection) error {
 			select {
 			case ready <- decided{group, sel}:
 				return nil
@@ -221,6 +218,11 @@ func (w *fileWork) pipeline(ctx context.Context, out *rewrite.Writer) error {
 				return ctx.Err()
 			}
 		})
+		close(ready)
+		if err != nil {
+			return err
+		}
+		return w.closeManifests()
 	})
 	g.Go(func() error {
 		for d := range ready {
