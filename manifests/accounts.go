@@ -35,11 +35,13 @@ type refTable struct{ refs []Ref }
 const (
 	maxAccounts     = 1 << 20 // past so many Trim forgets
 	maxAccountBytes = 1 << 26 // or past so many bytes of ids
+
+	leastSlots = 1 << 10
 )
 
 // NewAccounts returns an empty table that makes its references by r.
 func NewAccounts(r *Referrer) *Accounts {
-	a := &Accounts{referrer: r, seed: maphash.MakeSeed(), slots: make([]uint64, 1<<10)}
+	a := &Accounts{referrer: r, seed: maphash.MakeSeed(), slots: make([]uint64, leastSlots)}
 	a.Reset()
 	return a
 }
@@ -169,6 +171,9 @@ func (a *Accounts) Trim() bool {
 
 // Reset empties the table for the next input file.
 func (a *Accounts) Reset() {
+	if len(a.slots) > leastSlots && 16*len(a.table.refs) < len(a.slots) {
+		a.slots = make([]uint64, leastSlots) // clearing many slots after each of many small files takes long
+	}
 	clear(a.slots)
 	a.ids = a.ids[:0]
 	a.starts = append(a.starts[:0], 0)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"sync"
 	"unicode/utf8"
 
 	"assent/job/parquet"
@@ -20,7 +21,7 @@ type Subject struct {
 }
 
 // exclusionColumns is the contract's table, in its order.
-func exclusionColumns() *table.Schema {
+var exclusionColumns = sync.OnceValue(func() *table.Schema {
 	text := func(name string) table.Field {
 		return table.Field{Name: name, Type: table.Text, Encoding: parquet.RLEDictionary}
 	}
@@ -38,7 +39,7 @@ func exclusionColumns() *table.Schema {
 		}},
 		optional(text("request_id")),
 	)
-}
+})
 
 // A row group ends at the first of these, a page at an eighth of it.
 const (

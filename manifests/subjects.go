@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"assent/job/parquet"
 	"assent/job/parquet/table"
@@ -11,14 +12,14 @@ import (
 
 // subjectColumns: see the package comment. What is bit-packed to what it holds is not
 // compressed.
-func subjectColumns() *table.Schema {
+var subjectColumns = sync.OnceValue(func() *table.Schema {
 	return table.NewSchema(
 		table.Field{Name: "ref", Type: table.Text, Encoding: parquet.DeltaByteArray, Bounded: true},
 		table.Field{Name: "roles", Type: table.Text, List: true, Encoding: parquet.RLEDictionary},
 		table.Field{Name: "kept", Type: table.Bool, Encoding: parquet.Plain, Uncompressed: true},
 		table.Field{Name: "rows", Type: table.Int64, List: true, Encoding: parquet.DeltaBinaryPacked, Bounded: true, Uncompressed: true},
 	)
-}
+})
 
 // Leaves of subjectColumns, in order. An index is sorted by ref within a row group.
 const (

@@ -33,6 +33,13 @@ type contractColumn struct {
 
 const recentContracts = 1 << 14
 
+// reset makes c ready for a file's column.
+func (c *contractColumn) reset(form source.IDForm, index *consent.Lookup, join *source.JoinCounter, near *source.NearSeen) {
+	c.form, c.index, c.join, c.near = form, index, join, near
+	c.dict, c.last, c.named = nil, nil, nil
+	clear(c.recent)
+}
+
 // read writes the contracts of a batch to out.
 func (c *contractColumn) read(v *parquet.Vector, out []filter.Contract) {
 	if v.Dict == nil {

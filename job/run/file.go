@@ -1,7 +1,6 @@
 package run
 
 import (
-	"assent/filter"
 	"assent/job/internal/objstore"
 	"assent/job/internal/source"
 	"assent/job/internal/transform"
@@ -33,18 +32,9 @@ type fileWork struct {
 	leftOut []string // keys of the file's metadata
 	handed  *transform.File
 
-	accounts   *fileAccounts
-	last       schema.Instant // of all moments so far
-	roles      []*roleAccounts
-	contract   contractColumn
-	rows       filter.Rows
-	reasons    []schema.Reasons
-	exclusions *manifests.ExclusionWriter
-	subjects   *manifests.SubjectIndexWriter
-	tally      *Tally
-	findings   []filter.Finding
-	named      []manifests.Subject
-	recordID   []byte
+	*desk
+	last  schema.Instant // of all moments so far
+	tally *Tally
 }
 
 func (w *fileWork) do(ctx context.Context) (err error) {
@@ -64,7 +54,8 @@ func (w *fileWork) do(ctx context.Context) (err error) {
 	if w.handed, err = rules.Bind(file, w.in.Rel); err != nil {
 		return fmt.Errorf("%s: %w", w.uri(), err)
 	}
-	w.prepare()
+	w.desk, w.last = w.takeDesk(), schema.Unknown
+	w.prepare(w.shard, w.d, w.bound)
 	w.leftOut = file.LeftOut(w.d.KeepMetadata)
 	if w.stage == nil {
 		err = w.decideAll(ctx, func(int, *rewrite.Selection) error { return nil })
@@ -74,23 +65,12 @@ func (w *fileWork) do(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	w.desks.Put(w.desk)
 	return r.Unchanged(ctx)
 }
 
 // uri names the input file in errors.
 func (w *fileWork) uri() string { return w.d.store.URI(w.in.Object.Name) }
-
-func (w *fileWork) prepare() {
-	w.accounts = &fileAccounts{index: w.index, near: w.d.near, table: manifests.NewAccounts(w.key.NewReferrer())}
-	for i, c := range w.bound.Roles {
-		w.roles = append(w.roles, &roleAccounts{fileAccounts: w.accounts, form: c.ID, role: i, join: w.d.joins[i]})
-	}
-	w.last = schema.Unknown
-	w.contract = contractColumn{form: w.bound.Contract.ID, index: w.index, join: w.d.contracts, near: w.d.nearContracts}
-	w.rows.Moments = make([][]schema.Instant, len(w.bound.Moments))
-	w.rows.Parties = make([]filter.Accounts, w.bound.Parties)
-	w.rows.Subjects = make([]filter.Accounts, len(w.bound.Roles)-w.bound.Parties)
-}
 
 // staged is an object on its way to the stage, with the digest of its bytes. Once a
 // write has failed it cannot be finished, whatever became of the error.
@@ -141,8 +121,7 @@ func (w *fileWork) writeAll(ctx context.Context) error {
 	}
 	data, exclusions, subjects := objects[0], objects[1], objects[2]
 	meta := manifests.Meta{Dataset: w.d.Name, Source: w.in.Rel, Roles: w.d.RoleNames()}
-	w.exclusions = manifests.NewExclusionWriter(exclusions, w.accounts.table, meta)
-	w.subjects = manifests.NewSubjectIndexWriter(subjects, w.accounts.table, meta)
+	w.writeTo(exclusions, subjects, meta)
 
 	source := path.Join(w.d.Name, w.in.Rel)
 	out := w.file.NewWriter(data, rewrite.Options{

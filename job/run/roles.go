@@ -21,6 +21,13 @@ type fileAccounts struct {
 	named []manifests.Named // of a table that was trimmed
 }
 
+// reset empties f for a file.
+func (f *fileAccounts) reset(index *consent.Lookup, near *source.NearSeen) {
+	f.index, f.near = index, near
+	f.table.Reset()
+	f.found, f.roles, f.forms, f.fresh, f.named = f.found[:0], f.roles[:0], f.forms[:0], f.fresh[:0], nil
+}
+
 // trim bounds the table's memory. Where it returns true, all handles are void.
 func (f *fileAccounts) trim() bool {
 	if !f.table.Full() {
@@ -99,6 +106,11 @@ type roleAccounts struct {
 	// Of the last batch:
 	accounts filter.Accounts
 	handles  []manifests.Account // beside accounts.IDs
+}
+
+// reset makes r ready for a file's column.
+func (r *roleAccounts) reset(of *fileAccounts, form source.IDForm, role int, join *source.JoinCounter) {
+	r.fileAccounts, r.form, r.role, r.join, r.dict = of, form, role, join, nil
 }
 
 // forget drops the manifests' numbers, which a trimmed table has voided.

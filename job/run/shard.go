@@ -5,6 +5,7 @@ import (
 	"context"
 	"path"
 	"slices"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
@@ -74,6 +75,7 @@ type sharder struct {
 
 	// What is made once for all shards:
 	stores []objstore.Store // beside the plan's data sets
+	desks  sync.Pool        // of *desk, that no file uses
 }
 
 // shard is one shard under way.

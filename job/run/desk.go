@@ -1,0 +1,64 @@
+package run
+
+import (
+	"io"
+
+	"assent/filter"
+	"assent/job/internal/source"
+	"assent/manifests"
+	"assent/schema"
+)
+
+// desk is what deciding a file needs memory for. A file that is done leaves it to the next,
+// as a file's worth of it costs more to make and to grow than most files take to decide.
+// Nothing of it but its memory outlives a file.
+type desk struct {
+	accounts   fileAccounts
+	roles      []*roleAccounts
+	contract   contractColumn
+	rows       filter.Rows
+	reasons    []schema.Reasons
+	exclusions *manifests.ExclusionWriter
+	subjects   *manifests.SubjectIndexWriter
+	findings   []filter.Finding
+	named      []manifests.Subject
+	recordID   []byte
+}
+
+// takeDesk returns a desk that no other file uses. It is given back by desks.Put, unless the
+// work on the file failed.
+func (s *sharder) takeDesk() *desk {
+	if k, ok := s.desks.Get().(*desk); ok {
+		return k
+	}
+	return &desk{accounts: fileAccounts{table: manifests.NewAccounts(s.key.NewReferrer())}}
+}
+
+// prepare clears the desk for the columns of a file.
+func (k *desk) prepare(s *shard, d *dataset, bound *source.Binding) {
+	k.accounts.reset(s.index, d.near)
+	for len(k.roles) < len(bound.Roles) {
+		k.roles = append(k.roles, new(roleAccounts))
+	}
+	k.roles = k.roles[:len(bound.Roles)]
+	for i, c := range bound.Roles {
+		k.roles[i].reset(&k.accounts, c.ID, i, d.joins[i])
+	}
+	k.contract.reset(bound.Contract.ID, s.index, d.contracts, d.nearContracts)
+	k.rows = filter.Rows{
+		Moments:  make([][]schema.Instant, len(bound.Moments)),
+		Parties:  make([]filter.Accounts, bound.Parties),
+		Subjects: make([]filter.Accounts, len(bound.Roles)-bound.Parties),
+	}
+}
+
+// writeTo begins the file's manifests.
+func (k *desk) writeTo(exclusions, subjects io.Writer, meta manifests.Meta) {
+	if k.exclusions == nil {
+		k.exclusions = manifests.NewExclusionWriter(exclusions, k.accounts.table, meta)
+		k.subjects = manifests.NewSubjectIndexWriter(subjects, k.accounts.table, meta)
+		return
+	}
+	k.exclusions.Reset(exclusions, k.accounts.table, meta)
+	k.subjects.Reset(subjects, k.accounts.table, meta)
+}
