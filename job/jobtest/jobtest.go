@@ -48,12 +48,6 @@ func StartGCS() (host, bucket string, stop func(), err error) {
 	return host, storetest.Bucket, stop, err
 }
 
-// StartSlowGCS is StartGCS with a delay for each request, and objects in a directory.
-func StartSlowGCS(delay time.Duration, dir string) (host, bucket string, stop func(), err error) {
-	host, stop, err = storetest.StartSlowGCS(delay, dir)
-	return host, storetest.Bucket, stop, err
-}
-
 type command = func(ts *testscript.TestScript, neg bool, args []string)
 
 // Commands returns the commands of this package for testscript.Params.

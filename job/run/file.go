@@ -31,6 +31,7 @@ type fileWork struct {
 	result  manifests.File
 	leftOut []string // keys of the file's metadata
 	handed  *transform.File
+	ahead   objstore.Ahead // nil: of a place that need not be told what is read next
 
 	*desk
 	last  schema.Instant // of all moments so far
@@ -44,6 +45,7 @@ func (w *fileWork) do(ctx context.Context) (err error) {
 	}
 	defer r.Close()
 	w.file, file.Memory, file.CPU = file, w.memory, w.cpu
+	w.ahead, _ = r.(objstore.Ahead)
 	if w.piece.To == 0 {
 		w.piece.To = file.NumRowGroups()
 	}
@@ -66,6 +68,9 @@ func (w *fileWork) do(ctx context.Context) (err error) {
 		return err
 	}
 	w.desks.Put(w.desk)
+	if w.in.Object.Versioned {
+		return nil // what was read is of that version, whatever the name has now; commit looks at that
+	}
 	return r.Unchanged(ctx)
 }
 
@@ -139,10 +144,8 @@ func (w *fileWork) writeAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, o := range objects {
-		if err := o.Finish(ctx); err != nil {
-			return err
-		}
+	if err := finishAll(ctx, objects[:]); err != nil {
+		return err
 	}
 	w.result.Bytes, w.result.SHA256 = data.bytes, data.digest()
 	w.result.ExclusionsBytes, w.result.ExclusionsSHA256 = exclusions.bytes, exclusions.digest()
@@ -151,6 +154,15 @@ func (w *fileWork) writeAll(ctx context.Context) error {
 	w.result.Schema = manifests.SHA256(written.Schema)[:16]
 	w.result.Transforms = w.handed.Counts()
 	return w.conserve(written)
+}
+
+// finishAll finishes objects at a time: each may wait for storage.
+func finishAll(ctx context.Context, objects []*staged) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, o := range objects {
+		g.Go(func() error { return o.Finish(ctx) })
+	}
+	return g.Wait()
 }
 
 // closeManifests ends the manifests, and hands on what is known once all rows are decided.
@@ -208,6 +220,7 @@ func (w *fileWork) pipeline(ctx context.Context, out *rewrite.Writer) error {
 			if err := out.RowGroup(ctx, d.group, d.sel); err != nil {
 				return err
 			}
+			w.passed(d.group)
 			w.progress(w.file.RowGroupRows(d.group))
 		}
 		return nil
@@ -218,11 +231,16 @@ func (w *fileWork) pipeline(ctx context.Context, out *rewrite.Writer) error {
 // decideAll decides all row groups in order and hands on each one's selection.
 func (w *fileWork) decideAll(ctx context.Context, then func(group int, sel *rewrite.Selection) error) error {
 	base := w.piece.First
+	w.announceKeys(w.piece.From)
 	for group := w.piece.From; group < w.piece.To; group++ {
+		w.announceKeys(group + 1)
 		rows := w.file.RowGroupRows(group)
 		sel := rewrite.NewSelection(rows)
 		if err := w.decideGroup(ctx, group, base, sel); err != nil {
 			return err
+		}
+		if w.stage != nil && sel.Count() > 0 {
+			w.announceRows(group)
 		}
 		if err := then(group, sel); err != nil {
 			return err

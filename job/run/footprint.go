@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"assent/job/internal/consent"
 	"assent/job/internal/objstore"
@@ -76,19 +79,36 @@ func (r *runner) footprintsOf(ctx context.Context, plan *planned, dataset int, r
 			parts = append(parts, stagedFootprints(result.Stage, dataset))
 		}
 	}
-	for _, name := range parts {
-		c, err := objstore.Load(ctx, r.out.Store, name)
-		if err != nil {
+	for names := range slices.Chunk(parts, atATime) {
+		loaded := make([]*manifests.Footprints, len(names))
+		g, gctx := errgroup.WithContext(ctx)
+		for i, name := range names {
+			g.Go(func() (err error) {
+				loaded[i], err = r.loadFootprints(gctx, name)
+				return err
+			})
+		}
+		if err := g.Wait(); err != nil {
 			return nil, err
 		}
-		part, err := readFootprints(c.Data)
-		if err = errors.Join(err, c.Close()); err != nil {
-			return nil, fmt.Errorf("%s: %w", r.out.Store.URI(name), err)
+		for _, part := range loaded {
+			f.Add(part)
 		}
-		f.Add(part)
 	}
 	f.Sort()
 	return &f, nil
+}
+
+func (r *runner) loadFootprints(ctx context.Context, name string) (*manifests.Footprints, error) {
+	c, err := objstore.Load(ctx, r.out.Store, name)
+	if err != nil {
+		return nil, err
+	}
+	f, err := readFootprints(c.Data)
+	if err = errors.Join(err, c.Close()); err != nil {
+		return nil, fmt.Errorf("%s: %w", r.out.Store.URI(name), err)
+	}
+	return f, nil
 }
 
 // takenFootprints is the name of the footprints of a data set's files that are taken over. It is beside the index, as it is

@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -47,37 +51,63 @@ func pinned(ctx context.Context, store objstore.Store, f *File) (objstore.Object
 	return now, fmt.Errorf("%s: %w: its content is not that which was planned", store.URI(f.Object.Name), objstore.ErrChanged)
 }
 
+// manyFiles is the number of files from which on they are listed rather than asked for one by
+// one: a listing is a request for a thousand.
+const manyFiles = 32
+
 // checkPinned looks whether all inputs are still those of the plan.
 func (r *runner) checkPinned(ctx context.Context, p *Plan) error {
-	stores := map[string]objstore.Store{}
+	byRoot := map[string][]*File{}
+	for i := range p.Controls {
+		byRoot[p.Controls[i].Root] = append(byRoot[p.Controls[i].Root], &p.Controls[i])
+	}
+	for i := range p.Datasets {
+		d := &p.Datasets[i]
+		for j := range d.Files {
+			byRoot[d.Root] = append(byRoot[d.Root], &d.Files[j])
+		}
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(atATime)
-	check := func(root string, files []File) (err error) {
-		store := stores[root]
-		if store == nil {
-			if store, err = r.Opener.Open(ctx, root); err != nil {
-				return err
-			}
-			stores[root] = store
+	for _, root := range slices.Sorted(maps.Keys(byRoot)) {
+		store, err := r.Opener.Open(ctx, root)
+		if err != nil {
+			return errors.Join(err, g.Wait())
 		}
-		for i := range files {
+		for _, f := range doubtful(ctx, store, byRoot[root]) {
 			g.Go(func() error {
-				_, err := pinned(gctx, store, &files[i])
+				_, err := pinned(gctx, store, f)
 				return err
 			})
 		}
-		return nil
 	}
-	var err error
-	for i := range p.Controls {
-		if err == nil {
-			err = check(p.Controls[i].Root, p.Controls[i:i+1])
+	return g.Wait()
+}
+
+// doubtful are the files that a listing does not show as they were planned; all of them
+// where there is none.
+func doubtful(ctx context.Context, store objstore.Store, files []*File) []*File {
+	if len(files) < manyFiles {
+		return files
+	}
+	dir := path.Dir(files[0].Object.Name)
+	for _, f := range files {
+		for dir != "." && !strings.HasPrefix(f.Object.Name, dir+"/") {
+			dir = path.Dir(dir)
 		}
 	}
-	for i := range p.Datasets {
-		if err == nil {
-			err = check(p.Datasets[i].Root, p.Datasets[i].Files)
-		}
+	if dir == "." {
+		dir = ""
 	}
-	return errors.Join(err, g.Wait())
+	list, err := store.List(ctx, dir)
+	if err != nil {
+		return files
+	}
+	now := make(map[string]string, len(list))
+	for _, o := range list {
+		now[o.Name] = o.Generation
+	}
+	return slices.DeleteFunc(files, func(f *File) bool {
+		return f.Object.Generation != "" && now[f.Object.Name] == f.Object.Generation
+	})
 }

@@ -151,7 +151,7 @@ func (s *shard) run(ctx context.Context, files []Part) (*ShardResult, error) {
 const (
 	smallFile   = 16 << 10 // bytes, for each of which a file takes a part of a place
 	wholeFile   = 32       // parts that a place has
-	shardsAhead = 8        // shards at a time, at least, as a shard has few files
+	shardsAhead = 16       // shards at a time, at least, as a shard has few files
 	manyIDs     = 1 << 20  // with more accounts no shards more, as each counts them all
 	atATime     = 64       // requests that only look
 )

@@ -180,6 +180,7 @@ func TestTask(t *testing.T) {
 		{"Kubernetes, with a count", nil, &three, "JOB_COMPLETION_INDEX=1", 1, 3, false},
 		{"Cloud Run", nil, nil, "CLOUD_RUN_TASK_INDEX=1 CLOUD_RUN_TASK_COUNT=8", 1, 8, false},
 		{"Batch", nil, nil, "BATCH_TASK_INDEX=0 BATCH_TASK_COUNT=8", 0, 8, false},
+		{"AWS Batch", nil, nil, "AWS_BATCH_JOB_ARRAY_INDEX=5 AWS_BATCH_JOB_ARRAY_SIZE=6", 5, 6, false},
 		{"Slurm", nil, nil, "SLURM_ARRAY_TASK_ID=3 SLURM_ARRAY_TASK_COUNT=4", 3, 4, false},
 		{"Airflow", nil, nil, "AIRFLOW_MAP_INDEX=0", 0, 0, false},
 		{"nothing", nil, nil, "", 0, 0, true},
@@ -278,9 +279,18 @@ func (s *atCreate) Create(ctx context.Context, name string) (objstore.Writer, er
 // TestChangedInputs replaces an input after the plan, and touches one. What was replaced is
 // named; what has the content it had is used.
 func TestChangedInputs(t *testing.T) {
-	for _, c := range []struct{ name, file string }{{"data", "messages/month=2026-04/a.parquet"}, {"control", "consent/a.parquet"}} {
+	for _, c := range []struct {
+		name, file string
+		more       int // files beside it
+	}{{"data", "messages/month=2026-04/a.parquet", 0}, {"of many", "messages/month=2026-04/a.parquet", manyFiles}, {"control", "consent/a.parquet", 0}} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSteps(t)
+			for i := range c.more {
+				from := filepath.Join(filepath.Dir(s.config), "messages/month=2026-02/a.parquet")
+				if err := os.Link(from, filepath.Join(filepath.Dir(from), fmt.Sprintf("more-%02d.parquet", i))); err != nil {
+					t.Fatal(err)
+				}
+			}
 			want := s.undisturbed()
 			p, err := s.plan()
 			if err != nil {
@@ -302,7 +312,7 @@ func TestChangedInputs(t *testing.T) {
 					t.Errorf("%s: %v", what, err)
 				}
 			}
-			if c.name == "data" { // the control inputs are in the plan's index
+			if c.name != "control" { // the control inputs are in the plan's index
 				write(append(slices.Clone(data), 0))
 				_, err = s.shard(p.Plan, 0, 1)
 				changed("shard", err)

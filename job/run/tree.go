@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"path"
 
+	"golang.org/x/sync/errgroup"
+
 	"assent/job/internal/objstore"
 	"assent/job/internal/publish"
 	"assent/job/parquet"
 	"assent/job/parquet/rewrite"
-	"assent/manifests"
 )
 
 // tree is where the objects of the run's files lie, by their names in the run. Files that
@@ -49,47 +50,52 @@ func (r *runner) tree(ctx context.Context, plan *Plan, results []*ShardResult, t
 			}
 		}
 	}
+	if err := r.joinAll(ctx, plan, cut, total, tree); err != nil {
+		return nil, err
+	}
 	for i := range plan.Datasets {
 		taken := plan.Datasets[i].taken()
 		for j := range plan.Datasets[i].Files {
-			f, sum := &plan.Datasets[i].Files[j], &total[i].Files[j]
-			part := Part{Dataset: i, File: j}
-			var err error
-			switch {
-			case taken[f.Rel] != nil:
-				for _, o := range objectsOf(sum) {
+			if f := &plan.Datasets[i].Files[j]; taken[f.Rel] != nil {
+				for _, o := range objectsOf(&total[i].Files[j]) {
 					tree[o.Path] = objstore.Object{Name: path.Join(publish.RunDir(plan.Datasets[i].Reuse.Run), o.Path)}
 				}
-			case cut[part] != nil:
-				err = r.joinFile(ctx, plan.RunID, part, cut[part], sum, tree)
-			}
-			if err != nil {
-				return nil, err
 			}
 		}
 	}
 	return tree, nil
 }
 
+// joinsAtATime bounds how many objects are joined at a time, each in blocks of some
+// megabytes: to join is to wait for storage.
+const joinsAtATime = 8
+
+// joinAll joins the pieces of each file that was cut, and notes where its objects lie and what they are.
+func (r *runner) joinAll(ctx context.Context, plan *Plan, cut map[Part][]stagedPiece, total []*total, tree map[string]objstore.Object) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(joinsAtATime)
+	for part, pieces := range cut {
+		sum := &total[part.Dataset].Files[part.File]
+		names := stagedNames(path.Join(planDir(plan.RunID), joinedDir), part)
+		sizes := [3]*int64{&sum.Bytes, &sum.ExclusionsBytes, &sum.SubjectsBytes}
+		digests := [3]*string{&sum.SHA256, &sum.ExclusionsSHA256, &sum.SubjectsSHA256}
+		for i, o := range objectsOf(sum) {
+			tree[o.Path] = objstore.Object{Name: names[i]}
+			g.Go(func() (err error) {
+				if *sizes[i], *digests[i], err = r.join(gctx, names[i], pieces, i); err != nil {
+					err = fmt.Errorf("%s: its pieces cannot be joined: %w", o.Path, err)
+				}
+				return err
+			})
+		}
+	}
+	return g.Wait()
+}
+
 // stagedPiece is what a shard has staged of a piece of a file.
 type stagedPiece struct {
 	objects [3]objstore.Object // in the order of stagedNames
 	lost    bool               // rows of the piece were left out
-}
-
-// joinFile joins the pieces of a file, and notes where its objects lie and what they are.
-func (r *runner) joinFile(ctx context.Context, id string, part Part, pieces []stagedPiece, sum *manifests.File, tree map[string]objstore.Object) error {
-	names := stagedNames(path.Join(planDir(id), joinedDir), part)
-	sizes := [3]*int64{&sum.Bytes, &sum.ExclusionsBytes, &sum.SubjectsBytes}
-	digests := [3]*string{&sum.SHA256, &sum.ExclusionsSHA256, &sum.SubjectsSHA256}
-	for i, o := range objectsOf(sum) {
-		var err error
-		if *sizes[i], *digests[i], err = r.join(ctx, names[i], pieces, i); err != nil {
-			return fmt.Errorf("%s: its pieces cannot be joined: %w", o.Path, err)
-		}
-		tree[o.Path] = objstore.Object{Name: names[i]}
-	}
-	return nil
 }
 
 // join makes one object of those that pieces have at a place, all of them Parquet files.

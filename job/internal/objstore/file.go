@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -36,6 +37,8 @@ type fileStore struct {
 	root string
 
 	hook func(step, path string) error // [Opener.Step]
+
+	swept sync.Map // directories that were rid of what a crashed Put has left
 	// link, if set, stands for os.Link. Tests have file systems without links by it.
 	link func(old, new string) error
 }

@@ -183,8 +183,11 @@ func (s *fileStore) put(ctx context.Context, name string, data []byte, cond Cond
 		return Object{}, err
 	}
 	defer unlock()
-	// Such files are only made under the lock: this one is of a crashed Put.
-	s.sweep(dir, putPrefix)
+	// Such files are only made under the lock: this one is of a crashed Put. To look once is
+	// enough: to read the directory at each Put would cost the square of its entries.
+	if _, done := s.swept.LoadOrStore(dir, true); !done {
+		s.sweep(dir, putPrefix)
+	}
 
 	old, err := statFile(p, name)
 	exists := err == nil

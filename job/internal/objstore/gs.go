@@ -15,6 +15,7 @@ import (
 
 	"cloud.google.com/go/storage"
 	"github.com/googleapis/gax-go/v2"
+	"golang.org/x/sync/semaphore"
 	"google.golang.org/api/iterator"
 	"google.golang.org/api/option"
 )
@@ -47,6 +48,7 @@ type gsClient struct {
 	mu       sync.Mutex
 	client   *storage.Client
 	patience patience
+	ahead    *semaphore.Weighted // bytes, see aheadBytes
 }
 
 func (c *gsClient) open(ctx context.Context, loc Location) (Store, error) {
@@ -65,13 +67,13 @@ func (c *gsClient) open(ctx context.Context, loc Location) (Store, error) {
 		client.SetRetry( // with jitter: each pause is a random part of what the backoff allows
 			storage.WithBackoff(gax.Backoff{Initial: 100 * time.Millisecond, Max: 20 * time.Second, Multiplier: 2}),
 			storage.WithMaxRetryDuration(c.patience.total))
-		c.client = client
+		c.client, c.ahead = client, semaphore.NewWeighted(aheadBytes)
 	}
 	bucket := c.client.Bucket(loc.Bucket)
 	if project := os.Getenv(payer); project != "" {
 		bucket = bucket.UserProject(project)
 	}
-	return &gsStore{bucket: bucket, root: loc, patience: c.patience}, nil
+	return &gsStore{bucket: bucket, root: loc, patience: c.patience, ahead: c.ahead}, nil
 }
 
 func (c *gsClient) close() error {
@@ -94,6 +96,7 @@ type gsStore struct {
 	bucket   *storage.BucketHandle
 	root     Location
 	patience patience
+	ahead    *semaphore.Weighted // of all stores of the Opener
 }
 
 // handle reads what is stored, also where that has a Content-Encoding (which

@@ -30,21 +30,40 @@ func (s *gsStore) Open(ctx context.Context, obj Object) (Reader, error) {
 	}
 	r := &gsReader{store: s, ctx: ctx, obj: obj, generation: generation}
 	r.whole = sync.OnceValues(r.readWhole)
+	r.ahead = ahead{room: s.ahead, fetch: func(ctx context.Context, p []byte, off int64) error {
+		_, err := r.read(ctx, p, off)
+		return err
+	}}
 	return r, nil
 }
 
 // gsReader reads one generation: every ReadAt is a range request, but a small object is
-// read once.
+// read once, and what was announced ([Ahead]) is on its way.
 type gsReader struct {
 	store      *gsStore
 	ctx        context.Context
 	obj        Object
 	generation int64 // of obj
 	whole      func() ([]byte, error)
+	ahead      ahead
 }
 
-func (r *gsReader) Size() int64  { return r.obj.Size }
-func (r *gsReader) Close() error { return nil }
+func (r *gsReader) Size() int64 { return r.obj.Size }
+
+func (r *gsReader) Close() error {
+	r.Passed(r.obj.Size)
+	return nil
+}
+
+// WillRead implements [Ahead].
+func (r *gsReader) WillRead(from, to int64) {
+	if r.obj.Size > wholeSize {
+		r.ahead.want(r.ctx, max(from, 0), min(to, r.obj.Size))
+	}
+}
+
+// Passed implements [Ahead].
+func (r *gsReader) Passed(before int64) { r.ahead.drop(before) }
 
 func (r *gsReader) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
@@ -60,7 +79,9 @@ func (r *gsReader) ReadAt(p []byte, off int64) (int, error) {
 			n = copy(want, data[off:])
 		}
 	default:
-		n, err = r.read(want, off)
+		if n = len(want); !r.ahead.read(r.ctx, want, off) {
+			n, err = r.read(r.ctx, want, off)
+		}
 	}
 	err = cmp.Or(r.ctx.Err(), err)
 	if errors.Is(gsKind(err), ErrNotExist) {
@@ -78,7 +99,7 @@ func (r *gsReader) ReadAt(p []byte, off int64) (int, error) {
 // readWhole reads the object, and checks its sum.
 func (r *gsReader) readWhole() ([]byte, error) {
 	data := make([]byte, r.obj.Size)
-	_, err := r.read(data, 0)
+	_, err := r.read(r.ctx, data, 0)
 	if err == nil && r.obj.HasCRC && crc32.Checksum(data, castagnoli) != r.obj.CRC32C {
 		err = errors.New("content does not match its CRC32C")
 	}
@@ -87,8 +108,8 @@ func (r *gsReader) readWhole() ([]byte, error) {
 
 // read fills p. The client repeats the request after transient errors, and
 // resumes it where the answer breaks off.
-func (r *gsReader) read(p []byte, off int64) (int, error) {
-	return ask(r.ctx, r.store.patience, func(ctx context.Context) (int, error) {
+func (r *gsReader) read(ctx context.Context, p []byte, off int64) (int, error) {
+	return ask(ctx, r.store.patience, func(ctx context.Context) (int, error) {
 		body, err := r.store.handle(r.obj.Name).Generation(r.generation).NewRangeReader(ctx, off, int64(len(p)))
 		if err != nil {
 			return 0, err

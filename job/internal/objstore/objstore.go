@@ -212,6 +212,17 @@ type Reader interface {
 	Unchanged(ctx context.Context) error
 }
 
+// Ahead is a Reader of a place that answers late. What its caller announces it asks for at
+// once, in few requests, as far as there is room (see aheadBytes). Announcements change
+// what is waited for, never what is read.
+type Ahead interface {
+	Reader
+	// WillRead announces that the bytes from one offset up to another will be read.
+	WillRead(from, to int64)
+	// Passed says that what lies before an offset will not be read again.
+	Passed(before int64)
+}
+
 // Writer writes one object, which nobody sees before Finish. It is for one
 // goroutine.
 type Writer interface {

@@ -85,10 +85,8 @@ func measure(what, assent, dir string, delay time.Duration, generate func(dir st
 	if err != nil {
 		return err
 	}
-	host, bucket, stop, err := jobtest.StartSlowGCS(delay, filepath.Join(dir, "bucket"))
-	if err != nil {
-		return err
-	}
+	const bucket = "lake"
+	host, stop := startBucket(bucket, delay)
 	defer stop()
 	os.Setenv("STORAGE_EMULATOR_HOST", host)
 	if err := upload(dir, bucket); err != nil {
@@ -138,7 +136,7 @@ func upload(dir, bucket string) error {
 	g.SetLimit(64)
 	err = filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
 		name, rerr := filepath.Rel(dir, file)
-		if err != nil || rerr != nil || d.IsDir() || strings.HasPrefix(name, "out") || strings.HasPrefix(name, "bucket") {
+		if err != nil || rerr != nil || d.IsDir() || strings.HasPrefix(name, "out") {
 			return err
 		}
 		g.Go(func() error {

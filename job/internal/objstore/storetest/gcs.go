@@ -70,7 +70,7 @@ const broken = "FRAGILE"
 // client at it through STORAGE_EMULATOR_HOST, so the test cannot be parallel.
 func FakeGCS(t testing.TB, buckets ...string) *GCS {
 	t.Helper()
-	g, err := newGCS("", buckets)
+	g, err := newGCS(buckets)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,23 +101,16 @@ var PlainLacks = []string{"delete", "copy refused", "concurrent copies"}
 // StartGCS starts a fake with Bucket and the others named. host is a value for
 // STORAGE_EMULATOR_HOST.
 func StartGCS(buckets ...string) (host string, stop func(), err error) {
-	return StartSlowGCS(0, "", buckets...)
-}
-
-// StartSlowGCS is StartGCS with a delay for each request, see Delay. It keeps its objects
-// in the directory dir: in memory, where that is "", each request looks through all.
-func StartSlowGCS(delay time.Duration, dir string, buckets ...string) (host string, stop func(), err error) {
-	g, err := newGCS(dir, buckets)
+	g, err := newGCS(buckets)
 	if err != nil {
 		return "", nil, err
 	}
-	g.Delay(delay)
 	return g.Host, g.stop, nil
 }
 
-func newGCS(dir string, buckets []string) (*GCS, error) {
+func newGCS(buckets []string) (*GCS, error) {
 	fake, err := fakestorage.NewServerWithOptions(fakestorage.Options{
-		NoListener: true, StorageRoot: dir,
+		NoListener: true,
 		Writer:     io.Discard,
 		PublicHost: "127.0.0.1", // whose paths it takes for the XML API's
 	})
