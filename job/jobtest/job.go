@@ -121,7 +121,7 @@ func outcomeOnly(path string, page []byte) ([]byte, error) {
 	}
 	sum := sha256.Sum256(data)
 	page = bytes.ReplaceAll(page, []byte(hex.EncodeToString(sum[:])), []byte("digest"))
-	return regexp.MustCompile(`(?s)<p id="made">.*?</p>`).ReplaceAll(page, nil), nil
+	return regexp.MustCompile(`(?s)<p id="made">.*?</p>|<section id="since">.*?</section>`).ReplaceAll(page, nil), nil
 }
 
 // SameTrees compares what Tree has returned.

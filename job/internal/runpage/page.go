@@ -45,6 +45,8 @@ func Page(run *manifests.Run, digest string, daily []manifests.DayCounts) ([]byt
 	for _, name := range slices.Sorted(maps.Keys(run.Datasets)) {
 		v.add(name, run.Datasets[name])
 	}
+	v.Since = sinceOf(run)
+	v.Reused, v.Files, v.ReusedFrom = reusedOf(run)
 	v.steps()
 	v.causes()
 	v.charts(daily)
@@ -78,6 +80,11 @@ type view struct {
 	From, To string // of the charts
 	Cut      bool   // they leave out days without records
 	Layers   []layer
+	Since    *sinceView // nil where there was no run to compare with
+	Handed   []handedOver
+
+	Reused, Files int64    // files that were taken over, of all
+	ReusedFrom    []string // the runs that they are from
 }
 
 // set is a data set, or all of them.
@@ -133,6 +140,7 @@ func (v *view) add(name string, d manifests.Dataset) {
 			v.Left++
 		}
 	}
+	v.Handed = append(v.Handed, handedOverOf(name, &d)...)
 	for _, c := range d.Causes {
 		v.Causes = append(v.Causes, cause{Dataset: name, Text: causeText(c), Code: c.Reason, Rows: c.Rows})
 	}
