@@ -246,16 +246,22 @@ func (r *runner) someShards(ctx context.Context, plan *planned, stage objstore.S
 		return nil, nil, err
 	}
 	results, there := make([]*ShardResult, len(shards)), make([]bool, len(shards))
+	var counts tallies
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(s.shardsAtATime())
 	for n, i := range shards {
 		g.Go(func() (err error) {
-			results[n], there[n], err = s.do(gctx, i)
+			if results[n], there[n], err = s.do(gctx, i); err == nil {
+				counts.take(results[n])
+			}
 			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
 		return nil, nil, err
+	}
+	if len(results) > 0 {
+		counts.give(results[0])
 	}
 	done := []int{}
 	for n, i := range shards {

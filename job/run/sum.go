@@ -27,13 +27,15 @@ func newTotal(d *Dataset, x *filter.Facts) *total {
 
 // add adds a shard's counts.
 func (t *total) add(part *DatasetResult) error {
-	if t.Tally == nil {
+	if t.Tally == nil && part.Tally != nil {
 		t.Tally = part.Tally.empty()
 	}
 	if len(part.Joins) != len(t.joins) {
 		return fmt.Errorf("a shard's result has %d roles, the plan %d", len(part.Joins), len(t.joins))
 	}
-	t.Tally.add(part.Tally)
+	if part.Tally != nil { // else the first shard's has it
+		t.Tally.add(part.Tally)
+	}
 	for i := range part.Joins {
 		if err := t.joins[i].Add(&part.Joins[i]); err != nil {
 			return err

@@ -146,3 +146,36 @@ func (t *Tally) causeCounts(roles []string) []manifests.CauseCount {
 	}
 	return causes
 }
+
+// tallies adds up the tallies of shards' results as they come, so that no more than one is
+// kept for each data set: a year of days is some 50 KB.
+type tallies struct {
+	mu  sync.Mutex
+	sum []*Tally // beside the plan's data sets
+}
+
+// take takes a result's tallies away from it.
+func (t *tallies) take(r *ShardResult) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range r.Datasets {
+		if len(t.sum) == i {
+			t.sum = append(t.sum, nil)
+		}
+		switch d := &r.Datasets[i]; {
+		case d.Tally == nil:
+		case t.sum[i] == nil:
+			t.sum[i], d.Tally = d.Tally, nil
+		default:
+			t.sum[i].add(d.Tally)
+			d.Tally = nil
+		}
+	}
+}
+
+// give puts the sums into one of the results.
+func (t *tallies) give(r *ShardResult) {
+	for i := range r.Datasets {
+		r.Datasets[i].Tally = t.sum[i]
+	}
+}
