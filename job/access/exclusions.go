@@ -58,7 +58,7 @@ func (a *copier) openExclusions(ctx context.Context, f *file) (*exclusionFile, e
 func (x *exclusionFile) rows(ctx context.Context, take func(row int64) error) error {
 	last := int64(-1)
 	for group := range x.file.NumRowGroups() {
-		err := source.ScanRowGroup(ctx, &rewrite.File{File: x.file.File}, group, []source.KeyColumn{{Leaf: x.row}}, func(b *rewrite.Batch) error {
+		err := source.ScanRowGroup(ctx, &rewrite.File{File: x.file.File}, group, []source.KeyColumn{{Leaf: x.row}}, func(b *source.Batch) error {
 			for _, row := range b.Columns[0].Ints {
 				if row <= last {
 					return contradiction("row %d follows row %d", row, last)

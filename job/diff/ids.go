@@ -237,7 +237,7 @@ func (j *idJoin) keptIDs(ctx context.Context, s idSource, each func(id []byte) e
 	}
 	var id []byte
 	for group := range file.NumRowGroups() {
-		err := source.ScanRowGroup(ctx, file, group, []source.KeyColumn{column}, func(b *rewrite.Batch) error {
+		err := source.ScanRowGroup(ctx, file, group, []source.KeyColumn{column}, func(b *source.Batch) error {
 			for i := range b.Rows {
 				id = column.ID.Append(id[:0], &b.Columns[0], i)
 				if err := each(bytes.ToValidUTF8(id, []byte("\uFFFD"))); err != nil {

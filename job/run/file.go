@@ -56,6 +56,7 @@ func (w *fileWork) do(ctx context.Context) (err error) {
 	if w.handed, err = rules.Bind(file, w.in.Rel); err != nil {
 		return fmt.Errorf("%s: %w", w.uri(), err)
 	}
+	w.bound.LateRecord()
 	w.desk, w.last = w.takeDesk(), schema.Unknown
 	w.prepare(w.shard, w.d, w.bound)
 	w.leftOut = file.LeftOut(w.d.KeepMetadata)
@@ -258,7 +259,7 @@ func (w *fileWork) decideGroup(ctx context.Context, group int, base int64, sel *
 		return err
 	}
 	defer w.cpu.Release(1)
-	return source.ScanRowGroup(ctx, w.file, group, w.bound.Columns, func(b *rewrite.Batch) error {
+	return source.ScanRowGroup(ctx, w.file, group, w.bound.Columns, func(b *source.Batch) error {
 		if w.accounts.trim() {
 			for _, r := range w.roles {
 				r.forget()
@@ -279,7 +280,7 @@ func (w *fileWork) decideGroup(ctx context.Context, group int, base int64, sel *
 }
 
 // readKeys turns the batch's columns into what the decider takes.
-func (w *fileWork) readKeys(b *rewrite.Batch) {
+func (w *fileWork) readKeys(b *source.Batch) {
 	w.rows.Len = b.Rows
 	w.reasons = source.Grow(w.reasons, b.Rows)
 	for i, c := range w.bound.Roles {
@@ -311,7 +312,7 @@ func (w *fileWork) readKeys(b *rewrite.Batch) {
 }
 
 // sel records the batch's decisions in the selection and counts them.
-func (w *fileWork) sel(b *rewrite.Batch, sel *rewrite.Selection) {
+func (w *fileWork) sel(b *source.Batch, sel *rewrite.Selection) {
 	r := &w.result
 	r.RowsIn += int64(b.Rows)
 	for i := 0; i < b.Rows; i += 64 {
@@ -330,11 +331,17 @@ func (w *fileWork) sel(b *rewrite.Batch, sel *rewrite.Selection) {
 }
 
 // exclude writes the batch's excluded records to the exclusion manifest.
-func (w *fileWork) exclude(b *rewrite.Batch, first int64) error {
-	record := w.bound.Record
+func (w *fileWork) exclude(b *source.Batch, first int64) error {
+	record, loaded := w.bound.Record, false
 	for i, reasons := range w.reasons {
 		if reasons.Kept() {
 			continue
+		}
+		if !loaded {
+			if err := b.Load(record.At); err != nil {
+				return err
+			}
+			loaded = true
 		}
 		w.findings = w.d.decider.Findings(&w.rows, i, w.findings[:0])
 		w.tally.excluded(reasons.Primary(), w.findings)

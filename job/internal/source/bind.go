@@ -1,6 +1,8 @@
 package source
 
 import (
+	"slices"
+
 	"assent/job/parquet"
 	"assent/job/parquet/rewrite"
 	"assent/schema"
@@ -31,6 +33,21 @@ func (b *Binding) add(c KeyColumn) BoundColumn {
 	}
 	b.Columns = append(b.Columns, c)
 	return BoundColumn{len(b.Columns) - 1, c}
+}
+
+// LateRecord makes the records' ids late: whoever excludes few records needs few of them. It
+// does nothing where their column has another part to play as well.
+func (b *Binding) LateRecord() {
+	at := b.Record.At
+	alone := b.Contract.At != at
+	for _, c := range slices.Concat(b.Roles, b.Moments) {
+		alone = alone && c.At != at
+	}
+	for _, m := range b.Marks {
+		alone = alone && m.At != at
+	}
+	c := &b.Columns[at]
+	c.Late = alone && !c.null && c.key == nil // of these, all values are checked
 }
 
 // Bind finds the data set's columns in a file, of which rel is the path below the data

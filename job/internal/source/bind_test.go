@@ -64,7 +64,7 @@ func column(t *testing.T, node pq.Node, values ...any) *rewrite.File {
 func idsOf(t *testing.T, f *rewrite.File, c KeyColumn) (ids []string, err error) {
 	t.Helper()
 	for g := range f.NumRowGroups() {
-		err := ScanRowGroup(t.Context(), f, g, []KeyColumn{c}, func(b *rewrite.Batch) error {
+		err := ScanRowGroup(t.Context(), f, g, []KeyColumn{c}, func(b *Batch) error {
 			cursor := idCursor{form: c.ID}
 			cursor.read(&b.Columns[0])
 			for i := range b.Rows {
@@ -177,7 +177,7 @@ func TestCodes(t *testing.T) {
 		}
 		read := codes[string]{form: key.ID}
 		var got []string
-		err := ScanRowGroup(t.Context(), f, 0, []KeyColumn{key}, func(b *rewrite.Batch) error {
+		err := ScanRowGroup(t.Context(), f, 0, []KeyColumn{key}, func(b *Batch) error {
 			for i := range b.Rows {
 				code, err := read.at(&b.Columns[0], i, func(s string) (string, error) { return s, nil })
 				if err != nil {
@@ -199,7 +199,7 @@ func TestCodes(t *testing.T) {
 
 func instantsOf(t *testing.T, f *rewrite.File, c KeyColumn) (all []schema.Instant) {
 	t.Helper()
-	err := ScanRowGroup(t.Context(), f, 0, []KeyColumn{c}, func(b *rewrite.Batch) error {
+	err := ScanRowGroup(t.Context(), f, 0, []KeyColumn{c}, func(b *Batch) error {
 		at := make([]schema.Instant, b.Rows)
 		c.Instants(&b.Columns[0], at)
 		all = append(all, at...)
@@ -327,7 +327,7 @@ func TestBindOptional(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = ScanRowGroup(t.Context(), f, 0, b.Columns, func(batch *rewrite.Batch) error {
+	err = ScanRowGroup(t.Context(), f, 0, b.Columns, func(batch *Batch) error {
 		var at [1]schema.Instant
 		b.Moments[1].Instants(&batch.Columns[b.Moments[1].At], at[:])
 		sender := b.Roles[2].ID.Append(nil, &batch.Columns[b.Roles[2].At], 0)
@@ -374,7 +374,7 @@ func TestBindMaps(t *testing.T) {
 			t.Errorf("%s: %v", path, find.Err)
 			continue
 		}
-		err := ScanRowGroup(t.Context(), f, 0, []KeyColumn{key}, func(b *rewrite.Batch) error {
+		err := ScanRowGroup(t.Context(), f, 0, []KeyColumn{key}, func(b *Batch) error {
 			v := &b.Columns[0]
 			var got []string
 			for slot := range v.Offsets[1] {

@@ -22,6 +22,7 @@ type KeyColumn struct {
 	Leaf int // index of parquet.File.Columns; -1 where the file lacks it
 	ID   IDForm
 	Time TimeForm
+	Late bool // its values are there once Batch.Load was called for them
 
 	null  bool                // the column's type says that all of its values are null
 	key   *listing.Key        // nil: none

@@ -26,7 +26,7 @@ func Scan(ctx context.Context, f *File, columns func(*rewrite.File) ([]KeyColumn
 	vectors := make([]*parquet.Vector, len(cols))
 	base := int64(0)
 	for g := range file.NumRowGroups() {
-		err := ScanRowGroup(ctx, file, g, cols, func(b *rewrite.Batch) error {
+		err := ScanRowGroup(ctx, file, g, cols, func(b *Batch) error {
 			for i := range vectors {
 				vectors[i] = &b.Columns[i]
 			}
@@ -40,12 +40,34 @@ func Scan(ctx context.Context, f *File, columns func(*rewrite.File) ([]KeyColumn
 	return r.Unchanged(ctx)
 }
 
-// ScanRowGroup goes through some columns of a row group. The columns of a batch are
-// those asked for, in their order.
-func ScanRowGroup(ctx context.Context, file *rewrite.File, g int, columns []KeyColumn, take func(*rewrite.Batch) error) error {
+// Batch is some consecutive rows of a row group. Its columns are those that were asked for,
+// in their order.
+type Batch struct {
+	rewrite.Batch
+	read *rewrite.Batch
+	at   []int // of each column, its place in read; -1 where the file lacks it
+}
+
+// Load makes the values of a late column stand in b.Columns[i].
+func (b *Batch) Load(i int) error {
+	if b.at[i] < 0 {
+		return nil
+	}
+	if err := b.read.Load(b.at[i]); err != nil {
+		return err
+	}
+	b.Columns[i] = b.read.Columns[b.at[i]]
+	return nil
+}
+
+// ScanRowGroup goes through some columns of a row group.
+func ScanRowGroup(ctx context.Context, file *rewrite.File, g int, columns []KeyColumn, take func(*Batch) error) error {
 	var leaves []int
-	for _, c := range columns {
+	batch := Batch{Batch: rewrite.Batch{Columns: make([]parquet.Vector, len(columns))}, at: make([]int, len(columns))}
+	for i, c := range columns {
+		batch.at[i] = -1
 		if c.Leaf >= 0 {
+			batch.at[i] = len(leaves)
 			leaves = append(leaves, c.Leaf)
 		}
 	}
@@ -54,7 +76,11 @@ func ScanRowGroup(ctx context.Context, file *rewrite.File, g int, columns []KeyC
 		return err
 	}
 	defer keys.Close()
-	batch := rewrite.Batch{Columns: make([]parquet.Vector, len(columns))}
+	for i, c := range columns {
+		if c.Late && c.Leaf >= 0 {
+			keys.Late(batch.at[i])
+		}
+	}
 	var constant constants
 	for {
 		b, err := keys.Next()
@@ -64,19 +90,19 @@ func ScanRowGroup(ctx context.Context, file *rewrite.File, g int, columns []KeyC
 		if err != nil {
 			return err
 		}
-		batch.FirstRow, batch.Rows = b.FirstRow, b.Rows
-		read := b.Columns
+		batch.FirstRow, batch.Rows, batch.read = b.FirstRow, b.Rows, b
 		for i := range columns {
 			c := &columns[i]
 			if c.Leaf < 0 {
 				batch.Columns[i] = constant.vector(c, b.Rows)
 				continue
 			}
-			if err := c.check(&read[0]); err != nil {
+			v := &b.Columns[batch.at[i]]
+			if err := c.check(v); err != nil {
 				return job.BadInput("mend the export and run again; nothing was published", "%s: row group %d: rows from %d on: column %s: %w",
 					file.Name(), g, b.FirstRow, file.Columns()[c.Leaf].Name(), err)
 			}
-			batch.Columns[i], read = read[0], read[1:]
+			batch.Columns[i] = *v
 			if c.null {
 				batch.Columns[i] = constant.vector(c, b.Rows)
 			}

@@ -105,8 +105,14 @@ func FuzzRewrite(f *testing.F) {
 				if err != nil {
 					continue
 				}
-				for err == nil {
-					_, err = k.Next()
+				if len(data)%2 == 0 {
+					k.Late(0)
+				}
+				for n := 0; err == nil; n++ {
+					var b *Batch
+					if b, err = k.Next(); err == nil && n%2 == 0 {
+						err = b.Load(0)
+					}
 				}
 				if err != io.EOF {
 					mustPlace(t, err)

@@ -120,37 +120,55 @@ func TestKeysAgree(t *testing.T) {
 			if _, err := Keys(t.Context(), f, 0, []int{0, 9}); err == nil {
 				t.Error("a FLOAT column is taken for a key")
 			}
-			base := int64(0)
-			for g := range f.NumRowGroups() {
-				k, err := Keys(t.Context(), f, g, columns)
-				if err != nil {
+			for _, every := range []int64{1, 2, 3, 1000} {
+				keysAgree(t, f, columns, rows, every)
+			}
+		}
+	}
+}
+
+// keysAgree reads columns late, and loads every so many-th batch.
+func keysAgree(t *testing.T, f *parquet.File, columns []int, rows []parquetgo.Row, every int64) {
+	t.Helper()
+	base := int64(0)
+	for g := range f.NumRowGroups() {
+		k, err := Keys(t.Context(), f, g, columns)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range columns {
+			if every > 1 {
+				k.Late(i)
+			}
+		}
+		seen, batches := int64(0), int64(0)
+		for ; ; batches++ {
+			b, err := k.Next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b.FirstRow != seen || b.Rows == 0 {
+				t.Fatalf("row %d, %d rows, after %d", b.FirstRow, b.Rows, seen)
+			}
+			for i := 0; i < len(columns) && batches%every == every-1; i++ {
+				if err := b.Load(i); err != nil {
 					t.Fatal(err)
 				}
-				seen := int64(0)
-				for {
-					b, err := k.Next()
-					if err == io.EOF {
-						break
-					}
-					if err != nil {
-						t.Fatal(err)
-					}
-					if b.FirstRow != seen || b.Rows == 0 {
-						t.Fatalf("row %d, %d rows, after %d", b.FirstRow, b.Rows, seen)
-					}
-					for i := range b.Rows {
-						compareKeys(t, f, columns, b, i, rows[base+seen+int64(i)])
-					}
-					seen += int64(b.Rows)
-				}
-				if seen != f.RowGroupRows(g) {
-					t.Errorf("%d rows of %d", seen, f.RowGroupRows(g))
-				}
-				base += seen
-				if err := k.Close(); err != nil {
-					t.Error(err)
-				}
 			}
+			for i := 0; i < b.Rows && batches%every == every-1; i++ {
+				compareKeys(t, f, columns, b, i, rows[base+seen+int64(i)])
+			}
+			seen += int64(b.Rows)
+		}
+		if seen != f.RowGroupRows(g) {
+			t.Errorf("%d rows of %d", seen, f.RowGroupRows(g))
+		}
+		base += seen
+		if err := k.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -19,6 +19,8 @@ type keyColumn struct {
 	dict     *parquet.Dictionary
 	page     parquet.Page // the last page loaded
 	ahead    bool         // page is loaded, but its values are not decoded yet
+	late     bool         // pages are loaded when a batch is, not before
+	waiting  bool         // the walk stands before the body of a page that is not loaded yet
 	last     []byte       // last value of the page before, where Application.CarriesDelta
 
 	rows, next int     // number of decoded rows, and of those handed out
@@ -44,7 +46,7 @@ const maxPooledKeys = 16 << 20
 func (c *keyColumn) recycle() {
 	memory := c.memory()
 	c.f, c.col, c.walk, c.dict = nil, nil, nil, nil
-	c.ahead, c.last, c.rows, c.next = false, c.last[:0], 0, 0
+	c.ahead, c.late, c.waiting, c.last, c.rows, c.next = false, false, false, c.last[:0], 0, 0
 	if memory <= maxPooledKeys {
 		keyColumns.Put(c)
 	}
@@ -61,6 +63,13 @@ func (c *keyColumn) fill(dec *codec.Codec) error {
 	c.offsets, c.null, c.index = c.offsets[:0], c.null[:0], c.index[:0]
 	c.vals.Ints = c.vals.Ints[:0]
 	c.vals.Bytes.Reset()
+	if c.late {
+		if err := c.find(dec); err != nil {
+			return err
+		}
+		c.rows, c.waiting = c.walk.Header.Values, true
+		return nil
+	}
 	if !c.ahead {
 		if err := c.load(dec); err != nil {
 			return err
@@ -96,22 +105,48 @@ func (c *keyColumn) fill(dec *codec.Codec) error {
 	return nil
 }
 
+// arrive loads and decodes the page that the walk stands before.
+func (c *keyColumn) arrive(dec *codec.Codec) error {
+	c.rows, c.waiting = 0, false
+	if err := c.take(dec); err != nil {
+		return err
+	}
+	return c.decode()
+}
+
 // load reads the next data page that is not empty into c.page, and the dictionary on the way.
 func (c *keyColumn) load(dec *codec.Codec) error {
+	if err := c.find(dec); err != nil {
+		return err
+	}
+	return c.take(dec)
+}
+
+// take reads the page that the walk stands before into c.page.
+func (c *keyColumn) take(dec *codec.Codec) error {
+	body, err := c.walk.Body()
+	if err != nil {
+		return err
+	}
+	return c.page.Load(dec, c.col, c.walk.Chunk.Codec, &c.walk.Header, body)
+}
+
+// find goes to the next data page that is not empty, and reads the dictionary on the way.
+func (c *keyColumn) find(dec *codec.Codec) error {
 	for {
 		if err := c.walk.next(); err != nil {
 			return err
 		}
 		h := &c.walk.Header
-		if !(h.IsData() && h.Values > 0) && h.Kind != parquet.DictionaryPage {
+		if h.IsData() && h.Values > 0 {
+			return nil
+		}
+		if h.Kind != parquet.DictionaryPage {
 			continue
 		}
 		body, err := c.walk.Body()
 		if err != nil {
 			return err
-		}
-		if h.Kind != parquet.DictionaryPage {
-			return c.page.Load(dec, c.col, c.walk.Chunk.Codec, h, body)
 		}
 		plain, err := parquet.LoadDictionary(dec, c.walk.Chunk.Codec, h, body)
 		if err != nil {
@@ -242,11 +277,18 @@ func (c *keyColumn) place() *encoding.Bitmap {
 	return &c.present
 }
 
-// cut hands out the next n rows, in v.
+// cut hands out the next n rows, in v. It is empty where they are not loaded.
 func (c *keyColumn) cut(v *parquet.Vector, n int) {
+	c.next += n
 	*v = parquet.Vector{}
-	lo, hi := c.next, c.next+n
-	c.next = hi
+	if !c.waiting {
+		c.handed(v, n)
+	}
+}
+
+// handed sets v to the last n of the rows that were handed out.
+func (c *keyColumn) handed(v *parquet.Vector, n int) {
+	lo, hi := c.next-n, c.next
 	if c.col.MaxRep > 0 {
 		first := c.offsets[lo]
 		c.cutOffsets = slices.Grow(c.cutOffsets[:0], n+1)[:n+1]

@@ -15,6 +15,23 @@ type Batch struct {
 	FirstRow int64 // number of the first row within the row group
 	Rows     int
 	Columns  []parquet.Vector // as asked for
+
+	keys *KeyReader
+}
+
+// Load makes the values of a late column stand in b.Columns[i], as Next does those of others.
+func (b *Batch) Load(i int) error {
+	c := b.keys.cols[i]
+	if c.waiting {
+		if err := withWorker(func(w *worker) error { return c.arrive(&w.codec) }); err != nil {
+			b.keys.err = c.fault(err)
+			return b.keys.err
+		}
+		b.keys.charge()
+	}
+	b.Columns[i] = parquet.Vector{}
+	c.handed(&b.Columns[i], b.Rows)
+	return nil
 }
 
 // A KeyReader streams some columns of a row group. It must be closed, and is not safe for concurrent use.
@@ -48,8 +65,16 @@ func Keys(ctx context.Context, f *parquet.File, rowGroup int, columns []int) (*K
 		col.walk.src.fetch() // of all columns at once, because an answer may take long
 		k.cols = append(k.cols, col)
 	}
-	k.batch.Columns = make([]parquet.Vector, len(columns))
+	k.batch.Columns, k.batch.keys = make([]parquet.Vector, len(columns)), k
 	return k, nil
+}
+
+// Late says, before the first call of Next, that the values of column i are wanted in some batches alone: Batch.Load makes them stand
+// there. A page of which none are asked for is neither decompressed nor decoded, and its checksum is not looked at. A column whose pages
+// cannot be read one without another is no later than others; Load may be called all the same.
+func (k *KeyReader) Late(i int) {
+	c := k.cols[i]
+	c.late = c.col.MaxRep == 0 && !c.f.Application().CarriesDelta()
 }
 
 // Next returns the next rows, io.EOF after the last. Faults of the bytes are *Error.
@@ -79,7 +104,7 @@ func (k *KeyReader) next() error {
 				if err == io.EOF {
 					err = parquet.Corruptf("%d rows where the row group has %d", k.row, k.rows)
 				}
-				return c.f.Fault(err, c.rowGroup, c.walk.Chunk.Column, c.walk.Number)
+				return c.fault(err)
 			}
 		}
 		n = min(n, c.rows-c.next)
@@ -90,6 +115,11 @@ func (k *KeyReader) next() error {
 		c.cut(&k.batch.Columns[i], n)
 	}
 	return nil
+}
+
+// fault gives an error of the column's bytes its place.
+func (c *keyColumn) fault(err error) error {
+	return c.f.Fault(err, c.rowGroup, c.walk.Chunk.Column, c.walk.Number)
 }
 
 // charge counts what the columns hold now against the budget.
