@@ -16,8 +16,7 @@ const NoAccount Account = math.MaxUint32
 // their references: each is hashed once, then found again by its id. The writers of
 // one file share one Accounts, and many files can use it one after the other.
 //
-// Numbers are valid until Reset, or until Trim returns true. Not safe for concurrent
-// use.
+// Numbers are valid until Reset. Not safe for concurrent use.
 type Accounts struct {
 	referrer *Referrer
 	seed     maphash.Seed
@@ -28,16 +27,17 @@ type Accounts struct {
 	warm     byte // keeps loads that only warm a cache
 }
 
-// refTable holds the references of the accounts numbered since Reset or Trim. A
+// refTable holds the references of the accounts numbered since Reset. A
 // writer holds on to the table by which it was given numbers.
 type refTable struct{ refs []Ref }
 
+// A table of more accounts, or of more bytes of their ids, should be Reset where that is possible, so that memory is bounded.
 const (
-	maxAccounts     = 1 << 20 // past so many Trim forgets
-	maxAccountBytes = 1 << 26 // or past so many bytes of ids
-
-	leastSlots = 1 << 10
+	ManyAccounts     = 1 << 19
+	ManyAccountBytes = 1 << 25
 )
+
+const leastSlots = 1 << 10
 
 // NewAccounts returns an empty table that makes its references by r.
 func NewAccounts(r *Referrer) *Accounts {
@@ -152,24 +152,13 @@ func (a *Accounts) From(held int) (data []byte, first uint32, ends []uint32, ref
 // Len returns how many accounts the table holds.
 func (a *Accounts) Len() int { return len(a.table.refs) }
 
-// Full reports whether the next Trim will empty the table.
+// Full reports whether the table has grown past ManyAccounts or ManyAccountBytes.
 func (a *Accounts) Full() bool {
-	return len(a.table.refs) > maxAccounts || len(a.ids) > maxAccountBytes
+	return len(a.table.refs) > ManyAccounts || len(a.ids) > ManyAccountBytes
 }
 
-// Trim bounds the table's memory: where it has grown past a fixed number of accounts
-// it forgets them all and returns true, and all numbers given out before are void.
-// Call it wherever no number is in flight, at least once every 64 k rows, and at the
-// same rows in every run over the file: manifests depend on it.
-func (a *Accounts) Trim() bool {
-	if !a.Full() {
-		return false
-	}
-	a.Reset()
-	return true
-}
-
-// Reset empties the table for the next input file.
+// Reset empties the table. All numbers given out before are void, so it comes where none is in flight. Writers end a row group
+// where they see it.
 func (a *Accounts) Reset() {
 	if len(a.slots) > leastSlots && 16*len(a.table.refs) < len(a.slots) {
 		a.slots = make([]uint64, leastSlots) // clearing many slots after each of many small files takes long

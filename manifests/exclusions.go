@@ -216,6 +216,23 @@ func (w *ExclusionWriter) cut() error {
 	return w.flush()
 }
 
+// EndBlock ends the row group, so that what follows does not depend on what came before. It returns how many row groups there are.
+func (w *ExclusionWriter) EndBlock() (groups int, err error) {
+	err = w.flush()
+	return w.file.NumGroups(), err
+}
+
+// Take writes some row groups of another manifest as they are, from one up to, and without, another. They are of the same input file
+// and the same key, and of rows up to last, which EndBlock has kept apart from others. It comes at the beginning of a block.
+func (w *ExclusionWriter) Take(x *Exclusions, from, to int, last int64) error {
+	for i := from; i < to; i++ {
+		w.file.Take(x.file, i)
+		w.rowsDone += x.file.RowGroupRows(i)
+	}
+	w.lastRow = last
+	return damaged(w.file.Err())
+}
+
 // Close writes what is left and the footer. Without it there is no manifest.
 func (w *ExclusionWriter) Close() (Written, error) {
 	if err := w.flush(); err != nil {

@@ -112,21 +112,17 @@ func (w *ExclusionWriter) writeMoments() {
 	})
 }
 
-// writeRefs numbers the references by account and writes them.
+// writeRefs numbers the references in the order in which the row group names them, and writes them. So its bytes do not depend on
+// the rows before it.
 func (w *ExclusionWriter) writeRefs() {
 	s := &w.scratch
 	s.byRef = append(s.byRef[:0], make([]int32, len(w.table.refs))...)
-	for _, a := range w.accountOf {
-		if a != NoAccount {
-			s.byRef[a] = 1
-		}
-	}
 	s.refs = s.refs[:0]
 	n := int32(1) // code 0 is the empty text
-	for account, used := range s.byRef {
-		if used != 0 {
-			s.byRef[account] = n
-			s.refs = append(s.refs, w.table.refs[account][:]...)
+	for _, a := range w.accountOf {
+		if a != NoAccount && s.byRef[a] == 0 {
+			s.byRef[a] = n
+			s.refs = append(s.refs, w.table.refs[a][:]...)
 			n++
 		}
 	}

@@ -15,15 +15,21 @@ import (
 
 func smallFootprints(tb testing.TB, n int) (*Footprints, []byte) {
 	rng := rand.New(rand.NewPCG(1, uint64(n)))
-	f := &Footprints{Files: []FileFacts{{Source: "b.parquet", Last: schema.Unknown}, {
-		Source: "a.parquet", Last: 17, Days: []DayCounts{{Day: 20000, Kept: 3}, {Day: DayUnknown, Excluded: ReasonCounts{schema.MomentUnknown: 2}}},
-		Causes: []CausedByBits{{Reason: schema.PartyOptedOut.String(), Roles: 3, Rows: 2}}, LeftOut: []string{"huggingface"},
-	}}}
+	f := &Footprints{Files: []FileFacts{{Source: "b.parquet", Blocks: []BlockFacts{{To: 1, Last: schema.Unknown}}}, {
+		Source: "a.parquet", NoContracts: true, LeftOut: []string{"huggingface"}, Blocks: []BlockFacts{{
+			To: 2, Rows: 5, Last: 17, Days: []DayCounts{{Day: DaysBefore, Kept: 1}, {Day: 20000, Kept: 3}, {Day: DayUnknown, Excluded: ReasonCounts{schema.MomentUnknown: 2, schema.PartyOptedOut: 1}}},
+			Causes: []CausedByBits{{Reason: schema.PartyOptedOut, Roles: 3, Rows: 2}}, Pages: Pages{1, 2, 3}, Groups: [3]int{2, 1, 1},
+		}, {
+			From: 2, To: 3, Rows: 1, Last: -5, Groups: [3]int{0, 1, 1}, Transforms: []Transform{
+				{Column: "a", Action: Dropped}, {Column: "body", Action: Redacted, Values: 7, Redactions: map[string]int64{"email": 1, "phone": 2}}, {Column: "at", Action: Coarsened, To: "day", Values: 9},
+			},
+		}},
+	}, {Source: "empty.parquet"}}}
 	for range n {
 		f.Accounts = append(f.Accounts, Named{Key: rng.Uint64(), Roles: uint16(rng.IntN(8)), Form: rng.Uint64(), Mark: rng.Uint32N(64)})
 		c := Named{Key: rng.Uint64(), Form: rng.Uint64()}
 		f.Contracts = append(f.Contracts, c)
-		f.Pairs = append(f.Pairs, ContractFile{c.Key, uint32(rng.IntN(2))}, ContractFile{c.Key, 1})
+		f.Pairs = append(f.Pairs, ContractBlock{c.Key, uint32(rng.IntN(3))}, ContractBlock{c.Key, 1})
 	}
 	f.Sort()
 	var b bytes.Buffer
@@ -54,44 +60,34 @@ func TestFootprints(t *testing.T) {
 	}
 }
 
-// TestAddFootprints: the footprints of parts of the files add up to those of all.
+// TestAddFootprints: the footprints of parts of the files, and of parts of a file, add up to those of all.
 func TestAddFootprints(t *testing.T) {
-	part := func(source string, contracts ...uint64) *Footprints {
-		f := &Footprints{Files: []FileFacts{{Source: source}}}
+	part := func(source string, group int, contracts ...uint64) *Footprints {
+		f := &Footprints{Files: []FileFacts{{Source: source, LeftOut: []string{"k"}, Blocks: []BlockFacts{{From: group, To: group + 1}}}}}
 		for _, c := range contracts {
-			f.Contracts, f.Pairs = append(f.Contracts, Named{Key: c}), append(f.Pairs, ContractFile{c, 0})
+			f.Contracts, f.Pairs = append(f.Contracts, Named{Key: c}), append(f.Pairs, ContractBlock{c, 0})
 		}
 		f.Sort()
 		return f
 	}
 	var got Footprints
-	for _, p := range []*Footprints{part("b", 2, 3), part("c", 3), part("a", 1, 3)} {
+	for _, p := range []*Footprints{part("b", 1, 2, 3), part("c", 0, 3), part("a", 0, 1, 3), part("b", 0, 3)} {
 		got.Add(p)
 	}
 	got.Sort()
+	file := func(source string, blocks ...BlockFacts) FileFacts {
+		return FileFacts{Source: source, LeftOut: []string{"k"}, Blocks: blocks}
+	}
 	want := Footprints{
-		Files: []FileFacts{{Source: "a"}, {Source: "b"}, {Source: "c"}}, Accounts: []Named{}, Contracts: []Named{{Key: 1}, {Key: 2}, {Key: 3}},
-		Pairs: []ContractFile{{1, 0}, {2, 1}, {3, 0}, {3, 1}, {3, 2}},
+		Files:    []FileFacts{file("a", BlockFacts{To: 1}), file("b", BlockFacts{To: 1}, BlockFacts{From: 1, To: 2}), file("c", BlockFacts{To: 1})},
+		Accounts: []Named{}, Contracts: []Named{{Key: 1}, {Key: 2}, {Key: 3}},
+		Pairs: []ContractBlock{{1, 0}, {2, 2}, {3, 0}, {3, 1}, {3, 2}, {3, 3}},
 	}
 	if got.Accounts = []Named{}; !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v", got)
 	}
-}
-
-// TestPiecesOfAFile: the facts of the pieces of a file become those of the file.
-func TestPiecesOfAFile(t *testing.T) {
-	caused := func(roles uint16, rows int64) CausedByBits {
-		return CausedByBits{schema.PartyOptedOut.String(), roles, rows}
-	}
-	var got Footprints
-	got.Add(&Footprints{Files: []FileFacts{{Source: "a", Last: 5, Days: []DayCounts{{Day: 1, Kept: 2}, {Day: 3, Kept: 1}}, Causes: []CausedByBits{caused(2, 1)}, LeftOut: []string{"k"}}},
-		Contracts: []Named{{Key: 7}}, Pairs: []ContractFile{{7, 0}}})
-	got.Add(&Footprints{Files: []FileFacts{{Source: "a", Last: 4, Days: []DayCounts{{Day: 1, Kept: 3}, {Day: 2, Kept: 1}}, Causes: []CausedByBits{caused(1, 1), caused(2, 4)}, LeftOut: []string{"k"}}},
-		Contracts: []Named{{Key: 7}}, Pairs: []ContractFile{{7, 0}}})
-	got.Sort()
-	want := []FileFacts{{Source: "a", Last: 5, Days: []DayCounts{{Day: 1, Kept: 5}, {Day: 2, Kept: 1}, {Day: 3, Kept: 1}}, Causes: []CausedByBits{caused(1, 1), caused(2, 5)}, LeftOut: []string{"k"}}}
-	if !reflect.DeepEqual(got.Files, want) || !slices.Equal(got.Pairs, []ContractFile{{7, 0}}) {
-		t.Errorf("%+v, %v", got.Files, got.Pairs)
+	if pairs := FindPairs(got.Pairs, 2); !slices.Equal(pairs, []ContractBlock{{2, 2}}) {
+		t.Errorf("%v", pairs)
 	}
 }
 
@@ -128,7 +124,10 @@ func TestDamagedFootprints(t *testing.T) {
 		"accounts out of order":  {Accounts: []Named{{Key: 2}, {Key: 1}}},
 		"contracts out of order": {Contracts: []Named{{Key: 2}, {Key: 1}}},
 		"files out of order":     {Files: []FileFacts{{Source: "b"}, {Source: "a"}}},
-		"a file that is none":    {Contracts: []Named{{Key: 2}}, Pairs: []ContractFile{{2, 0}}},
+		"a block that is none":   {Contracts: []Named{{Key: 2}}, Pairs: []ContractBlock{{2, 0}}},
+		"blocks that overlap":    {Files: []FileFacts{{Blocks: []BlockFacts{{To: 2}, {From: 1, To: 3}}}}},
+		"days out of order":      {Files: []FileFacts{{Blocks: []BlockFacts{{To: 2, Days: []DayCounts{{Day: 2, Kept: 1}, {Day: 1, Kept: 1}}}}}}},
+		"rows that cannot be":    {Files: []FileFacts{{Blocks: []BlockFacts{{To: 2, Rows: -1}}}}},
 	} {
 		var b bytes.Buffer
 		if err := f.Write(&b, testMeta()); err != nil {
@@ -138,16 +137,31 @@ func TestDamagedFootprints(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	var b bytes.Buffer
-	out, version, files := newIntWriter(&b, footprintColumns()), footprintsSchema, `[{"source":"a"}]`
-	for _, row := range [][]int64{{kindContract, 1}, {kindContract, 2}, {kindContractFile, 1}, {kindContractFile, 0}} {
-		out.row(row[0], row[1], 0, 0, 0)
-	}
-	if err := out.finish([]parquet.KeyValue{{Key: keySchema, Value: &version}, {Key: keyFiles, Value: &files}}); err != nil {
-		t.Fatal(err)
-	}
-	if err := readFootprints(b.Bytes()); !errors.Is(err, ErrManifest) {
-		t.Errorf("files of contracts out of order: %v", err)
+	for name, rows := range map[string][][]int64{
+		"blocks of contracts out of order": {{kindFile}, {kindBlock, 0, 1}, {kindBlock, 1, 2}, {kindContract, 1}, {kindContract, 2}, {kindContractBlock, 1}, {kindContractBlock, 0}},
+		"a block of no file":               {{kindBlock, 0, 1}},
+		"counts of no block":               {{kindFile}, {kindPages}},
+		"a redaction of nothing":           {{kindFile}, {kindBlock, 0, 1}, {kindRedaction}},
+		"a transform that is none":         {{kindFile}, {kindBlock, 0, 1}, {kindTransform, 1}},
+		"a reason that is none":            {{kindFile}, {kindBlock, 0, 1}, {kindCause, 99}},
+		"a day's reason that is none":      {{kindFile}, {kindBlock, 0, 1}, {kindDay, 5, 99}},
+		"a kind that is none":              {{kindFile}, {numKinds}},
+		"a file too many":                  {{kindFile}, {kindFile, 1}},
+		"a file too few":                   {},
+		"facts after names":                {{kindFile}, {kindAccount, 1}, {kindBlock, 0, 1}},
+	} {
+		var b bytes.Buffer
+		out, version, texts := newIntWriter(&b, footprintColumns()), footprintsSchema, `{"sources":["a"]}`
+		for _, row := range rows {
+			row = append(row, make([]int64, numFootprintLeaves-len(row))...)
+			out.row(row...)
+		}
+		if err := out.finish([]parquet.KeyValue{{Key: keySchema, Value: &version}, {Key: keyTexts, Value: &texts}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := readFootprints(b.Bytes()); !errors.Is(err, ErrManifest) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 	if err := new(Footprints).Write(failing{}, testMeta()); !errors.Is(err, io.ErrShortWrite) {
 		t.Error(err)

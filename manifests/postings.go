@@ -19,6 +19,7 @@ type postings struct {
 	used    uint32 // bytes of blocks; the first chunk's worth is not used, so that 0 is none
 	lists   []postingList
 	waiting []posting // to be put into the lists
+	held    int       // lists that have pairs
 	touched uint32    // keeps loads that only warm a cache
 	joined  []byte    // scratch
 }
@@ -62,10 +63,11 @@ func chunkSize(level uint32) uint32 { return firstChunk << ((level + 2) / 3) }
 // maxPostings bounds the memory of postings, in bytes, and with it a segment.
 const maxPostings = 48 << 20
 
-func (p *postings) full() bool { return int(p.used)+listSize*len(p.lists) >= maxPostings }
+// full depends on the pairs alone, and not on the numbers of their accounts.
+func (p *postings) full() bool { return int(p.used)+listSize*p.held >= maxPostings }
 
 func (p *postings) clear() {
-	p.used = firstChunk
+	p.used, p.held = firstChunk, 0
 	if len(p.blocks) == 0 {
 		p.blocks = append(p.blocks, make([]byte, blockSize))
 	}
@@ -107,6 +109,9 @@ func (p *postings) drain() {
 
 // put appends a pair to a list.
 func (p *postings) put(l *postingList, row uint32, label uint8) {
+	if l.n == 0 && l.first == 0 {
+		p.held++
+	}
 	v := uint64(row-l.row)<<3 | uint64(min(label, inlineLabels))
 	l.row = row
 	size := (bits.Len64(v|1) + 6) / 7

@@ -120,8 +120,8 @@ func TestAccounts(t *testing.T) {
 	if a.Account(nil) != NoAccount || a.Ref(NoAccount) != (Ref{}) {
 		t.Error("the empty id has an account")
 	}
-	if a.Trim() {
-		t.Error("forgets for nothing")
+	if a.Full() {
+		t.Error("full of nothing")
 	}
 	a.Reset()
 	if a.Len() != 0 || a.Account([]byte("account-7")) != 0 {
@@ -129,14 +129,14 @@ func TestAccounts(t *testing.T) {
 	}
 }
 
-func TestAccountsTrim(t *testing.T) {
+func TestAccountsFull(t *testing.T) {
 	a := NewAccounts(testKey.NewReferrer())
 	long := bytes.Repeat([]byte("x"), 1<<20)
-	for i := range maxAccountBytes>>20 + 1 {
+	for i := range ManyAccountBytes>>20 + 1 {
 		a.Account(append(long, byte(i)))
 	}
-	if !a.Trim() || a.Len() != 0 {
-		t.Error("does not forget")
+	if !a.Full() {
+		t.Error("grows without end")
 	}
 }
 

@@ -60,6 +60,15 @@ func (r *Run) Objects() []Object {
 	return all
 }
 
+// File returns what became of a file of a data set; nil where there is none.
+func (r *Run) File(dataset, source string) *File {
+	files := r.Datasets[dataset].Files
+	if i := slices.IndexFunc(files, func(f File) bool { return f.Source == source }); i >= 0 {
+		return &files[i]
+	}
+	return nil
+}
+
 // Object is an object of the run, by name and digest.
 type Object struct {
 	Path   string `json:"path"` // relative to the run's root
@@ -252,6 +261,8 @@ type Invocation struct {
 	Workers    int       `json:"workers"`
 	// ReusedFrom names, by output, the run that a file was taken over from as it stands there. It lists no file that was worked on.
 	ReusedFrom map[string]string `json:"reused_from,omitempty"`
+	// ReusedRowGroups counts, by output, the row groups of the input whose outcome was taken over. It lists no file of ReusedFrom.
+	ReusedRowGroups map[string]int `json:"reused_row_groups,omitempty"`
 	// Since says what changed against the run before, which differs where the same run is made in another output. None where
 	// none was before, or none at an earlier horizon.
 	Since *Since `json:"since,omitempty"`

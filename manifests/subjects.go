@@ -179,6 +179,23 @@ func (s *SubjectIndexWriter) number(l label) uint8 {
 	return uint8(s.labelled[l] - 1)
 }
 
+// EndBlock is as that of ExclusionWriter.
+func (s *SubjectIndexWriter) EndBlock() (groups int, err error) {
+	if err = s.endRow(); err == nil {
+		err = s.flush()
+	}
+	return s.file.NumGroups(), err
+}
+
+// Take is as that of ExclusionWriter.
+func (s *SubjectIndexWriter) Take(x *SubjectIndex, from, to int, last int64) error {
+	for i := from; i < to; i++ {
+		s.file.Take(x.file, i)
+	}
+	s.row = last
+	return damaged(s.file.Err())
+}
+
 // Close writes what is left and the footer. Without it there is no index.
 func (s *SubjectIndexWriter) Close() (Written, error) {
 	if err := s.endRow(); err != nil {

@@ -1,31 +1,80 @@
 package manifests
 
 import (
+	"bytes"
 	"encoding/binary"
-	"slices"
 
 	"assent/job/parquet"
 	"assent/job/parquet/table"
 )
 
-// NamesAny reports whether the index has rows that name one of some accounts. It reads only pages that can hold one of
-// the references where these are few, else all references.
-func (x *SubjectIndex) NamesAny(refs []Ref) (bool, error) {
+// NamedBy says of each row group of the index whether it has rows that name one of some accounts. It reads only pages that can hold
+// one of the references where these are few, else all references.
+func (x *SubjectIndex) NamedBy(refs []Ref) ([]bool, error) {
 	const few = 64
-	if len(refs) <= few {
+	named := make([]bool, x.file.NumRowGroups())
+	if len(refs) > few {
+		wanted := make(map[uint64]bool, len(refs)) // by key: two accounts that share one are taken for one
 		for _, ref := range refs {
-			if rows, err := x.Lookup(ref); err != nil || len(rows) > 0 {
-				return err == nil, err
+			wanted[ref.Key()] = true
+		}
+		group := -1
+		var column *table.Column
+		err := x.file.Scan(func(g *table.Group) { group, column = group+1, g.Column(leafSubjectRef) }, func() (bool, error) {
+			text, _ := column.Text()
+			ref, err := parseRef(text)
+			if err != nil {
+				return false, column.Fault(parquet.Corruptf("%w", err))
+			}
+			named[group] = named[group] || wanted[ref.Key()]
+			return true, nil
+		})
+		return named, damaged(err)
+	}
+	for group := range named {
+		for _, ref := range refs {
+			var err error
+			if named[group], err = x.namedIn(group, ref); err != nil {
+				return nil, damaged(err)
+			}
+			if named[group] {
+				break
 			}
 		}
-		return false, nil
 	}
-	wanted := make(map[uint64]bool, len(refs)) // by key: two accounts that share one are taken for one
-	for _, ref := range refs {
-		wanted[ref.Key()] = true
+	return named, nil
+}
+
+// namedIn reports whether a row group names an account.
+func (x *SubjectIndex) namedIn(group int, ref Ref) (found bool, err error) {
+	g, err := x.group(group)
+	if err != nil {
+		return false, err
 	}
-	named, err := x.Names()
-	return slices.ContainsFunc(named, func(n Named) bool { return wanted[n.Key] }), err
+	text := ref.appendText(nil)
+	for page, err := range g.Pages(leafSubjectRef, text) {
+		if err == nil && !found {
+			found, err = namedOnPage(g, page, text)
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return found, nil
+}
+
+func namedOnPage(g *table.Group, page table.Range, text []byte) (bool, error) {
+	defer g.Close()
+	refs := g.Column(leafSubjectRef)
+	for row := page.From; row < page.To; row++ {
+		if err := refs.SeekRow(row); err != nil {
+			return false, err
+		}
+		if t, _ := refs.Text(); bytes.Compare(t, text) >= 0 { // they are sorted
+			return bytes.Equal(t, text), nil
+		}
+	}
+	return false, nil
 }
 
 // Names returns the accounts that the index names, sorted, with their roles. It reads references and roles alone.

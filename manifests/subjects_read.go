@@ -110,13 +110,20 @@ type foundRow struct {
 	kept  bool
 }
 
-func (x *SubjectIndex) lookupGroup(found []foundRow, group int, ref Ref) (_ []foundRow, err error) {
-	if x.groups[group] == nil {
-		if x.groups[group], err = x.file.Group(group); err != nil {
-			return nil, err
-		}
+// group returns a row group for look-ups.
+func (x *SubjectIndex) group(i int) (_ *table.Group, err error) {
+	if x.groups[i] == nil {
+		x.groups[i], err = x.file.Group(i)
 	}
-	g, text := x.groups[group], ref.appendText(nil)
+	return x.groups[i], err
+}
+
+func (x *SubjectIndex) lookupGroup(found []foundRow, group int, ref Ref) (_ []foundRow, err error) {
+	g, err := x.group(group)
+	if err != nil {
+		return nil, err
+	}
+	text := ref.appendText(nil)
 	for page, err := range g.Pages(leafSubjectRef, text) {
 		if err == nil {
 			found, err = x.lookupPage(found, g, page, ref, text)

@@ -34,6 +34,9 @@ func (r *runner) commit(ctx context.Context, lease *objstore.Lease, plan *planne
 	if err := r.checkPinned(ctx, &plan.Plan); err != nil {
 		return nil, false, err
 	}
+	if err := r.checkTaken(ctx, plan); err != nil {
+		return nil, false, err
+	}
 	tree, err := r.tree(ctx, &plan.Plan, results, sum.total)
 	if err != nil {
 		return nil, false, err
@@ -160,7 +163,7 @@ func (r *runner) manifest(plan *planned, sum *weighed) (*manifests.Run, []manife
 		Gates:         sum.gates,
 		Joins:         sum.joins,
 		Use:           map[string]manifests.Use{},
-		Invocation:    manifests.Invocation{StartedAt: r.started.UTC(), FinishedAt: r.Now().UTC(), Workers: r.options.Workers, ReusedFrom: plan.reusedFrom()},
+		Invocation:    manifests.Invocation{StartedAt: r.started.UTC(), FinishedAt: r.Now().UTC(), Workers: r.options.Workers, ReusedFrom: plan.reusedFrom(), ReusedRowGroups: plan.reusedRowGroups()},
 	}
 	if r.signer != nil {
 		run.Invocation.SignedBy, _ = r.signer.KeyID()

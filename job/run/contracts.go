@@ -28,7 +28,21 @@ type contractColumn struct {
 	// the place that its low bits name. An id that is pushed out is looked at again.
 	recent []uint64
 
-	named []manifests.Named // by rows, some more than once
+	named []manifests.Named // by rows of the block, some more than once
+	salt  uint64            // of the block, in recent
+}
+
+// beginBlock forgets which contracts were counted.
+func (c *contractColumn) beginBlock() {
+	c.last = nil
+	c.salt += 0x9e3779b97f4a7c15
+}
+
+// endBlock returns the contracts that the block names.
+func (c *contractColumn) endBlock() []manifests.Named {
+	named := manifests.SortNamed(c.named)
+	c.named = nil
+	return named
 }
 
 const recentContracts = 1 << 14
@@ -88,7 +102,7 @@ func (c *contractColumn) count(id []byte, found filter.Contract) {
 	if c.recent == nil {
 		c.recent = make([]uint64, recentContracts)
 	}
-	hash := c.index.Hash.Sum64(id)
+	hash := c.index.Hash.Sum64(id) ^ c.salt
 	at := &c.recent[hash%recentContracts]
 	if *at == hash {
 		return

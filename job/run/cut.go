@@ -16,6 +16,7 @@ type sizes struct {
 	bytes int64
 	files int
 	piece int64
+	block int64 // rows; 0: source.BlockRows
 }
 
 // cut puts files that are not taken over into shards, in their order. It depends on the

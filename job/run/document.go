@@ -2,6 +2,7 @@ package run
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,8 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
+	"strings"
 
 	"assent/job"
 	"assent/job/internal/config"
@@ -22,7 +25,7 @@ import (
 
 // planVersion is the version of plan documents and of shards' results. A step takes no
 // other.
-const planVersion = 1
+const planVersion = 2
 
 // Plan is the first step's result: what the run reads, under which rules, what it is
 // called, and into which shards the work is cut. It is plain data, so that other machines
@@ -44,6 +47,7 @@ type Plan struct {
 	Inputs        []manifests.Input `json:"inputs"`         // every file, control inputs first, then data sets
 	Controls      []File            `json:"controls"`       // the files of the control inputs, as the first of Inputs
 	Datasets      []Dataset         `json:"datasets"`
+	BlockRows     int64             `json:"block_rows"` // see source.Blocks
 	Shards        []Shard           `json:"shards"`
 	Index         consent.Objects   `json:"index"`
 }
@@ -69,11 +73,45 @@ type File struct {
 	Pieces []source.Piece `json:",omitempty"`
 }
 
-// Reuse is the outcome of files in an earlier run that is provably what it would be in this one. Commit takes the objects
-// over and adds the counts up.
+// Reuse is the outcome of files, or of blocks of files, in an earlier run that is provably what it would be in this one. Commit takes
+// the objects of whole files over; shards take blocks over. Commit adds the counts of both up.
 type Reuse struct {
 	Run    string        // the earlier run's id
-	Result DatasetResult // of these files, as a shard would have it
+	Result DatasetResult // of these files and blocks, as a shard would have it; Files are whole ones
+	Parts  []TakenPart   `json:",omitempty"` // files of which some blocks are taken over, by source
+}
+
+// TakenPart is what is taken over of a file that is done anew otherwise.
+type TakenPart struct {
+	Source string
+	Blocks []TakenBlock // in order
+}
+
+// TakenBlock is a block that is taken over.
+type TakenBlock struct {
+	Facts manifests.BlockFacts
+	At    [3]int // the first of its row groups in each of the earlier run's objects, in the order of objectsOf
+}
+
+// part returns what is taken over of a file that is done anew otherwise; nil where nothing is.
+func (r *Reuse) part(source string) *TakenPart {
+	if r == nil {
+		return nil
+	}
+	at, found := slices.BinarySearchFunc(r.Parts, source, func(p TakenPart, source string) int { return strings.Compare(p.Source, source) })
+	if !found {
+		return nil
+	}
+	return &r.Parts[at]
+}
+
+// block returns the block that begins at a row group, if it is taken over.
+func (p *TakenPart) block(from int) *TakenBlock {
+	at, found := slices.BinarySearchFunc(p.Blocks, from, func(b TakenBlock, from int) int { return cmp.Compare(b.Facts.From, from) })
+	if !found {
+		return nil
+	}
+	return &p.Blocks[at]
 }
 
 // taken returns the files of the data set that are taken over, by source.

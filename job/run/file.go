@@ -34,8 +34,14 @@ type fileWork struct {
 	ahead   objstore.Ahead // nil: of a place that need not be told what is read next
 
 	*desk
-	last  schema.Instant // of all moments so far
-	tally *Tally
+	blocks  []block
+	earlier *earlierOutput        // what some blocks are taken over from; nil: none are
+	last    schema.Instant        // of all moments of the block so far
+	tally   *Tally                // of the block
+	groups  [3]int                // row groups so far of the outputs, in the order of objectsOf
+	pages   rewrite.Pages         // so far
+	counts  []manifests.Transform // so far
+	pairs   [][]manifests.Named   // contracts that blocks name, beside the blocks that are decided
 }
 
 func (w *fileWork) do(ctx context.Context) (err error) {
@@ -49,6 +55,10 @@ func (w *fileWork) do(ctx context.Context) (err error) {
 	if w.piece.To == 0 {
 		w.piece.To = file.NumRowGroups()
 	}
+	if err := w.findBlocks(ctx); err != nil {
+		return err
+	}
+	defer w.earlier.close()
 	if w.bound, err = source.Bind(file, w.in.Rel, &w.d.Dataset.Dataset); err != nil {
 		return err
 	}
@@ -57,11 +67,11 @@ func (w *fileWork) do(ctx context.Context) (err error) {
 		return fmt.Errorf("%s: %w", w.uri(), err)
 	}
 	w.bound.LateRecord()
-	w.desk, w.last = w.takeDesk(), schema.Unknown
+	w.desk = w.takeDesk()
 	w.prepare(w.shard, w.d, w.bound)
 	w.leftOut = file.LeftOut(w.d.KeepMetadata)
 	if w.stage == nil {
-		err = w.decideAll(ctx, func(int, *rewrite.Selection) error { return nil })
+		err = w.decideAll(ctx, func(decided) error { return nil })
 	} else {
 		err = w.writeAll(ctx)
 	}
@@ -137,10 +147,10 @@ func (w *fileWork) writeAll(ctx context.Context) error {
 		From: w.piece.From, To: w.piece.To,
 		Drop: w.handed.Drop, Transforms: w.handed.Transforms,
 	})
-	w.tally = newTally(w.index.Policy(), len(w.roles))
 	if err := w.pipeline(ctx, out); err != nil {
 		return err
 	}
+	w.d.footprints.add(w.footprint())
 	written, err := out.Close()
 	if err != nil {
 		return err
@@ -154,6 +164,11 @@ func (w *fileWork) writeAll(ctx context.Context) error {
 	w.result.Pages = manifests.Pages(written.Pages)
 	w.result.Schema = manifests.SHA256(written.Schema)[:16]
 	w.result.Transforms = w.handed.Counts()
+	for i := range w.blocks {
+		if b := &w.blocks[i]; b.taken != nil && w.earlier != nil {
+			w.result.Transforms = manifests.AddTransforms(w.result.Transforms, b.taken.Facts.Transforms)
+		}
+	}
 	return w.conserve(written)
 }
 
@@ -166,10 +181,8 @@ func finishAll(ctx context.Context, objects []*staged) error {
 	return g.Wait()
 }
 
-// closeManifests ends the manifests, and hands on what is known once all rows are decided.
+// closeManifests ends the manifests, once all rows are decided.
 func (w *fileWork) closeManifests() error {
-	w.d.tally.add(w.tally)
-	w.d.footprints.add(w.footprint())
 	excluded, err := w.exclusions.Close()
 	if err != nil {
 		return err
@@ -195,16 +208,12 @@ func (w *fileWork) conserve(written rewrite.Result) error {
 
 // pipeline rewrites one row group while the next is decided, and the last one while the manifests are closed.
 func (w *fileWork) pipeline(ctx context.Context, out *rewrite.Writer) error {
-	type decided struct {
-		group int
-		sel   *rewrite.Selection
-	}
 	g, ctx := errgroup.WithContext(ctx)
 	ready := make(chan decided)
 	g.Go(func() error {
-		err := w.decideAll(ctx, func(group int, sel *rewrite.Selection) error {
+		err := w.decideAll(ctx, func(d decided) error {
 			select {
-			case ready <- decided{group, sel}:
+			case ready <- d:
 				return nil
 			case <-ctx.Done():
 				return ctx.Err()
@@ -218,40 +227,13 @@ func (w *fileWork) pipeline(ctx context.Context, out *rewrite.Writer) error {
 	})
 	g.Go(func() error {
 		for d := range ready {
-			if err := out.RowGroup(ctx, d.group, d.sel); err != nil {
+			if err := w.write(ctx, out, d); err != nil {
 				return err
 			}
-			w.passed(d.group)
-			w.progress(w.file.RowGroupRows(d.group))
 		}
 		return nil
 	})
 	return g.Wait()
-}
-
-// decideAll decides all row groups in order and hands on each one's selection.
-func (w *fileWork) decideAll(ctx context.Context, then func(group int, sel *rewrite.Selection) error) error {
-	base := w.piece.First
-	w.announceKeys(w.piece.From)
-	for group := w.piece.From; group < w.piece.To; group++ {
-		w.announceKeys(group + 1)
-		rows := w.file.RowGroupRows(group)
-		sel := rewrite.NewSelection(rows)
-		if err := w.decideGroup(ctx, group, base, sel); err != nil {
-			return err
-		}
-		if w.stage != nil && sel.Count() > 0 {
-			w.announceRows(group)
-		}
-		if err := then(group, sel); err != nil {
-			return err
-		}
-		if w.stage == nil {
-			w.progress(rows)
-		}
-		base += rows
-	}
-	return nil
 }
 
 func (w *fileWork) decideGroup(ctx context.Context, group int, base int64, sel *rewrite.Selection) error {
@@ -260,11 +242,7 @@ func (w *fileWork) decideGroup(ctx context.Context, group int, base int64, sel *
 	}
 	defer w.cpu.Release(1)
 	return source.ScanRowGroup(ctx, w.file, group, w.bound.Columns, func(b *source.Batch) error {
-		if w.accounts.trim() {
-			for _, r := range w.roles {
-				r.forget()
-			}
-		}
+		w.trim(w.accounts.manyInBlock())
 		w.readKeys(b)
 		w.d.decider.Decide(&w.rows, w.reasons)
 		w.sel(b, sel)

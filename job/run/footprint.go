@@ -17,16 +17,21 @@ import (
 	"assent/schema"
 )
 
-// footprint returns what the file leaves behind for a later run. It comes when all rows are decided.
+// footprint returns what the file's blocks that were decided leave behind for a later run. It comes when all rows are written.
 func (w *fileWork) footprint() *manifests.Footprints {
-	f := &manifests.Footprints{
-		Files:     []manifests.FileFacts{w.tally.facts(w.in.Rel, w.last, w.leftOut, w.index.Restricted() == 0)},
-		Accounts:  manifests.SortNamed(append(w.accounts.named, w.accounts.names()...)),
-		Contracts: manifests.SortNamed(w.contract.named),
+	f := &manifests.Footprints{Accounts: manifests.SortNamed(append(w.accounts.named, w.accounts.names()...))}
+	facts := manifests.FileFacts{Source: w.in.Rel, LeftOut: w.leftOut, NoContracts: w.index.Restricted() == 0}
+	for i := range w.blocks {
+		if b := &w.blocks[i]; b.taken == nil {
+			for _, c := range w.pairs[len(facts.Blocks)] {
+				f.Contracts = append(f.Contracts, c)
+				f.Pairs = append(f.Pairs, manifests.ContractBlock{Key: c.Key, Block: uint32(len(facts.Blocks))})
+			}
+			facts.Blocks = append(facts.Blocks, b.facts)
+		}
 	}
-	for _, c := range f.Contracts {
-		f.Pairs = append(f.Pairs, manifests.ContractFile{Key: c.Key})
-	}
+	f.Contracts = manifests.SortNamed(f.Contracts)
+	f.Files = []manifests.FileFacts{facts}
 	return f
 }
 
@@ -162,21 +167,21 @@ func (r *runner) keepForLater(ctx context.Context, plan *planned, results []*Sha
 	return nil
 }
 
-// facts returns the counts of a file for its footprint.
-func (t *Tally) facts(source string, last schema.Instant, leftOut []string, noContracts bool) manifests.FileFacts {
-	f := manifests.FileFacts{Source: source, Last: last, NoContracts: noContracts, LeftOut: leftOut, Days: t.daily("")}
+// facts returns the counts of a block for its footprint.
+func (t *Tally) facts() manifests.BlockFacts {
+	f := manifests.BlockFacts{Days: t.daily("")}
 	for reason := range t.Causes {
 		for roles, rows := range t.Causes[reason] {
 			if rows > 0 {
-				f.Causes = append(f.Causes, manifests.CausedByBits{Reason: schema.Reason(reason).String(), Roles: uint16(roles), Rows: rows})
+				f.Causes = append(f.Causes, manifests.CausedByBits{Reason: schema.Reason(reason), Roles: uint16(roles), Rows: rows})
 			}
 		}
 	}
 	return f
 }
 
-// addFacts adds a file's counts to a tally. It fails where they cannot be of such a tally.
-func (t *Tally) addFacts(f *manifests.FileFacts) error {
+// addFacts adds a block's counts to a tally. It fails where they cannot be of such a tally.
+func (t *Tally) addFacts(f *manifests.BlockFacts) error {
 	for i := range f.Days {
 		d := &f.Days[i]
 		slot := 0
@@ -197,11 +202,10 @@ func (t *Tally) addFacts(f *manifests.FileFacts) error {
 		}
 	}
 	for _, c := range f.Causes {
-		r, err := schema.ParseReason(c.Reason)
-		if err != nil || int(c.Roles) >= len(t.Causes[r]) {
+		if int(c.Roles) >= len(t.Causes[c.Reason]) {
 			return fmt.Errorf("%w: a cause that the run does not have", manifests.ErrManifest)
 		}
-		t.Causes[r][c.Roles] += c.Rows
+		t.Causes[c.Reason][c.Roles] += c.Rows
 	}
 	return nil
 }

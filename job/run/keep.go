@@ -2,7 +2,10 @@ package run
 
 import (
 	"context"
+	"fmt"
+	"io/fs"
 	"path"
+	"sync"
 	"time"
 
 	"assent/job"
@@ -87,6 +90,21 @@ func (p *Plan) earlierRun() string {
 		}
 	}
 	return ""
+}
+
+// openEarlierRun returns what opens the run that blocks are taken over from, once for all shards.
+func (r *runner) openEarlierRun(ctx context.Context, p *planned) func() (*publish.Run, error) {
+	return sync.OnceValues(func() (*publish.Run, error) {
+		if p.earlier != nil {
+			return p.earlier, nil
+		}
+		dir := publish.RunDir(p.earlierRun())
+		run, err := r.out.FindRun(ctx, dir)
+		if err == nil && run == nil {
+			err = fmt.Errorf("%s: %w", r.out.Store.URI(dir), fs.ErrNotExist)
+		}
+		return run, err
+	})
 }
 
 // releaseEarlier ends the hold of a plan that is over. That there is none is as well.

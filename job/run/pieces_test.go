@@ -51,7 +51,7 @@ func TestPieces(t *testing.T) {
 			sizes sizes
 			tasks int // 0: run in one process
 		}{
-			{sizes{1 << 30, 100, pieceBytes}, 0}, {sizes{1, 1, pieceBytes}, 0}, {sizes{1, 1, pieceBytes}, 3}, {sizes{1 << 30, 4, pieceBytes}, 2},
+			{sizes{1 << 30, 100, pieceBytes, 0}, 0}, {sizes{1, 1, pieceBytes, 0}, 0}, {sizes{1, 1, pieceBytes, 0}, 3}, {sizes{1 << 30, 4, pieceBytes, 0}, 2},
 		} {
 			what := fmt.Sprintf("%+v", c)
 			if err := os.RemoveAll(s.out); err != nil {
@@ -86,6 +86,26 @@ func TestPieces(t *testing.T) {
 	}
 }
 
+// TestBlocks: where the manifests begin anew at each row group, all bytes are the same, whatever pieces the file is cut into.
+func TestBlocks(t *testing.T) {
+	s := manyGroups(t)
+	var want map[string]string
+	for _, piece := range []int64{1 << 30, 3000, 1} {
+		s.sizes = sizes{1, 1, piece, 1}
+		if _, err := s.all(2); err != nil {
+			t.Fatal(err)
+		}
+		got := jobtest.Tree(t, s.out)
+		if want == nil {
+			want = got
+		}
+		jobtest.SameTrees(t, fmt.Sprintf("pieces of %d bytes", piece), got, want)
+		if err := os.RemoveAll(s.out); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // sameExclusions compares what two exclusion manifests say.
 func sameExclusions(t *testing.T, a, b string) {
 	t.Helper()
@@ -110,7 +130,7 @@ func sameExclusions(t *testing.T, a, b string) {
 // TestPlanCutsFiles reads what a plan says of a file that is cut.
 func TestPlanCutsFiles(t *testing.T) {
 	s := manyGroups(t)
-	s.sizes = sizes{1 << 30, 5, 1}
+	s.sizes = sizes{1 << 30, 5, 1, 0}
 	p, err := s.plan()
 	if err != nil || p.Shards != 3 { // 14 parts
 		t.Fatalf("%+v, %v", p, err)
@@ -153,7 +173,7 @@ func TestPlanCutsFiles(t *testing.T) {
 // TestJoinIsRepeated ends commits while the pieces of a file are joined, and repeats them.
 func TestJoinIsRepeated(t *testing.T) {
 	s := manyGroups(t)
-	s.sizes = sizes{1, 1, 1}
+	s.sizes = sizes{1, 1, 1, 0}
 	if _, err := s.all(1); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package run
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"assent/filter"
 	"assent/job/internal/consent"
 	"assent/job/internal/objstore"
+	"assent/job/internal/publish"
 	"assent/job/internal/source"
 	"assent/manifests"
 	"assent/schema"
@@ -24,6 +26,7 @@ type planned struct {
 	index   *consent.Built   // where this process has built it
 	lookup  *consent.Lookup  // by which shards decide
 	listing *consent.Listing // by which commit counts
+	earlier *publish.Run     // that files are taken over from, where this process has opened it
 }
 
 // plan finds the inputs, reads the control inputs and names the run. Where the run is
@@ -42,7 +45,7 @@ func (r *runner) plan(ctx context.Context) (*planned, *published, error) {
 		Program: r.cfg.Program, PolicyDigest: r.cfg.Digest(), Gates: r.cfg.Gates, RequestsAsOf: schema.Unknown,
 		Version: planVersion, Tool: r.Version, KeyFile: r.cfg.SubjectKeyFile, SigningFile: r.cfg.SigningKeyFile,
 		Pseudonyms: r.cfg.Pseudonyms, PseudonymFile: r.cfg.PseudonymFile,
-		Inputs: in.List(), Controls: controlsOf(in), Datasets: datasetsOf(in),
+		BlockRows: cmp.Or(r.options.shards().block, source.BlockRows), Inputs: in.List(), Controls: controlsOf(in), Datasets: datasetsOf(in),
 	}}
 	// Where the horizon is known already, so is the run's id: a repeat of a published
 	// run ends before the history is read.

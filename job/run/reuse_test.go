@@ -1,4 +1,4 @@
-package run_test
+package run
 
 import (
 	"fmt"
@@ -7,13 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"assent/job/erase"
 	"assent/job/jobtest"
-	"assent/job/run"
 )
 
 // TestReuse lives through random histories: nights on which events come late or are corrected, deletions, restrictions,
@@ -25,7 +25,11 @@ func TestReuse(t *testing.T) {
 	if testing.Short() {
 		histories = 8
 	}
-	var reused, files, idle, whole int
+	if n, err := strconv.Atoi(os.Getenv("ASSENT_HISTORIES")); err == nil {
+		histories = n
+	}
+	var sum, all taken
+	var idle, whole int
 	did := map[string]int{}
 	for seed := range histories {
 		m := newMarket(t, uint64(seed))
@@ -36,31 +40,37 @@ func TestReuse(t *testing.T) {
 				what = m.night(t)
 			}
 			name := fmt.Sprintf("seed %d, night %d: %s", seed, night, strings.Join(what, ", "))
-			got, all := m.compare(t, name)
-			reused, files = reused+got, files+all
+			got, of := m.compare(t, name)
+			sum.add(got)
+			all.add(of)
 			for _, w := range what {
 				did[w]++
 			}
 			ahead = ahead || slices.Contains(what, "a file ahead")
 			if night > 0 && !ahead && slices.Equal(what, []string{"the horizon moves"}) {
 				idle++
-				if got == all {
+				if got.files == of.files {
 					whole++
 				}
 			}
 		}
 	}
-	t.Logf("%d of %d files were taken over; %d of %d nights on which nothing but the horizon moved, whole; what happened: %v", reused, files, whole, idle, did)
+	t.Logf("of %+v were taken over: %+v; %d of %d nights on which nothing but the horizon moved, whole; what happened: %v", all, sum, whole, idle, did)
 	if idle < histories/5 || whole != idle {
 		t.Errorf("of %d nights on which nothing but the horizon moved, all was taken over on %d", idle, whole)
 	}
-	if 4*reused < files {
-		t.Errorf("only %d of %d files were taken over", reused, files)
+	if 4*sum.files < all.files || 20*sum.groups < all.groups {
+		t.Errorf("of %+v were taken over only %+v", all, sum)
 	}
 	if len(did) < 18 && !testing.Short() {
 		t.Errorf("only some of the changes happened: %v", did)
 	}
 }
+
+// taken counts what is taken over: files as a whole, and row groups of others.
+type taken struct{ files, groups int }
+
+func (t *taken) add(more taken) { t.files, t.groups = t.files+more.files, t.groups+more.groups }
 
 // market is a small job that changes from night to night.
 type market struct {
@@ -73,6 +83,7 @@ type market struct {
 	config  string                         // what may change of it
 	key     int
 	erasing bool
+	sizes   sizes
 }
 
 var marketHeaders = map[string]string{
@@ -88,6 +99,8 @@ func newMarket(t *testing.T, seed uint64) *market {
 		r: rand.New(rand.NewPCG(seed, 17)), dir: t.TempDir(), horizon: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC),
 		tables: map[string][]string{}, files: map[string]map[string][]string{"messages": {}, "events": {}}, config: "opted_in",
 	}
+	// Some files are cut into pieces, some blocks have several row groups.
+	m.sizes = sizes{bytes: 1 << 30, files: 1 + m.r.IntN(4), piece: []int64{1 << 30, 1 << 30, 1500}[m.r.IntN(3)], block: []int64{1, 1, 4}[m.r.IntN(3)]}
 	for _, table := range []string{"consent", "deletions", "restrictions", "aliases", "memberships"} {
 		m.tables[table] = nil
 	}
@@ -147,7 +160,7 @@ func (m *market) membership(from time.Time) string {
 // newFile makes a file of records around an instant, which may be after the horizon.
 func (m *market) newFile(dataset string, around time.Time) string {
 	var rows []string
-	for range 4 + m.r.IntN(4) {
+	for range 4 + m.r.IntN(10) {
 		m.made++
 		at := around.Add(time.Duration(m.r.IntN(30)) * time.Minute)
 		if dataset == "events" {
@@ -159,7 +172,7 @@ func (m *market) newFile(dataset string, around time.Time) string {
 			edited = at.Add(time.Hour).Format(time.RFC3339)
 		}
 		f, c := m.account(), m.account()
-		rows = append(rows, fmt.Sprintf("m%d,%s,%s,%s,%s,%s,%s,text %d", m.made, f, c, f, m.contract(), at.Format(time.RFC3339), edited, m.made))
+		rows = append(rows, fmt.Sprintf("m%d,%s,%s,%s,%s,%s,%s,write to a%d@example.com", m.made, f, c, f, m.contract(), at.Format(time.RFC3339), edited, m.made))
 	}
 	name := fmt.Sprintf("part-%03d.parquet", m.made)
 	m.files[dataset][name] = rows
@@ -176,7 +189,8 @@ func (m *market) writeFile(t *testing.T, dataset, name string) {
 
 func (m *market) writeRows(t *testing.T, name, header string, rows []string) {
 	t.Helper()
-	if err := jobtest.WriteParquet(filepath.Join(m.dir, name), header+"\n"+strings.Join(rows, "\n")+"\n"); err != nil {
+	const rowGroup = 2
+	if err := jobtest.WriteRowGroups(filepath.Join(m.dir, name), header+"\n"+strings.Join(rows, "\n")+"\n", rowGroup); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -320,7 +334,7 @@ inputs:
   aliases: {path: aliases/, allow_empty: true}
   organisations: {path: memberships/, allow_empty: true}
 datasets:
-  messages: {path: messages/}
+  messages: {path: messages/, redact: {body: [email, phone]}, coarsen: {edited_at: day}}
   events: {path: events/, category: platform, record: event_id, parties: {actor: account_id}, subjects: {target: target_account_id}, author: actor, moments: {occurred: occurred_at}}
 gates: {min_account_match: 0, min_deletion_match: 0, min_restriction_match: 0, min_registry_match: 0, max_near_misses: 100}
 `, m.config, m.horizon.Format(time.RFC3339))
@@ -330,36 +344,45 @@ gates: {min_account_match: 0, min_deletion_match: 0, min_restriction_match: 0, m
 	return config, nil
 }
 
-// compare publishes the night's run and the same from nothing, and returns how many of its files were taken over.
-func (m *market) compare(t *testing.T, name string) (reused, files int) {
+// compare publishes the night's run and the same from nothing, and returns what was taken over, and of how much.
+func (m *market) compare(t *testing.T, name string) (reused, all taken) {
 	t.Helper()
 	config, _ := m.job(t)
 	before := m.current(t)
-	got, err := run.Run(t.Context(), jobtest.NewEnv(t), run.Options{Config: config})
+	got, err := Run(t.Context(), jobtest.NewEnv(t), Options{Config: config, sizes: m.sizes})
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
 	nothing := t.TempDir()
-	want, err := run.Run(t.Context(), jobtest.NewEnv(t), run.Options{Config: config, NoReuse: true, Set: []string{"output=" + nothing}})
+	want, err := Run(t.Context(), jobtest.NewEnv(t), Options{Config: config, sizes: m.sizes, NoReuse: true, Set: []string{"output=" + nothing}})
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
 	dir := filepath.Join(m.dir, "out", "run="+got.RunID)
 	jobtest.SameTrees(t, name, jobtest.Tree(t, dir), jobtest.Tree(t, filepath.Join(nothing, "run="+want.RunID)))
 	doc := readNight(t, dir)
-	if got.Status == run.Published {
+	if got.Status == Published {
 		checkSince(t, name, doc, before)
 	}
-	for _, d := range doc.Datasets {
-		files += len(d.Files)
+	for name, d := range doc.Datasets {
+		all.files += len(d.Files)
+		for _, f := range d.Files {
+			if doc.Invocation.ReusedFrom[f.Output] == "" {
+				all.groups += (len(m.files[name][f.Source]) + 1) / 2
+			}
+		}
 	}
 	if m.erasing {
 		m.erase(t, config)
 	}
-	if got.Status == run.AlreadyPublished { // nothing had changed
-		return files, files
+	if got.Status == AlreadyPublished { // nothing had changed
+		return taken{files: all.files}, taken{files: all.files}
 	}
-	return len(doc.Invocation.ReusedFrom), files
+	reused.files = len(doc.Invocation.ReusedFrom)
+	for _, n := range doc.Invocation.ReusedRowGroups {
+		reused.groups += n
+	}
+	return reused, all
 }
 
 // erase removes the runs that hold accounts which asked for deletion.

@@ -15,28 +15,42 @@ type fileAccounts struct {
 	near  *source.NearSeen
 	table *manifests.Accounts
 	found []filter.Account  // beside the table's
-	roles []uint16          // beside the table's: under which rows name the account, as bits
+	seen  []seenAccount     // beside the table's
 	forms []source.NearID   // beside the table's: of those that rows name, folded
 	fresh []source.NearID   // that rows name for the first time and the index lacks
 	named []manifests.Named // of a table that was trimmed
+
+	block                 uint32 // that is decided, counted from 1
+	inBlock, bytesInBlock int    // accounts that rows of the block name, since the table was trimmed, and bytes of their ids
 }
 
 // reset empties f for a file.
 func (f *fileAccounts) reset(index *consent.Lookup, near *source.NearSeen) {
 	f.index, f.near = index, near
 	f.table.Reset()
-	f.found, f.roles, f.forms, f.fresh, f.named = f.found[:0], f.roles[:0], f.forms[:0], f.fresh[:0], nil
+	f.found, f.seen, f.forms, f.fresh, f.named = f.found[:0], f.seen[:0], f.forms[:0], f.fresh[:0], nil
+	f.block = 0
 }
 
-// trim bounds the table's memory. Where it returns true, all handles are void.
-func (f *fileAccounts) trim() bool {
-	if !f.table.Full() {
-		return false
-	}
+// seenAccount says of an account of the table under which roles rows name it, as bits, and which block named it last.
+type seenAccount struct {
+	block uint32
+	roles uint16
+}
+
+func (f *fileAccounts) beginBlock() { f.block, f.inBlock, f.bytesInBlock = f.block+1, 0, 0 }
+
+// manyInBlock reports whether the table should be trimmed amid a block. It depends on the block alone, as manifests depend on it.
+func (f *fileAccounts) manyInBlock() bool {
+	return f.inBlock > manifests.ManyAccounts || f.bytesInBlock > manifests.ManyAccountBytes
+}
+
+// trim empties the table. All handles are void.
+func (f *fileAccounts) trim() {
 	f.named = manifests.SortNamed(append(f.named, f.names()...))
-	f.table.Trim()
-	f.found, f.roles, f.forms = f.found[:0], f.roles[:0], f.forms[:0]
-	return true
+	f.table.Reset()
+	f.found, f.seen, f.forms = f.found[:0], f.seen[:0], f.forms[:0]
+	f.inBlock, f.bytesInBlock = 0, 0
 }
 
 // appendHandles appends the manifests' numbers of ids to dst.
@@ -53,7 +67,7 @@ func (f *fileAccounts) appendHandles(dst []manifests.Account, ids parquet.Bytes)
 		return dst
 	}
 	f.found = f.index.AppendAccounts(f.found, f.table, known)
-	f.roles = append(f.roles, make([]uint16, f.table.Len()-known)...)
+	f.seen = append(f.seen, make([]seenAccount, f.table.Len()-known)...)
 	f.forms = append(f.forms, make([]source.NearID, f.table.Len()-known)...)
 	return dst
 }
@@ -73,9 +87,9 @@ func (f *fileAccounts) lookForNear() {
 // names returns the accounts of the table that rows name.
 func (f *fileAccounts) names() (names []manifests.Named) {
 	_, _, _, refs := f.table.From(0)
-	for i, roles := range f.roles {
-		if roles != 0 {
-			names = append(names, manifests.Named{Key: refs[i].Key(), Roles: roles, Form: f.forms[i].Form, Mark: f.forms[i].Mark()})
+	for i, s := range f.seen {
+		if s.roles != 0 {
+			names = append(names, manifests.Named{Key: refs[i].Key(), Roles: s.roles, Form: f.forms[i].Form, Mark: f.forms[i].Mark()})
 		}
 	}
 	return names
@@ -163,18 +177,26 @@ func (r *roleAccounts) lookup(accounts []filter.Account, handles []manifests.Acc
 
 // count counts an account that a row names, once a role and file.
 func (r *roleAccounts) count(h manifests.Account) {
-	bit := uint16(1) << r.role
-	if h == manifests.NoAccount || r.roles[h]&bit != 0 {
+	if h == manifests.NoAccount {
+		return
+	}
+	s, bit := &r.seen[h], uint16(1)<<r.role
+	if s.block != r.block {
+		s.block = r.block
+		r.inBlock++
+		r.bytesInBlock += len(r.id(h))
+	}
+	if s.roles&bit != 0 {
 		return
 	}
 	a := r.found[h]
-	if r.roles[h] == 0 {
+	if s.roles == 0 {
 		r.forms[h] = source.NearIDOf(r.index.Hash, r.id(h))
 		if a == filter.Absent {
 			r.fresh = append(r.fresh, r.forms[h])
 		}
 	}
-	r.roles[h] |= bit
+	s.roles |= bit
 	if a >= 0 {
 		r.join.Mark(int(a))
 	} else {

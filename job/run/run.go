@@ -57,7 +57,7 @@ type Options struct {
 
 func (o *Options) shards() sizes {
 	if o.sizes == (sizes{}) {
-		return sizes{shardBytes, shardFiles, pieceBytes}
+		return sizes{bytes: shardBytes, files: shardFiles, piece: pieceBytes}
 	}
 	return o.sizes
 }
@@ -240,7 +240,7 @@ func (r *runner) someShards(ctx context.Context, plan *planned, stage objstore.S
 	s := &sharder{
 		Env: r.Env, plan: &plan.Plan, digest: plan.digest, index: plan.lookup, key: r.key, pseudonyms: r.pseudonyms, stage: stage,
 		workers: r.filesAtATime(), inTurn: r.options.inTurn, cpu: semaphore.NewWeighted(int64(r.options.Workers)), memory: rewrite.NewBudget(r.options.Memory),
-		progress: bar.Add,
+		progress: bar.Add, earlierRun: r.openEarlierRun(ctx, plan),
 	}
 	if err := s.open(ctx); err != nil {
 		return nil, nil, err

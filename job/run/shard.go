@@ -14,6 +14,7 @@ import (
 	"assent/job"
 	"assent/job/internal/consent"
 	"assent/job/internal/objstore"
+	"assent/job/internal/publish"
 	"assent/job/internal/source"
 	"assent/job/parquet/rewrite"
 	"assent/manifests"
@@ -72,6 +73,7 @@ type sharder struct {
 	cpu        *semaphore.Weighted
 	memory     *rewrite.Budget
 	progress   func(rows int64)
+	earlierRun func() (*publish.Run, error) // from which blocks are taken over
 
 	// What is made once for all shards:
 	stores []objstore.Store // beside the plan's data sets

@@ -1,4 +1,4 @@
-package run_test
+package run
 
 import (
 	"bytes"
@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"assent/job/jobtest"
-	"assent/job/run"
 	"assent/manifests"
 	"assent/schema"
 )
@@ -143,8 +142,8 @@ func TestSinceOlder(t *testing.T) {
 	config := jobtest.TinyJob(t)
 	night := func(as string) *nightRun {
 		t.Helper()
-		r, err := run.Run(t.Context(), jobtest.NewEnv(t), run.Options{Config: config, Set: []string{"inputs.consent.as_of=" + as}})
-		if err != nil || r.Status != run.Published {
+		r, err := Run(t.Context(), jobtest.NewEnv(t), Options{Config: config, Set: []string{"inputs.consent.as_of=" + as}})
+		if err != nil || r.Status != Published {
 			t.Fatalf("%+v, %v", r, err)
 		}
 		return readNight(t, r.URI)

@@ -17,13 +17,9 @@ import (
 // tree is where the objects of the run's files lie, by their names in the run. Files that
 // were cut are joined for it: total gets their sizes and digests.
 func (r *runner) tree(ctx context.Context, plan *Plan, results []*ShardResult, total []*total) (map[string]objstore.Object, error) {
-	list, err := r.out.Store.List(ctx, path.Join(planDir(plan.RunID), stagedDir))
+	staged, err := objectsBelow(ctx, r.out.Store, path.Join(planDir(plan.RunID), stagedDir))
 	if err != nil {
 		return nil, err
-	}
-	staged := make(map[string]objstore.Object, len(list))
-	for _, o := range list {
-		staged[o.Name] = o
 	}
 	tree, cut := map[string]objstore.Object{}, map[Part][]stagedPiece{}
 	for _, result := range results {

@@ -33,3 +33,23 @@ func cut(f *rewrite.File, bytes int64) ([]Piece, error) {
 	}
 	return pieces, nil
 }
+
+// BlockRows is how many rows a block has at least that is not the last one. It bounds what row groups of the manifests cost in small
+// row groups of the data. What is published depends on it, so another value is another format.
+const BlockRows = 1024
+
+// Blocks returns where the blocks of some row groups of a file begin, from one row group up to, and without, another, and at last
+// that one. A block is a row group, or so many small ones side by side that they have least rows.
+func Blocks(f *rewrite.File, from, to int, least int64) []int {
+	starts, rows := []int{from}, int64(0)
+	for g := from; g < to; g++ {
+		if rows >= least {
+			starts, rows = append(starts, g), 0
+		}
+		rows += f.RowGroupRows(g)
+	}
+	if from == to {
+		return starts
+	}
+	return append(starts, to)
+}

@@ -51,6 +51,9 @@ func (w *Writer) changes() bool { return len(w.opts.Drop)+len(w.opts.Transforms)
 // groupMetadata returns the RowGroup that is number i of the output.
 func (w *Writer) groupMetadata(i int) thrift.Struct {
 	g := &w.groups[i]
+	if g.taken != nil {
+		return g.taken.Metadata(i, g.in.Has(parquet.GroupOrdinal))
+	}
 	var s thrift.Struct
 	for _, field := range g.in {
 		if field.ID <= parquet.GroupOrdinal || !g.lost && !w.changes() {

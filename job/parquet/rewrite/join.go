@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
 
 	"assent/job/parquet"
 	"assent/job/parquet/thrift"
@@ -31,8 +30,8 @@ func Join(ctx context.Context, w io.Writer, parts []JoinPart) (int64, error) {
 	}
 	var chunks []*parquet.WrittenChunk
 	for i := range j.groups {
-		for k := range j.groups[i].chunks {
-			chunks = append(chunks, &j.groups[i].chunks[k])
+		for k := range j.groups[i].Chunks {
+			chunks = append(chunks, &j.groups[i].Chunks[k])
 		}
 	}
 	err := j.out.Finish(chunks, func() thrift.Struct { return j.footer(parts) })
@@ -41,14 +40,8 @@ func Join(ctx context.Context, w io.Writer, parts []JoinPart) (int64, error) {
 
 type joiner struct {
 	out    parquet.Output
-	groups []joinedGroup
+	groups []parquet.MovedGroup
 	rows   int64
-}
-
-// A joinedGroup is a row group of the output.
-type joinedGroup struct {
-	meta   thrift.Struct // RowGroup, but for its chunks
-	chunks []parquet.WrittenChunk
 }
 
 // part moves the row groups of a part.
@@ -56,11 +49,11 @@ func (j *joiner) part(ctx context.Context, p JoinPart) error {
 	const begin = int64(len(parquet.Magic))
 	shift, end := j.out.Size-begin, p.DataEnd()
 	for i := range p.NumRowGroups() {
-		g, first, err := moveGroup(p.File, i, shift)
+		g, err := p.MoveRowGroup(i, shift)
 		if err != nil {
 			return err
 		}
-		end = min(end, first)
+		end = min(end, g.Indexes)
 		j.groups = append(j.groups, g)
 	}
 	j.rows += p.NumRows()
@@ -113,93 +106,6 @@ func (j *joiner) copy(ctx context.Context, f *parquet.File, from, end int64) err
 	return nil
 }
 
-// moveGroup returns a row group whose pages move by shift, and where the file's first page index begins.
-func moveGroup(f *parquet.File, i int, shift int64) (g joinedGroup, first int64, err error) {
-	first = math.MaxInt64
-	if g.meta, err = f.RowGroup(i); err != nil {
-		return g, 0, err
-	}
-	moveField(&g.meta, parquet.GroupFileOffset, shift, false)
-	chunks, err := f.Chunks(i)
-	if err != nil {
-		return g, 0, err
-	}
-	for n := range chunks {
-		c := &chunks[n]
-		outer, meta := append(thrift.Struct{}, c.Raw...), append(thrift.Struct{}, c.Metadata...)
-		var w parquet.WrittenChunk
-		if w.ColumnIndex, err = readIndex(f, outer, parquet.ChunkColumnIndexOffset, parquet.ChunkColumnIndexLength, &first); err != nil {
-			return g, 0, err
-		}
-		if w.OffsetIndex, err = readIndex(f, outer, parquet.ChunkOffsetIndexOffset, parquet.ChunkOffsetIndexLength, &first); err != nil {
-			return g, 0, err
-		}
-		if w.OffsetIndex, err = moveLocations(w.OffsetIndex, shift); err != nil {
-			return g, 0, err
-		}
-		outer.Delete(parquet.ChunkColumnIndexOffset, parquet.ChunkColumnIndexLength, parquet.ChunkOffsetIndexOffset, parquet.ChunkOffsetIndexLength)
-		moveField(&outer, parquet.ChunkFileOffset, shift, true)
-		for _, id := range []int16{parquet.MetaDataPageOffset, parquet.MetaIndexPageOffset, parquet.MetaDictionaryPageOffset, parquet.MetaBloomFilterOffset} {
-			moveField(&meta, id, shift, false)
-		}
-		outer.Set(thrift.StructField(parquet.ChunkMetaData, meta))
-		w.Metadata = outer
-		g.chunks = append(g.chunks, w)
-	}
-	return g, first, nil
-}
-
-// moveField moves an offset that a struct has, and none that is 0 where that stands for none.
-func moveField(s *thrift.Struct, id int16, shift int64, zeroIsNone bool) {
-	if at, err := s.Int(id, -1); err == nil && at >= 0 && !(at == 0 && zeroIsNone) {
-		s.Set(thrift.Int64Field(id, at+shift))
-	}
-}
-
-// readIndex returns the bytes of a page index, nil where the chunk has none, and lowers first to where it begins.
-func readIndex(f *parquet.File, outer thrift.Struct, offsetID, lengthID int16, first *int64) ([]byte, error) {
-	at, err := outer.Int(offsetID, 0)
-	if err != nil || at == 0 {
-		return nil, err
-	}
-	n, err := outer.Int(lengthID, 0)
-	if err != nil {
-		return nil, err
-	}
-	if n <= 0 || at < int64(len(parquet.Magic)) || at > f.DataEnd()-n {
-		return nil, parquet.Corruptf("a page index that lies outside of the file")
-	}
-	*first = min(*first, at)
-	b := make([]byte, n)
-	return b, f.ReadFull(b, at)
-}
-
-// moveLocations moves the pages of an OffsetIndex.
-func moveLocations(index []byte, shift int64) ([]byte, error) {
-	if index == nil {
-		return nil, nil
-	}
-	s, _, err := thrift.Parse(index)
-	if err != nil {
-		return nil, err
-	}
-	list, err := s.Structs(1)
-	if err != nil {
-		return nil, err
-	}
-	var locations []byte
-	for _, raw := range list.Elements() {
-		l, _, err := thrift.Parse(raw)
-		if err != nil {
-			return nil, err
-		}
-		moveField(&l, 1, shift, false)
-		locations = l.Append(locations)
-	}
-	s.Set(thrift.ListField(1, thrift.StrucT, list.Len, locations))
-	return s.Append(nil), nil
-}
-
 // footer returns the FileMetaData. It is that of a part that lost rows, if there is one: what such a file leaves out, the whole
 // leaves out.
 func (j *joiner) footer(parts []JoinPart) thrift.Struct {
@@ -214,7 +120,7 @@ func (j *joiner) footer(parts []JoinPart) thrift.Struct {
 	meta.Set(thrift.Int64Field(parquet.FileNumRows, j.rows))
 	var groups []byte
 	for i := range j.groups {
-		groups = j.groups[i].encode(i).Append(groups)
+		groups = j.groups[i].Metadata(i, j.groups[i].Group.Has(parquet.GroupOrdinal)).Append(groups)
 	}
 	meta.Set(thrift.ListField(parquet.FileRowGroups, thrift.StrucT, len(j.groups), groups))
 	if list, err := meta.List(parquet.FileKeyValues); err == nil && base.Lost {
@@ -225,23 +131,6 @@ func (j *joiner) footer(parts []JoinPart) thrift.Struct {
 		meta.Set(thrift.ListField(parquet.FileKeyValues, thrift.StrucT, list.Len, entries))
 	}
 	return meta
-}
-
-// encode returns the RowGroup that is number i of the output.
-func (g *joinedGroup) encode(i int) thrift.Struct {
-	s := g.meta
-	var chunks []byte
-	for k := range g.chunks {
-		chunks = g.chunks[k].Metadata.Append(chunks)
-	}
-	s.Set(thrift.ListField(parquet.GroupColumns, thrift.StrucT, len(g.chunks), chunks))
-	if s.Has(parquet.GroupOrdinal) {
-		s.Delete(parquet.GroupOrdinal)
-		if i <= math.MaxInt16 {
-			s.Set(thrift.Int16Field(parquet.GroupOrdinal, int16(i)))
-		}
-	}
-	return s
 }
 
 // withRows returns a key-value entry, whose encoded form is raw, for a file of so many rows.

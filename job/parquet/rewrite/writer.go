@@ -71,6 +71,7 @@ type groupOut struct {
 	rawSize int64
 	size    int64
 	chunks  []parquet.WrittenChunk
+	taken   *parquet.MovedGroup // of an earlier output; then but for in and chunks nothing else is set
 }
 
 // NewWriter returns a writer of f without some of its rows to w, which is written in sequence. If columns cannot be dropped or

@@ -1,8 +1,8 @@
 package table
 
 import (
-	"fmt"
 	"io"
+	"math"
 
 	"assent/job/parquet"
 	"assent/job/parquet/codec"
@@ -35,6 +35,7 @@ type rowGroup struct {
 	rows    int64
 	sorted  int
 	chunks  []parquet.WrittenChunk
+	taken   *parquet.MovedGroup // of another document; then chunks are its, and nothing else is set
 }
 
 // NewWriter returns a writer of documents, each of which begins with Reset. by names the application.
@@ -68,18 +69,29 @@ func (w *Writer) BeginGroup() {
 	w.groups = append(w.groups, rowGroup{start: w.out.Size, chunks: make([]parquet.WrittenChunk, len(w.chunks))})
 }
 
-// maxRowGroups is what a row group's 16-bit ordinal can number.
-const maxRowGroups = 1<<15 - 1
-
 // EndGroup ends the row group of so many rows, which are in the order of the leaf sorted.
 func (w *Writer) EndGroup(rows, sorted int) error {
 	g := &w.groups[len(w.groups)-1]
 	g.rows, g.sorted = int64(rows), sorted
 	w.rows += int64(rows)
-	if len(w.groups) > maxRowGroups {
-		w.Fail(fmt.Errorf("more than %d row groups", maxRowGroups))
-	}
 	return w.err
+}
+
+// NumGroups returns how many row groups are written.
+func (w *Writer) NumGroups() int { return len(w.groups) }
+
+// Take writes row group i of another document of the same schema, its pages as they are.
+func (w *Writer) Take(f *File, i int) {
+	if w.err != nil {
+		return
+	}
+	g, err := w.out.Take(f.File, i)
+	if err != nil {
+		w.err = f.Fault(err, i, -1, -1)
+		return
+	}
+	w.groups = append(w.groups, rowGroup{chunks: g.Chunks, taken: g})
+	w.rows += f.RowGroupRows(i)
 }
 
 // Finish writes the page indexes and the footer.
@@ -121,18 +133,24 @@ func (w *Writer) footer(keyValues []parquet.KeyValue) thrift.Struct {
 
 // metadata returns the RowGroup, the i-th of the file.
 func (g *rowGroup) metadata(i int) thrift.Struct {
+	if g.taken != nil {
+		return g.taken.Metadata(i, true)
+	}
 	var chunks []byte
 	for j := range g.chunks {
 		chunks = g.chunks[j].Metadata.Append(chunks)
 	}
 	sorted := thrift.Struct{thrift.Int32Field(1, int32(g.sorted)), thrift.BoolField(2, false), thrift.BoolField(3, false)}
-	return thrift.Struct{
+	s := thrift.Struct{
 		thrift.ListField(parquet.GroupColumns, thrift.StrucT, len(g.chunks), chunks),
 		thrift.Int64Field(parquet.GroupTotalByteSize, g.rawSize),
 		thrift.Int64Field(parquet.GroupNumRows, g.rows),
 		thrift.ListField(parquet.GroupSortingColumns, thrift.StrucT, 1, sorted.Append(nil)),
 		thrift.Int64Field(parquet.GroupFileOffset, g.start),
 		thrift.Int64Field(parquet.GroupTotalCompressedSize, g.size),
-		thrift.Int16Field(parquet.GroupOrdinal, int16(i)),
 	}
+	if i <= math.MaxInt16 { // an ordinal has 16 bits
+		s = append(s, thrift.Int16Field(parquet.GroupOrdinal, int16(i)))
+	}
+	return s
 }
