@@ -15,6 +15,18 @@ func (s *scan) cue(i, end int, is words) {
 	case is&wordPhone != 0:
 		s.phoneCue = end
 	}
+	if is&wordRing != 0 {
+		s.callCue = end
+	}
+	if is&wordSeen != 0 {
+		s.seenCue = end
+	}
+	if is&wordPoke != 0 {
+		s.pokeCue = end
+	}
+	if is&(wordLabel|wordSocial) != 0 {
+		s.labelCue = end
+	}
 	if is&wordMail != 0 {
 		s.mailCue = end
 	}
@@ -64,8 +76,8 @@ func (s *scan) blanksBefore(i int) int {
 }
 
 const (
-	openBrackets  = "([{<*-|"
-	closeBrackets = ")]}>*-|"
+	openBrackets  = "([{<*-|#~"
+	closeBrackets = ")]}>*-|#~"
 )
 
 // opened steps back from i over spaces and an opening bracket; which is its number among openBrackets, or -1.

@@ -24,7 +24,31 @@ func (s *scan) at(i, after int) int {
 	if to := s.spacedLetters(i, after); to > 0 {
 		return to
 	}
+	if c := s.byteBefore(i); c == ' ' && s.inWord[s.byteAt(after)] && i > 0 {
+		if h := s.host(after, false); h.rank == plainTLD && h.whole() && h.end-h.labels[h.n-2][0] > 7 && s.byteAt(h.end) != '/' && s.byteAt(h.end) != '(' {
+			return s.take(i, h.end, Email)
+		}
+	}
+	if to := s.literal(i, after); to > 0 {
+		return to
+	}
 	return s.mention(i, after)
+}
+
+// literal looks for an address at a host that is named by its number, as anna@[192.0.2.1].
+func (s *scan) literal(i, after int) int {
+	start := s.nameBefore(i)
+	if start == i || s.byteAt(after) != '[' || s.class[s.byteAt(after+1)] != digit {
+		return 0
+	}
+	end := after + 1
+	for end < len(s.b) && (s.class[s.b[end]] == digit || s.b[end] == '.') {
+		end++
+	}
+	if s.byteAt(end) != ']' {
+		return 0
+	}
+	return s.take(start, end+1, Email)
 }
 
 // isRemote says whether user@host is one of a version control system, as in git@host:path.
@@ -67,12 +91,28 @@ func (s *scan) looseAt(i, after int) int {
 	left, which := s.opened(i)
 	right, ok := s.closed(after, which)
 	start := s.nameBefore(left)
+	if left < i && start < left { // anna . w @ example . com
+		for range 3 {
+			dot := s.blanksBefore(start)
+			if s.byteBefore(dot) != '.' || dot == start {
+				break
+			}
+			further := s.nameBefore(s.blanksBefore(dot - 1))
+			if further == s.blanksBefore(dot-1) {
+				break
+			}
+			start = further
+		}
+	}
 	if !ok || start == left {
 		return 0
 	}
 	h := s.host(right, true)
 	if (h.rank >= commonTLD || h.rank > 0 && which >= 0) && s.byteAt(h.end) != '/' {
 		return s.take(start, h.end, Email)
+	}
+	if to := s.providerEnd(&h); to > 0 {
+		return s.take(start, to, Email)
 	}
 	if left == i && right == after && h.n > 0 {
 		if name := s.b[h.labels[0][0]:h.labels[0][1]]; h.n == 1 && len(name) >= 5 && s.lookup(name).is&wordProvider != 0 {
@@ -109,8 +149,8 @@ func (s *scan) isNamePart(c byte) bool { return s.inWord[c] || c == '.' || c == 
 
 // wordAsAt takes the word from i until end for "@", and returns where to go on where it was one, or 0.
 func (s *scan) wordAsAt(i, end int, is words) int {
-	for _, more := range []string{" the rate of", " the rate", " sign"} {
-		if bytes.HasPrefix(s.b[end:], []byte(more)) {
+	for _, more := range []string{" the rate of", " the rate", " sign", "-a", " a", " mark"} {
+		if bytes.HasPrefix(s.b[end:], []byte(more)) && !s.inWord[s.byteAt(end+len(more))] {
 			end += len(more)
 			break
 		}
@@ -118,10 +158,17 @@ func (s *scan) wordAsAt(i, end int, is words) int {
 	left, which := s.opened(i)
 	right, ok := s.closed(end, which)
 	start := s.dottedBefore(left)
-	if !ok || left == i || right == end || start == left {
+	dense := s.b[i] >= utf8.RuneSelf
+	if !ok || (left == i || right == end) && !dense || start == left {
 		return 0
 	}
 	h := s.host(right, true)
+	if to := s.providerEnd(&h); to > 0 && is&wordAtWeak == 0 {
+		return s.take(start, to, Email)
+	}
+	if hyphens := s.hyphened(right); hyphens > 0 && s.byteBefore(i) == '-' && s.byteAt(end) == '-' {
+		return s.take(start, hyphens, Email)
+	}
 	if h.n == 0 || h.point && end-i == 2 { // "at this point in" is English
 		return 0
 	}
@@ -136,10 +183,12 @@ func (s *scan) wordAsAt(i, end int, is words) int {
 		return 0
 	}
 	free := s.lookup(s.b[h.labels[0][0]:h.labels[0][1]]).is&wordProvider != 0
-	cued := near(s.mailCue, start, 40)
+	cued := near(s.mailCue, start, 40) || h.rank >= commonTLD && h.whole() && s.mailFollows(h.end)
 	switch {
 	case s.byteBefore(start) == '<' && s.byteAt(h.end) == '>' && h.rank > 0: // as archives of mailing lists have it
 		return s.take(start, h.end, Email)
+	case h.rank >= commonTLD && h.disguised > 0 && cued:
+		return s.take(s.widen(start), h.end, Email)
 	case h.rank >= commonTLD && h.disguised > 0, h.rank > 0 && free && is&wordAtWeak == 0, h.rank > 0 && cued && is&wordAtWeak == 0:
 		return s.take(start, h.end, Email)
 	case h.rank == 0 && h.n == 1 && free && is&wordAtWeak == 0 && (cued || marked(name)):
@@ -148,17 +197,104 @@ func (s *scan) wordAsAt(i, end int, is words) int {
 	return 0
 }
 
+// mailFollows says whether a cue of an address stands among the next few words.
+func (s *scan) mailFollows(i int) bool {
+	for range 5 {
+		for i < len(s.b) && (s.b[i] == ' ' || s.b[i] == ',' || s.b[i] == '(') {
+			i++
+		}
+		if i >= len(s.b) || !s.inWord[s.b[i]] {
+			return false
+		}
+		end, e := s.wordAt(i)
+		if e.is&wordMail != 0 {
+			return true
+		}
+		i = end
+	}
+	return false
+}
+
+// widen returns where the words of a name begin that goes on at start, as in "my mail is anna maria 45 at gmail dot com".
+func (s *scan) widen(start int) int {
+	from := s.mailCue
+	words, first := 0, start
+	for from < start && words <= 3 {
+		for from < start && !s.inWord[s.b[from]] {
+			if c := s.b[from]; c == ':' || c == '=' {
+				words, first = 0, start
+			}
+			from++
+		}
+		end, e := s.wordAt(min(from, len(s.b)-1))
+		if from >= start || end > start {
+			break
+		}
+		if e.is&(wordFill|wordID|wordMy|wordSelf|wordMail|wordStop) != 0 {
+			words, first = 0, start
+		} else if words++; words == 1 {
+			first = from
+		}
+		from = max(end, from+1)
+	}
+	if words > 3 {
+		return start
+	}
+	return max(first, s.last)
+}
+
+// providerEnd returns where the domain of a provider of mail ends that is written without its dot, as "gmail com",
+// "gmail,com", "gmaildotcom" or "yahoo dotcom", or 0.
+func (s *scan) providerEnd(h *host) int {
+	if h.n != 1 || h.rank > 0 {
+		return 0
+	}
+	from, to := h.labels[0][0], h.labels[0][1]
+	for _, tail := range [...]string{"dotcom", "com", ""} {
+		n := to - from - len(tail)
+		if n < 5 || !bytes.EqualFold(s.b[from+n:to], []byte(tail)) || s.lookup(s.b[from:from+n]).is&wordProvider == 0 {
+			continue
+		}
+		if tail != "" {
+			return to
+		}
+		if to == len(s.b) || s.b[to] != ' ' && s.b[to] != ',' {
+			return 0
+		}
+		next := to + 1
+		end := s.labelEnd(next)
+		for _, ending := range [...]string{"com", "dotcom", "de", "fr", "net", "co"} {
+			if bytes.EqualFold(s.b[next:end], []byte(ending)) && (len(ending) > 2 || s.byteAt(to) == ',') {
+				return end
+			}
+		}
+	}
+	return 0
+}
+
+// hyphened returns where a domain ends whose dots are "-dot-", or 0.
+func (s *scan) hyphened(i int) int {
+	end := s.labelEnd(i)
+	if dot := bytes.LastIndex(s.b[i:end], []byte("-dot-")); dot > 0 && s.tld(s.b[i+dot+5:end]) > 0 {
+		return end
+	}
+	return 0
+}
+
 // dottedBefore is as nameBefore; in the name words may stand for dots.
 func (s *scan) dottedBefore(i int) int {
 	start := s.nameBefore(i)
-	for range 3 {
+	for range 4 {
 		end, which := s.opened(start)
 		word, e := s.wordBefore(end)
 		if which >= 0 { // nick(dot)taylor
 			word, e = s.wordBefore(end)
 		}
-		if start == i || word == end || e.is&wordDot == 0 {
+		if start == i || word == end || e.is&(wordDot|wordJoiner) == 0 {
 			break
+		}
+		if before, e := s.wordBefore(s.blanksBefore(word)); e.is&wordJoiner != 0 { // guion bajo
+			word = before
 		}
 		left, opened := s.opened(word)
 		further := s.nameBefore(left)
@@ -181,6 +317,14 @@ func (s *scan) underscored(i, end int) int {
 	}
 	w := lower(buf[:], s.b[i:end])
 	at, dot := bytes.Index(w, []byte("_at_")), bytes.LastIndex(w, []byte("_dot_"))
+	if at > 0 && dot < at {
+		if h := s.host(i+at+4, false); h.rank >= commonTLD && h.whole() && h.end > end {
+			return s.take(i, h.end, Email)
+		}
+		if name := w[at+4:]; len(name) >= 5 && s.words[string(name)].is&wordProvider != 0 {
+			return s.take(i, end, Email)
+		}
+	}
 	if at > 0 && dot > at+4 && s.tld(w[dot+5:]) > 0 {
 		return s.take(i, end, Email)
 	}

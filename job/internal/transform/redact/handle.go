@@ -70,7 +70,7 @@ func isNamed(w []byte) bool {
 			letters++
 		case '0' <= c && c <= '9':
 			digits++
-		case i > 0 && i < len(w)-1:
+		case i > 0 && (i < len(w)-1 || c == '_'):
 			marks++
 		}
 	}
@@ -85,8 +85,9 @@ func isField(w []byte) bool {
 
 // joint is what stands between a label and a value.
 type joint struct {
-	id, fill, explicit, spaces bool
-	value                      int // where the value begins
+	id, fill, explicit, spaces, quoted, unknown bool
+
+	value int // where the value begins
 }
 
 // jointAt reads what stands behind a label that ends at i.
@@ -102,8 +103,20 @@ func (s *scan) jointAt(i int) (j joint, ok bool) {
 		case c == ':' || c == '=' && next != ' ' || c == '-' && next == ' ' || c == '(':
 			j.explicit = true
 			i++
+		case (c == '`' || c == '"' || c == '*') && j.spaces && s.inWord[next]:
+			j.quoted = true
+			i++
+		case (c == ',' && next == ' ' || c == '/') && !j.explicit:
+			j.fill = true
+			i++
+		case c >= utf8.RuneSelf && s.isSign(i): // an arrow, a picture
+			_, size := utf8.DecodeRune(s.b[i:])
+			j.explicit = true
+			i += size
 		case c == '#' || c == '=' || c == '-' && next == '>', (c == '"' || c == '\'') && (j.explicit || next == ':'):
 			i++
+		case c == '@' && next == ' ' || c == '\'' && j.fill && s.inWord[next]: // I'm
+			i += 2
 		case c == '@' || c == '.' && j.spaces:
 			j.value = i
 			return j, true
@@ -111,7 +124,12 @@ func (s *scan) jointAt(i int) (j joint, ok bool) {
 			end, e := s.wordAt(i)
 			next := s.byteAt(end)
 			inside := next == '.' && s.inWord[s.byteAt(end+1)] || next == '-' || next == '_'
-			if inside || e.is&(wordFill|wordID|wordNumber|wordSelf|wordLabel|wordMy|wordCalled) == 0 || c == 'l' && next == ':' {
+			if inside || e.is&(wordFill|wordID|wordNumber|wordSelf|wordLabel|wordSocial|wordMy|wordCalled) == 0 || c == 'l' && next == ':' {
+				if !inside && !j.unknown && !j.explicit && !j.id && end-i <= 12 && !isNamed(s.b[i:end]) && s.taggedFollows(end) {
+					j.unknown = true // a word of some language between label and name
+					i = end
+					continue
+				}
 				j.value = i
 				return j, s.inWord[c]
 			}
@@ -165,7 +183,10 @@ func (s *scan) label(i, end int, is words) int {
 func (s *scan) isHandle(i int, j *joint, v *value, is words) bool {
 	w := s.b[v.start:v.end]
 	if v.marked {
-		return is&wordWeak == 0 && j.spaces || j.explicit || j.fill
+		return is&wordWeak == 0 && j.spaces || j.explicit || j.fill || v.named && j.spaces && w[0] == '@'
+	}
+	if j.unknown {
+		return is&(wordLabel|wordSocial) != 0 && isTagged(w) && s.lookup(w).is == 0
 	}
 	if len(bytes.Trim(w, "0123456789-.")) == 0 {
 		return is&wordNumeric != 0 && len(w) >= 5 && len(w) <= 12 && bytes.IndexByte(w, '.') < 0
@@ -184,11 +205,52 @@ func (s *scan) isHandle(i int, j *joint, v *value, is words) bool {
 	case is&(wordLabel|wordSocial|wordWeak) == 0: // a provider of mail
 		return v.named && (j.explicit || mine && j.fill)
 	case is&wordLabel != 0:
-		return j.id || j.explicit && (v.named || s.clauseEnds(v.end)) || v.named && (j.fill || mine || len(w) > 4)
+		return j.id || j.quoted || j.explicit && (v.named || s.clauseEnds(v.end)) || j.fill && mine && s.clauseEnds(v.end) && v.end-v.start >= 6 || v.named && (j.fill || mine || len(w) > 4)
 	case is&wordSocial != 0:
 		return j.id && (v.named || j.explicit) || v.named && (j.explicit || j.fill || mine || len(w) > 4)
 	}
 	return j.id && (v.named || j.explicit) || v.named && mine && (j.explicit || j.fill)
+}
+
+// taggedFollows says whether a name that nothing else looks like follows after one space.
+func (s *scan) taggedFollows(i int) bool {
+	if i+1 >= len(s.b) || s.b[i] != ' ' {
+		return false
+	}
+	i++
+	if s.b[i] == '@' {
+		return true
+	}
+	end := i
+	for end < len(s.b) && end-i <= longestHandle && s.isNamePart(s.b[end]) {
+		end++
+	}
+	return isTagged(s.b[i:end])
+}
+
+// tag looks at the "#" at i for a name in Discord, as anna#1234, and returns where to go on.
+func (s *scan) tag(i int) int {
+	if s.byteBefore(i) == '&' && bytes.HasPrefix(s.b[i:], []byte("#64;")) { // "@" in HTML
+		return s.at(i-1, i+4)
+	}
+	end := i + 1
+	for end < len(s.b) && s.class[s.b[end]] == digit {
+		end++
+	}
+	start := s.nameBefore(i)
+	if end != i+5 || s.inWord[s.byteAt(end)] || i-start < shortestHandle || s.byteBefore(start) == '/' || !near(s.reachCue, start, 24) && !near(s.labelCue, start, 24) && !near(s.selfCue, start, 2) {
+		return i + 1
+	}
+	return s.take(start, end, Handle)
+}
+
+// isTagged says whether a word has a digit or an underscore among its letters.
+func isTagged(w []byte) bool { return isNamed(w) && bytes.ContainsAny(w, "0123456789_") }
+
+// isSign says whether the rune at i is neither a letter nor a space.
+func (s *scan) isSign(i int) bool {
+	r, _ := utf8.DecodeRune(s.b[i:])
+	return r != utf8.RuneError && sortOf(r) == otherRune
 }
 
 // clauseEnds says whether nothing of a sentence follows at i.
@@ -243,7 +305,12 @@ func (s *scan) mention(i, after int) int {
 	if s.inWord[s.byteBefore(i)] {
 		return after
 	}
-	named := near(s.idCue, i, 8) && len(bytes.Trim(s.b[s.idCue:i], " :=-is")) == 0 && s.idCue < i
+	if s.inWord[s.byteAt(after)] && (near(s.labelCue, i, 40) && bytes.IndexByte(s.b[s.labelCue:i], '\n') < 0 || near(s.pokeCue, i, 2)) {
+		if v, ok := s.valueAt(i); ok {
+			return s.take(i, v.end, Handle)
+		}
+	}
+	named := near(s.idCue, i, 24) && s.inWord[s.byteAt(after)] && bytes.Count(s.b[s.idCue:i], []byte(" ")) <= 2 && s.byteBefore(i) == ' ' && s.byteAt(s.idCue) != '(' && bytes.IndexByte(s.b[s.idCue:i], '\n') < 0 || near(s.idCue, i, 8) && len(bytes.Trim(s.b[s.idCue:i], " :=-is")) == 0 && s.idCue < i
 	if !named && (!near(s.reachCue, i, 40) || bytes.IndexByte(s.b[s.reachCue:i], '\n') >= 0) {
 		return after
 	}
@@ -251,6 +318,18 @@ func (s *scan) mention(i, after int) int {
 		return s.take(i, v.end, Handle)
 	}
 	return after
+}
+
+// spacedLink looks for "h t t p s : / / anna . com" and "w w w . anna . com" behind their first letters, which end at end, and
+// returns where to go on.
+func (s *scan) spacedLink(i, end int) int {
+	for end < len(s.b) && end-i < 40 && bytes.IndexByte([]byte(" :/."), s.b[end]) >= 0 {
+		end++
+	}
+	if h := s.host(end, true); h.rank > 0 {
+		return s.take(i, s.linkEnd(h.end), Link)
+	}
+	return i + 1
 }
 
 // spacedWord looks at the letter at i for a label with spaces between its letters, and returns where to go on.
@@ -265,6 +344,9 @@ func (s *scan) spacedWord(i int) int {
 			break
 		}
 		end += 2
+	}
+	if web := string(bytes.ToLower(buf[:n])); web == "https" || web == "http" || web == "www" {
+		return s.spacedLink(i, end)
 	}
 	if n < 4 {
 		return i + 1

@@ -117,7 +117,10 @@ func (s *scan) dotAt(i int, loose bool) (next int, plain bool) {
 	end := j + 1
 	if s.b[j] != '.' {
 		word, e := s.wordAt(j)
-		if e.is&wordDot == 0 || j == i && s.b[j] < utf8.RuneSelf {
+		if which < 0 && e.is == 0 && j > i && word-j > 4 && bytes.EqualFold(s.b[j:j+3], []byte("dot")) && s.tld(s.b[j+3:word]) >= commonTLD { // yahoo dotcom
+			return j + 3, false
+		}
+		if e.is&(wordDot|wordJoiner) == 0 || j == i && s.b[j] < utf8.RuneSelf {
 			return -1, false
 		}
 		end = word

@@ -8,6 +8,9 @@ import (
 // colon looks at the ":" at i for "scheme://host", and returns where to go on.
 func (s *scan) colon(i int) int {
 	j := i + 1
+	if s.byteAt(j) == ' ' && s.byteAt(j+1) == '/' && s.byteAt(j+2) == '/' { // https: //a.com
+		j++
+	}
 	for range 2 {
 		if s.byteAt(j) == '\\' { // as JSON may have it
 			j++
@@ -148,7 +151,7 @@ func (s *scan) linkEnd(i int) int {
 func (s *scan) isLink(start int, h *host) bool {
 	name := s.b[start:h.end]
 	before, after := s.byteBefore(start), s.byteAt(h.end)
-	if bytes.IndexByte([]byte("@/\\._$#%&-~{<"), before) >= 0 || bytes.IndexByte([]byte("([_=@{<%$"), after) >= 0 || !evenCase(name) {
+	if bytes.IndexByte([]byte("@/\\._$#%&-~{<"), before) >= 0 || bytes.IndexByte([]byte("([_=@{<%$"), after) >= 0 || !evenCase(name) && !isCamel(name) {
 		return false
 	}
 	var buf [256]byte
@@ -156,23 +159,29 @@ func (s *scan) isLink(start int, h *host) bool {
 		return false
 	}
 	low := lower(buf[:], name)
-	cued := near(s.webCue, start, 40) && bytes.IndexByte(s.b[s.webCue:start], '\n') < 0
+	cued := near(s.webCue, start, 40) && bytes.IndexByte(s.b[s.webCue:start], '\n') < 0 || s.webFollows(h.end)
 	if after == ' ' && s.byteAt(h.end+1) == '=' {
 		return false
 	}
-	slash := after == '/' && s.inWord[s.byteAt(h.end+1)]
+	slash := after == '/' && (s.inWord[s.byteAt(h.end+1)] || s.byteAt(h.end+1) == '@')
 	if s.isShare(low) {
 		return slash || cued
 	}
 	if s.isPackage(start, h, low) {
 		return false
 	}
+	if s.isHosted(low) {
+		return true
+	}
 	second := h.labels[h.n-2]
+	if h.n > 2 && second[1]-second[0] <= 3 { // co.uk, com.au
+		second = h.labels[h.n-3]
+	}
 	switch rank, size := h.rank, second[1]-second[0]; rank {
 	case plainTLD:
 		return cued || slash || size >= 5 || size >= 3 && h.end-second[1] > 3 // fields have short names
 	case commonTLD:
-		return cued || slash && before != '"' && before != '\'' || h.disguised > 0
+		return cued || size >= 5 && near(s.seenCue, start, 4) && !s.isFile(low) || slash && before != '"' && before != '\'' || h.disguised > 0
 	}
 	return h.disguised > 0 || cued && after != '/' && !s.isFile(low)
 }
@@ -184,6 +193,33 @@ func (s *scan) isShare(low []byte) bool {
 	}
 	dot := bytes.IndexByte(low, '.')
 	return s.shares[string(low[dot+1:])]
+}
+
+// isHosted says whether a name is one of those that a host of websites gives away.
+func (s *scan) isHosted(low []byte) bool {
+	dot := bytes.IndexByte(low, '.')
+	return s.hosting[string(low[dot+1:])]
+}
+
+// webFollows says whether a cue of a link is the next word but one at most, as in "see anna.design (my website)".
+func (s *scan) webFollows(i int) bool {
+	if s.byteAt(i) != ' ' {
+		return false
+	}
+	for range 3 {
+		for i < len(s.b) && (s.b[i] == ' ' || s.b[i] == '(' || s.b[i] == '-') {
+			i++
+		}
+		if i >= len(s.b) || s.class[s.b[i]] != letter {
+			return false
+		}
+		end, e := s.wordAt(i)
+		if e.is&wordWeb != 0 && end-i >= 4 {
+			return true
+		}
+		i = end
+	}
+	return false
 }
 
 // isFile says whether a name ends as files do.
@@ -216,7 +252,7 @@ func (s *scan) isPackage(start int, h *host, low []byte) bool {
 		return true
 	}
 	quoted := bytes.IndexByte([]byte("\"'`"), s.byteBefore(start)) >= 0 && s.byteAt(end) == s.byteBefore(start) && !near(s.webCue, start, 16)
-	version := s.byteAt(end) == ' ' && s.byteAt(end+1) == 'v' && s.class[s.byteAt(end+2)] == digit || bytes.Contains(path, []byte("@"))
+	version := s.byteAt(end) == ' ' && s.byteAt(end+1) == 'v' && s.class[s.byteAt(end+2)] == digit || bytes.LastIndexByte(path, '@') > 0 && !bytes.Contains(path, []byte("/@"))
 	return quoted || version || near(s.codeCue, start, 2)
 }
 
@@ -236,6 +272,16 @@ func evenCase(name []byte) bool {
 		}
 	}
 	return upper <= 1 || isOldTLD(name)
+}
+
+// isCamel says whether a name is as BluePeakDesign.com.
+func isCamel(name []byte) bool {
+	dot := bytes.LastIndexByte(name, '.')
+	switch string(name[dot+1:]) {
+	case "com", "org", "net":
+		return dot >= 8 && 'A' <= name[0] && name[0] <= 'Z' && bytes.IndexByte(name, '.') == dot
+	}
+	return false
 }
 
 // isOldTLD says whether a name in capital letters ends as those of websites do; instructions of assemblers do not.
@@ -262,6 +308,9 @@ func (s *scan) wordAsDot(i, end int) int {
 	if which >= 0 {
 		return s.take(start, s.linkEnd(h.end), Link)
 	}
+	if to := s.spokenPath(h.end); to > h.end {
+		return s.take(start, to, Link)
+	}
 	if s.lookup(first).is&wordStop != 0 {
 		return 0
 	}
@@ -269,4 +318,42 @@ func (s *scan) wordAsDot(i, end int) int {
 		return s.take(start, s.linkEnd(h.end), Link)
 	}
 	return 0
+}
+
+// spokenPath returns where a path ends that begins at i and is written in words: "slash in slash anna".
+func (s *scan) spokenPath(i int) int {
+	for {
+		from := s.blanks(i)
+		if from == i || from >= len(s.b) {
+			return i
+		}
+		word, e := s.wordAt(from)
+		next := s.blanks(word)
+		if e.is&wordSlash == 0 || next == word {
+			return i
+		}
+		end := next
+		for end < len(s.b) && s.isNamePart(s.b[end]) {
+			end++
+		}
+		if end == next {
+			return i
+		}
+		i = end
+	}
+}
+
+// www looks for a website's name behind the word "www" that ends at end, with spaces in it, and returns where to go on.
+func (s *scan) www(i, end int) int {
+	next := s.blanks(end)
+	if s.byteAt(next) == '.' {
+		next = s.blanks(next + 1)
+	}
+	if next == end {
+		return end
+	}
+	if h := s.host(next, true); h.rank > 0 {
+		return s.take(i, s.linkEnd(h.end), Link)
+	}
+	return end
 }

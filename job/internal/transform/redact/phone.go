@@ -55,7 +55,7 @@ func (s *scan) separator(i int, open bool) (next int, sep byte) {
 		i, sep = j, ' '
 	}
 	switch c := s.byteAt(i); c {
-	case '-', '.', '/':
+	case '-', '.', '/', '*', '~', '_':
 		i, sep = i+1, c
 		if s.byteAt(i) == ' ' {
 			i++
@@ -75,7 +75,13 @@ func (s *scan) number(i int) int {
 	if end := s.phoneEnd(i, &g, false); end > 0 {
 		return s.takePhone(i, end)
 	}
-	if end, _ := s.wordAt(i); end > g.end[0] { // 3xYz
+	end, _ := s.wordAt(i)
+	if end > g.end[0] && s.phoneCue > never && near(s.phoneCue, i, phoneWindow) {
+		if to := s.spelled(i, entry{}); to > 0 {
+			return to
+		}
+	}
+	if end > g.end[0] { // 3xYz
 		return end
 	}
 	if to := s.spelled(i, entry{}); to > 0 {
@@ -87,7 +93,7 @@ func (s *scan) number(i int) int {
 // How near to its cue a number stands, in bytes: to most, and to those of three letters.
 const (
 	phoneWindow      = 32
-	shortPhoneWindow = 6
+	shortPhoneWindow = 10
 )
 
 // isSecond says whether another telephone number stands before the one at start, as in "Tel. 1234567, 7654321".
@@ -189,8 +195,8 @@ func (s *scan) join(g *groups) groups {
 
 // phoneEnd returns where the telephone number at start ends, or 0.
 func (s *scan) phoneEnd(start int, g *groups, plus bool) int {
-	cued := near(s.phoneCue, start, phoneWindow) || s.isSecond(start)
-	if plus || cued && s.isAbroad(g) {
+	cued := near(s.phoneCue, start, phoneWindow) || s.isSecond(start) || near(s.callCue, start, 12) && g.total >= 9 && g.total <= 13
+	if plus || (cued || near(s.callCue, start, 12)) && s.isAbroad(g) {
 		if end := s.international(g, plus); end > 0 {
 			return end
 		}

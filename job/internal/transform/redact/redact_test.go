@@ -11,31 +11,43 @@ import (
 
 func TestAppend(t *testing.T) {
 	for name, tt := range map[string]struct{ text, want string }{
-		"nothing":             {"", ""},
-		"e-mail":              {"write to anna@example.com, please", "write to [email], please"},
-		"e-mail in brackets":  {"Anna <anna.w+x@mail.example.co.uk>", "Anna <[email]>"},
-		"e-mail in Chinese":   {"邮箱anna@example.com谢谢", "邮箱[email]谢谢"},
-		"e-mail in words":     {"anna dot w at example dot com", "[email]"},
-		"e-mail of a list":    {"Anna W. <anna at example.org>", "Anna W. <[email]>"},
-		"e-mail, full width":  {"ａｎｎａ＠ｅｘａｍｐｌｅ．ｃｏｍ。", "[email]。"},
-		"e-mail, no width":    {"an\u200bna@exam\u00adple.com!", "[email]!"},
-		"phone":               {"call +1 415 555 0132.", "call [phone]."},
-		"phone, two":          {"Tel: 030 1234567, 0171 7654321", "Tel: [phone], [phone]"},
-		"phone, extension":    {"(415) 555-0132 ext. 12", "[phone]"},
-		"phone in words":      {"my number: four one five 555 oh one three two", "my number: [phone]"},
-		"phone, double":       {"nine eight double seven six five four three two", "[phone]"},
-		"link":                {"see https://example.com/a_(b)?c=d.", "see [link]."},
-		"link in Markdown":    {"[x](http://example.com)", "[x]([link])"},
-		"link in JSON":        {`{"u":"https:\/\/example.com\/a"}`, `{"u":"[link]"}`},
-		"link without scheme": {"my site is annadesigns.com/work", "my site is [link]"},
-		"link in words":       {"visit my shop dot com", "visit my [link]"},
-		"link of a messenger": {"join t.me/anna or discord.gg/abc", "join [link] or [link]"},
-		"handle":              {"my skype is live:anna_1, ok", "my skype is [handle], ok"},
-		"handle in front":     {"@anna_w on telegram", "[handle] on telegram"},
-		"handle in Chinese":   {"加我微信：anna_1990。", "加我微信：[handle]。"},
-		"all":                 {"anna@example.com, +49 171 2345678, www.example.de, skype: anna.w", "[email], [phone], [link], skype: [handle]"},
-		"bytes that are none": {"\xffanna@example.com\xfe", "\xff[email]\xfe"},
-		"tokens":              {"[email] [phone] 1234567 [link] [handle]", "[email] [phone] 1234567 [link] [handle]"},
+		"nothing":               {"", ""},
+		"e-mail":                {"write to anna@example.com, please", "write to [email], please"},
+		"e-mail in brackets":    {"Anna <anna.w+x@mail.example.co.uk>", "Anna <[email]>"},
+		"e-mail in Chinese":     {"邮箱anna@example.com谢谢", "邮箱[email]谢谢"},
+		"e-mail in words":       {"anna dot w at example dot com", "[email]"},
+		"e-mail of a list":      {"Anna W. <anna at example.org>", "Anna W. <[email]>"},
+		"e-mail, full width":    {"ａｎｎａ＠ｅｘａｍｐｌｅ．ｃｏｍ。", "[email]。"},
+		"e-mail, no width":      {"an\u200bna@exam\u00adple.com!", "[email]!"},
+		"phone":                 {"call +1 415 555 0132.", "call [phone]."},
+		"phone, two":            {"Tel: 030 1234567, 0171 7654321", "Tel: [phone], [phone]"},
+		"phone, extension":      {"(415) 555-0132 ext. 12", "[phone]"},
+		"phone in words":        {"my number: four one five 555 oh one three two", "my number: [phone]"},
+		"phone, double":         {"nine eight double seven six five four three two", "[phone]"},
+		"link":                  {"see https://example.com/a_(b)?c=d.", "see [link]."},
+		"link in Markdown":      {"[x](http://example.com)", "[x]([link])"},
+		"link in JSON":          {`{"u":"https:\/\/example.com\/a"}`, `{"u":"[link]"}`},
+		"link without scheme":   {"my site is annadesigns.com/work", "my site is [link]"},
+		"link in words":         {"visit my shop dot com", "visit my [link]"},
+		"link of a messenger":   {"join t.me/anna or discord.gg/abc", "join [link] or [link]"},
+		"handle":                {"my skype is live:anna_1, ok", "my skype is [handle], ok"},
+		"handle in front":       {"@anna_w on telegram", "[handle] on telegram"},
+		"handle in Chinese":     {"加我微信：anna_1990。", "加我微信：[handle]。"},
+		"all":                   {"anna@example.com, +49 171 2345678, www.example.de, skype: anna.w", "[email], [phone], [link], skype: [handle]"},
+		"bytes that are none":   {"\xffanna@example.com\xfe", "\xff[email]\xfe"},
+		"e-mail, HTML":          {"anna&#64;example.com", "[email]"},
+		"e-mail, no dot":        {"anna at yahoo dotcom, ok", "[email], ok"},
+		"e-mail, hyphens":       {"office-at-north-dot-org", "[email]"},
+		"e-mail, of more words": {"my mail is anna maria 45 at gmail dot com", "my mail is [email]"},
+		"phone, glued words":    {"my phone: sixfour6 five55 0133", "my phone: [phone]"},
+		"phone, Chinese words":  {"打我电话一三九零一二三四五六七", "打我电话[phone]"},
+		"link, spaced":          {"h t t p s : / / anna . com", "[link]"},
+		"link, a spoken path":   {"linkedin dot com slash in slash anna", "[link]"},
+		"link, cue behind":      {"see anna.design (my website)", "see [link] (my website)"},
+		"handle with an ending": {"telegramım @burak", "telegramım [handle]"},
+		"handle, Discord's tag": {"add me anna#9001", "add me [handle]"},
+		"handle, unknown word":  {"skype ost anna_w22", "skype ost [handle]"},
+		"tokens":                {"[email] [phone] 1234567 [link] [handle]", "[email] [phone] 1234567 [link] [handle]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var n Counts
@@ -98,12 +110,11 @@ const re = /^[a-z]+@[a-z]+$/; user@host; root@localhost:~#`
 
 // TestRulesVersion: a run's id is over what its rules are. Where they find something else, they are other rules.
 func TestRulesVersion(t *testing.T) {
-	const version, want = 1, "0db4507c8acdf001"
+	const version, want = 2, "ec35753e6f9d7ed0"
 	r := everything()
 	var all []byte
 	var n Counts
-	tuned, held := disguised(t)
-	for _, e := range append(tuned, held...) {
+	for _, e := range tunedOn(t) {
 		all = r.Append(all, []byte(e.text+"\n"), &n)
 	}
 	all = r.Append(all, []byte(untouched), &n)

@@ -40,6 +40,11 @@ const (
 	wordStop
 	wordCode
 	wordProvider
+	wordJoiner
+	wordSlash
+	wordSeen
+	wordPoke
+	wordRing
 )
 
 // classes are the bits of vocabulary.txt's classes; digit0 to digit9 are wordDigit.
@@ -49,6 +54,7 @@ func classes() map[string]words {
 		"phone": wordPhone, "call": wordCall, "me": wordMe, "my": wordMy, "live": wordLive, "called": wordCalled, "social": wordSocial, "number": wordNumber, "mail": wordMail,
 		"web": wordWeb, "reach": wordReach, "self": wordSelf, "id": wordID, "fill": wordFill, "label": wordLabel,
 		"weak": wordWeak, "numeric": wordNumeric, "stop": wordStop, "code": wordCode, "provider": wordProvider,
+		"joiner": wordJoiner, "slash": wordSlash, "seen": wordSeen, "poke": wordPoke, "ring": wordRing,
 	}
 }
 
@@ -72,6 +78,7 @@ const (
 	opening // of a telephone number: + or (
 	percent
 	bracket
+	hash
 )
 
 // How far a top-level domain can be trusted.
@@ -99,6 +106,8 @@ type rules struct {
 	shares  map[string]bool   // hosts under which people have their pages
 	calling [1000]uint32      // by calling code: bit n says that n digits may follow
 	shapes  map[string]string // see phone.go
+	endings []string          // of labels
+	hosting map[string]bool   // domains under which each has a name of its own
 }
 
 // longestWord bounds the words of the vocabulary, in bytes.
@@ -116,12 +125,17 @@ const (
 		ghcr.io quay.io gcr.io git.sr.ht codeberg.org goji.io fyne.io nhooyr.io dario.cat software.sslmate.com kernel.org`
 	shareHosts = `t.me wa.me m.me fb.me fb.com discord.gg bit.ly forms.gle youtu.be ow.ly goo.gl paypal.me calendly.com linktr.ee
 		cal.com zoom.us tinyurl.com cutt.ly rb.gy is.gd vk.me behance.net dribbble.com join.skype.com line.me signal.me
-		telegram.me telegram.dog instagr.am lnkd.in tiktok.com typeform.com x.com vk.com ko-fi.com about.me carrd.co`
+		telegram.me telegram.dog instagr.am lnkd.in tiktok.com typeform.com x.com vk.com ko-fi.com about.me carrd.co
+		we.tl b23.tv buff.ly t.co is.gd v.gd shorturl.at loom.com notion.so whereby.com meet.jit.si`
+	hostings = `github.io gitlab.io vercel.app netlify.app pages.dev web.app herokuapp.com onrender.com fly.dev workers.dev
+		notion.site webflow.io framer.website carrd.co wixsite.com wordpress.com blogspot.com tumblr.com substack.com
+		medium.com myportfolio.com slack.com etsy.com weebly.com squarespace.com myshopify.com`
 )
 
 func newRules() *rules {
 	r := &rules{
 		words: map[string]entry{}, tlds: map[string]uint8{}, codes: set(codeHosts), shares: set(shareHosts), shapes: phoneShapes(),
+		hosting: set(hostings),
 	}
 	for c := range 256 {
 		switch b := byte(c); {
@@ -133,7 +147,7 @@ func newRules() *rules {
 			r.class[c] = high
 		}
 	}
-	for c, class := range map[byte]byte{'@': at, '.': dot, ':': colon, '+': opening, '(': opening, '%': percent, '[': bracket} {
+	for c, class := range map[byte]byte{'@': at, '.': dot, ':': colon, '+': opening, '(': opening, '%': percent, '[': bracket, '#': hash} {
 		r.class[c] = class
 	}
 	r.readWords()
@@ -164,9 +178,14 @@ func newRules() *rules {
 
 func (r *rules) readWords() {
 	bits := classes()
+	defer r.addEndings()
 	for line := range strings.Lines(vocabularyText) {
 		fields := strings.Fields(line)
 		if len(fields) == 0 || fields[0] == "#" {
+			continue
+		}
+		if fields[0] == "suffix" {
+			r.endings = fields[1:]
 			continue
 		}
 		e := entry{is: bits[fields[0]]}
@@ -175,6 +194,17 @@ func (r *rules) readWords() {
 		}
 		for _, w := range fields[1:] {
 			r.addWord(w, e)
+		}
+	}
+}
+
+// addEndings adds the labels of messengers with the endings that languages put behind them.
+func (r *rules) addEndings() {
+	for _, label := range []string{"skype", "telegram", "instagram", "discord", "whatsapp", "viber", "facebook", "insta"} {
+		for _, ending := range r.endings {
+			if _, known := r.words[label+ending]; !known {
+				r.addWord(label+ending, r.words[label])
+			}
 		}
 	}
 }

@@ -18,7 +18,7 @@ type scan struct {
 	phoneEnded int // where the last telephone number did
 
 	// Where the last cue of each sort ended.
-	phoneCue, mailCue, webCue, reachCue, idCue, selfCue, myCue, codeCue int
+	phoneCue, mailCue, webCue, reachCue, idCue, selfCue, myCue, codeCue, seenCue, labelCue, pokeCue, callCue int
 
 	shapeBuf []byte
 }
@@ -54,6 +54,8 @@ func (s *scan) text(r *rules, on *[kinds]bool, b []byte) []span {
 			i = s.opening(i)
 		case bracket:
 			i = s.token(i)
+		case hash:
+			i = s.tag(i)
 		case percent:
 			if i+3 < len(b) && b[i+1] == '4' && b[i+2] == '0' {
 				i = s.at(i, i+3)
@@ -72,6 +74,7 @@ func (s *scan) text(r *rules, on *[kinds]bool, b []byte) []span {
 func (s *scan) forget() {
 	s.phoneCue, s.mailCue, s.webCue, s.reachCue = never, never, never, never
 	s.idCue, s.selfCue, s.myCue, s.codeCue = never, never, never, never
+	s.seenCue, s.labelCue, s.pokeCue, s.callCue = never, never, never, never
 }
 
 // token steps over what stands for a detail that was replaced before, as over a detail.
@@ -233,18 +236,31 @@ func (s *scan) plainWord(i int) int {
 	if n := j - i; n == 1 || j < len(b) && b[j] >= utf8.RuneSelf || n <= longestWord && s.lengths[pair(b[i:j])]&(1<<n) != 0 {
 		return 0
 	}
+	if j < len(b) && s.class[b[j-1]] == digit && s.phoneCue > never {
+		return 0
+	}
 	return j
 }
 
 // word looks at the word at i, and returns where to go on.
 func (s *scan) word(i int) int {
 	end, e := s.wordAt(i)
+	if end == i+3 && s.byteAt(end) == ' ' && bytes.EqualFold(s.b[i:end], []byte("www")) {
+		if to := s.www(i, end); to > end {
+			return to
+		}
+	}
 	if e.is == 0 {
 		if end-i > 8 && bytes.IndexByte(s.b[i:end], '_') > 0 {
 			return s.underscored(i, end)
 		}
 		if end == i+1 {
 			return s.spacedWord(i)
+		}
+		if near(s.phoneCue, i, phoneWindow) || near(s.callCue, i, 2) {
+			if to := s.spelled(i, e); to > 0 {
+				return to
+			}
 		}
 		return end
 	}

@@ -3,6 +3,7 @@ package redact
 import (
 	"bytes"
 	"strings"
+	"unicode/utf8"
 )
 
 // Checks of a shape: what its digits must be beyond their grouping.
@@ -86,6 +87,9 @@ func isTrunk(g *groups, k, total int) bool {
 	if k < 3 || total < 9 || total > 11 || g.digits[0] != '0' || g.digits[1] == '0' {
 		return false
 	}
+	if k > 1 && (g.before[1] == '*' || g.before[1] == '~' || g.before[1] == '_') {
+		return false
+	}
 	for n := range k {
 		if g.length[n] < 2 || g.length[n] > 4 || n > 1 && g.before[n] != g.before[1] || g.paren[n] && n > 0 {
 			return false
@@ -161,6 +165,9 @@ func (s *scan) spelled(i int, first entry) int {
 	for p, repeat := i, 1; n < 16; {
 		from := n
 		switch to, e := s.wordAt(p); {
+		case e.is == 0 && to > p+2 && s.mixed(p, to, &digits, &n):
+			words++
+			p, end = to, to
 		case s.class[s.b[p]] == digit:
 			for p < len(s.b) && s.class[s.b[p]] == digit && n < 16 {
 				digits[n] = s.b[p]
@@ -190,12 +197,43 @@ func (s *scan) spelled(i int, first entry) int {
 		for next-p < 3 && next < len(s.b) && bytes.IndexByte([]byte(" ,.-/"), s.b[next]) >= 0 {
 			next++
 		}
-		if next == p || next == len(s.b) {
+		if next == len(s.b) || next == p && (s.b[p] < utf8.RuneSelf || s.b[p-1] < utf8.RuneSelf) {
 			break
 		}
 		p = next
 	}
 	return s.takeSpelled(i, end, digits[:n], words, plus)
+}
+
+// mixed reads a word that is digits and words for them, as two00one, and says whether it is one.
+func (s *scan) mixed(p, to int, digits *[24]byte, n *int) bool {
+	count, words := *n, 0
+	for p < to && count < 16 {
+		if c := s.b[p]; s.class[c] == digit {
+			digits[count] = c
+			count++
+			p++
+			continue
+		}
+		size := 0
+		for size = min(to-p, 5); size > 2; size-- {
+			if e := s.lookup(s.b[p : p+size]); e.is&wordDigit != 0 {
+				digits[count] = e.value
+				count++
+				words++
+				break
+			}
+		}
+		if size == 2 || size > to-p {
+			return false
+		}
+		p += size
+	}
+	if p < to || words == 0 || count == *n+1 {
+		return false
+	}
+	*n = count
+	return true
 }
 
 // repeats returns how often the digit counts before which the word that ends at p stands.
@@ -228,7 +266,7 @@ func (s *scan) takeSpelled(start, end int, digits []byte, words int, plus bool) 
 		if !s.isCalling(digits, &groups{}, 0) {
 			return 0
 		}
-	case words < 3 || steps >= len(digits)-1 && !near(s.phoneCue, start, phoneWindow):
+	case words < 3 && (words < 2 || !near(s.phoneCue, start, phoneWindow)) || steps >= len(digits)-1 && !near(s.phoneCue, start, phoneWindow):
 		return 0
 	}
 	return s.takePhone(start, end)
