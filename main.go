@@ -4,14 +4,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
 	"runtime/pprof"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -21,6 +24,7 @@ import (
 
 	"assent/job"
 	"assent/job/plain"
+	"assent/job/run"
 )
 
 // version is set by the linker for releases; else it comes from the build's own record.
@@ -70,6 +74,7 @@ func main() { os.Exit(execute(os.Args[1:])) }
 func execute(args []string) int {
 	var c cli
 	exited := -1
+	fail := newComplaint(args).tell
 	parser, err := kong.New(&c, kong.Name("assent"),
 		kong.Description("Decides which records of a marketplace may be used to train models, and proves it."),
 		helpTexts, kong.Exit(func(code int) { exited = code }))
@@ -138,14 +143,53 @@ func printable(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// fail says what went wrong and returns the exit code.
-func fail(err error) int {
+// complaint tells of a failure: on stderr in words, or as a log line where logs are JSON, and on stdout as one line of JSON
+// where answers were asked for in that form.
+type complaint struct{ answer, log bool }
+
+// newComplaint looks at the arguments as they stand, which may be what is wrong.
+func newComplaint(args []string) complaint {
+	at := slices.Index(args, "--log-format")
+	return complaint{
+		answer: slices.Contains(args, "--json"),
+		log:    slices.Contains(args, "--log-format=json") || at >= 0 && at+1 < len(args) && args[at+1] == "json",
+	}
+}
+
+// failure is the answer of a verb that has no other.
+type failure struct {
+	Status string `json:"status"` // a word for the exit code
+	Exit   int    `json:"exit"`
+	Error  string `json:"error"`
+	Hint   string `json:"hint,omitempty"`
+	Gates  any    `json:"gates,omitempty"` // of a run that came to them
+}
+
+var statusOf = map[int]string{job.ExitUsage: "usage", job.ExitRefused: "refused", job.ExitBadInput: "bad_input", job.ExitInterrupted: "interrupted"}
+
+// WriteText is for no one: a failure is told in words on stderr.
+func (failure) WriteText(io.Writer) error { return nil }
+
+// tell says what went wrong and returns the exit code.
+func (c complaint) tell(err error) int {
 	exit, hint := job.Explain(err)
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "assent: error: %s\n", oneLine(err))
-		if hint != "" {
-			fmt.Fprintf(os.Stderr, "assent: hint: %s\n", plain.Line(hint))
+	if err == nil {
+		return exit
+	}
+	f := failure{Status: cmp.Or(statusOf[exit], "failed"), Exit: exit, Error: oneLine(err), Hint: plain.Line(hint)}
+	if c.log {
+		slog.New(slog.NewJSONHandler(os.Stderr, nil)).Error(f.Error, "exit", exit, "hint", f.Hint)
+	} else {
+		fmt.Fprintf(os.Stderr, "assent: error: %s\n", f.Error)
+		if f.Hint != "" {
+			fmt.Fprintf(os.Stderr, "assent: hint: %s\n", f.Hint)
 		}
+	}
+	if answered := (answeredError{}); c.answer && !errors.As(err, &answered) {
+		if gates := (*run.GateError)(nil); errors.As(err, &gates) {
+			f.Gates = gates.Gates
+		}
+		_ = (format{JSON: true}).answer(f, nil) // where stdout is closed, stderr has told it
 	}
 	return exit
 }

@@ -58,6 +58,19 @@ func (f format) answer(result interface{ WriteText(io.Writer) error }, err error
 	return err
 }
 
+// answerBeside is answer where there is a complaint beside the result.
+func (f format) answerBeside(result interface{ WriteText(io.Writer) error }, complaint error) error {
+	if err := f.answer(result, nil); err != nil || complaint == nil {
+		return errors.Join(err, complaint)
+	}
+	return answeredError{complaint}
+}
+
+// answeredError is an error beside which there is an answer already.
+type answeredError struct{ error }
+
+func (e answeredError) Unwrap() error { return e.error }
+
 // helpTexts are what flags of several verbs say of themselves.
 var helpTexts = kong.Vars{
 	"config": "The job's configuration (YAML).",
@@ -66,20 +79,25 @@ var helpTexts = kong.Vars{
 }
 
 type runCmd struct {
-	Config      string   `short:"c" required:"" placeholder:"FILE" help:"${config}"`
-	Set         []string `placeholder:"KEY=VALUE" sep:"none" help:"${set}"`
-	DryRun      bool     `help:"Decide and count, write nothing."`
-	NoReuse     bool     `help:"Work from nothing: take no file over from the current run."`
-	Workers     int      `help:"Files worked on at a time; 0: one a core." default:"0"`
-	Memory      job.Size `help:"Memory for pages in flight, beside the consent index." default:"256MiB"`
-	MetricsFile string   `placeholder:"FILE" help:"Write the run's figures there when it ends, however it ends, for Prometheus."`
+	Config  string   `short:"c" required:"" placeholder:"FILE" help:"${config}"`
+	Set     []string `placeholder:"KEY=VALUE" sep:"none" help:"${set}"`
+	DryRun  bool     `help:"Decide and count, write nothing."`
+	NoReuse bool     `help:"Work from nothing: take no file over from the current run."`
+	Workers int      `help:"Files worked on at a time; 0: one a core." default:"0"`
+	Memory  job.Size `help:"Memory for pages in flight, beside the consent index." default:"256MiB"`
+	run.Told
 	format
 }
 
 func (c *runCmd) Run(ctx context.Context, env *job.Env) error {
-	r, err := run.Run(ctx, env, run.Options{Config: c.Config, Set: c.Set, DryRun: c.DryRun, NoReuse: c.NoReuse, Workers: c.Workers, Memory: int64(c.Memory),
-		MetricsFile: c.MetricsFile, Getenv: os.Getenv})
+	r, err := run.Run(ctx, env, run.Options{Config: c.Config, Set: c.Set, DryRun: c.DryRun, NoReuse: c.NoReuse, Workers: c.Workers, Memory: int64(c.Memory), Told: told(c.Told)})
 	return c.answer(r, err)
+}
+
+// told adds the environment, which says where lineage's events go.
+func told(t run.Told) run.Told {
+	t.Getenv = os.Getenv
+	return t
 }
 
 type planCmd struct {
@@ -87,11 +105,12 @@ type planCmd struct {
 	Set     []string `placeholder:"KEY=VALUE" sep:"none" help:"${set}"`
 	NoReuse bool     `help:"Plan from nothing: take no file over from the current run."`
 	Workers int      `help:"Files looked at at a time; 0: as many as pay." default:"0"`
+	run.Told
 	format
 }
 
 func (c *planCmd) Run(ctx context.Context, env *job.Env) error {
-	r, err := run.StepPlan(ctx, env, run.Options{Config: c.Config, Set: c.Set, NoReuse: c.NoReuse, Workers: c.Workers})
+	r, err := run.StepPlan(ctx, env, run.Options{Config: c.Config, Set: c.Set, NoReuse: c.NoReuse, Workers: c.Workers, Told: told(c.Told)})
 	return c.answer(r, err)
 }
 
@@ -111,6 +130,7 @@ type commitCmd struct {
 }
 
 func (c *commitCmd) Run(ctx context.Context, env *job.Env) error {
+	c.Options.Told = told(c.Options.Told)
 	r, err := run.StepCommit(ctx, env, c.Options)
 	return c.answer(r, err)
 }
@@ -133,7 +153,7 @@ func (c *verifyCmd) Run(ctx context.Context, env *job.Env) error {
 	if r == nil {
 		return err
 	}
-	return errors.Join(c.answer(r, nil), err)
+	return c.answerBeside(r, err)
 }
 
 type explainCmd struct {
@@ -227,7 +247,7 @@ func (c *eraseCmd) Run(ctx context.Context, env *job.Env) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(c.answer(r, nil), r.Complaint())
+	return c.answerBeside(r, r.Complaint())
 }
 
 type scopeCmd struct {
@@ -251,7 +271,7 @@ func (c *requestsCmd) Run(ctx context.Context, env *job.Env) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(c.answer(r, nil), r.Complaint())
+	return c.answerBeside(r, r.Complaint())
 }
 
 type diffCmd struct {

@@ -50,6 +50,7 @@ type Plan struct {
 	BlockRows     int64             `json:"block_rows"` // see source.Blocks
 	Shards        []Shard           `json:"shards"`
 	Index         consent.Objects   `json:"index"`
+	Sources       Sources           `json:"sources"` // for lineage
 }
 
 // Dataset is a data set as the plan has settled it against its files.

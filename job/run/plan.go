@@ -45,7 +45,7 @@ func (r *runner) plan(ctx context.Context) (*planned, *published, error) {
 		Program: r.cfg.Program, PolicyDigest: r.cfg.Digest(), Gates: r.cfg.Gates, RequestsAsOf: schema.Unknown,
 		Version: planVersion, Tool: r.Version, KeyFile: r.cfg.SubjectKeyFile, SigningFile: r.cfg.SigningKeyFile,
 		Pseudonyms: r.cfg.Pseudonyms, PseudonymFile: r.cfg.PseudonymFile,
-		BlockRows: cmp.Or(r.options.shards().block, source.BlockRows), Inputs: in.List(), Controls: controlsOf(in), Datasets: datasetsOf(in),
+		BlockRows: cmp.Or(r.options.shards().block, source.BlockRows), Inputs: in.List(), Controls: controlsOf(in), Datasets: datasetsOf(in), Sources: sourcesOf(r.cfg),
 	}}
 	// Where the horizon is known already, so is the run's id: a repeat of a published
 	// run ends before the history is read.

@@ -31,6 +31,7 @@ import (
 	"assent/job"
 	"assent/job/internal/attest"
 	"assent/job/internal/config"
+	"assent/job/internal/metrics"
 	"assent/job/internal/objstore"
 	"assent/job/internal/publish"
 	"assent/job/parquet/rewrite"
@@ -47,9 +48,7 @@ type Options struct {
 	Workers int   // files at a time, or more small ones, and CPU slots; 0: one a core; 1: one file after the other
 	Memory  int64 // bytes for pages in flight, beside the index; 0: job.DefaultMemory
 
-	MetricsFile string // where the run's figures are written when it ends, however it ends; empty: nowhere
-	// Getenv is where OpenLineage's variables are, which say whom to tell that the run starts and how it ends; nil: nobody.
-	Getenv func(string) string
+	Told
 
 	sizes  sizes // of shards; zero: the constants
 	inTurn bool  // Workers was 1
@@ -106,12 +105,14 @@ type published struct {
 func Run(ctx context.Context, env *job.Env, o Options) (result *Result, err error) {
 	started := env.Now()
 	r, err := newRunner(ctx, env, o)
-	if o.MetricsFile != "" {
-		defer func() { writeMetrics(env, o.MetricsFile, started, r, err) }()
-	}
+	defer func() {
+		o.writeMetrics(env, metrics.Run{}, started, r, err)
+		err = r.withGates(err)
+	}()
 	if err != nil {
 		return nil, err
 	}
+	r.openLineage(o.Told, "")
 	r.tellStart(ctx)
 	defer func() { r.tellEnd(ctx, err) }()
 	return r.run(ctx)
@@ -159,6 +160,7 @@ func newRunner(ctx context.Context, env *job.Env, o Options) (*runner, error) {
 	if r.cfg, err = config.Load(o.Config, o.Set); err != nil {
 		return nil, err
 	}
+	r.seen.program, r.seen.maxAge, r.seen.sources = r.cfg.Program.Name, r.cfg.Gates.MaxHorizonAge, sourcesOf(r.cfg)
 	if r.key, err = config.SubjectKey(r.cfg); err != nil {
 		return nil, err
 	}

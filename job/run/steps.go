@@ -10,10 +10,12 @@ import (
 
 	"assent/job"
 	"assent/job/internal/config"
+	"assent/job/internal/metrics"
 	"assent/job/internal/objstore"
 	"assent/job/internal/pages"
 	"assent/job/internal/publish"
 	"assent/manifests"
+	"assent/schema"
 )
 
 // The three steps as verbs of their own, for schedulers that spread a run over machines.
@@ -41,16 +43,30 @@ func (p *Planned) WriteText(w io.Writer) (err error) {
 }
 
 // StepPlan plans a run and keeps the plan below the output.
-func StepPlan(ctx context.Context, env *job.Env, o Options) (_ *Planned, err error) {
+func StepPlan(ctx context.Context, env *job.Env, o Options) (answer *Planned, err error) {
+	started := env.Now()
 	r, err := newRunner(ctx, env, o)
+	defer func() {
+		o.writeMetrics(env, metrics.Run{Step: "plan"}, started, r, err)
+		err = r.withGates(err)
+	}()
 	if err != nil {
 		return nil, err
 	}
+	end := r.timed("plan")
+	answer, err = r.stepPlan(ctx)
+	end()
+	r.tellPlanned(ctx, answer, err)
+	return answer, err
+}
+
+func (r *runner) stepPlan(ctx context.Context) (_ *Planned, err error) {
 	plan, done, err := r.plan(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if done != nil {
+		r.seen.run = done.run
 		r.removeLeftovers(ctx, done.run.RunID)
 		return &Planned{Status: AlreadyPublished, RunID: done.run.RunID, URI: r.out.Store.URI(publish.RunDir(done.run.RunID))}, nil
 	}
@@ -71,6 +87,8 @@ func StepPlan(ctx context.Context, env *job.Env, o Options) (_ *Planned, err err
 	if err := r.holdEarlier(lease.Context(), &plan.Plan); err != nil {
 		return nil, job.Cause(lease.Context(), err)
 	}
+	r.seen.shards = map[string]int64{"planned": int64(len(plan.Shards))}
+	r.seen.reused = reused(&plan.Plan)
 	return &Planned{
 		Status: PlanReady, Plan: r.out.Store.URI(planDir(plan.RunID)), Shards: len(plan.Shards),
 		RunID: plan.RunID, URI: r.out.Store.URI(publish.RunDir(plan.RunID)),
@@ -84,6 +102,7 @@ type ShardOptions struct {
 	Count   *int     `placeholder:"K" help:"Do every K-th shard from there, so that K tasks do all. Else the scheduler's variable says it; without one, one shard is done."`
 	Workers int      `help:"Files worked on at a time; 0: one a core." default:"0"`
 	Memory  job.Size `help:"Memory for pages in flight, beside the consent index." default:"256MiB"`
+	Told
 }
 
 // Sharded is the answer of shard.
@@ -101,16 +120,34 @@ func (s *Sharded) WriteText(w io.Writer) error {
 
 // StepShard does some shards of a plan. Where the run is published by now, there are none.
 func StepShard(ctx context.Context, env *job.Env, getenv func(string) string, o ShardOptions) (_ *Sharded, err error) {
+	started := env.Now()
 	index, count, err := o.task(getenv)
 	if err != nil {
 		return nil, err
 	}
+	var r *runner
+	defer func() {
+		o.writeMetrics(env, metrics.Run{Step: "shard", Task: strconv.Itoa(index)}, started, r, err)
+	}()
 	options := Options{Config: o.Plan, Workers: o.Workers, Memory: int64(o.Memory)}
 	r, plan, done, err := openPlan(ctx, env, o.Plan, options)
 	if err != nil {
 		return nil, err
 	}
-	answer := &Sharded{Plan: strings.TrimSuffix(o.Plan, "/"), Shards: []int{}}
+	if done == nil {
+		defer func() { // no commit will tell of it
+			if err != nil && hopeless(err) {
+				r.openLineage(Told{Getenv: getenv}, r.lineageID(plan.RunID))
+				r.tellEnd(ctx, err)
+			}
+		}()
+	}
+	return r.stepShard(ctx, o.Plan, plan, done, index, count)
+}
+
+func (r *runner) stepShard(ctx context.Context, uri string, plan *planned, done *published, index, count int) (_ *Sharded, err error) {
+	defer r.timed("shard")()
+	answer := &Sharded{Plan: strings.TrimSuffix(uri, "/"), Shards: []int{}}
 	if done != nil {
 		return answer, nil
 	}
@@ -136,6 +173,7 @@ func StepShard(ctx context.Context, env *job.Env, getenv func(string) string, o 
 		return &Sharded{Plan: answer.Plan, Shards: []int{}}, nil
 	}
 	answer.Skipped = len(shards) - len(answer.Shards)
+	r.seen.shards = map[string]int64{"done": int64(len(answer.Shards)), "skipped": int64(answer.Skipped)}
 	return answer, nil
 }
 
@@ -195,10 +233,17 @@ func (o *ShardOptions) task(getenv func(string) string) (index, count int, err e
 // CommitOptions configure the verb commit.
 type CommitOptions struct {
 	Plan string `required:"" placeholder:"URI" help:"What plan has answered."`
+	Told
 }
 
 // StepCommit publishes the run of a plan whose shards are done.
 func StepCommit(ctx context.Context, env *job.Env, o CommitOptions) (_ *Result, err error) {
+	started := env.Now()
+	var r *runner
+	defer func() {
+		o.writeMetrics(env, metrics.Run{Step: "commit"}, started, r, err)
+		err = r.withGates(err)
+	}()
 	r, _, done, err := openPlan(ctx, env, o.Plan, Options{Config: o.Plan})
 	if err != nil {
 		return nil, err
@@ -226,6 +271,8 @@ func StepCommit(ctx context.Context, env *job.Env, o CommitOptions) (_ *Result, 
 		r.removePlan(ctx, id)
 		return r.result(done.run, AlreadyPublished, done.current), nil
 	}
+	r.openLineage(o.Told, r.lineageID(id))
+	defer func() { r.tellEnd(ctx, err) }()
 	run, current, err := r.commitPlan(ctx, lease, plan)
 	if err = job.Cause(ctx, err); err == nil || hopeless(err) {
 		r.removePlan(ctx, id)
@@ -262,8 +309,11 @@ func openPlan(ctx context.Context, env *job.Env, uri string, o Options) (*runner
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	r := &runner{Env: env, options: o, started: env.Now(), out: &publish.Output{Store: store, Log: env.Log}}
+	r := &runner{Env: env, options: o, started: env.Now(), out: &publish.Output{Store: store, Log: env.Log}, seen: seen{horizon: schema.Unknown}}
 	done, err := r.findPublished(ctx, id)
+	if done != nil {
+		r.seen.program = done.run.Program.Name
+	}
 	if done != nil || err != nil {
 		return r, nil, done, err
 	}
@@ -275,6 +325,7 @@ func openPlan(ctx context.Context, env *job.Env, uri string, o Options) (*runner
 		return nil, nil, nil, job.UsageError("plan again", "no plan at %s: it was never made, or another one has followed it", uri)
 	}
 	r.out.Program = p.Program.Name
+	r.seen.program, r.seen.horizon, r.seen.maxAge, r.seen.sources = p.Program.Name, p.Horizon, p.Gates.MaxHorizonAge, p.Sources
 	if r.key, err = config.SubjectKeyOf(p.KeyFile, uri); err != nil {
 		return nil, nil, nil, err
 	}

@@ -22,13 +22,58 @@ import (
 
 // seen is what a run has come to, for those who are told.
 type seen struct {
+	program string
 	steps   []metrics.Step
 	horizon schema.Instant
+	maxAge  time.Duration // the gate's limit
 	gates   []manifests.Gate
 	run     *manifests.Run
 	reused  map[string]int64         // files, by data set
 	columns map[string][]card.Column // of the published files
-	lineage *lineage.Run             // nil: no one is told
+	shards  map[string]int64         // by what became of them
+	sources Sources
+	lineage *lineage.Run // nil: no one is told
+}
+
+// Told says whom to tell of a run, or of one of its steps.
+type Told struct {
+	MetricsFile string `placeholder:"FILE" help:"Write the figures there when it ends, however it ends, for Prometheus."`
+	// Getenv is where OpenLineage's variables are; nil: nobody is told by events.
+	Getenv func(string) string `kong:"-"`
+}
+
+// Sources say where a job's data comes from, as lineage names it.
+type Sources struct {
+	Inputs   []string          // URIs of the control inputs and the data sets
+	Deciding []lineage.Source  // columns by which records are kept or left out
+	Datasets map[string]string // URI of each
+}
+
+func sourcesOf(c *config.Config) Sources {
+	s := Sources{Datasets: map[string]string{}}
+	for _, role := range []string{"consent", "deletions", "restrictions", "accounts", "aliases", "organisations"} {
+		if in := c.Control(role); in != nil {
+			s.Inputs = append(s.Inputs, in.Path)
+		}
+	}
+	for _, d := range c.Datasets {
+		s.Inputs = append(s.Inputs, d.Path)
+		s.Datasets[d.Name] = d.Path
+	}
+	add := func(path string, columns ...config.Column) {
+		for _, c := range columns {
+			s.Deciding = append(s.Deciding, lineage.Source{URI: path, Field: c.Path})
+		}
+	}
+	in := &c.Inputs
+	add(in.Consent.Path, in.Consent.Account, in.Consent.Category, in.Consent.State, in.Consent.EffectiveAt)
+	if in.Deletions != nil {
+		add(in.Deletions.Path, in.Deletions.Account)
+	}
+	if in.Restrictions != nil {
+		add(in.Restrictions.Path, in.Restrictions.Contract)
+	}
+	return s
 }
 
 // timed begins a step and returns what ends it.
@@ -37,27 +82,48 @@ func (r *runner) timed(step string) (end func()) {
 	return func() { r.seen.steps = append(r.seen.steps, metrics.Step{Name: step, Took: r.Now().Sub(begin)}) }
 }
 
-// tellStart tells that a run starts.
-func (r *runner) tellStart(ctx context.Context) {
-	if r.options.DryRun || r.options.Getenv == nil {
+// openLineage finds out whom to tell of the run by events. id is empty where this process alone tells of it.
+func (r *runner) openLineage(told Told, id string) {
+	if r.options.DryRun || told.Getenv == nil {
 		return
 	}
-	options := lineage.FromEnvironment(r.options.Getenv)
+	options := lineage.FromEnvironment(told.Getenv)
 	if options.URL == "" && options.File == "" {
 		return
 	}
 	var inputs []lineage.Dataset
-	for _, role := range []string{"consent", "deletions", "restrictions", "accounts", "aliases", "organisations"} {
-		if in := r.cfg.Control(role); in != nil {
-			inputs = append(inputs, lineage.Dataset{URI: in.Path})
-		}
-	}
-	for _, d := range r.cfg.Datasets {
-		inputs = append(inputs, lineage.Dataset{URI: d.Path})
+	for _, uri := range r.seen.sources.Inputs {
+		inputs = append(inputs, lineage.Dataset{URI: uri})
 	}
 	var err error
-	r.seen.lineage, err = lineage.Start(ctx, options, r.cfg.Program.Name, r.Version, r.Now, inputs)
+	r.seen.lineage, err = lineage.New(options, lineage.Job{Program: r.seen.program, Version: r.Version, Now: r.Now, Inputs: inputs, ID: id})
 	r.warnUntold(err)
+}
+
+// tellStart tells that the run began.
+func (r *runner) tellStart(ctx context.Context) {
+	if r.seen.lineage != nil {
+		r.warnUntold(r.seen.lineage.Start(ctx, r.started))
+	}
+}
+
+// tellPlanned tells that a run began whose other steps are processes of their own, or that it ended with its plan.
+func (r *runner) tellPlanned(ctx context.Context, p *Planned, failure error) {
+	id := ""
+	goesOn := failure == nil && p.Status == PlanReady
+	if goesOn {
+		id = r.lineageID(p.RunID)
+	}
+	r.openLineage(r.options.Told, id)
+	r.tellStart(ctx)
+	if !goesOn {
+		r.tellEnd(ctx, failure)
+	}
+}
+
+// lineageID is the id by which the steps of a run tell of it, each in a process of its own.
+func (r *runner) lineageID(runID string) string {
+	return lineage.RunID(r.out.Store.URI(publish.RunDir(runID)))
 }
 
 func (r *runner) warnUntold(err error) {
@@ -79,60 +145,73 @@ func (r *runner) tellEnd(ctx context.Context, failure error) {
 
 // outputs are the data sets of the published run.
 func (r *runner) outputs() []lineage.Dataset {
-	in := &r.cfg.Inputs
-	deciding := []lineage.Source{}
-	add := func(path string, columns ...config.Column) {
-		for _, c := range columns {
-			deciding = append(deciding, lineage.Source{URI: path, Field: c.Path})
-		}
-	}
-	add(in.Consent.Path, in.Consent.Account, in.Consent.Category, in.Consent.State, in.Consent.EffectiveAt)
-	if in.Deletions != nil {
-		add(in.Deletions.Path, in.Deletions.Account)
-	}
-	if in.Restrictions != nil {
-		add(in.Restrictions.Path, in.Restrictions.Contract)
-	}
 	var all []lineage.Dataset
 	for _, name := range slices.Sorted(maps.Keys(r.seen.run.Datasets)) {
 		d := r.seen.run.Datasets[name]
 		out := lineage.Dataset{
 			URI: r.out.Store.URI(publish.RunDir(r.seen.run.RunID)) + "/" + name, Version: r.seen.run.RunID,
-			Rows: d.RowsKept, Files: int64(len(d.Files)), FilteredBy: deciding,
+			Rows: d.RowsKept, Files: int64(len(d.Files)), FilteredBy: r.seen.sources.Deciding,
 		}
 		for _, f := range d.Files {
 			out.Size += f.Bytes
 		}
-		i := slices.IndexFunc(r.cfg.Datasets, func(c config.DatasetConfig) bool { return c.Name == name })
 		for _, c := range r.seen.columns[name] {
 			changed := slices.ContainsFunc(d.Transforms, func(t manifests.Transform) bool { // of a column or of a part of it
 				return t.Column == c.Name || strings.HasPrefix(t.Column, c.Name+".")
 			})
-			out.Columns = append(out.Columns, lineage.Column{Name: c.Name, Type: c.TypeName(), From: r.cfg.Datasets[i].Path, Changed: changed})
+			out.Columns = append(out.Columns, lineage.Column{Name: c.Name, Type: c.TypeName(), From: r.seen.sources.Datasets[name], Changed: changed})
 		}
 		all = append(all, out)
 	}
 	return all
 }
 
-// writeMetrics writes the figures of a run, of which r is nil where the configuration could not be read.
-func writeMetrics(env *job.Env, file string, started time.Time, r *runner, failure error) {
-	m := &metrics.Run{Version: env.Version, Started: started, Finished: env.Now()}
+// GateError is the failure of a run that had come to its gates.
+type GateError struct {
+	error
+	Gates []manifests.Gate // that were evaluated, the one that failed among them
+}
+
+func (e *GateError) Unwrap() error { return e.error }
+
+// withGates adds to a failure what the gates found.
+func (r *runner) withGates(err error) error {
+	if exit, _ := job.Explain(err); r == nil || exit != job.ExitRefused {
+		return err
+	}
+	return &GateError{err, r.gatesNow(r.Now())}
+}
+
+// gatesNow returns the gates that were evaluated, with the horizon's age at an instant. The run manifest has none, as it differs
+// between repeats.
+func (r *runner) gatesNow(now time.Time) []manifests.Gate {
+	gates := r.seen.gates
+	if gates == nil && r.seen.run != nil {
+		gates = r.seen.run.Gates
+	}
+	gates = slices.DeleteFunc(slices.Clone(gates), func(g manifests.Gate) bool { return g.Name == manifests.GateHorizonAge })
+	if r.seen.horizon != schema.Unknown {
+		age, limit := now.Sub(r.seen.horizon.Time()).Seconds(), r.seen.maxAge.Seconds()
+		gates = append(gates, manifests.Gate{Name: manifests.GateHorizonAge, Limit: limit, Value: &age, Passed: limit == 0 || age <= limit})
+	}
+	return gates
+}
+
+// writeMetrics writes the figures of a run, or of one of its steps. r is nil where it could not even begin.
+func (t *Told) writeMetrics(env *job.Env, m metrics.Run, started time.Time, r *runner, failure error) {
+	if t.MetricsFile == "" {
+		return
+	}
+	m.Version, m.Started, m.Finished = env.Version, started, env.Now()
 	m.Exit, _ = job.Explain(failure)
 	if r != nil {
-		m.Program, m.Steps, m.Gates, m.Manifest, m.Reused = r.cfg.Program.Name, r.seen.steps, r.seen.gates, r.seen.run, r.seen.reused
-		if m.Gates == nil && m.Manifest != nil {
-			m.Gates = m.Manifest.Gates
-		}
-		m.Gates = slices.DeleteFunc(slices.Clone(m.Gates), func(g manifests.Gate) bool { return g.Name == manifests.GateHorizonAge })
+		m.Program, m.Steps, m.Manifest, m.Reused, m.Shards, m.Gates = r.seen.program, r.seen.steps, r.seen.run, r.seen.reused, r.seen.shards, r.gatesNow(m.Finished)
 		if r.seen.horizon != schema.Unknown {
 			m.Horizon = r.seen.horizon.Time()
-			age, limit := m.Finished.Sub(m.Horizon).Seconds(), r.cfg.Gates.MaxHorizonAge.Seconds()
-			m.Gates = append(m.Gates, manifests.Gate{Name: manifests.GateHorizonAge, Limit: limit, Value: &age, Passed: limit == 0 || age <= limit})
 		}
 	}
-	if err := m.Write(file); err != nil {
-		env.Log.Warn("the metrics were not written", "file", file, "error", err)
+	if err := m.Write(t.MetricsFile); err != nil {
+		env.Log.Warn("the metrics were not written", "file", t.MetricsFile, "error", err)
 	}
 }
 

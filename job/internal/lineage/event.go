@@ -19,7 +19,7 @@ func facet(schema string, fields object) object {
 	return fields
 }
 
-func (r *Run) event(kind string, outputs []Dataset, why error) object {
+func (r *Run) event(kind string, at time.Time, outputs []Dataset, why error) object {
 	runFacets := object{"processing_engine": facet("1-1-1/ProcessingEngineRunFacet.json#/$defs/ProcessingEngineRunFacet", object{"name": "assent", "version": r.version})}
 	if p := r.parent(); p != nil {
 		runFacets["parent"] = p
@@ -35,7 +35,7 @@ func (r *Run) event(kind string, outputs []Dataset, why error) object {
 		made = append(made, outputs[i].output())
 	}
 	return object{
-		"eventType": kind, "eventTime": r.now().UTC().Format(time.RFC3339Nano), "producer": producer, "schemaURL": schemaURL,
+		"eventType": kind, "eventTime": at.UTC().Format(time.RFC3339Nano), "producer": producer, "schemaURL": schemaURL,
 		"run": object{"runId": r.id, "facets": runFacets},
 		"job": object{"namespace": r.options.Namespace, "name": r.job, "facets": object{
 			"jobType": facet("2-0-4/JobTypeJobFacet.json#/$defs/JobTypeJobFacet", object{"processingType": "BATCH", "integration": "ASSENT", "jobType": "JOB"}),

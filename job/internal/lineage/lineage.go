@@ -90,32 +90,55 @@ type Column struct {
 // Source is a column of an input.
 type Source struct{ URI, Field string }
 
-// Start sends START and returns what sends the end. The error is that of sending: the run it returns is sound.
-func Start(ctx context.Context, o Options, program, version string, now func() time.Time, inputs []Dataset) (*Run, error) {
-	id, err := uuid.NewV7()
-	r := &Run{options: o, id: id.String(), job: "assent." + program, version: version, now: now, inputs: inputs}
-	if err != nil {
-		return r, err
+// Job is what all events of a run say of it.
+type Job struct {
+	Program string
+	Version string // of the program that runs it
+	Now     func() time.Time
+	Inputs  []Dataset
+	// ID is a UUID that another process tells of the same run, see RunID. Empty: a new one.
+	ID string
+}
+
+// RunID is the id of a run that several processes tell of: the same for each of them.
+func RunID(uri string) string { return uuid.NewSHA1(uuid.NameSpaceURL, []byte(uri)).String() }
+
+// New returns what sends the events of a run. It sends none yet.
+func New(o Options, j Job) (*Run, error) {
+	r := &Run{options: o, id: j.ID, job: "assent." + j.Program, version: j.Version, now: j.Now, inputs: j.Inputs}
+	if r.id == "" {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return nil, err
+		}
+		r.id = id.String()
 	}
-	return r, r.send(ctx, "START", nil, nil)
+	return r, nil
+}
+
+// Start sends START, with the time at which the run began.
+func (r *Run) Start(ctx context.Context, began time.Time) error {
+	return r.send(ctx, "START", began, nil, nil)
 }
 
 // Complete sends COMPLETE.
 func (r *Run) Complete(ctx context.Context, outputs []Dataset) error {
-	return r.send(ctx, "COMPLETE", outputs, nil)
+	return r.send(ctx, "COMPLETE", r.now(), outputs, nil)
 }
 
 // Fail sends FAIL with why.
-func (r *Run) Fail(ctx context.Context, why error) error { return r.send(ctx, "FAIL", nil, why) }
+func (r *Run) Fail(ctx context.Context, why error) error {
+	return r.send(ctx, "FAIL", r.now(), nil, why)
+}
 
 // patience is how long an event may take to be sent.
 const patience = 5 * time.Second
 
-func (r *Run) send(ctx context.Context, kind string, outputs []Dataset, why error) error {
+func (r *Run) send(ctx context.Context, kind string, at time.Time, outputs []Dataset, why error) error {
 	if r.options.URL == "" && r.options.File == "" {
 		return nil
 	}
-	data, err := json.Marshal(r.event(kind, outputs, why))
+	data, err := json.Marshal(r.event(kind, at, outputs, why))
 	if err != nil {
 		return err
 	}

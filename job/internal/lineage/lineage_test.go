@@ -39,6 +39,15 @@ func at(v any, path ...any) any {
 	return v
 }
 
+func started(t *testing.T, o lineage.Options, j lineage.Job) (*lineage.Run, error) {
+	t.Helper()
+	r, err := lineage.New(o, j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, r.Start(t.Context(), now())
+}
+
 func TestHTTP(t *testing.T) {
 	var events []map[string]any
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -59,7 +68,7 @@ func TestHTTP(t *testing.T) {
 		"OPENLINEAGE_PARENT_ID":      "airflow/instance/dag.task/01234567-89ab-7def-8123-456789abcdef",
 		"OPENLINEAGE_ROOT_PARENT_ID": "airflow/dag/01234567-89ab-7def-8123-456789abcde0",
 	}))
-	r, err := lineage.Start(t.Context(), o, "program", "v1", now, []lineage.Dataset{{URI: "/in/messages"}, {URI: "gs://bucket/in/consent/"}})
+	r, err := started(t, o, lineage.Job{Program: "program", Version: "v1", Now: now, Inputs: []lineage.Dataset{{URI: "/in/messages"}, {URI: "gs://bucket/in/consent/"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +116,7 @@ func TestHTTP(t *testing.T) {
 func TestRefused(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnprocessableEntity) }))
 	defer server.Close()
-	r, err := lineage.Start(t.Context(), lineage.Options{URL: server.URL}, "p", "v", now, nil)
+	r, err := started(t, lineage.Options{URL: server.URL}, lineage.Job{Program: "p", Version: "v", Now: now, Inputs: nil})
 	if r == nil || err == nil || !strings.Contains(err.Error(), "422") {
 		t.Errorf("%v, %v", r, err)
 	}
@@ -117,7 +126,7 @@ func TestFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "events.json")
 	vars := map[string]string{"OPENLINEAGE__TRANSPORT__TYPE": "file", "OPENLINEAGE__TRANSPORT__LOG_FILE_PATH": file, "OPENLINEAGE_PARENT_ID": "no parent"}
 	o := lineage.FromEnvironment(environment(vars))
-	r, err := lineage.Start(t.Context(), o, "p", "v", now, nil)
+	r, err := started(t, o, lineage.Job{Program: "p", Version: "v", Now: now, Inputs: nil})
 	if err != nil || r.Complete(t.Context(), nil) != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,8 @@
 // Words:
 //
 //   - metric: a name with a value for each set of labels. All of them are gauges: they are of the last run alone.
-//   - step: plan, shard or commit, and how long it took.
+//   - step: plan, shard or commit, and how long it took. Where each is a process of its own, it has a file of its own, and all
+//     of its figures say which: a collector takes no figure twice.
 package metrics
 
 import (
@@ -31,6 +32,8 @@ type Run struct {
 	Gates             []manifests.Gate // evaluated, the one that failed among them
 	Manifest          *manifests.Run   // of a run that was published, also before
 	Reused            map[string]int64 // files taken over from an earlier run, by data set
+	Step, Task        string           // the step that is a process of its own, and the task's number; empty: the whole run
+	Shards            map[string]int64 // by what became of them: planned, done, skipped
 }
 
 // Step is a step that has ended.
@@ -43,7 +46,10 @@ type Step struct {
 func (r *Run) Write(file string) error { return renameio.WriteFile(file, r.Text(), 0o644) }
 
 // text gathers lines, metric by metric.
-type text struct{ b strings.Builder }
+type text struct {
+	b      strings.Builder
+	labels []string // of all values
+}
 
 // metric begins a metric.
 func (t *text) metric(name, help string) {
@@ -53,6 +59,7 @@ func (t *text) metric(name, help string) {
 // value adds a value of the metric that was begun last. labels are names and values in turn; those of no value are left out.
 func (t *text) value(name string, v float64, labels ...string) {
 	t.b.WriteString(name)
+	labels = append(labels, t.labels...)
 	sep := "{"
 	for i := 0; i < len(labels); i += 2 {
 		if labels[i+1] != "" {
@@ -74,7 +81,7 @@ func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
 // Text returns the file's content.
 func (r *Run) Text() []byte {
-	t := new(text)
+	t := &text{labels: []string{"verb", r.Step, "task", r.Task}}
 	run := ""
 	if r.Manifest != nil {
 		run = r.Manifest.RunID
@@ -98,6 +105,12 @@ func (r *Run) Text() []byte {
 		t.value("assent_horizon_timestamp_seconds", seconds(r.Horizon))
 		t.metric("assent_horizon_age_seconds", "How old the consent snapshot was when the run ended.")
 		t.value("assent_horizon_age_seconds", r.Finished.Sub(r.Horizon).Seconds())
+	}
+	if len(r.Shards) > 0 {
+		t.metric("assent_shards", "Shards by what the step did with them.")
+		for _, state := range slices.Sorted(maps.Keys(r.Shards)) {
+			t.value("assent_shards", float64(r.Shards[state]), "state", state)
+		}
 	}
 	r.gates(t)
 	if r.Manifest != nil {
