@@ -249,6 +249,7 @@ func (x *exporter) writeParts(ctx context.Context, d *config.DatasetConfig, a *a
 			return err
 		}
 		set.Files = append(set.Files, file)
+		a.schemas[d.Name] = append(a.schemas[d.Name], s.String())
 		set.Rows += file.Rows
 		a.parts = a.parts[n:]
 	}
@@ -283,6 +284,9 @@ func (x *exporter) writePart(ctx context.Context, name string, s *arrow.Schema, 
 		return File{}, err
 	}
 	if err := object.Finish(ctx); err != nil {
+		return File{}, err
+	}
+	if err := x.describe(ctx, name, s); err != nil {
 		return File{}, err
 	}
 	file.Bytes, file.SHA256 = digest.bytes, hex.EncodeToString(digest.hash.Sum(nil))

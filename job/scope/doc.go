@@ -15,7 +15,9 @@
 //	<to>/
 //	  _SUCCESS                    digest of the manifest; there once all else is
 //	  _manifest/scope.json        accounts, files with digests, counts, permitted use
+//	  _manifest/scope.intoto.jsonl  where a signing key is configured: a signed statement over the manifest and all parts
 //	  account=<reference>/<data set>/part-000.parquet
+//	  account=<reference>/_manifest/croissant.json
 //
 // Where it comes from:
 //
@@ -29,6 +31,8 @@ import "time"
 const (
 	manifestObject = "_manifest/scope.json"
 	successObject  = "_SUCCESS"
+
+	signatureObject = "_manifest/scope.intoto.jsonl"
 )
 
 // Manifest is the content of scope.json.
@@ -56,6 +60,7 @@ type Account struct {
 	ThirdParty bool               `json:"third_party_training"`
 	Rows       int64              `json:"rows"`
 	Datasets   map[string]Dataset `json:"datasets"`
+	Croissant  File               `json:"croissant"` // what is in the scope and what it may train, for programs
 }
 
 // Dataset is what a scope has of a data set.
@@ -65,7 +70,7 @@ type Dataset struct {
 	Files    []File `json:"files"`
 }
 
-// File is a part.
+// File is a part, or a document without rows.
 type File struct {
 	Path   string `json:"path"` // below the export
 	Rows   int64  `json:"rows"`

@@ -10,10 +10,13 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"sync"
 	"time"
 
 	"assent/filter"
 	"assent/job"
+	"assent/job/internal/attest"
+	"assent/job/internal/card"
 	"assent/job/internal/config"
 	"assent/job/internal/holdings"
 	"assent/job/internal/objstore"
@@ -56,6 +59,8 @@ type account struct {
 	refs  []manifests.Ref    // of these
 	out   map[schema.Category]bool
 	parts []piece
+
+	schemas map[string][]string // of parts, by data set
 }
 
 // exporter is one export under way.
@@ -66,12 +71,17 @@ type exporter struct {
 	key      *manifests.Key
 	out      *publish.Output
 	run      *publish.Run
+	signer   *attest.Signer // nil: nothing is signed
+	aliases  *filter.Aliases
 	accounts []*account
 	byRef    map[manifests.Ref]*account
 	target   objstore.Store
 	stage    string // below the target
 	doc      Manifest
 	waiting  int64 // bytes of records that wait
+
+	mu      sync.Mutex
+	columns map[string][]card.Column // by the schema of parts
 }
 
 // Run exports. After an error there is nothing at o.To.
@@ -80,7 +90,7 @@ func Run(ctx context.Context, e *job.Env, o Options) (*Result, error) {
 		return nil, err
 	}
 	o.AtHorizon, o.Memory = cmp.Or(o.AtHorizon, "in"), cmp.Or(o.Memory, 256<<20)
-	x := &exporter{Env: e, o: o}
+	x := &exporter{Env: e, o: o, columns: map[string][]card.Column{}}
 	if err := x.open(ctx); err != nil {
 		return nil, err
 	}
@@ -120,6 +130,9 @@ func (x *exporter) open(ctx context.Context) (err error) {
 		return err
 	}
 	if _, err = config.PseudonymKey(x.cfg, x.key); err != nil { // the digest is over its reference
+		return err
+	}
+	if x.signer, err = config.SigningKey(x.cfg); err != nil {
 		return err
 	}
 	output, dir, err := publish.SplitRun(x.o.Run)
@@ -168,11 +181,12 @@ func (x *exporter) findAccounts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	x.aliases = aliases
 	x.byRef = map[manifests.Ref]*account{}
 	referrer := x.key.NewReferrer()
 	for _, l := range list {
 		id := aliases.Account(l.ID)
-		a := &account{id: id, own: aliases.IDs(id), out: map[schema.Category]bool{}}
+		a := &account{id: id, own: aliases.IDs(id), out: map[schema.Category]bool{}, schemas: map[string][]string{}}
 		main := referrer.Ref([]byte(string(id)))
 		ref := main.String()
 		a.Account = Account{Line: l.Line, Account: ref, Dir: "account=" + ref, Audience: "account:" + ref, Datasets: map[string]Dataset{}}
@@ -249,38 +263,6 @@ func (x *exporter) leaveOut(ctx context.Context) error {
 	return nil
 }
 
-// readStates finds out in which categories accounts are out at the horizon.
-func (x *exporter) readStates(ctx context.Context) error {
-	if x.o.AtHorizon == "any" {
-		return nil
-	}
-	initial, err := schema.ParseState(x.run.Program.Default)
-	if err != nil {
-		return err
-	}
-	world := filter.NewWorld()
-	horizon := schema.FromTime(x.run.ConsentAsOf)
-	world.Policy = filter.Policy{Start: schema.FromTime(x.run.Program.StartsAt), Horizon: horizon, Default: initial}
-	accounts := map[string]*account{}
-	for _, a := range x.accounts {
-		for _, id := range a.own {
-			accounts[string(id)] = a
-		}
-	}
-	err = source.ReadConsent(ctx, x.Env, x.cfg, func(id []byte, e filter.Event) error {
-		if a, asked := accounts[string(id)]; asked {
-			world.Events[a.id] = append(world.Events[a.id], e)
-		}
-		return nil
-	})
-	for _, a := range x.accounts {
-		for _, c := range schema.Categories() {
-			a.out[c] = world.StateAt(a.id, c, horizon-1) == schema.OptedOut
-		}
-	}
-	return err
-}
-
 // Result is the answer.
 type Result struct {
 	To       string           `json:"to"`
@@ -314,6 +296,9 @@ func (x *exporter) export(ctx context.Context, name string) (*Result, error) {
 			r.Rows[name] += d.Rows
 			r.Files += len(d.Files)
 		}
+		if err := x.writeCard(ctx, a); err != nil {
+			return nil, err
+		}
 		doc.Accounts = append(doc.Accounts, a.Account)
 	}
 	data, err := json.MarshalIndent(doc, "", "  ")
@@ -322,7 +307,13 @@ func (x *exporter) export(ctx context.Context, name string) (*Result, error) {
 	}
 	r.Manifest = manifests.SHA256(data)
 	marker := fmt.Sprintf("{\"run_id\":%q,\"manifest_sha256\":%q}\n", x.run.RunID, r.Manifest)
-	for object, data := range map[string][]byte{manifestObject: data, successObject: []byte(marker)} {
+	objects := map[string][]byte{manifestObject: data, successObject: []byte(marker)}
+	if x.signer != nil {
+		if objects[signatureObject], err = x.signature(ctx, r.Manifest); err != nil {
+			return nil, err
+		}
+	}
+	for object, data := range objects {
 		if _, err := x.target.Put(ctx, path.Join(x.stage, object), data, objstore.Any); err != nil {
 			return nil, err
 		}
@@ -336,6 +327,20 @@ func (x *exporter) export(ctx context.Context, name string) (*Result, error) {
 		return nil, errors.Join(err, x.out.Unregister(context.WithoutCancel(ctx), entry))
 	}
 	return r, nil
+}
+
+// signature signs the digests of the manifest and of all parts.
+func (x *exporter) signature(ctx context.Context, manifest string) ([]byte, error) {
+	files := []attest.Subject{attest.File(manifestObject, manifest)}
+	for _, a := range x.accounts {
+		files = append(files, attest.File(a.Croissant.Path, a.Croissant.SHA256))
+		for _, name := range slices.Sorted(maps.Keys(a.Datasets)) {
+			for _, f := range a.Datasets[name].Files {
+				files = append(files, attest.File(f.Path, f.SHA256))
+			}
+		}
+	}
+	return x.signer.Envelope(ctx, attest.ScopePredicate, map[string]any{"run_id": x.run.RunID, "program": x.run.Program.Name}, files)
 }
 
 // WriteText writes the answer as a table.

@@ -2,7 +2,15 @@ package scope_test
 
 import (
 	"cmp"
+	"crypto/ed25519"
+	"crypto/hmac"
+	rand2 "crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -28,7 +36,7 @@ import (
 var accounts = []string{"A", "B", "C", "D", "E", "F"} // F2 is an alias of F
 
 // market writes a random market with its job, runs it, and returns options for an export.
-func market(t *testing.T, seed uint64, deletions string) scope.Options {
+func market(t *testing.T, seed uint64, deletions string, set ...string) scope.Options {
 	t.Helper()
 	t.Setenv("ASSENT_SUBJECT_KEY", jobtest.TestKey)
 	rng := rand.New(rand.NewPCG(seed, 12))
@@ -48,8 +56,11 @@ A,communications,false,2026-03-01T12:00:00Z
 B,work_product,false,2026-02-10T12:00:00Z
 B,work_product,true,2026-03-10T12:00:00Z
 C,platform,false,2026-02-01T12:00:00Z
+O,communications,false,2026-05-20T00:00:00Z
+P,communications,false,2026-05-20T00:00:00Z
 `)
 	write("aliases.parquet", "old_account_id:string,account_id:string\nF2,F\n")
+	write("members.parquet", "account_id:string,organisation_id:string,from:ts_us,until:ts_us\nE,O,2026-01-01T00:00:00Z,\nC,P,2026-01-01T00:00:00Z,2026-05-21T00:00:00Z\n")
 	write("deletions/a.parquet", "account_id:string,requested_at:ts_us,request_id:string\n"+deletions)
 	for part := range 3 {
 		messages, deliverables, events := "", "", ""
@@ -71,6 +82,7 @@ inputs:
   consent: {path: consent/, as_of: 2026-06-01T00:00:00Z}
   deletions: {path: deletions/}
   aliases: {path: aliases.parquet}
+  organisations: {path: members.parquet}
 datasets:
   messages: {path: messages/, subjects: {sender: sender_id}, moments: {sent: sent_at}, author: sender}
   deliverables: {path: deliverables/, moments: {created: created_at}}
@@ -80,11 +92,11 @@ gates: {min_account_match: 0, min_deletion_match: 0, max_near_misses: 9}
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := run.Run(t.Context(), jobtest.NewEnv(t), run.Options{Config: config})
+	r, err := run.Run(t.Context(), jobtest.NewEnv(t), run.Options{Config: config, Set: set})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return scope.Options{Config: config, Run: r.URI, To: filepath.Join(dir, "scopes")}
+	return scope.Options{Config: config, Set: set, Run: r.URI, To: filepath.Join(dir, "scopes")}
 }
 
 // record is a record with those whom it names, aliases resolved.
@@ -153,8 +165,16 @@ func list(t *testing.T, ids ...string) string {
 // TestScopes wants the union of all scopes to be exactly the kept records of exclusive
 // categories, each in the scopes of its parties (or of its author) and in no other.
 func TestScopes(t *testing.T) {
-	for seed := range uint64(4) {
-		o := market(t, seed, "")
+	t.Setenv("ASSENT_PSEUDONYM_KEY", pseudonymKey)
+	for seed := range uint64(5) {
+		var set []string
+		if seed == 4 { // what is handed over does not say who the parties are
+			set = []string{
+				"datasets.messages.pseudonymise=[freelancer_id, client_id, sender_id]", "datasets.messages.columns.drop=[body]", "datasets.messages.coarsen.sent_at=month",
+				"datasets.deliverables.pseudonymise=[freelancer_id, client_id]",
+			}
+		}
+		o := market(t, seed, "", set...)
 		o.Subjects, o.AtHorizon = list(t, accounts...), "any"
 		o.Marketplace = seed == 1
 		if seed == 2 {
@@ -171,7 +191,7 @@ func TestScopes(t *testing.T) {
 		}
 		want, got := map[string][]string{}, map[string][]string{}
 		for _, set := range sets {
-			for _, rec := range read(t, filepath.Join(o.Run, set)) {
+			for _, rec := range withIDs(t, read(t, filepath.Join(o.Run, set)), seed == 4) {
 				if want[rec.id()] = slices.Sorted(slices.Values(rec.parties())); o.Author {
 					want[rec.id()] = named(cmp.Or(rec.Sender, rec.Freelancer))
 				}
@@ -198,8 +218,13 @@ func checkManifest(t *testing.T, dir string, r *scope.Result) {
 		t.Fatal(err)
 	}
 	named := 2 // manifest and marker
+	if _, signed := files["_manifest/scope.intoto.jsonl"]; signed {
+		named++
+	}
 	for _, a := range m.Accounts {
 		rows := int64(0)
+		named++
+		checkCroissant(t, &a, files[a.Croissant.Path])
 		for name, d := range a.Datasets {
 			for _, f := range d.Files {
 				named++
@@ -219,16 +244,108 @@ func checkManifest(t *testing.T, dir string, r *scope.Result) {
 	}
 }
 
+// pseudonymKey is another key than jobtest's.
+const pseudonymKey = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
+
+// withIDs gives records their parties' ids again where these were pseudonymised, by the rule of semantics.md, and fails where an id is left.
+func withIDs(t *testing.T, all []record, pseudonymised bool) []record {
+	if !pseudonymised {
+		return all
+	}
+	key, err := base64.StdEncoding.DecodeString(pseudonymKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]string{}
+	for _, id := range slices.Concat(accounts, []string{"F2"}) {
+		mac := hmac.New(sha256.New, key)
+		mac.Write([]byte("pseudonym:" + id))
+		ids[hex.EncodeToString(mac.Sum(nil))[:32]] = id
+	}
+	for i := range all {
+		for _, p := range []*string{&all[i].Freelancer, &all[i].Client, &all[i].Sender} {
+			id, ok := ids[*p]
+			if *p != "" && !ok {
+				t.Fatalf("%q is no pseudonym", *p)
+			}
+			*p = id
+		}
+	}
+	return all
+}
+
+// checkCroissant holds an account's document against its files.
+func checkCroissant(t *testing.T, a *scope.Account, document string) {
+	t.Helper()
+	if manifests.SHA256([]byte(document)) != a.Croissant.SHA256 || strings.Count(document, "\"assent:account:"+a.Account+"\"") != len(a.Datasets) {
+		t.Errorf("%+v: %s", a.Croissant, document)
+	}
+	for _, d := range a.Datasets {
+		for _, f := range d.Files {
+			if !strings.Contains(document, f.SHA256) || !strings.Contains(document, `"contentUrl": "`+strings.TrimPrefix(f.Path, a.Dir+"/")+`"`) {
+				t.Errorf("%s is not in %s", f.Path, document)
+			}
+		}
+	}
+}
+
+// TestSigned wants all objects of an export to be signed, but for the marker.
+func TestSigned(t *testing.T) {
+	public, private, err := ed25519.GenerateKey(rand2.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := market(t, 8, "")
+	t.Setenv("ASSENT_SIGNING_KEY", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
+	o.Subjects = list(t, "B", "F")
+	r, err := scope.Run(t.Context(), jobtest.NewEnv(t), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkManifest(t, o.To, r)
+	files := jobtest.Tree(t, o.To)
+	var envelope struct {
+		PayloadType string
+		Payload     []byte
+		Signatures  []struct{ Sig []byte }
+	}
+	var statement struct {
+		Subject []struct {
+			Name   string
+			Digest map[string]string
+		}
+	}
+	if err := json.Unmarshal([]byte(files["_manifest/scope.intoto.jsonl"]), &envelope); err != nil {
+		t.Fatal(err)
+	}
+	signed := fmt.Appendf(nil, "DSSEv1 %d %s %d %s", len(envelope.PayloadType), envelope.PayloadType, len(envelope.Payload), envelope.Payload)
+	if len(envelope.Signatures) != 1 || !ed25519.Verify(public, signed, envelope.Signatures[0].Sig) {
+		t.Error("the signature is not of the key")
+	}
+	if err := json.Unmarshal(envelope.Payload, &statement); err != nil || len(statement.Subject) != len(files)-2 {
+		t.Errorf("%d of %d objects, %v", len(statement.Subject), len(files), err)
+	}
+	for _, s := range statement.Subject {
+		if manifests.SHA256([]byte(files[s.Name])) != s.Digest["sha256"] {
+			t.Error(s.Name)
+		}
+	}
+}
+
 // TestLeftOut wants those to be left out who asked for deletion or are out at the horizon.
 func TestLeftOut(t *testing.T) {
 	o := market(t, 5, "D,2026-05-20T00:00:00Z,r1\n")
 	many := o
-	many.Subjects = list(t, "A", "B", "D", "F2")
+	many.Subjects = list(t, "A", "B", "D", "F2", "E", "C") // E belongs to an organisation that is out; C did
 	r, err := scope.Run(t.Context(), jobtest.NewEnv(t), many)
-	if err != nil || r.Accounts != 3 {
+	if err != nil || r.Accounts != 5 {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	want := []scope.LeftOut{{Line: 1, Account: refOf(t, "A"), Category: "communications", Reason: "opted_out"}, {Line: 3, Account: refOf(t, "D"), Reason: "deletion_requested"}}
+	want := []scope.LeftOut{{Line: 1, Account: refOf(t, "A"), Category: "communications", Reason: "opted_out"}, {Line: 3, Account: refOf(t, "D"), Reason: "deletion_requested"}, {Line: 5, Account: refOf(t, "E"), Category: "communications", Reason: "opted_out"}}
 	if !slices.Equal(r.LeftOut, want) {
 		t.Errorf("%+v", r.LeftOut)
 	}

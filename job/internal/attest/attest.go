@@ -31,6 +31,7 @@ const (
 
 	RunPredicate     = "urn:assent:run:v1"
 	ReceiptPredicate = "urn:assent:receipt:v1"
+	ScopePredicate   = "urn:assent:scope:v1"
 )
 
 // ReceiptObject is the name of a receipt's envelope, beside it.

@@ -77,6 +77,33 @@ func ReadAliases(ctx context.Context, e *job.Env, cfg *config.Config) (*filter.A
 	return all, err
 }
 
+// members takes memberships. The other methods of Sink are never called, as no other input is read with it.
+type members struct {
+	Sink
+	take func(account, organisation schema.AccountID, s schema.Span)
+}
+
+// Member is Sink's.
+func (m members) Member(account, organisation []byte, s schema.Span) error {
+	m.take(schema.AccountID(account), schema.AccountID(organisation), s)
+	return nil
+}
+
+// ReadMembers hands every membership to take, where memberships are configured. It needs no plan.
+func ReadMembers(ctx context.Context, e *job.Env, cfg *config.Config, take func(account, organisation schema.AccountID, s schema.Span)) error {
+	if cfg.Organisations == nil {
+		return nil
+	}
+	l := Loader{Cfg: cfg, Sink: members{take: take}}
+	check := func(f *rewrite.File, rel string) error {
+		_, err := BindOrganisations(f, rel, cfg.Organisations)
+		return err
+	}
+	return NewPlanner(e, cfg).read(ctx, "organisations", cfg.Organisations.Path, check, func(f *File) error {
+		return l.organisations(ctx, f)
+	})
+}
+
 type memberColumns struct {
 	Account, Organisation, From, Until KeyColumn
 	Deleted                            *Mark
