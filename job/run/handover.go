@@ -2,6 +2,7 @@ package run
 
 import (
 	"errors"
+	"slices"
 	"sync"
 
 	"assent/job"
@@ -38,9 +39,31 @@ func (h *handovers) check(d *source.DatasetInput, f *rewrite.File, rel string) e
 	return err
 }
 
+// rawRoles returns the columns of parties and subjects that are handed over as they are, where others are pseudonymised.
+func rawRoles(datasets []*source.DatasetInput) (raw []string) {
+	some := false
+	for _, d := range datasets {
+		h := &d.Handover
+		some = some || len(h.Pseudonymise) > 0
+		for _, role := range slices.Concat(d.Parties, d.Subjects) {
+			dropped := slices.Contains(h.Drop, role.Column) || len(h.Keep) > 0 && !slices.Contains(h.Keep, role.Column)
+			if column := d.Name + "." + role.Column; !dropped && !slices.Contains(h.Pseudonymise, role.Column) && !slices.Contains(raw, column) {
+				raw = append(raw, column)
+			}
+		}
+	}
+	if !some {
+		return nil
+	}
+	return raw
+}
+
 // missing is an error where a column that is named is in no file, and warns where some files lack it: old ones may, but so does
 // a file in which it has another name.
 func (r *runner) missing(h *handovers, datasets []*source.DatasetInput) error {
+	if raw := rawRoles(datasets); len(raw) > 0 {
+		r.Log.Warn("some columns of parties and subjects are pseudonymised and these are not: they say who is who, and data sets do not join", "columns", raw)
+	}
 	for _, d := range datasets {
 		lacking := map[string]int{}
 		for _, f := range h.files[d.Name] {

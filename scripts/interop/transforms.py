@@ -1,0 +1,95 @@
+"""Reads a run on which every transform is at work with other programs.
+
+Each has to find the same rows as in the same run without transforms, less what is left out and with the types that follow. What is left
+out is nowhere in a file: not in the schema, the footer, ARROW:schema, or the metadata of pandas. Pseudonyms join between data sets as
+the ids did.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from lab import Checks, fresh, run, sample
+
+ROWS = 4_000
+SEED = 6
+GONE = ["attachments", "gone_field", "gone_element"]
+TRANSFORMS = [
+    "datasets.messages.columns.drop=[attachments, extra.gone_field, items.list.element.gone_element]",
+    "datasets.messages.pseudonymise=[freelancer_id, client_id, sender_id]",
+    "datasets.messages.redact={body: [email, phone, link, handle]}",
+    "datasets.messages.coarsen={sent_at: day}",
+    "datasets.deliverables.pseudonymise=[freelancer_id, client_id]",
+]
+
+
+def nested(path: Path) -> None:
+    """Write a file again as pandas does, with a struct and a list of structs more."""
+    frame = pq.ParquetFile(path).read().to_pandas(date_as_object=False)
+    frame["extra"] = [{"kept": i, "gone_field": f"value {i}"} for i in range(len(frame))]
+    frame["items"] = [[{"kept": i, "gone_element": i * 2}] for i in range(len(frame))]
+    table = pa.Table.from_pandas(frame)
+    assert b"pandas" in table.schema.metadata
+    pq.write_table(table, path, coerce_timestamps="us")
+
+
+def check_bytes(checks: Checks, path: Path) -> None:
+    data, schema = path.read_bytes(), pq.read_schema(path)
+    for name in GONE:
+        checks.that(name.encode() not in data, f"{path.name}: {name} is nowhere in the bytes")
+    checks.that(b"pandas" in (schema.metadata or {}) and "gone" not in str(schema), f"{path.name}: pandas' metadata is there, and names nothing that is gone")
+    for column in json.loads((schema.metadata or {}).get(b"pandas", b'{"columns": []}'))["columns"]:
+        if column["name"] is not None:
+            checks.that(column["name"] in schema.names, f"{path.name}: pandas' metadata: {column['name']} is a column")
+
+
+def main() -> None:
+    checks = Checks()
+    work = fresh("transforms")
+    market = sample("transforms/market", ROWS, SEED)
+    key = market / "pseudonym.key"
+    key.write_text("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n")
+    for path in sorted((market / "messages").rglob("*.parquet")):
+        nested(path)
+    plain = run(market, work / "plain")
+    settings = [f"pseudonym_key_file={key}", *TRANSFORMS]
+    got = run(market, work / "transformed", *[option for setting in settings for option in ("--set", setting)])
+
+    for path in sorted((got / "messages").rglob("*.parquet")):
+        check_bytes(checks, path)
+    want = ds.dataset(plain / "messages", partitioning="hive").to_table().sort_by("message_id")
+    have = ds.dataset(got / "messages", partitioning="hive").to_table().sort_by("message_id")
+    checks.same("pyarrow: ids", have["message_id"].to_pylist(), want["message_id"].to_pylist())
+    checks.same("pyarrow: edited_at, which is not coarsened", have["edited_at"].to_pylist(), want["edited_at"].to_pylist())
+    checks.same("pyarrow: sent_at", have["sent_at"].to_pylist(), [at and at.replace(hour=0, minute=0, second=0, microsecond=0) for at in want["sent_at"].to_pylist()])
+    checks.same("pyarrow: type of sent_at", have.schema.field("sent_at").type, want.schema.field("sent_at").type)
+    checks.same("pyarrow: extra", have["extra"].to_pylist(), [{"kept": each["kept"]} for each in want["extra"].to_pylist()])
+    checks.same("pyarrow: items", have["items"].to_pylist(), [[{"kept": each[0]["kept"]}] for each in want["items"].to_pylist()])
+    rows = have.num_rows
+    checks.same("pandas: rows", len(pd.read_parquet(got / "messages")), rows)
+    checks.same("Polars: rows and ids", pl.scan_parquet(got / "messages").collect()["message_id"].sort().to_list(), have["message_id"].to_pylist())
+
+    def joined(published: Path) -> list[tuple[int, ...]]:
+        return duckdb.sql(f"""
+            SELECT count(*) AS n, count(DISTINCT m.message_id), count(DISTINCT d.deliverable_id)
+            FROM '{published}/messages/**/*.parquet' m JOIN '{published}/deliverables/**/*.parquet' d USING (freelancer_id)
+        """).fetchall()
+
+    before, after = joined(plain), joined(got)
+    checks.that(before[0][0] > 0, "DuckDB: the data sets join")
+    checks.same("DuckDB: a join of two data sets by pseudonyms", after, before)
+    ids = duckdb.sql(f"SELECT DISTINCT freelancer_id FROM '{got}/messages/**/*.parquet' WHERE freelancer_id IS NOT NULL").fetchall()
+    checks.that(all(len(each) == 32 for (each,) in ids), "DuckDB: each id is a pseudonym")
+    checks.exit()
+
+
+if __name__ == "__main__":
+    main()
