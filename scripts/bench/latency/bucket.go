@@ -45,7 +45,6 @@ type object struct {
 
 // session is a resumable upload under way.
 type session struct {
-	name  string
 	about resource
 	query url.Values
 	data  []byte
