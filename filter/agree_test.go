@@ -240,8 +240,10 @@ func agree(t *testing.T, data []byte) (held schema.Reasons) {
 	c := schema.Category(d.roll(schema.NumCategories))
 	stored := storedOf(t, x)
 	for form, x := range map[string]index{"built": x, "stored": stored} {
-		records, rows := newRecords(&dice{d.b}, x, c)
+		dice := &dice{d.b}
+		records, rows := newRecords(dice, x, c)
 		held |= agreeRecords(t, form, w, x, records, rows)
+		agreeRuns(t, dice, x, records, rows)
 	}
 	agreeShuffled(t, s, stored, data)
 	return held

@@ -54,25 +54,43 @@ func (x *Facts) Decider(c schema.Category) *Decider {
 }
 
 // Decide sets out[i] to the reasons that exclude record i; none if it is kept.
-// len(out) is rows.Len. It does not allocate.
-func (d *Decider) Decide(rows *Rows, out []schema.Reasons) {
+// len(out) is rows.Len. It does not allocate. It returns how many records it kept without
+// a look at each by itself, as nothing could exclude any of those around it.
+func (d *Decider) Decide(rows *Rows, out []schema.Reasons) (atOnce int) {
 	clear(out)
-	for m, moments := range rows.Moments {
-		d.moments(moments[:len(out)], m == 0, out)
+	for lo := 0; lo < len(out); lo += blockRows {
+		hi := min(lo+blockRows, len(out))
+		if d.keepsAll(rows, lo, hi) {
+			atOnce += hi - lo
+			continue
+		}
+		d.each(rows, lo, hi, out[lo:hi])
 	}
-	for i, c := range rows.Contract {
-		if c != Unrestricted && d.contractRestricted(rows, i, c) {
-			out[i] |= schema.ContractRestricted.Set()
+	return atOnce
+}
+
+// each decides the records [lo,hi), one reason after the other.
+func (d *Decider) each(rows *Rows, lo, hi int, out []schema.Reasons) {
+	for m, moments := range rows.Moments {
+		d.moments(moments[lo:hi], m == 0, out)
+	}
+	if rows.Contract != nil {
+		for i, c := range rows.Contract[lo:hi] {
+			if c != Unrestricted && d.contractRestricted(rows, lo+i, c) {
+				out[i] |= schema.ContractRestricted.Set()
+			}
 		}
 	}
 	for r := range rows.Parties {
-		d.parties(rows, &rows.Parties[r], out)
+		d.parties(rows, &rows.Parties[r], lo, out)
 	}
 	for r := range rows.Subjects {
-		d.subjects(&rows.Subjects[r], out)
+		d.subjects(&rows.Subjects[r], lo, out)
 	}
-	for i, stated := range rows.Stated {
-		out[i] |= stated
+	if rows.Stated != nil {
+		for i, stated := range rows.Stated[lo:hi] {
+			out[i] |= stated
+		}
 	}
 }
 
@@ -106,17 +124,15 @@ func (d *Decider) contractRestricted(rows *Rows, i int, c Contract) bool {
 	return false
 }
 
-func (d *Decider) parties(rows *Rows, role *Accounts, out []schema.Reasons) {
+// parties decides by a role of the records from lo on.
+func (d *Decider) parties(rows *Rows, role *Accounts, lo int, out []schema.Reasons) {
 	if role.Offsets == nil && d.x.policy.Default == schema.OptedIn {
-		for lo := 0; lo < len(out); lo += blockRows {
-			hi := min(lo+blockRows, len(out))
-			d.block(rows, lo, role.IDs[lo:hi], out[lo:hi])
-		}
+		d.block(rows, lo, role.IDs[lo:lo+len(out)], out)
 		return
 	}
 	for i := range out {
-		for _, a := range role.of(i) {
-			out[i] |= d.party(rows, i, a)
+		for _, a := range role.of(lo + i) {
+			out[i] |= d.party(rows, lo+i, a)
 		}
 	}
 }
@@ -225,12 +241,13 @@ func (d *Decider) partyOut(rows *Rows, i int, a Account) (bool, schema.Instant) 
 	return false, schema.Unknown
 }
 
-func (d *Decider) subjects(role *Accounts, out []schema.Reasons) {
+// subjects decides by a role of the records from lo on that is no party's.
+func (d *Decider) subjects(role *Accounts, lo int, out []schema.Reasons) {
 	if len(d.x.deletions.accounts) == 0 {
 		return
 	}
 	if role.Offsets == nil {
-		for i, a := range role.IDs[:len(out)] {
+		for i, a := range role.IDs[lo : lo+len(out)] {
 			if a >= 0 && d.x.flags[a]&flagDeleted != 0 {
 				out[i] |= schema.DeletionRequested.Set()
 			}
@@ -238,111 +255,10 @@ func (d *Decider) subjects(role *Accounts, out []schema.Reasons) {
 		return
 	}
 	for i := range out {
-		for _, a := range role.of(i) {
+		for _, a := range role.of(lo + i) {
 			if a >= 0 && d.x.flags[a]&flagDeleted != 0 {
 				out[i] |= schema.DeletionRequested.Set()
 			}
 		}
 	}
-}
-
-// Finding is what a decision found of one subject of a record.
-type Finding struct {
-	Role    int // index into the data set's roles: parties first, then other subjects
-	Slot    int // index into the role's IDs, -1 for an empty list; which id that was is the caller's knowledge
-	Account Account
-	Cause   schema.Reasons // DeletionRequested, PartyUnknown, PartyOptedOut or none: the first that this subject is a cause of
-	Since   schema.Instant // the instant of the event that made it so; schema.Unknown where there is none
-}
-
-// Findings appends a finding for each subject of record i to dst, in the order of
-// roles and of the elements of a list. A subject role that names nobody gives none.
-func (d *Decider) Findings(rows *Rows, i int, dst []Finding) []Finding {
-	for r := range rows.Parties {
-		dst = d.findings(rows, &rows.Parties[r], i, r, true, dst)
-	}
-	for r := range rows.Subjects {
-		dst = d.findings(rows, &rows.Subjects[r], i, len(rows.Parties)+r, false, dst)
-	}
-	return dst
-}
-
-func (d *Decider) findings(rows *Rows, role *Accounts, i, r int, party bool, dst []Finding) []Finding {
-	slot := i
-	if role.Offsets != nil {
-		slot = int(role.Offsets[i])
-	}
-	for n, a := range role.of(i) {
-		f := Finding{Role: r, Slot: slot + n, Account: a, Since: schema.Unknown}
-		if a == Null {
-			if !party {
-				continue
-			}
-			if role.Offsets != nil && role.Offsets[i] == role.Offsets[i+1] {
-				f.Slot = -1
-			}
-		}
-		d.cause(rows, i, party, &f)
-		dst = append(dst, f)
-	}
-	return dst
-}
-
-func (d *Decider) cause(rows *Rows, i int, party bool, f *Finding) {
-	if i, ok := d.x.deletion(f.Account); ok {
-		f.Cause, f.Since = schema.DeletionRequested.Set(), d.x.deletions.at[i]
-		return
-	}
-	if !party {
-		return
-	}
-	if f.Account == Null || d.x.registry && (f.Account < 0 || d.x.flags[f.Account]&flagRegistered == 0) {
-		f.Cause = schema.PartyUnknown.Set()
-		return
-	}
-	if out, since := d.partyOut(rows, i, f.Account); out {
-		f.Cause, f.Since = schema.PartyOptedOut.Set(), since
-	}
-}
-
-// When returns the first moment of record i, in the order configured, at which
-// the reason holds; the required moment where the reason is not about time.
-func (d *Decider) When(rows *Rows, i int, why schema.Reason) schema.Instant {
-	for _, moments := range rows.Moments {
-		t := moments[i]
-		if t == schema.Unknown {
-			continue
-		}
-		holds := false
-		switch why {
-		case schema.BeforeProgram:
-			holds = t < d.x.policy.Start
-		case schema.AfterHorizon:
-			holds = t >= d.x.policy.Horizon
-		case schema.ContractRestricted:
-			holds = d.x.restricted(rows.Contract[i], t)
-		case schema.PartyOptedOut:
-			holds = t < d.x.policy.Horizon && d.anyOut(rows, i, t)
-		case schema.DeletionRequested, schema.PartyUnknown, schema.MomentUnknown, schema.PrivateRecord, schema.SourceDeleted:
-			return rows.Moments[0][i] // not about time
-		}
-		if holds {
-			return t
-		}
-	}
-	return rows.Moments[0][i]
-}
-
-func (d *Decider) anyOut(rows *Rows, i int, t schema.Instant) bool {
-	for r := range rows.Parties {
-		for _, a := range rows.Parties[r].of(i) {
-			if a == Null {
-				continue
-			}
-			if out, _ := d.x.partyOut(a, d.category, t); out {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -259,6 +259,8 @@ type Invocation struct {
 	FinishedAt time.Time `json:"finished_at"`
 	SignedBy   string    `json:"signed_by,omitempty"` // the fingerprint of the key; the run has a signature then
 	Workers    int       `json:"workers"`
+	// KeptAtOnce counts records that were kept without a look at each, as nothing could exclude any of those around them.
+	KeptAtOnce int64 `json:"kept_at_once,omitempty"`
 	// ReusedFrom names, by output, the run that a file was taken over from as it stands there. It lists no file that was worked on.
 	ReusedFrom map[string]string `json:"reused_from,omitempty"`
 	// ReusedRowGroups counts, by output, the row groups of the input whose outcome was taken over. It lists no file of ReusedFrom.

@@ -184,6 +184,7 @@ func (r *runner) manifest(plan *planned, sum *weighed) (*manifests.Run, []manife
 			entry.Transforms = manifests.AddTransforms(entry.Transforms, f.Transforms)
 		}
 		run.Datasets[d.Name] = entry
+		run.Invocation.KeptAtOnce += t.KeptAtOnce
 		run.Use[d.Name] = manifests.Use{Audience: d.Category.Audience()}
 		daily = append(daily, t.Tally.daily(d.Name)...)
 	}

@@ -244,7 +244,7 @@ func (w *fileWork) decideGroup(ctx context.Context, group int, base int64, sel *
 	return source.ScanRowGroup(ctx, w.file, group, w.bound.Columns, func(b *source.Batch) error {
 		w.trim(w.accounts.manyInBlock())
 		w.readKeys(b)
-		w.d.decider.Decide(&w.rows, w.reasons)
+		w.d.keptAtOnce.Add(int64(w.d.decider.Decide(&w.rows, w.reasons)))
 		w.sel(b, sel)
 		if w.stage == nil {
 			return nil

@@ -82,6 +82,18 @@ func TestSameBytes(t *testing.T) {
 	}
 }
 
+// TestKeptAtOnce: the run says how many records it kept without a look at each. Of the file
+// with a record of an account that is out it looks at all.
+func TestKeptAtOnce(t *testing.T) {
+	r, err := run.Run(t.Context(), jobtest.NewEnv(t), run.Options{Config: jobtest.TinyJob(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if doc := readNight(t, r.URI); doc.Invocation.KeptAtOnce != 2 || r.Datasets["messages"].RowsKept != 3 {
+		t.Errorf("%d records kept at once of %d kept", doc.Invocation.KeptAtOnce, r.Datasets["messages"].RowsKept)
+	}
+}
+
 // TestRepeat runs a job again, and again with an older horizon.
 func TestRepeat(t *testing.T) {
 	config := jobtest.TinyJob(t)

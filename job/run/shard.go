@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
@@ -40,6 +41,7 @@ type DatasetResult struct {
 	Near          source.Near
 	NearContracts source.Near
 	LeftOut       []LeftOut // of the files' metadata, by key
+	KeptAtOnce    int64     // records, see manifests.Invocation
 }
 
 // LeftOut is a key of the files' metadata that is left out, in whole or in part, since it may hold values of rows.
@@ -97,6 +99,7 @@ type dataset struct {
 	joins               []*source.JoinCounter // one a role
 	contracts           *source.JoinCounter
 	near, nearContracts *source.NearSeen
+	keptAtOnce          atomic.Int64
 }
 
 // run works on files of the plan, several at a time. What it returns does not depend
@@ -136,6 +139,7 @@ func (s *shard) run(ctx context.Context, files []Part) (*ShardResult, error) {
 		for _, j := range d.joins {
 			r.Joins = append(r.Joins, j.Join())
 		}
+		r.KeptAtOnce = d.keptAtOnce.Load()
 		r.Contracts, r.Near, r.NearContracts = d.contracts.Join(), d.near.Near(), d.nearContracts.Near()
 	}
 	for i, f := range files {

@@ -44,6 +44,7 @@ func (t *total) add(part *DatasetResult) error {
 	if err := t.contracts.Add(&part.Contracts); err != nil {
 		return err
 	}
+	t.KeptAtOnce += part.KeptAtOnce
 	t.Near.Add(&part.Near)
 	t.NearContracts.Add(&part.NearContracts)
 	for _, l := range part.LeftOut {
