@@ -2,6 +2,7 @@ package run_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,6 +22,7 @@ import (
 	"assent/job/run"
 	"assent/job/runs"
 	"assent/job/sample"
+	"assent/manifests"
 )
 
 // TestSampleGolden checks each planted record of the sample: what explain says of
@@ -89,7 +91,15 @@ func TestKeptAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if doc := readNight(t, r.URI); doc.Invocation.KeptAtOnce != 2 || r.Datasets["messages"].RowsKept != 3 {
+	data, err := os.ReadFile(filepath.Join(r.URI, "_manifest/run.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc manifests.Run
+	if err := json.Unmarshal(data, &doc); err != nil {
+		t.Fatal(err)
+	}
+	if doc.Invocation.KeptAtOnce != 2 || r.Datasets["messages"].RowsKept != 3 {
 		t.Errorf("%d records kept at once of %d kept", doc.Invocation.KeptAtOnce, r.Datasets["messages"].RowsKept)
 	}
 }
