@@ -265,6 +265,9 @@ type Invocation struct {
 	ReusedFrom map[string]string `json:"reused_from,omitempty"`
 	// ReusedRowGroups counts, by output, the row groups of the input whose outcome was taken over. It lists no file of ReusedFrom.
 	ReusedRowGroups map[string]int `json:"reused_row_groups,omitempty"`
+	// InputStamps are what the system said of local input files, by path, which were left alone for a while: by them the next run sees
+	// which need not be read for their identity.
+	InputStamps map[string]string `json:"input_stamps,omitempty"`
 	// Since says what changed against the run before, which differs where the same run is made in another output. None where
 	// none was before, or none at an earlier horizon.
 	Since *Since `json:"since,omitempty"`

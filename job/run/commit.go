@@ -48,6 +48,9 @@ func (r *runner) commit(ctx context.Context, lease *objstore.Lease, plan *planne
 	if err := r.keepForLater(ctx, plan, results, run, tree); err != nil {
 		return nil, false, err
 	}
+	if run.Invocation.InputStamps, err = r.readStamps(ctx, plan); err != nil {
+		return nil, false, err
+	}
 	if run.Invocation.Since, err = r.since(ctx, run, tree); err != nil {
 		return nil, false, err
 	}

@@ -22,18 +22,23 @@ import (
 // planned is a plan together with its consent index, as far as a step has it.
 type planned struct {
 	Plan
-	digest  string           // of the plan's document, once that is kept
-	index   *consent.Built   // where this process has built it
-	lookup  *consent.Lookup  // by which shards decide
-	listing *consent.Listing // by which commit counts
-	earlier *publish.Run     // that files are taken over from, where this process has opened it
+	digest  string            // of the plan's document, once that is kept
+	index   *consent.Built    // where this process has built it
+	lookup  *consent.Lookup   // by which shards decide
+	listing *consent.Listing  // by which commit counts
+	stamps  map[string]string // of settled inputs; see stampOf
+	earlier *publish.Run      // that files are taken over from, where this process has opened it
 }
 
 // plan finds the inputs, reads the control inputs and names the run. Where the run is
 // published already it returns that instead.
 func (r *runner) plan(ctx context.Context) (*planned, *published, error) {
 	handed := &handovers{cfg: r.cfg, key: r.pseudonyms}
-	find := &source.Planner{Cfg: r.cfg, Opener: r.Opener, Log: r.Log, Limit: max(atATime, r.options.Workers), PieceBytes: r.options.shards().piece, Check: handed.check}
+	known, err := r.known(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	find := &source.Planner{Cfg: r.cfg, Opener: r.Opener, Log: r.Log, Limit: max(atATime, r.options.Workers), PieceBytes: r.options.shards().piece, Check: handed.check, Known: known}
 	in, err := find.Inputs(ctx)
 	if err == nil {
 		err = r.missing(handed, in.Datasets)
@@ -46,11 +51,11 @@ func (r *runner) plan(ctx context.Context) (*planned, *published, error) {
 		Version: planVersion, Tool: r.Version, KeyFile: r.cfg.SubjectKeyFile, SigningFile: r.cfg.SigningKeyFile,
 		Pseudonyms: r.cfg.Pseudonyms, PseudonymFile: r.cfg.PseudonymFile,
 		BlockRows: cmp.Or(r.options.shards().block, source.BlockRows), Inputs: in.List(), Controls: controlsOf(in), Datasets: datasetsOf(in), Sources: sourcesOf(r.cfg),
-	}}
+	}, stamps: r.stamps(in.Objects())}
 	// Where the horizon is known already, so is the run's id: a repeat of a published
 	// run ends before the history is read.
-	known := in.AsOf != schema.Unknown
-	if known {
+	named := in.AsOf != schema.Unknown
+	if named {
 		if done, err := r.identify(ctx, &p.Plan, in.AsOf); done != nil || err != nil {
 			return nil, done, err
 		}
@@ -58,7 +63,7 @@ func (r *runner) plan(ctx context.Context) (*planned, *published, error) {
 	if err := r.loadHistory(ctx, in, p); err != nil {
 		return nil, nil, err
 	}
-	if !known {
+	if !named {
 		horizon := p.lookup.Policy().Horizon
 		r.Log.Warn("the consent horizon is taken from the newest event; say inputs.consent.as_of", "horizon", horizon.String())
 		if done, err := r.identify(ctx, &p.Plan, horizon); done != nil || err != nil {
@@ -167,7 +172,7 @@ func (r *runner) settle(ctx context.Context, p *planned) error {
 		}
 	}
 	p.Shards = cut(p.Datasets, r.options.shards())
-	if err := r.keepPlan(ctx, p); err != nil {
+	if err := errors.Join(r.keepStamps(ctx, p), r.keepPlan(ctx, p)); err != nil {
 		return errors.Join(err, p.close())
 	}
 	return nil

@@ -413,7 +413,7 @@ func TestPlanHoldsNoID(t *testing.T) {
 			}
 		}
 	}
-	if len(seen) != 5 {
+	if len(seen) != 6 {
 		t.Errorf("looked at %v", seen)
 	}
 }

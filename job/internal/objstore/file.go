@@ -263,6 +263,7 @@ func fileObject(name string, info fs.FileInfo) Object {
 		Size:       info.Size(),
 		Generation: fmt.Sprintf("%x-%x-%x", inode(info), info.ModTime().UnixNano(), info.Size()),
 		Modified:   info.ModTime(),
+		Changed:    changedAt(info),
 	}
 }
 

@@ -189,6 +189,9 @@ type Object struct {
 	HasCRC     bool   // GCS: always; files: never
 	Modified   time.Time
 
+	// Changed is when a local file, its content or its status, was changed last, by the system's word. Zero where that is not known.
+	Changed time.Time `json:"-"`
+
 	// Versioned says that the place itself knows this content by its generation, so
 	// that a document can cite it. GCS: always; files: never.
 	Versioned bool

@@ -22,6 +22,14 @@ func inode(info fs.FileInfo) uint64 {
 	return 0
 }
 
+// changedAt is when the file's content or its status changed last, which no program can set; zero where the system does not say.
+func changedAt(info fs.FileInfo) time.Time {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return statusChanged(st)
+	}
+	return time.Time{}
+}
+
 // fileID is equal for two names of one file, and for no other.
 func fileID(info fs.FileInfo) (string, bool) {
 	st, ok := info.Sys().(*syscall.Stat_t)

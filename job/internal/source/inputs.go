@@ -88,6 +88,9 @@ type Planner struct {
 	Log    *slog.Logger
 	Limit  int  // concurrent look-ups
 	Quick  bool // leave identities out: nothing is to be published
+	// Known returns the identity of a file, by its path as run manifests have it, where that need not be read again; empty: it must be.
+	// nil: none is known. It is called by several goroutines.
+	Known func(path string, o objstore.Object) string
 	// PieceBytes is the size in bytes of the pieces that larger files of data sets are cut into; 0: they are not.
 	PieceBytes int64
 	// Check looks at each file of a data set, beside the columns that decide; nil: it does not. It is called by several goroutines.
@@ -280,7 +283,12 @@ func (p *Planner) Look(ctx context.Context, in *Input, f *File, check func(f *re
 	if p.Quick {
 		return nil
 	}
-	f.Identity, err = f.Store.Identity(ctx, f.Object)
+	if p.Known != nil {
+		f.Identity = p.Known(in.Root+f.Rel, f.Object)
+	}
+	if f.Identity == "" {
+		f.Identity, err = f.Store.Identity(ctx, f.Object)
+	}
 	return err
 }
 
@@ -313,9 +321,24 @@ func (p *Planner) horizonOf(in *Inputs) (schema.Instant, error) {
 
 // List returns every input file as the run manifest has it.
 func (in *Inputs) List() (list []manifests.Input) {
+	in.each(func(dataset string, of *Input, f *File) {
+		list = append(list, manifests.Input{Role: of.Role, Dataset: dataset, Path: of.Root + f.Rel, Bytes: f.Size, Identity: f.Identity, Rows: f.Rows})
+	})
+	return list
+}
+
+// Objects returns every input file as it was found, by its path as run manifests have it.
+func (in *Inputs) Objects() map[string]objstore.Object {
+	all := map[string]objstore.Object{}
+	in.each(func(_ string, of *Input, f *File) { all[of.Root+f.Rel] = f.Object })
+	return all
+}
+
+// each calls do for every input file, with its data set, if it is of one.
+func (in *Inputs) each(do func(dataset string, of *Input, f *File)) {
 	add := func(dataset string, of *Input) {
 		for _, f := range of.Files {
-			list = append(list, manifests.Input{Role: of.Role, Dataset: dataset, Path: of.Root + f.Rel, Bytes: f.Size, Identity: f.Identity, Rows: f.Rows})
+			do(dataset, of, f)
 		}
 	}
 	for _, of := range in.controls() {
@@ -324,7 +347,6 @@ func (in *Inputs) List() (list []manifests.Input) {
 	for _, d := range in.Datasets {
 		add(d.Name, &d.Input)
 	}
-	return list
 }
 
 func (in *Inputs) controls() []*Input {
