@@ -2,9 +2,10 @@
 
 usage: nights.py ASSENT DIR [ROWS [ROUNDS]]
 
-200 files of messages, one a day; an account's messages lie within some weeks, as contracts do. The second night has one more
-file, 500 toggles and three deletions; the third nothing but a later horizon. CPU is user and system time of the process; the
-two ways take turns. It checks that both publish the same bytes, and prints one line of JSON.
+200 files of messages, one a day, in the order in which they were sent. Activity has heavy tails, as in marketplaces: most accounts
+have one or two contracts, a few have hundreds; most contracts last some days and have few messages a day, which lie within two hours
+or so. The second night has one more file, 500 toggles and three deletions of accounts by chance; the third nothing but a later
+horizon. CPU is user and system time of the process; the two ways take turns. It checks that both publish the same bytes, and prints one line of JSON.
 """
 
 import hashlib
@@ -22,29 +23,42 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-FILES, ACCOUNTS, EVENTS = 200, 50_000, 100_000
+FILES, FREELANCERS, CLIENTS, CONTRACTS, EVENTS = 200, 50_000, 25_000, 100_000, 100_000
 START = datetime(2026, 1, 5, tzinfo=timezone.utc)
 ENV = os.environ | {"ASSENT_SUBJECT_KEY": "eWFyZHN0aWNrLXlhcmRzdGljay15YXJkc3RpY2shISE="}
 US = pa.timestamp("us", "UTC")
 
 
-def instants(begin, rng, n, days=1.0):
-    base = int(begin.timestamp() * 1e6)
-    return pa.array(base + np.sort((rng.random(n) * days * 86400e6).astype(np.int64)), pa.int64()).cast(US)
+def heavy(rng, accounts, n):
+    """An account for each of n contracts: each account has one at least, most have few, some very many."""
+    weight = rng.pareto(1.3, accounts)
+    return rng.permutation(np.concatenate([np.arange(accounts), rng.choice(accounts, n - accounts, p=weight / weight.sum())]))
+
+
+def contracts_of(rng):
+    """Both sides, the first and the last day, and the messages a day, relative to others', of each contract."""
+    first = rng.integers(-20, FILES + 1, CONTRACTS)
+    days = np.ceil(rng.lognormal(np.log(4), 1.1, CONTRACTS)).astype(int)
+    return heavy(rng, FREELANCERS, CONTRACTS), heavy(rng, CLIENTS, CONTRACTS), first, first + days, rng.lognormal(0, 1, CONTRACTS)
 
 
 def day(d, number, rows, bodies, contracts):
     """Writes the messages of a day, of contracts that run then."""
     rng = np.random.default_rng(number)
-    freelancer, client, first, last = contracts
+    freelancer, client, first, last, busy = contracts
     running = np.flatnonzero((first <= number) & (number < last))
-    c = rng.choice(running, rows)
+    c = rng.choice(len(running), rows, p=busy[running] / busy[running].sum())
+    talk = rng.random(len(running)) * 22  # the hour at which a contract's people begin to talk
+    hours = talk[c] + rng.random(rows) * 2
+    order = np.argsort(hours)
+    c, hours = running[c[order]], hours[order]
+    sent = int((START + timedelta(days=number)).timestamp() * 1e6) + (hours * 3600e6).astype(np.int64)
     table = pa.table({
         "message_id": pa.array([f"m{number:03}-{i}" for i in range(rows)]),
         "contract_id": pa.array(np.char.add("c", c.astype(str))),
         "freelancer_id": pa.array(np.char.add("f", freelancer[c].astype(str))),
         "client_id": pa.array(np.char.add("k", client[c].astype(str))),
-        "sent_at": instants(START + timedelta(days=number), rng, rows, 0.99),
+        "sent_at": pa.array(sent, pa.int64()).cast(US),
         "body": pa.array(bodies).take(pa.array(rng.integers(0, len(bodies), rows))),
     })
     path = d / f"messages/day-{number:03}.parquet"
@@ -69,7 +83,8 @@ def deletions(d, requests):
 
 
 def account(rng):
-    return f"f{rng.integers(ACCOUNTS)}" if rng.random() < 0.7 else f"k{rng.integers(ACCOUNTS // 4)}"
+    n = rng.integers(FREELANCERS + CLIENTS)
+    return f"f{n}" if n < FREELANCERS else f"k{n - FREELANCERS}"
 
 
 def run(assent, d, out, nights, *more):
@@ -106,9 +121,7 @@ def main(assent, d, rows=50_000, rounds=3):
     rng = np.random.default_rng(1)
     words = [w.strip() for w in " the project draft invoice please see attached file review thanks design page code test next week call update version final scope".split()]
     bodies = [" ".join(rng.choice(words, rng.integers(5, 60))) for _ in range(20_000)]
-    n = ACCOUNTS * 2
-    first = rng.integers(-20, FILES, n)
-    contracts = (rng.integers(0, ACCOUNTS, n), rng.integers(0, ACCOUNTS // 4, n), first, first + rng.integers(3, 25, n))
+    contracts = contracts_of(rng)
     for number in range(FILES):
         day(d, number, rows, bodies, contracts)
     events = [(account(rng), bool(rng.random() < 0.5), START + timedelta(days=float(rng.random() * FILES))) for _ in range(EVENTS)]
