@@ -30,6 +30,9 @@ func (p *Page) Take(other []byte) (values, room []byte) {
 	return values, room
 }
 
+// Drop gives the memory of a page back whose values have been decoded.
+func (p *Page) Drop() { p.Values, p.raw = nil, nil }
+
 // Load decompresses body, the body of a page of column col, and decodes its levels. body is not kept.
 func (p *Page) Load(c *codec.Codec, col *Column, id codec.ID, h *PageHeader, body []byte) error {
 	if h.Kind == DataPageV2 {

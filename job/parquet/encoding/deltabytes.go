@@ -3,6 +3,7 @@ package encoding
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 )
 
 // DecodeDeltaLengths appends the first n values of a DELTA_LENGTH_BYTE_ARRAY section. There may be more: DuckDB 2 writes, in
@@ -84,6 +85,9 @@ func DecodeDeltaStrings(dst *Bytes, src []byte, n, maxBytes int, last []byte) er
 	}
 	src = src[ends.pos:]
 	limit := int(min(uint64(len(dst.Data))+uint64(maxBytes), 1<<32-1))
+	if size := len(src); size > 1<<20 { // so large that to grow is to hold it twice
+		dst.Data = slices.Grow(dst.Data, prefixes.sum(limit-len(dst.Data)-size)+size)
+	}
 	at := len(dst.Ends)
 	dst.Ends = extend(dst.Ends, n)
 	var bufs [2][32]int64
@@ -118,6 +122,24 @@ func DecodeDeltaStrings(dst *Bytes, src []byte, n, maxBytes int, last []byte) er
 	return nil
 }
 
+// sum returns the sum of the numbers to come, or 0 where they are wrong or it exceeds limit.
+func (r deltaReader) sum(limit int) int {
+	var buf [32]int64
+	total := 0
+	for {
+		got, err := r.next(&buf)
+		if err != nil || len(got) == 0 {
+			return total
+		}
+		for _, v := range got {
+			if v < 0 || v > int64(limit-total) {
+				return 0
+			}
+			total += int(v)
+		}
+	}
+}
+
 // AppendDeltaStrings appends the values as DELTA_BYTE_ARRAY.
 func AppendDeltaStrings(dst []byte, b *Bytes) []byte {
 	var prefixes, suffixes deltaWriter
@@ -131,12 +153,15 @@ func AppendDeltaStrings(dst []byte, b *Bytes) []byte {
 	}
 	suffixes.begin(prefixes.flush(), 32, n)
 	last = nil
+	size := 0
 	for i := range n {
 		v := b.At(i)
-		suffixes.add(int64(len(v) - commonPrefix(last, v)))
+		suffix := len(v) - commonPrefix(last, v)
+		suffixes.add(int64(suffix))
+		size += suffix
 		last = v
 	}
-	dst = suffixes.flush()
+	dst = slices.Grow(suffixes.flush(), size)
 	last = nil
 	for i := range n {
 		v := b.At(i)

@@ -14,6 +14,7 @@ import (
 type pruned struct {
 	col      *parquet.Column
 	plain    []byte   // entries as PLAIN
+	ratio    float64  // of the page's bytes, compressed, to those as PLAIN
 	ends     []uint32 // ByteArray: where the entries end in plain
 	n        int
 	encoding parquet.Encoding
@@ -31,7 +32,7 @@ type pruned struct {
 
 // newPruned returns a dictionary of which no entry is used yet. plain is the decompressed page, which it keeps.
 func newPruned(col *parquet.Column, plain []byte, h *parquet.PageHeader) (*pruned, error) {
-	d := &pruned{col: col, plain: plain, n: h.Values, encoding: h.Encoding, sorted: h.Sorted}
+	d := &pruned{col: col, plain: plain, n: h.Values, encoding: h.Encoding, sorted: h.Sorted, ratio: float64(h.Size) / float64(max(h.RawSize, 1))}
 	switch col.Physical {
 	case parquet.Boolean:
 		// One byte for each, as bounds have them.
@@ -207,6 +208,9 @@ func (d *pruned) appendUsed(dst []byte) ([]byte, error) {
 
 // appendPlain appends the values to which the draft's indices point to its plain values, of a boolean column to its bools.
 func (d *pruned) appendPlain(to *draft) {
+	if d.col.Physical != parquet.Boolean {
+		to.grow(d.col, int(d.plainSize(to.indices)))
+	}
 	for _, i := range to.indices {
 		v := d.entry(int(i))
 		switch d.col.Physical {

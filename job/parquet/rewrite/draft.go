@@ -156,7 +156,13 @@ func (t *filter) values(d *draft, p *parquet.Page, vals *encoding.Bitmap) error 
 	case enc == parquet.ByteStreamSplit && col.Width() > 0 && col.Physical != parquet.Int96:
 		from := len(d.plain)
 		if t.split, err = encoding.DecodeSplit(t.split[:0], p.Values, col.Width(), p.Count); err == nil {
-			d.plain, err = encoding.FilterFixed(d.plain, t.split, col.Width(), vals)
+			dropLarge(p)
+			if from == 0 { // in place
+				d.plain, t.split = t.split, d.plain
+				d.plain, err = encoding.FilterFixed(d.plain[:0], d.plain, col.Width(), vals)
+			} else {
+				d.plain, err = encoding.FilterFixed(d.plain, t.split, col.Width(), vals)
+			}
 		}
 		if err == nil {
 			d.bounds.AddFixed(col, d.plain[from:])
@@ -192,14 +198,20 @@ func (t *filter) decoded(d *draft, p *parquet.Page, vals *encoding.Bitmap) error
 	if n := v.Bytes.Len(); t.carries && d.encoding == parquet.DeltaByteArray && n > 0 {
 		t.last = append(t.last[:0], v.Bytes.At(n-1)...)
 	}
+	dropLarge(p)
 	if t.col.Integer() {
 		from := len(d.ints)
 		d.ints = encoding.CompactInts(d.ints, v.Ints, vals)
 		d.bounds.AddInts(t.col, d.ints[from:])
 		return nil
 	}
-	from := d.bytes.Len()
-	if err := encoding.CompactBytes(&d.bytes, &v.Bytes, vals); err != nil {
+	from, all := d.bytes.Len(), &v.Bytes
+	if from == 0 { // in place
+		decoded := v.Bytes
+		v.Bytes, all = d.bytes, &decoded
+		d.bytes = encoding.Bytes{Data: decoded.Data[:0], Ends: decoded.Ends[:0]}
+	}
+	if err := encoding.CompactBytes(&d.bytes, all, vals); err != nil {
 		return err
 	}
 	for i := from; i < d.bytes.Len(); i++ {

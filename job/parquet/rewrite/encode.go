@@ -51,12 +51,16 @@ func (w *worker) encode(e *parquet.EncodedPage, d *draft, col *parquet.Column, i
 		raw = d.appendValues(raw, col, dictLen)
 		w.raw = raw
 		levels, values = raw[:len(levels)], raw[len(levels):]
-		if cap(d.plain) > maxPooled { // it will not be pooled, and is not needed while raw is compressed
-			d.plain, d.room = nil, nil
-		}
+		d.dropLarge() // not needed while raw is compressed
 	}
-	e.Body = slices.Grow(e.Body[:0], d.packed+d.packed/8+512)
-	return e.EncodeParts(&w.codec, id, &h, levels, values)
+	body := d.packed // about as much smaller as the input was
+	if d.size > 0 {
+		body = int(min(int64(len(values))*int64(d.packed)/int64(d.size), int64(len(values))))
+	}
+	e.Body = slices.Grow(e.Body[:0], len(levels)+body+body/8+512)
+	err := e.EncodeParts(&w.codec, id, &h, levels, values)
+	d.dropLarge() // not needed while the page waits for its turn
+	return err
 }
 
 // appendValues appends the encoded values section.

@@ -31,6 +31,11 @@ func (d *draft) makeRoom(p *parquet.Page, col *parquet.Column, kept int) {
 		}
 		n = min(n, share)
 	}
+	d.grow(col, n)
+}
+
+// grow makes room for n more bytes of values, and for the levels before them.
+func (d *draft) grow(col *parquet.Column, n int) {
 	if cap(d.plain)-len(d.plain) < n {
 		head := levelBytes(col, 2*d.slots) // another page may follow
 		d.room = make([]byte, head+len(d.plain)+n)

@@ -1,7 +1,10 @@
 package rewrite
 
 import (
+	"slices"
+
 	"assent/job/parquet"
+	"assent/job/parquet/encoding"
 	"assent/job/parquet/thrift"
 )
 
@@ -47,6 +50,7 @@ func (s *splice) settle() (again bool, err error) {
 	}
 	for i, d := range s.held {
 		s.held[i] = nil
+		s.final = s.ended && !again && i == len(s.held)-1
 		n := d.memory()
 		if err := s.write(d); err != nil {
 			return false, err
@@ -67,17 +71,45 @@ func (s *splice) writeDictionary() error {
 	if d.mapped != nil {
 		h.Encoding, h.Sorted = parquet.Plain, thrift.Stop
 	}
-	err := withWorker(func(w *worker) (err error) {
-		if w.raw, err = d.appendUsed(w.raw[:0]); err != nil {
+	s.bloom.addDictionary(d)
+	err := withWorker(func(w *worker) error {
+		raw, err := s.usedEntries(w)
+		if err != nil {
 			return err
 		}
-		return page.Encode(&w.codec, s.chunk.Codec, &h, w.raw)
+		body := int(float64(len(raw)) * d.ratio * 9 / 8)
+		page.Body = slices.Grow(page.Body[:0], body+512)
+		return page.Encode(&w.codec, s.chunk.Codec, &h, raw)
 	})
 	if err != nil {
 		return err
 	}
-	s.bloom.addDictionary(d)
-	return s.out.DictionaryPage(page)
+	err = s.out.DictionaryPage(page)
+	if n := cap(page.Body); n > maxPooled {
+		page.Body = nil
+		letGo(n)
+	}
+	return err
+}
+
+// usedEntries returns the used entries as PLAIN. Where that saves the memory of a large dictionary, they are not copied.
+func (s *splice) usedEntries(w *worker) (_ []byte, err error) {
+	d := s.dict
+	large := len(d.plain) > maxPooled && d.mapped == nil && s.col.Physical == parquet.ByteArray
+	switch {
+	case large && d.identity:
+		return d.plain[:d.ends[d.n-1]], nil
+	case large && s.ended && !s.overflow && !slices.ContainsFunc(s.held, func(p *draft) bool { return p.whole }):
+		// No page will ask for an entry any more, so they move in place.
+		plain := d.plain
+		d.plain = nil
+		return encoding.FilterByteArrays(plain[:0], plain, &d.used)
+	}
+	if large {
+		w.raw = slices.Grow(w.raw[:0], len(d.plain)) // to grow later is to hold it twice
+	}
+	w.raw, err = d.appendUsed(w.raw[:0])
+	return w.raw, err
 }
 
 // write writes the page that a draft stands for. It takes the draft over.
@@ -96,6 +128,12 @@ func (s *splice) write(d *draft) error {
 		}
 		d.toPlain(s.col, s.dict)
 		d.size += len(d.plain) // an estimate; the indices were small
+		d.packed += int(float64(len(d.plain)) * s.dict.ratio)
+		if s.final && len(s.dict.plain) > maxPooled {
+			n := cap(s.dict.plain)
+			s.dict.plain = nil
+			letGo(n)
+		}
 		dictCoded = false
 	}
 	dictLen := 0

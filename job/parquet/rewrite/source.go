@@ -107,7 +107,7 @@ func (s *source) fetch() {
 
 // shrink gives a very large buffer back. What was peeked at is not valid any more.
 func (s *source) shrink() {
-	if cap(s.buf) > 2*maxBlock {
+	if cap(s.buf) > maxBlock+1024 {
 		s.buf, s.pos = append([]byte(nil), s.buf[s.pos:]...), 0
 	}
 }

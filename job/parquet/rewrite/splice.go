@@ -42,6 +42,8 @@ type splice struct {
 	hold     bool // pages are held back: the dictionary is not settled
 	held     []*draft
 	overflow bool // not all pages could be held
+	ended    bool // the dictionary is settled behind the last page
+	final    bool // the page that is written is the last one, and no other asks for entries
 	resume   mark
 	plainAt  int // number of the first page that is not dictionary-coded, once the dictionary is settled
 	look     draft
@@ -154,7 +156,7 @@ func (s *splice) pass(cur, next *input) (again bool, err error) {
 		return false, err
 	}
 	if s.hold {
-		s.plainAt = s.walk.Number + 1
+		s.plainAt, s.ended = s.walk.Number+1, true
 		return s.settle()
 	}
 	return false, nil
@@ -274,7 +276,11 @@ func (s *splice) dictionary() error {
 	if err != nil {
 		return err
 	}
-	if s.dict, err = newPruned(s.col, plain, &s.walk.Header); err != nil {
+	if h.Size > maxPooled {
+		s.walk.src.shrink()
+		letGo(h.Size)
+	}
+	if s.dict, err = newPruned(s.col, plain, h); err != nil {
 		return err
 	}
 	s.filter.dict = s.dict
@@ -342,6 +348,7 @@ func (s *splice) whole(in *input, lo int64) error {
 		}
 	}
 	d.body = append(d.body[:0], body...)
+	s.dropBody(in)
 	if err := s.survey(in, d, lo); err != nil {
 		return err
 	}
@@ -412,6 +419,7 @@ func (s *splice) mixed(in *input, lo, kept int64, carried, open bool) error {
 	if err := s.load(in, nil); err != nil {
 		return err
 	}
+	s.dropBody(in)
 	want := form{v2: in.h.Kind == parquet.DataPageV2, encoding: in.h.Encoding}
 	switch {
 	case s.mapper != nil && in.h.DictCoded() && !s.late(in):
@@ -443,8 +451,7 @@ func (s *splice) mixed(in *input, lo, kept int64, carried, open bool) error {
 		return err
 	}
 	if in.h.RawSize > maxPooled { // the page is not needed while the draft is encoded
-		in.p, in.body = parquet.Page{}, nil
-		s.walk.src.shrink()
+		in.p = parquet.Page{}
 	}
 	if kept == 0 && !carried {
 		s.pages.Dropped++ // it was decoded only because the next page needs its last value

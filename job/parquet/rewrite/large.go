@@ -1,0 +1,53 @@
+package rewrite
+
+import (
+	"runtime"
+
+	"assent/job/parquet"
+	"assent/job/parquet/encoding"
+)
+
+// Memory of very large pages is given back as soon as nothing reads it any more, so that no more than two copies of such a page are
+// there at a time: as it was before a step and after it.
+
+// collectFrom is the size in bytes from which memory that was let go is collected at once, before more of this size is asked for. The
+// garbage collector by itself may let several such pieces come together.
+const collectFrom = 2 * maxPooled
+
+// letGo is called after n bytes were let go.
+func letGo(n int) {
+	if n >= collectFrom {
+		runtime.GC()
+	}
+}
+
+// dropLarge gives the memory of a large page back: nothing reads it any more.
+func dropLarge(p *parquet.Page) {
+	if n := p.Memory(); n > maxPooled {
+		p.Drop()
+		letGo(n)
+	}
+}
+
+// dropLarge gives values back that will not be pooled.
+func (d *draft) dropLarge() {
+	n := 0
+	if cap(d.plain) > maxPooled {
+		n += cap(d.plain)
+		d.plain, d.room = nil, nil
+	}
+	if cap(d.bytes.Data) > maxPooled {
+		n += cap(d.bytes.Data)
+		d.bytes = encoding.Bytes{}
+	}
+	letGo(n)
+}
+
+// dropBody gives the memory of a large body back as it was in the file: nothing reads it any more.
+func (s *splice) dropBody(in *input) {
+	if in.h.Size > maxPooled {
+		in.body = nil
+		s.walk.src.shrink()
+		letGo(in.h.Size)
+	}
+}
