@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"runtime"
+	"runtime/debug"
 
 	"assent/job/parquet"
 	"assent/job/parquet/encoding"
@@ -14,9 +15,15 @@ import (
 // garbage collector by itself may let several such pieces come together.
 const collectFrom = 2 * maxPooled
 
+// returnFrom is the size from which such memory goes back to the system, too: pieces of other sizes may not fit where it was.
+const returnFrom = 32 << 20
+
 // letGo is called after n bytes were let go.
 func letGo(n int) {
-	if n >= collectFrom {
+	switch {
+	case n >= returnFrom:
+		debug.FreeOSMemory()
+	case n >= collectFrom:
 		runtime.GC()
 	}
 }
