@@ -179,6 +179,15 @@ func (r *Run) datasets(t *text) {
 		t.value("assent_files", float64(int64(len(r.Manifest.Datasets[name].Files))-reused), "dataset", name, "how", "made")
 		t.value("assent_files", float64(reused), "dataset", name, "how", "reused")
 	}
+	groups := map[string]int{}
+	for output, n := range r.Manifest.Invocation.ReusedRowGroups {
+		name, _, _ := strings.Cut(output, "/")
+		groups[name] += n
+	}
+	t.metric("assent_reused_row_groups", "Row groups of a data set's input that were taken over from an earlier run, in files that were made.")
+	for _, name := range names {
+		t.value("assent_reused_row_groups", float64(groups[name]), "dataset", name)
+	}
 	if r.Manifest.Invocation.Since != nil {
 		t.metric("assent_changed_records", "Records that changed sides since the run before, and kept ones of files that came or went.")
 		for _, name := range slices.Sorted(maps.Keys(r.Manifest.Invocation.Since.Datasets)) {

@@ -22,7 +22,7 @@ func TestText(t *testing.T) {
 		Gates: []manifests.Gate{{Name: "max_excluded", Dataset: "messages", Limit: 0.2, Value: &value}, {Name: "off", Limit: 0, Passed: true}},
 		Manifest: &manifests.Run{RunID: "id", Datasets: map[string]manifests.Dataset{
 			"messages": {RowsKept: 12, RowsExcluded: 4, ExcludedByReason: excluded, Files: []manifests.File{{Bytes: 5}, {Bytes: 6}}},
-		}},
+		}, Invocation: manifests.Invocation{ReusedRowGroups: map[string]int{"messages/a.parquet": 2, "messages/b.parquet": 3}}},
 		Reused: map[string]int64{"messages": 1},
 	}
 	file := filepath.Join(t.TempDir(), "run.prom")
@@ -42,6 +42,7 @@ func TestText(t *testing.T) {
 		`assent_gate_passed{gate="max_excluded",dataset="messages"} 0`, `assent_gate_passed{gate="off"} 1`,
 		`assent_records{dataset="messages",outcome="kept"} 12`, `assent_excluded_records{dataset="messages",reason="deletion_requested"} 3`,
 		`assent_data_bytes{dataset="messages"} 11`, `assent_files{dataset="messages",how="made"} 1`, `assent_files{dataset="messages",how="reused"} 1`,
+		`assent_reused_row_groups{dataset="messages"} 5`,
 	} {
 		if !strings.Contains("\n"+string(data), "\n"+want+"\n") {
 			t.Errorf("no line %s in\n%s", want, data)
