@@ -48,17 +48,17 @@ func (w *fileWork) findBlocks(ctx context.Context) error {
 	if part == nil || w.stage == nil {
 		return nil
 	}
-	any := false
+	some := false
 	for i := range w.blocks {
 		b := &w.blocks[i]
 		if b.taken = part.block(b.from); b.taken == nil {
 			continue
 		}
-		if any = true; b.taken.Facts.To != b.to || b.taken.Facts.Rows != b.rows {
+		if some = true; b.taken.Facts.To != b.to || b.taken.Facts.Rows != b.rows {
 			return fmt.Errorf("%s: the plan takes over row groups that the file does not have", w.uri())
 		}
 	}
-	if !any {
+	if !some {
 		return nil
 	}
 	earlier, err := w.openEarlier(ctx)
@@ -69,6 +69,9 @@ func (w *fileWork) findBlocks(ctx context.Context) error {
 	w.earlier = earlier
 	return err
 }
+
+// takes reports whether a block is taken over: the plan says so, and what the earlier run made is as it was published.
+func (w *fileWork) takes(b *block) bool { return b.taken != nil && w.earlier != nil }
 
 // earlierOutput is what an earlier run made of the file.
 type earlierOutput struct {
@@ -124,7 +127,7 @@ func (w *fileWork) decideAll(ctx context.Context, then func(decided) error) erro
 	w.announceKeys(w.nextDecided(w.piece.From))
 	for i := range w.blocks {
 		b := &w.blocks[i]
-		if b.taken != nil && w.earlier != nil {
+		if w.takes(b) {
 			if err := w.takeManifests(b); err != nil {
 				return err
 			}
@@ -178,7 +181,7 @@ func (w *fileWork) decideBlock(ctx context.Context, b *block, then func(decided)
 // nextDecided returns the first row group from one on that is not taken over.
 func (w *fileWork) nextDecided(group int) int {
 	for i := range w.blocks {
-		if b := &w.blocks[i]; group < b.to && (b.taken == nil || w.earlier == nil) {
+		if b := &w.blocks[i]; group < b.to && !w.takes(b) {
 			return max(group, b.from)
 		}
 	}

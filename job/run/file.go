@@ -165,7 +165,7 @@ func (w *fileWork) writeAll(ctx context.Context) error {
 	w.result.Schema = manifests.SHA256(written.Schema)[:16]
 	w.result.Transforms = w.handed.Counts()
 	for i := range w.blocks {
-		if b := &w.blocks[i]; b.taken != nil && w.earlier != nil {
+		if b := &w.blocks[i]; w.takes(b) {
 			w.result.Transforms = manifests.AddTransforms(w.result.Transforms, b.taken.Facts.Transforms)
 		}
 	}

@@ -14,18 +14,17 @@ import os
 import pathlib
 import shutil
 import statistics
-import subprocess
 import sys
-import tempfile
 from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from measure import measure
+
 FILES, FREELANCERS, CLIENTS, CONTRACTS, EVENTS = 200, 50_000, 25_000, 100_000, 100_000
 START = datetime(2026, 1, 5, tzinfo=timezone.utc)
-ENV = os.environ | {"ASSENT_SUBJECT_KEY": "eWFyZHN0aWNrLXlhcmRzdGljay15YXJkc3RpY2shISE="}
 US = pa.timestamp("us", "UTC")
 
 
@@ -90,15 +89,8 @@ def account(rng):
 def run(assent, d, out, nights, *more):
     """One run; its CPU seconds and its result."""
     as_of = (START + timedelta(days=FILES + nights)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    with tempfile.TemporaryFile("w+") as answer:
-        child = subprocess.Popen([assent, "run", "-c", d / "job.yaml", "--json", "--set", f"output={out}", "--set", f"inputs.consent.as_of={as_of}", *more],
-                                 stdout=answer, stderr=subprocess.DEVNULL, env=ENV)
-        _, status, used = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        answer.seek(0)
-        if child.returncode:
-            sys.exit(f"nights: exit code {child.returncode}")
-        return used.ru_utime + used.ru_stime, json.load(answer)
+    figures, answer, _ = measure([assent, "run", "-c", d / "job.yaml", "--json", "--set", f"output={out}", "--set", f"inputs.consent.as_of={as_of}", *more])
+    return figures["cpu_s"], json.loads(answer)
 
 
 def digest(out, answer):
