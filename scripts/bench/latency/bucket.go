@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,7 +69,6 @@ func startBucket(name string, delay time.Duration) (host string, stop func()) {
 }
 
 func (b *bucket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	fmt.Fprintln(logf, time.Now().UnixMilli(), r.Method, r.URL.Path, r.URL.RawQuery, r.Header.Get("Range"))
 	time.Sleep(b.delay)
 	p := r.URL.EscapedPath()
 	object := func(escaped string) string { name, _ := url.PathUnescape(escaped); return name }
@@ -306,5 +304,3 @@ func (b *bucket) resume(w http.ResponseWriter, r *http.Request, id string) {
 	}
 	b.answerObject(w, b.put(name, u.data, u.about, u.query))
 }
-
-var logf, _ = os.Create("/tmp/requests.log")
