@@ -24,6 +24,11 @@ func (s *scan) at(i, after int) int {
 	if to := s.spacedLetters(i, after); to > 0 {
 		return to
 	}
+	if start := s.nameBefore(i); start < i {
+		if end := s.gapDot(s.labelEnd(after)); end > 0 && s.labelEnd(after) > after {
+			return s.take(start, end, Email)
+		}
+	}
 	if c := s.byteBefore(i); c == ' ' && s.inWord[s.byteAt(after)] && i > 0 {
 		if h := s.host(after, false); h.rank == plainTLD && h.whole() && h.end-h.labels[h.n-2][0] > 7 && s.byteAt(h.end) != '/' && s.byteAt(h.end) != '(' {
 			return s.take(i, h.end, Email)
@@ -107,6 +112,7 @@ func (s *scan) looseAt(i, after int) int {
 	if !ok || start == left {
 		return 0
 	}
+	start = s.spacedDigits(s.singles(start, left))
 	h := s.host(right, true)
 	if (h.rank >= commonTLD || h.rank > 0 && which >= 0) && s.byteAt(h.end) != '/' {
 		return s.take(start, h.end, Email)
@@ -115,6 +121,9 @@ func (s *scan) looseAt(i, after int) int {
 		return s.take(start, to, Email)
 	}
 	if left == i && right == after && h.n > 0 {
+		if to := s.gapDot(h.labels[h.n-1][1]); to > 0 {
+			return s.take(start, to, Email)
+		}
 		if name := s.b[h.labels[0][0]:h.labels[0][1]]; h.n == 1 && len(name) >= 5 && s.lookup(name).is&wordProvider != 0 {
 			return s.take(start, h.labels[0][1], Email)
 		}
@@ -122,43 +131,74 @@ func (s *scan) looseAt(i, after int) int {
 	return 0
 }
 
-// spacedLetters looks for "d a v e @ g m a i l . c o m".
+// spacedLetters looks for "d a v e @ g m a i l . c o m", also with words for "@", which stands from i until after, and dots.
 func (s *scan) spacedLetters(i, after int) int {
 	start := i
 	for start-2 >= s.last && s.b[start-1] == ' ' && s.isNamePart(s.b[start-2]) && (start-2 == s.last || s.b[start-3] == ' ') {
 		start -= 2
 	}
-	var buf [longestName]byte
-	n, end := 0, after
-	for end+1 < len(s.b) && n < len(buf) && s.b[end] == ' ' && s.isNamePart(s.b[end+1]) {
-		if end+2 < len(s.b) && s.isNamePart(s.b[end+2]) {
-			break
-		}
-		buf[n] = s.b[end+1]
-		n++
-		end += 2
-	}
-	dot := bytes.LastIndexByte(buf[:n], '.')
-	if start == i || dot < 1 || s.tld(buf[dot+1:n]) < commonTLD {
+	if start == i {
 		return 0
 	}
-	return s.take(start, end, Email)
+	if end := s.spacedHost(after); end > 0 {
+		return s.take(start, end, Email)
+	}
+	return 0
+}
+
+// spacedHost returns where a domain name in single letters, and words for dots, ends that begins behind a space at i, or 0.
+func (s *scan) spacedHost(i int) int {
+	var buf [longestName]byte
+	n, end := 0, i
+	for end+1 < len(s.b) && n < len(buf) && s.b[end] == ' ' && s.isNamePart(s.b[end+1]) {
+		c, next := s.b[end+1], end+2
+		if next < len(s.b) && s.isNamePart(s.b[next]) {
+			to, e := s.wordAt(end + 1)
+			if e.is&wordDot == 0 {
+				break
+			}
+			c, next = '.', to
+		}
+		buf[n] = c
+		n++
+		end = next
+	}
+	dot := bytes.LastIndexByte(buf[:n], '.')
+	if dot < 1 || s.tld(buf[dot+1:n]) < commonTLD {
+		return 0
+	}
+	return end
 }
 
 func (s *scan) isNamePart(c byte) bool { return s.inWord[c] || c == '.' || c == '-' }
 
-// wordAsAt takes the word from i until end for "@", and returns where to go on where it was one, or 0.
-func (s *scan) wordAsAt(i, end int, is words) int {
-	for _, more := range []string{" the rate of", " the rate", " sign", "-a", " a", " mark"} {
-		if bytes.HasPrefix(s.b[end:], []byte(more)) && !s.inWord[s.byteAt(end+len(more))] {
+// atPhrase returns where what stands for "@" begins and ends of which the word from i until end is one: at the rate of, a còng.
+func (s *scan) atPhrase(i, end int) (from, to int) {
+	for _, more := range []string{" the rate of", " the rate", " d rate", " da rate", " rate", " sign", "-sign", "-a", " a", " mark"} {
+		if len(s.b)-end >= len(more) && bytes.EqualFold(s.b[end:end+len(more)], []byte(more)) && !s.inWord[s.byteAt(end+len(more))] {
 			end += len(more)
 			break
 		}
 	}
+	if end-i > 2 && i-2 > s.last && s.b[i-1] == ' ' && s.b[i-2] == 'a' && s.b[i-3] == ' ' { // a còng
+		i -= 2
+	}
+	return i, end
+}
+
+// wordAsAt takes the word from i until end for "@", and returns where to go on where it was one, or 0.
+func (s *scan) wordAsAt(i, end int, is words) int {
+	i, end = s.atPhrase(i, end)
 	left, which := s.opened(i)
 	right, ok := s.closed(end, which)
+	if which >= 0 && !ok { // anna (at gmail)
+		which, right, ok = -1, s.blanks(end), true
+	}
 	start := s.dottedBefore(left)
 	dense := s.b[i] >= utf8.RuneSelf
+	if to := s.spacedLetters(i, end); to > 0 {
+		return to
+	}
 	if !ok || (left == i || right == end) && !dense || start == left {
 		return 0
 	}
@@ -169,23 +209,29 @@ func (s *scan) wordAsAt(i, end int, is words) int {
 	if hyphens := s.hyphened(right); hyphens > 0 && s.byteBefore(i) == '-' && s.byteAt(end) == '-' {
 		return s.take(start, hyphens, Email)
 	}
-	if h.n == 0 || h.point && end-i == 2 { // "at this point in" is English
+	if h.n == 0 || which < 0 && h.point && end-i == 2 && s.isTalk(&h) { // "at this point in" is English
 		return 0
 	}
 	if which >= 0 && openBrackets[which] != '-' {
-		if h.rank > 0 && is&wordAtWeak == 0 {
+		if h.rank > 0 && (is&wordAtWeak == 0 || h.disguised > 0) {
 			return s.take(start, h.end, Email)
 		}
 		return 0
 	}
+	return s.openAddress(start, left, &h, is)
+}
+
+// openAddress takes the name from start until left, a word for "@", and a host with nothing around them for an address, or returns 0.
+func (s *scan) openAddress(start, left int, h *host, is words) int {
 	name := s.b[start:left]
-	if s.lookup(name).is&wordStop != 0 {
+	if s.lookup(name).is&wordStop != 0 || h.rank > 0 && (s.byteAt(h.end) == '/' || s.spokenPath(h.end) > h.end) { // guides at example dot com slash help
 		return 0
 	}
 	free := s.lookup(s.b[h.labels[0][0]:h.labels[0][1]]).is&wordProvider != 0
 	cued := near(s.mailCue, start, 40) || h.rank >= commonTLD && h.whole() && s.mailFollows(h.end)
 	switch {
-	case s.byteBefore(start) == '<' && s.byteAt(h.end) == '>' && h.rank > 0: // as archives of mailing lists have it
+	case s.byteBefore(start) == '<' && s.byteAt(h.end) == '>' && h.rank > 0, // as archives of mailing lists have it
+		s.byteBefore(start) == '(' && s.byteAt(h.end) == ')' && h.disguised > 0:
 		return s.take(start, h.end, Email)
 	case h.rank >= commonTLD && h.disguised > 0 && cued:
 		return s.take(s.widen(start), h.end, Email)
@@ -193,17 +239,32 @@ func (s *scan) wordAsAt(i, end int, is words) int {
 		return s.take(start, h.end, Email)
 	case h.rank == 0 && h.n == 1 && free && is&wordAtWeak == 0 && (cued || marked(name)):
 		return s.take(start, h.labels[0][1], Email)
+	case h.n == 1 && s.spaceAt(h.labels[0][1]): // anna at example com
+		to := s.labelEnd(h.labels[0][1] + 1)
+		rank := s.tld(s.b[h.labels[0][1]+1 : to])
+		if rank >= commonTLD && s.byteBefore(start) == '<' && s.byteAt(to) == '>' || rank == plainTLD && to-h.labels[0][1] > 3 && (cued || s.mailFollows(to)) {
+			return s.take(start, to, Email)
+		}
 	}
 	return 0
+}
+
+// isTalk says whether a name with "point" for a dot may be words of a sentence: this point in.
+func (s *scan) isTalk(h *host) bool {
+	if h.rank < plainTLD || s.lookup(s.b[h.labels[0][0]:h.labels[0][1]]).is&wordStop != 0 {
+		return true
+	}
+	switch string(s.b[h.labels[h.n-1][0]:h.end]) {
+	case "at", "us", "es", "de", "il", "se", "by", "ca":
+		return true
+	}
+	return false
 }
 
 // mailFollows says whether a cue of an address stands among the next few words.
 func (s *scan) mailFollows(i int) bool {
 	for range 5 {
-		for i < len(s.b) && (s.b[i] == ' ' || s.b[i] == ',' || s.b[i] == '(') {
-			i++
-		}
-		if i >= len(s.b) || !s.inWord[s.b[i]] {
+		if i = s.nextWord(i); i < 0 {
 			return false
 		}
 		end, e := s.wordAt(i)
@@ -218,6 +279,9 @@ func (s *scan) mailFollows(i int) bool {
 // widen returns where the words of a name begin that goes on at start, as in "my mail is anna maria 45 at gmail dot com".
 func (s *scan) widen(start int) int {
 	from := s.mailCue
+	if !near(from, start, 40) { // the cue stands behind the address
+		return start
+	}
 	words, first := 0, start
 	for from < start && words <= 3 {
 		for from < start && !s.inWord[s.b[from]] {
@@ -285,11 +349,8 @@ func (s *scan) hyphened(i int) int {
 func (s *scan) dottedBefore(i int) int {
 	start := s.nameBefore(i)
 	for range 4 {
-		end, which := s.opened(start)
+		end, which := s.closedBefore(start)
 		word, e := s.wordBefore(end)
-		if which >= 0 { // nick(dot)taylor
-			word, e = s.wordBefore(end)
-		}
 		if start == i || word == end || e.is&(wordDot|wordJoiner) == 0 {
 			break
 		}
@@ -299,6 +360,69 @@ func (s *scan) dottedBefore(i int) int {
 		left, opened := s.opened(word)
 		further := s.nameBefore(left)
 		if left == word || further == left || opened != which {
+			break
+		}
+		start = further
+	}
+	return s.spacedDigits(start)
+}
+
+// singles returns where a name of single letters with spaces between them begins, the last of which stands from start until end.
+func (s *scan) singles(start, end int) int {
+	for end-start == 1 && start-2 >= s.last && s.b[start-1] == ' ' && s.isNamePart(s.b[start-2]) && (start-2 == s.last || s.b[start-3] == ' ') {
+		start, end = start-2, start-1
+	}
+	return start
+}
+
+// gapDot returns where a domain name goes on to that has a space beside its dot, or a comma for it, at i: "example .com",
+// "example. com", "example,co,uk". It returns 0 where none does.
+func (s *scan) gapDot(i int) int {
+	c, next := s.byteAt(i), i+1
+	switch {
+	case c == ' ' && s.byteAt(next) == '.':
+		next++
+	case (c == '.' || c == ',') && s.byteAt(next) == ' ':
+		next++
+	case c != ',':
+		return 0
+	}
+	if next >= len(s.b) {
+		return 0
+	}
+	end := s.labelEnd(next)
+	switch string(s.b[next:end]) {
+	case "com", "net", "org", "de", "fr", "ru":
+		return end
+	case "co":
+		if further := s.labelEnd(end + 1); further == end+3 && (s.byteAt(end) == ',' || s.byteAt(end) == '.') {
+			return further
+		}
+	}
+	return 0
+}
+
+// signAt takes the sign from i until after for "@" before the domain of a provider, as in anna★gmail.com.
+func (s *scan) signAt(i, after int) int {
+	if !s.inWord[s.byteBefore(i)] || !s.inWord[s.byteAt(after)] {
+		return 0
+	}
+	h := s.host(after, false)
+	if start := s.nameBefore(i); start < i && h.whole() && s.lookup(s.b[h.labels[0][0]:h.labels[0][1]]).is&wordProvider != 0 {
+		return s.take(start, h.end, Email)
+	}
+	return 0
+}
+
+// spacedDigits returns where a name begins whose last parts are digits between spaces, the part at start among them: ravi 2 1.
+func (s *scan) spacedDigits(start int) int {
+	for range 4 {
+		if s.class[s.byteAt(start)] != digit || s.byteBefore(start) != ' ' {
+			break
+		}
+		end := start - 1
+		further := s.nameBefore(end)
+		if size := end - further; size == 0 || size > 20 || s.lookup(s.b[further:end]).is&(wordMail|wordID|wordFill|wordStop|wordPhone) != 0 {
 			break
 		}
 		start = further

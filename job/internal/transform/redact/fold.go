@@ -1,55 +1,53 @@
 package redact
 
 import (
+	"cmp"
 	"encoding/binary"
+	"slices"
 	"unicode/utf8"
 )
 
 // view is a text as the rules see it.
 type view struct {
-	text []byte
-	at   []int32 // where each byte of text came from, and at last the end; nil where text is the source itself
-	buf  []byte
+	text  []byte
+	moves []move // none where text is the source itself
+	buf   []byte
 }
+
+// move says that from a place in the view on, bytes come from a place in the source and those behind it.
+type move struct{ view, source int32 }
 
 // source returns the place in the source of a place in the view.
 func (v *view) source(at int) int {
-	if v.at == nil {
+	n, _ := slices.BinarySearchFunc(v.moves, int32(at)+1, func(m move, at int32) int { return cmp.Compare(m.view, at) })
+	if n == 0 {
 		return at
 	}
-	return int(v.at[at])
+	last := v.moves[n-1]
+	return at - int(last.view) + int(last.source)
 }
 
 // of makes the view of a source, which may have 2 GiB at most, as a value in Parquet does.
 func (v *view) of(src []byte) {
-	v.text, v.at = src, nil
+	v.text, v.moves = src, v.moves[:0]
 	i := firstFolded(src)
 	if i == len(src) {
 		return
 	}
-	buf, at := append(v.buf[:0], src[:i]...), v.at[:0]
-	for n := range i {
-		at = append(at, int32(n))
-	}
+	buf := append(v.buf[:0], src[:i]...)
 	for i < len(src) {
-		if src[i] < utf8.RuneSelf {
-			buf, at = append(buf, src[i]), append(at, int32(i))
-			i++
-			continue
-		}
 		r, size := utf8.DecodeRune(src[i:])
-		switch f := fold(r); f {
-		case drop:
-		case keep:
-			for n := range size {
-				buf, at = append(buf, src[i+n]), append(at, int32(i+n))
-			}
-		default:
-			buf, at = append(buf, byte(f)), append(at, int32(i))
+		if f := fold(r); f != drop {
+			v.moves = append(v.moves, move{int32(len(buf)), int32(i)})
+			buf = append(buf, byte(f))
 		}
 		i += size
+		v.moves = append(v.moves, move{int32(len(buf)), int32(i)})
+		next := i + firstFolded(src[i:])
+		buf = append(buf, src[i:next]...)
+		i = next
 	}
-	v.buf, v.text, v.at = buf, buf, append(at, int32(len(src)))
+	v.buf, v.text = buf, buf
 }
 
 // firstFolded returns where the first rune stands that the view shows otherwise, or the length.
@@ -84,6 +82,8 @@ func fold(r rune) int {
 		switch r {
 		case 0xA0:
 			return ' '
+		case 0xB7:
+			return '.'
 		case 0xAD, 0x34F, 0x61C:
 			return drop
 		}
@@ -166,6 +166,8 @@ func foldPunctuation(r rune) int {
 		return ' '
 	case r <= 0x200F, 0x202A <= r && r <= 0x202E, r >= 0x2060:
 		return drop
+	case r == 0x2014, r == 0x2015: // long dashes stand between clauses
+		return keep
 	case r <= 0x2015:
 		return '-'
 	case r == 0x2019:

@@ -2,6 +2,7 @@ package redact
 
 import (
 	"bytes"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -49,7 +50,7 @@ func (s *scan) valueAt(i int) (v value, ok bool) {
 	}
 	v.end = end
 	c := s.byteAt(end)
-	return v, c != '@' && c != '/' && c != '(' && c != '\\' && c != '[' && !(c == ':' && s.byteAt(end+1) == '/') && !s.isLetterAt(end)
+	return v, c != '@' && c != '/' && (c != '(' || s.byteAt(end+1) >= utf8.RuneSelf) && c != '\\' && c != '[' && !(c == ':' && s.byteAt(end+1) == '/') && !s.isLetterAt(end)
 }
 
 // isLetterAt says whether a letter beyond ASCII, of a script with spaces, stands at i.
@@ -103,6 +104,8 @@ func (s *scan) jointAt(i int) (j joint, ok bool) {
 		case c == ':' || c == '=' && next != ' ' || c == '-' && next == ' ' || c == '(':
 			j.explicit = true
 			i++
+		case c == '*' && next == '*':
+			i++
 		case (c == '`' || c == '"' || c == '*') && j.spaces && s.inWord[next]:
 			j.quoted = true
 			i++
@@ -153,7 +156,7 @@ func (s *scan) jointAt(i int) (j joint, ok bool) {
 func (s *scan) label(i, end int, is words) int {
 	if c := s.byteAt(end); (c == '.' || c == '-' || c == '/') && s.inWord[s.byteAt(end+1)] {
 		to, e := s.wordAt(end + 1)
-		if c != '-' || e.is&(wordID|wordCalled) == 0 { // Skype-Name
+		if c != '-' || e.is&(wordID|wordCalled) == 0 && !slices.Contains(s.endings, string(s.b[end+1:to])) { // Skype-Name, skype-om
 			return 0
 		}
 		end = to
@@ -183,7 +186,7 @@ func (s *scan) label(i, end int, is words) int {
 func (s *scan) isHandle(i int, j *joint, v *value, is words) bool {
 	w := s.b[v.start:v.end]
 	if v.marked {
-		return is&wordWeak == 0 && j.spaces || j.explicit || j.fill || v.named && j.spaces && w[0] == '@'
+		return (is&wordWeak == 0 || s.b[i] < 'a' && s.clauseEnds(v.end)) && j.spaces || j.explicit || j.fill || v.named && j.spaces && w[0] == '@'
 	}
 	if j.unknown {
 		return is&(wordLabel|wordSocial) != 0 && isTagged(w) && s.lookup(w).is == 0
@@ -203,11 +206,16 @@ func (s *scan) isHandle(i int, j *joint, v *value, is words) bool {
 	}
 	switch {
 	case is&(wordLabel|wordSocial|wordWeak) == 0: // a provider of mail
-		return v.named && (j.explicit || mine && j.fill)
+		return v.named && (j.explicit || j.id || j.fill && (mine || isTagged(w) && len(w) > 6))
+	case is&wordLabel != 0 && near(s.idCue, i, 24) && s.clauseEnds(v.end) && v.end-v.start >= 6: // мой ник в телеграме anna
+		return true
 	case is&wordLabel != 0:
 		return j.id || j.quoted || j.explicit && (v.named || s.clauseEnds(v.end)) || j.fill && mine && s.clauseEnds(v.end) && v.end-v.start >= 6 || v.named && (j.fill || mine || len(w) > 4)
 	case is&wordSocial != 0:
-		return j.id && (v.named || j.explicit) || v.named && (j.explicit || j.fill || mine || len(w) > 4)
+		return j.id && (v.named || j.explicit || s.clauseEnds(v.end) && v.end-v.start >= 6) || v.named && (j.explicit || j.fill || mine || len(w) > 4)
+	}
+	if s.byteBefore(i) == ' ' && s.byteBefore(i-1) == ' ' || s.byteBefore(i) == '\n' || i == 0 { // it begins a line: signal: anna.42
+		mine = mine || j.explicit && isTagged(w) && bytes.ContainsAny(w, "._") && s.clauseEnds(v.end)
 	}
 	return j.id && (v.named || j.explicit) || v.named && mine && (j.explicit || j.fill)
 }
@@ -232,6 +240,9 @@ func (s *scan) taggedFollows(i int) bool {
 func (s *scan) tag(i int) int {
 	if s.byteBefore(i) == '&' && bytes.HasPrefix(s.b[i:], []byte("#64;")) { // "@" in HTML
 		return s.at(i-1, i+4)
+	}
+	if to := s.signAt(i, i+1); to > 0 {
+		return to
 	}
 	end := i + 1
 	for end < len(s.b) && s.class[s.b[end]] == digit {
@@ -267,6 +278,13 @@ func (s *scan) valueBefore(i int) int {
 	joined := which >= 0
 	if word, e := s.wordBefore(left); which < 0 && word < left && e.is&wordFill != 0 {
 		left, joined = s.blanksBefore(word), true
+	}
+	if s.byteBefore(left) == '@' && left < i { // anna_1 @ telegram
+		left = s.blanksBefore(left - 1)
+		if start := s.nameBefore(left); isTagged(s.b[start:left]) {
+			return start
+		}
+		return -1
 	}
 	start := left
 	for start > s.last && left-start <= longestHandle && (s.isNamePart(s.b[start-1]) || s.b[start-1] == '@') {
@@ -329,6 +347,9 @@ func (s *scan) spacedLink(i, end int) int {
 	if h := s.host(end, true); h.rank > 0 {
 		return s.take(i, s.linkEnd(h.end), Link)
 	}
+	if to := s.spacedHost(end - 1); to > 0 {
+		return s.take(i, to, Link)
+	}
 	return i + 1
 }
 
@@ -345,14 +366,18 @@ func (s *scan) spacedWord(i int) int {
 		}
 		end += 2
 	}
-	if web := string(bytes.ToLower(buf[:n])); web == "https" || web == "http" || web == "www" {
-		return s.spacedLink(i, end)
-	}
-	if n < 4 {
+	if n < 3 {
 		return i + 1
 	}
+	lower(buf[:], buf[:n])
+	switch string(buf[:n]) {
+	case "https", "http", "www":
+		return s.spacedLink(i, end)
+	case "gmail":
+		return max(s.label(i, end, wordProvider), end)
+	}
 	e := s.lookup(buf[:n])
-	if e.is&(wordLabel|wordPhone) == 0 {
+	if n < 4 || e.is&(wordLabel|wordPhone) == 0 {
 		return i + 1
 	}
 	if to := s.label(i, end, e.is); to > 0 {

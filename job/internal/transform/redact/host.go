@@ -24,6 +24,11 @@ func (s *scan) host(i int, loose bool) (h host) {
 	point := false
 	for disguised := 0; h.n < len(h.labels); {
 		end := s.labelEnd(i)
+		if loose && h.n == 0 && end == i+1 && s.b[i]|0x20 == 'g' && s.byteAt(end) == ' ' { // g mail
+			if to := s.labelEnd(end + 1); bytes.EqualFold(s.b[end+1:to], []byte("mail")) {
+				end = to
+			}
+		}
 		trimmed := end
 		for trimmed > i && (s.b[trimmed-1] == '-' || s.b[trimmed-1] == '_') {
 			trimmed--
@@ -93,6 +98,9 @@ func (s *scan) labelStart(i int) int {
 
 // dotAt returns where the label begins that follows the dot at i, or -1; plain says that it is just a dot.
 func (s *scan) dotAt(i int, loose bool) (next int, plain bool) {
+	if bytes.HasPrefix(s.b[i:], []byte("&#46;")) && s.labelEnd(i+5) > i+5 { // in HTML
+		return i + 5, true
+	}
 	if s.byteAt(i) == '.' {
 		if s.labelEnd(i+1) > i+1 {
 			return i + 1, true

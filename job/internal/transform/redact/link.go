@@ -10,20 +10,32 @@ func (s *scan) colon(i int) int {
 	j := i + 1
 	if s.byteAt(j) == ' ' && s.byteAt(j+1) == '/' && s.byteAt(j+2) == '/' { // https: //a.com
 		j++
+		i = s.blanksBefore(i)
 	}
 	for range 2 {
 		if s.byteAt(j) == '\\' { // as JSON may have it
 			j++
 		}
 		if s.byteAt(j) != '/' {
-			return i + 1
+			return s.pos + 1
 		}
 		j++
 	}
-	c := s.byteAt(j)
+	if s.byteBefore(i) == '[' && s.byteAt(i+1) == ']' && s.byteAt(i+2) == '/' && s.byteAt(i+3) == '/' { // hxxps[:]//
+		i, j = i-1, i+4
+	}
 	start := s.schemeBefore(i)
+	if s.byteAt(j) == ' ' && start < i && s.inWord[s.byteAt(j+1)] { // http:// example .com
+		if h := s.host(j+1, true); h.rank >= commonTLD {
+			return s.take(start, s.linkEnd(h.end), Link)
+		}
+		if to := s.gapDot(s.labelEnd(j + 1)); to > 0 {
+			return s.take(start, s.linkEnd(to), Link)
+		}
+	}
+	c := s.byteAt(j)
 	if start == i || c < utf8.RuneSelf && !s.inWord[c] && c != '[' {
-		return i + 1
+		return s.pos + 1
 	}
 	return s.take(start, s.urlEnd(j), Link)
 }
@@ -79,7 +91,10 @@ func trimURL(b []byte, from, i int) int {
 		switch c := b[i-1]; c {
 		case '.', ',', ';', ':', '!', '?', '\'', '*', '_', '~', '\\':
 		case ')', ']', '}':
-			open := map[byte]byte{')': '(', ']': '[', '}': '{'}[c]
+			open := c - 2 // of ] and }
+			if c == ')' {
+				open = '('
+			}
 			if brackets++; brackets > 8 || bytes.Count(b[from:i], []byte{open}) >= bytes.Count(b[from:i], []byte{c}) {
 				return i
 			}
@@ -97,7 +112,7 @@ func (s *scan) dot(i int) int {
 	}
 	end, which := s.opened(i)
 	if end != i && which < 0 {
-		return i + 1
+		return s.apartDot(i, end)
 	}
 	start := s.labelStart(end)
 	if start == end {
@@ -117,10 +132,39 @@ func (s *scan) dot(i int) int {
 	return i + 1
 }
 
+// comma looks at the "," at i, behind a cue of a link, for a domain name's dot, and returns where to go on.
+func (s *scan) comma(i int) int {
+	if s.byteAt(i+1) != 'c' || s.byteAt(i+2) != 'o' || s.byteAt(i+3) != 'm' || s.inWord[s.byteAt(i+4)] {
+		return i + 1
+	}
+	start := s.labelStart(i)
+	if www := start - len("www."); www >= s.last && bytes.EqualFold(s.b[www:start], []byte("www.")) {
+		return s.take(www, s.linkEnd(i+4), Link)
+	}
+	if i-start >= 5 && near(s.webCue, start, 16) {
+		return s.take(start, s.linkEnd(i+4), Link)
+	}
+	return i + 1
+}
+
+// apartDot looks for a website's name around the "." at i that has spaces on both sides, the left of which begin at left.
+func (s *scan) apartDot(i, left int) int {
+	next := s.blanks(i + 1)
+	end := s.labelEnd(next)
+	start := s.labelStart(left)
+	if next > i+1 && left-start >= 5 && string(s.b[next:end]) == "com" && s.lookup(s.b[start:left]).is&wordStop == 0 {
+		return s.take(start, s.linkEnd(end), Link)
+	}
+	return i + 1
+}
+
 // isPlainDot says whether no domain name can stand around the "." at i: nothing follows that may be a part of one, or
 // the last part and no top-level domain. Most dots are plain.
 func (s *scan) isPlainDot(i int) bool {
 	b, j := s.b, i+1
+	if j == len(b) || b[j] == '\n' {
+		return true
+	}
 	if j < len(b) && (b[j] == ']' || b[j] == ')' || b[j] == ' ' && i > 0 && b[i-1] == ' ') {
 		return false
 	}
@@ -130,7 +174,10 @@ func (s *scan) isPlainDot(i int) bool {
 	if j < len(b) && (b[j] >= utf8.RuneSelf || b[j] == '.') {
 		return false
 	}
-	return s.tld(bytes.TrimRight(b[i+1:j], "-_")) == 0
+	for j > i+1 && (b[j-1] == '-' || b[j-1] == '_') {
+		j--
+	}
+	return s.tld(b[i+1:j]) == 0
 }
 
 // linkEnd returns where the link ends whose host ends at i.
@@ -163,15 +210,16 @@ func (s *scan) isLink(start int, h *host) bool {
 	if after == ' ' && s.byteAt(h.end+1) == '=' {
 		return false
 	}
-	slash := after == '/' && (s.inWord[s.byteAt(h.end+1)] || s.byteAt(h.end+1) == '@')
+	slash := after == '/' && (s.inWord[s.byteAt(h.end+1)] || bytes.IndexByte([]byte("@+$~"), s.byteAt(h.end+1)) >= 0) ||
+		after == ':' && s.linkEnd(h.end) > h.end+3 // a port
+	if s.isHosted(low) {
+		return true
+	}
 	if s.isShare(low) {
 		return slash || cued
 	}
 	if s.isPackage(start, h, low) {
 		return false
-	}
-	if s.isHosted(low) {
-		return true
 	}
 	second := h.labels[h.n-2]
 	if h.n > 2 && second[1]-second[0] <= 3 { // co.uk, com.au
@@ -181,7 +229,8 @@ func (s *scan) isLink(start int, h *host) bool {
 	case plainTLD:
 		return cued || slash || size >= 5 || size >= 3 && h.end-second[1] > 3 // fields have short names
 	case commonTLD:
-		return cued || size >= 5 && near(s.seenCue, start, 4) && !s.isFile(low) || slash && before != '"' && before != '\'' || h.disguised > 0
+		hyphen := h.n > 2 && bytes.IndexByte(low, '-') > 0 // which no field of code has
+		return cued || size >= 5 && (near(s.seenCue, start, 4) || hyphen) && !s.isFile(low) || slash && before != '"' && before != '\'' || h.disguised > 0
 	}
 	return h.disguised > 0 || cued && after != '/' && !s.isFile(low)
 }
@@ -203,18 +252,15 @@ func (s *scan) isHosted(low []byte) bool {
 
 // webFollows says whether a cue of a link is the next word but one at most, as in "see anna.design (my website)".
 func (s *scan) webFollows(i int) bool {
-	if s.byteAt(i) != ' ' {
+	if c := s.byteAt(i); c != ' ' && c != ',' {
 		return false
 	}
 	for range 3 {
-		for i < len(s.b) && (s.b[i] == ' ' || s.b[i] == '(' || s.b[i] == '-') {
-			i++
-		}
-		if i >= len(s.b) || s.class[s.b[i]] != letter {
+		if i = s.nextWord(i); i < 0 {
 			return false
 		}
 		end, e := s.wordAt(i)
-		if e.is&wordWeb != 0 && end-i >= 4 {
+		if e.is&wordWeb != 0 && end-i >= 3 {
 			return true
 		}
 		i = end
@@ -248,7 +294,7 @@ func (s *scan) isPackage(start int, h *host, low []byte) bool {
 	if bytes.IndexByte(path, '?') >= 0 {
 		return false
 	}
-	if s.codes[string(low)] && (bytes.Count(path, []byte{'/'}) > 1 || string(low) != "github.com" && string(low) != "gitlab.com") {
+	if s.codes[string(low)] && (bytes.Count(bytes.TrimRight(path, "/"), []byte{'/'}) > 1 || !s.profiles[string(low)]) {
 		return true
 	}
 	quoted := bytes.IndexByte([]byte("\"'`"), s.byteBefore(start)) >= 0 && s.byteAt(end) == s.byteBefore(start) && !near(s.webCue, start, 16)
@@ -300,8 +346,14 @@ func (s *scan) wordAsDot(i, end int) int {
 	if left == i && s.b[i] < utf8.RuneSelf || start == left {
 		return 0
 	}
+	for s.byteBefore(start) == '.' && s.labelStart(start-1) < start-1 { // www.example dot com
+		start = s.labelStart(start - 1)
+	}
 	h := s.host(start, true)
 	if h.rank < commonTLD || h.disguised == 0 {
+		return 0
+	}
+	if s.atFollows(h.labels[h.n-1][1]) { // nick [dot] me [at] …
 		return 0
 	}
 	first := s.b[h.labels[0][0]:h.labels[0][1]]
@@ -309,15 +361,44 @@ func (s *scan) wordAsDot(i, end int) int {
 		return s.take(start, s.linkEnd(h.end), Link)
 	}
 	if to := s.spokenPath(h.end); to > h.end {
-		return s.take(start, to, Link)
+		return s.take(s.spokenScheme(start), to, Link)
 	}
 	if s.lookup(first).is&wordStop != 0 {
 		return 0
 	}
-	if near(s.webCue, start, 40) || bytes.EqualFold(first, []byte("www")) || h.disguised > 1 {
+	plain := h.whole() && len(first) > 5 && (isLongTLD(s.b[h.labels[h.n-1][0]:h.end], s.b[i:end]) ||
+		end-i > 4 && h.end-h.labels[h.n-1][0] <= 3 && near(s.seenCue, start, 2) || !h.point && s.webFollows(h.end) ||
+		h.end-h.labels[h.n-1][0] <= 3 && s.webFollows(h.end))
+	if near(s.webCue, start, 40) || bytes.EqualFold(first, []byte("www")) || h.disguised > 1 || plain {
 		return s.take(start, s.linkEnd(h.end), Link)
 	}
 	return 0
+}
+
+// isLongTLD says whether a top-level domain behind a word for a dot is no word of a sentence: "dot com", and "punkt design".
+func isLongTLD(tld, dot []byte) bool {
+	switch string(tld) {
+	case "com", "net", "org":
+		return true
+	}
+	return len(tld) > 3 && len(dot) > 4
+}
+
+// spokenScheme returns where "https colon slash slash" begins that ends before start, or start.
+func (s *scan) spokenScheme(start int) int {
+	slashes := 0
+	for i := start; ; {
+		word, e := s.wordBefore(s.blanksBefore(i))
+		switch w := string(bytes.ToLower(s.b[word:s.blanksBefore(i)])); {
+		case e.is&wordSlash != 0:
+			slashes++
+		case slashes > 0 && (w == "http" || w == "https"):
+			return word
+		case slashes == 0 || w != "colon" && w != "double" && w != "forward":
+			return start
+		}
+		i = word
+	}
 }
 
 // spokenPath returns where a path ends that begins at i and is written in words: "slash in slash anna".
@@ -348,12 +429,22 @@ func (s *scan) www(i, end int) int {
 	next := s.blanks(end)
 	if s.byteAt(next) == '.' {
 		next = s.blanks(next + 1)
+		if to := s.gapDot(s.labelEnd(next)); to > 0 { // www. example. com
+			return s.take(i, s.linkEnd(to), Link)
+		}
 	}
 	if next == end {
 		return end
 	}
-	if h := s.host(next, true); h.rank > 0 {
+	h := s.host(next, true)
+	if h.rank > 0 {
 		return s.take(i, s.linkEnd(h.end), Link)
+	}
+	if h.n == 1 && s.spaceAt(h.labels[0][1]) { // www example com
+		from := h.labels[0][1] + 1
+		if to := s.labelEnd(from); s.tld(s.b[from:to]) == plainTLD {
+			return s.take(i, s.linkEnd(to), Link)
+		}
 	}
 	return end
 }

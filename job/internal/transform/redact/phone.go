@@ -73,6 +73,13 @@ func (s *scan) separator(i int, open bool) (next int, sep byte) {
 func (s *scan) number(i int) int {
 	g := s.groups(i)
 	if end := s.phoneEnd(i, &g, false); end > 0 {
+		if c := s.byteAt(end); (c == '-' || c == ' ') && s.class[s.byteAt(end+1)] == letter { // 202-555-zero one
+			if _, e := s.wordAt(end + 1); e.is&wordDigit != 0 {
+				if to := s.spelled(i, entry{}); to > 0 {
+					return to
+				}
+			}
+		}
 		return s.takePhone(i, end)
 	}
 	end, _ := s.wordAt(i)
@@ -212,6 +219,9 @@ func (s *scan) phoneEnd(start int, g *groups, plus bool) int {
 	if !s.freeBefore(start) {
 		return 0
 	}
+	if g.total >= 7 && g.total <= 13 && s.freeAfter(g.end[g.n-1]) && s.phoneFollows(g.end[g.n-1]) && !isDate(g, g.n) && !isDecimal(g, g.n) {
+		return g.end[g.n-1]
+	}
 	total := g.total
 	for k := g.n; k > 1; k-- {
 		if k < g.n && g.before[k] != ' ' {
@@ -224,6 +234,22 @@ func (s *scan) phoneEnd(start int, g *groups, plus bool) int {
 		total -= int(g.length[k-1])
 	}
 	return 0
+}
+
+// phoneFollows says whether a cue of a number follows on it: 555 0133, call me.
+func (s *scan) phoneFollows(i int) bool {
+	for n := range 4 {
+		first := n == 0 && s.byteAt(i) == ','
+		if i = s.nextWord(i); i < 0 {
+			return false
+		}
+		end, e := s.wordAt(i)
+		if first && e.is&wordRing != 0 || e.is&wordCall != 0 && s.nextIs(end, wordMe) || e.is&wordPhone != 0 && end-i > 3 && s.clauseEnds(end) {
+			return true
+		}
+		i = end
+	}
+	return false
 }
 
 // isAbroad says whether digits begin as in a call abroad: 00.

@@ -10,7 +10,7 @@ import (
 )
 
 // words is what the vocabulary says of a word, a bit for each class.
-type words uint32
+type words uint64
 
 const (
 	wordAt words = 1 << iota
@@ -45,7 +45,14 @@ const (
 	wordSeen
 	wordPoke
 	wordRing
+	wordHalf
+	wordGo
+	wordAway
+	wordHere
 )
+
+// inert are classes of words that only mean something beside others: no rule begins at one.
+const inert = wordStop | wordFill | wordJoiner | wordCalled | wordNumber | wordMe | wordSlash | wordNumeric | wordAway
 
 // classes are the bits of vocabulary.txt's classes; digit0 to digit9 are wordDigit.
 func classes() map[string]words {
@@ -55,6 +62,7 @@ func classes() map[string]words {
 		"web": wordWeb, "reach": wordReach, "self": wordSelf, "id": wordID, "fill": wordFill, "label": wordLabel,
 		"weak": wordWeak, "numeric": wordNumeric, "stop": wordStop, "code": wordCode, "provider": wordProvider,
 		"joiner": wordJoiner, "slash": wordSlash, "seen": wordSeen, "poke": wordPoke, "ring": wordRing,
+		"half": wordHalf, "go": wordGo, "away": wordAway, "here": wordHere,
 	}
 }
 
@@ -79,6 +87,7 @@ const (
 	percent
 	bracket
 	hash
+	comma
 )
 
 // How far a top-level domain can be trusted.
@@ -96,18 +105,20 @@ type entry struct {
 
 // rules is what redactors read and never change.
 type rules struct {
-	class   [256]byte
-	inWord  [256]bool // ASCII letters, digits and _
-	words   map[string]entry
-	lengths [4096]uint32      // of words, by pair: bit n stands for n bytes
-	tlds    map[string]uint8  // how far each can be trusted
-	ends    [4096]uint32      // as lengths, of these
-	codes   map[string]bool   // hosts of packages' paths
-	shares  map[string]bool   // hosts under which people have their pages
-	calling [1000]uint32      // by calling code: bit n says that n digits may follow
-	shapes  map[string]string // see phone.go
-	endings []string          // of labels
-	hosting map[string]bool   // domains under which each has a name of its own
+	class    [256]byte
+	inWord   [256]bool // ASCII letters, digits and _
+	words    map[string]entry
+	lengths  [4096]uint32      // of words, by pair: bit n stands for n bytes
+	active   [512]uint64       // by print: a bit where a word may be one at which a rule begins
+	tlds     map[string]uint8  // how far each can be trusted
+	ends     [4096]uint32      // as lengths, of these
+	codes    map[string]bool   // hosts of packages' paths
+	profiles map[string]bool   // those of them where people have pages
+	shares   map[string]bool   // hosts under which people have their pages
+	calling  [1000]uint32      // by calling code: bit n says that n digits may follow
+	shapes   map[string]string // see phone.go
+	endings  []string          // of labels
+	hosting  map[string]bool   // domains under which each has a name of its own
 }
 
 // longestWord bounds the words of the vocabulary, in bytes.
@@ -115,7 +126,7 @@ const longestWord = 31
 
 const (
 	plainTLDs = `com org net edu gov de fr nl ru ua uk br jp cn kr es se dk cz ch eu ca au nz mx tr gr hu ro bg
-		il ae sa za ng ke eg vn sg hk tw pt ie lt lv ee at рф by kz 中国`
+		il ae sa za ng ke eg vn sg hk tw pt ie lt lv ee at рф by kz 中国 ком ру كوم कॉम κομ`
 	commonTLDs = `info biz io co me ai dev app tech online xyz site store shop design agency studio tv cc pro club blog page link
 		art media digital us in it pl be fi no id ly to gg example test ink live one cloud space website work works life`
 	codeHosts = `github.com gitlab.com bitbucket.org golang.org google.golang.org cloud.google.com gopkg.in go.uber.org
@@ -126,7 +137,7 @@ const (
 	shareHosts = `t.me wa.me m.me fb.me fb.com discord.gg bit.ly forms.gle youtu.be ow.ly goo.gl paypal.me calendly.com linktr.ee
 		cal.com zoom.us tinyurl.com cutt.ly rb.gy is.gd vk.me behance.net dribbble.com join.skype.com line.me signal.me
 		telegram.me telegram.dog instagr.am lnkd.in tiktok.com typeform.com x.com vk.com ko-fi.com about.me carrd.co
-		we.tl b23.tv buff.ly t.co is.gd v.gd shorturl.at loom.com notion.so whereby.com meet.jit.si`
+		we.tl cash.app b23.tv buff.ly t.co is.gd v.gd shorturl.at loom.com notion.so whereby.com meet.jit.si`
 	hostings = `github.io gitlab.io vercel.app netlify.app pages.dev web.app herokuapp.com onrender.com fly.dev workers.dev
 		notion.site webflow.io framer.website carrd.co wixsite.com wordpress.com blogspot.com tumblr.com substack.com
 		medium.com myportfolio.com slack.com etsy.com weebly.com squarespace.com myshopify.com`
@@ -134,7 +145,7 @@ const (
 
 func newRules() *rules {
 	r := &rules{
-		words: map[string]entry{}, tlds: map[string]uint8{}, codes: set(codeHosts), shares: set(shareHosts), shapes: phoneShapes(),
+		words: map[string]entry{}, tlds: map[string]uint8{}, codes: set(codeHosts), profiles: set("github.com gitlab.com bitbucket.org codeberg.org"), shares: set(shareHosts), shapes: phoneShapes(),
 		hosting: set(hostings),
 	}
 	for c := range 256 {
@@ -147,7 +158,7 @@ func newRules() *rules {
 			r.class[c] = high
 		}
 	}
-	for c, class := range map[byte]byte{'@': at, '.': dot, ':': colon, '+': opening, '(': opening, '%': percent, '[': bracket, '#': hash} {
+	for c, class := range map[byte]byte{'@': at, '.': dot, ':': colon, '+': opening, '(': opening, '%': percent, '[': bracket, '#': hash, ',': comma} {
 		r.class[c] = class
 	}
 	r.readWords()
@@ -178,6 +189,7 @@ func newRules() *rules {
 
 func (r *rules) readWords() {
 	bits := classes()
+	defer r.addActive()
 	defer r.addEndings()
 	for line := range strings.Lines(vocabularyText) {
 		fields := strings.Fields(line)
@@ -217,6 +229,27 @@ func (r *rules) addWord(w string, e entry) {
 	for _, form := range []string{w, strings.ToUpper(w), strings.ToUpper(w[:1]) + w[1:], title(w)} {
 		r.lengths[pair(form)] |= 1 << min(len(form), longestWord)
 	}
+}
+
+func (r *rules) addActive() {
+	for w, e := range r.words {
+		if e.is&^inert != 0 {
+			p := print([]byte(w))
+			r.active[p/64] |= 1 << (p % 64)
+		}
+	}
+}
+
+// isActive says whether a rule may begin at a word. It says so of few others.
+func (r *rules) isActive(w []byte) bool {
+	p := print(w)
+	return r.active[p/64]&(1<<(p%64)) != 0
+}
+
+// print is a number that words share which differ in their case alone.
+func print(w []byte) uint32 {
+	n := len(w)
+	return (uint32(w[0]|0x20) | uint32(w[n/2]|0x20)<<8 | uint32(w[n-1]|0x20)<<16 | uint32(n)<<24) * 2654435761 >> 17
 }
 
 // title is a word with a capital letter in front.

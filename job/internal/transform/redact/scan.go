@@ -56,6 +56,8 @@ func (s *scan) text(r *rules, on *[kinds]bool, b []byte) []span {
 			i = s.token(i)
 		case hash:
 			i = s.tag(i)
+		case comma:
+			i = s.comma(i)
 		case percent:
 			if i+3 < len(b) && b[i+1] == '4' && b[i+2] == '0' {
 				i = s.at(i, i+3)
@@ -79,6 +81,9 @@ func (s *scan) forget() {
 
 // token steps over what stands for a detail that was replaced before, as over a detail.
 func (s *scan) token(i int) int {
+	if s.byteAt(i+1)|0x20 == 'a' && s.byteAt(i+2) == ']' {
+		return max(s.wordAsAt(i+1, i+2, wordAt), i+1)
+	}
 	for k := range kinds {
 		if token := k.token(); bytes.HasPrefix(s.b[i:], []byte(token)) {
 			s.last = i + len(token)
@@ -127,7 +132,8 @@ func near(cue, at, bytes int) bool { return cue <= at && at-cue <= bytes }
 func (s *scan) high(i int) int {
 	r, size := utf8.DecodeRune(s.b[i:])
 	if sort := sortOf(r); sort == otherRune {
-		return i + size
+		s.picture(r, i+size)
+		return max(s.signAt(i, i+size), i+size)
 	}
 	return s.word(i)
 }
@@ -233,10 +239,10 @@ func (s *scan) plainWord(i int) int {
 		}
 		j++
 	}
-	if n := j - i; n == 1 || j < len(b) && b[j] >= utf8.RuneSelf || n <= longestWord && s.lengths[pair(b[i:j])]&(1<<n) != 0 {
+	if j < len(b) && b[j] >= utf8.RuneSelf || s.isActive(b[i:j]) || near(s.phoneCue, i, phoneWindow) || near(s.callCue, i, 2) {
 		return 0
 	}
-	if j < len(b) && s.class[b[j-1]] == digit && s.phoneCue > never {
+	if j == i+1 && j+1 < len(b) && s.class[b[j+1]] == letter && (j+2 == len(b) || !s.inWord[b[j+2]]) { // a letter by itself, and another
 		return 0
 	}
 	return j
@@ -245,17 +251,19 @@ func (s *scan) plainWord(i int) int {
 // word looks at the word at i, and returns where to go on.
 func (s *scan) word(i int) int {
 	end, e := s.wordAt(i)
-	if end == i+3 && s.byteAt(end) == ' ' && bytes.EqualFold(s.b[i:end], []byte("www")) {
+	if end == i+3 && (s.spaceAt(end) || s.byteAt(end) == '.' && s.spaceAt(end+1)) && bytes.EqualFold(s.b[i:end], []byte("www")) {
 		if to := s.www(i, end); to > end {
+			return to
+		}
+	}
+	if end == i+1 && s.b[i] < utf8.RuneSelf {
+		if to := s.spacedWord(i); to > end {
 			return to
 		}
 	}
 	if e.is == 0 {
 		if end-i > 8 && bytes.IndexByte(s.b[i:end], '_') > 0 {
 			return s.underscored(i, end)
-		}
-		if end == i+1 {
-			return s.spacedWord(i)
 		}
 		if near(s.phoneCue, i, phoneWindow) || near(s.callCue, i, 2) {
 			if to := s.spelled(i, e); to > 0 {
@@ -276,6 +284,11 @@ func (s *scan) word(i int) int {
 	}
 	if e.is&(wordDigit|wordTwice|wordThrice|wordPlus) != 0 {
 		if to := s.spelled(i, e); to > 0 {
+			return to
+		}
+	}
+	if e.is&wordHalf != 0 {
+		if to := s.halves(i, end); to > 0 {
 			return to
 		}
 	}

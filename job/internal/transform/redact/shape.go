@@ -11,6 +11,7 @@ const (
 	american = "american" // of North America: neither area nor exchange begins with 0 or 1
 	russian  = "russian"  // begins with 7 or 8
 	asian    = "asian"    // begins with 0, or with 1 and not 0, 1 or 2 behind it
+	indian   = "indian"   // begins with 6 to 9
 	anyone   = "anyone"
 )
 
@@ -22,7 +23,8 @@ func phoneShapes() map[string]string {
 		american: "3-3-4 3.3.4 3_3_4 3_3-4 (3)3-4 (3)3_4 (3)3.4 (3)-3-4 3/3-4 1-3-3-4 1.3.3.4 1_3_3_4 1_3-3-4 1_(3)3-4 1-(3)3-4 1_(3)3_4 1-3_3_4",
 		russian:  "1_(3)3-2-2 1(3)3-2-2 1_3_3-2-2 1-3-3-2-2 1_3_3_2_2 1_(3)3_2_2 1-3-3-22",
 		asian:    "3-4-4",
-		anyone:   "(2)5-4 (2)4-4 (2)4_4 (2)5_4 (3)3-2-2 (3)3_2_2 (3)2-2-2 (4)2-2-2 (4)3-3",
+		indian:   "5-5 5_5",
+		anyone:   "2_3-2-2 (2)5-4 (2)4-4 (2)4_4 (2)5_4 (3)3-2-2 (3)3_2_2 (3)2-2-2 (4)2-2-2 (4)3-3",
 	} {
 		for s := range strings.FieldsSeq(list) {
 			shapes[strings.ReplaceAll(s, "_", " ")] = check
@@ -54,6 +56,8 @@ func (s *scan) isPhoneShape(start int, g *groups, k, total int) bool {
 		return d[0] == '7' || d[0] == '8'
 	case asian:
 		return d[0] == '0' || d[0] == '1' && d[1] > '2'
+	case indian:
+		return d[0] >= '6' && d[0] <= '9'
 	case anyone:
 		return true
 	}
@@ -167,6 +171,9 @@ func (s *scan) spelled(i int, first entry) int {
 		switch to, e := s.wordAt(p); {
 		case e.is == 0 && to > p+2 && s.mixed(p, to, &digits, &n):
 			words++
+			if near(s.phoneCue, i, phoneWindow) {
+				words++
+			}
 			p, end = to, to
 		case s.class[s.b[p]] == digit:
 			for p < len(s.b) && s.class[s.b[p]] == digit && n < 16 {
