@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "scripts" / "interop"
 WORK = ROOT / "build" / "interop"
+PATIENCE = 600  # seconds, on a machine that has other things to do
 ASSENT = os.environ.get("ASSENT", ROOT / "assent")
 
 
@@ -61,6 +66,21 @@ def run(market: Path, output: Path, *args: str | Path) -> Path:
     shutil.rmtree(output, ignore_errors=True)
     assent("run", "-c", market / "job.yaml", "--set", f"output={output}", *args)
     return output / json.loads((output / "current.json").read_text())["run"]
+
+
+def free_ports(n: int) -> list[int]:
+    """Ports of loopback on which nothing listens."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(n)]
+        return [s.getsockname()[1] for s in sockets]
+
+
+def wait_for(what: str, holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        if time.monotonic() > end:
+            sys.exit(f"not within {PATIENCE} s: {what}")
+        time.sleep(0.1)
 
 
 class Checks:

@@ -7,16 +7,14 @@ import os
 import secrets
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from lab import ROOT, Checks, fresh
+from lab import PATIENCE, ROOT, Checks, free_ports, fresh, wait_for
 from night import Nights
 
 DEPLOY = ROOT / "scripts" / "deploy" / "slurm"
-PATIENCE = 600  # seconds, on a machine that has other things to do
 CONF = """
 ClusterName=interop
 SlurmctldHost={host}(127.0.0.1)
@@ -48,20 +46,6 @@ PartitionName=night Nodes={host} Default=YES State=UP
 """
 
 
-def free_ports(n: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(n)]
-        return [s.getsockname()[1] for s in sockets]
-
-
-def wait_for(what: str, holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        if time.monotonic() > end:
-            sys.exit(f"Slurm: not within {PATIENCE} s: {what}")
-        time.sleep(0.1)
-
-
 @contextlib.contextmanager
 def cluster(dir: Path) -> Iterator[dict[str, str]]:
     """A cluster of this machine alone. Yields the environment of its clients; ends all it started."""
@@ -82,11 +66,11 @@ def cluster(dir: Path) -> Iterator[dict[str, str]]:
     try:
         files = {"socket": "socket", "pid-file": "pid", "seed-file": "seed", "log-file": "log"}
         start("munged", "--foreground", "--force", f"--key-file={key}", *(f"--{k}={dir}/munge/{v}" for k, v in files.items()))
-        wait_for("munge's socket", (dir / "munge" / "socket").exists)
+        wait_for("Slurm: munge's socket", (dir / "munge" / "socket").exists)
         start("slurmctld", "-D", "-c")
         start("slurmd", "-D")
         idle = ["sinfo", "--noheader", "--format=%T"]
-        wait_for("an idle node", lambda: subprocess.run(idle, env=environment, capture_output=True, text=True).stdout == "idle\n")
+        wait_for("Slurm: an idle node", lambda: subprocess.run(idle, env=environment, capture_output=True, text=True).stdout == "idle\n")
         yield environment
     finally:
         for daemon in reversed(daemons):
