@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"cloud.google.com/go/storage"
@@ -81,7 +82,7 @@ func measure(what, assent, dir string, delay time.Duration, generate func(dir st
 	if err := generate(dir); err != nil {
 		return err
 	}
-	local, err := run(assent, "run", "-c", filepath.Join(dir, "job.yaml"))
+	local, localCPU, err := run(assent, "run", "-c", filepath.Join(dir, "job.yaml"))
 	if err != nil {
 		return err
 	}
@@ -107,22 +108,34 @@ func measure(what, assent, dir string, delay time.Duration, generate func(dir st
 			args = append(args, "--set", key+"="+root+"/"+d.Name()+"/")
 		}
 	}
-	remote, err := run(assent, args...)
+	before := ownCPU()
+	remote, remoteCPU, err := run(assent, args...)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s: local %.1f s, with %v a request %.1f s: %.2fx\n", what, local.Seconds(), delay, remote.Seconds(), remote.Seconds()/local.Seconds())
+	fmt.Printf("%s: local %.1f s (CPU %.1f s), with %v a request %.1f s (CPU %.1f s, the bucket's %.1f s): %.2fx\n", what, local.Seconds(), localCPU.Seconds(),
+		delay, remote.Seconds(), remoteCPU.Seconds(), (ownCPU() - before).Seconds(), remote.Seconds()/local.Seconds())
 	return nil
 }
 
-func run(assent string, args ...string) (time.Duration, error) {
+// run returns how long the program took, and its CPU time.
+func run(assent string, args ...string) (took, cpu time.Duration, err error) {
 	cmd := exec.Command(assent, args...)
 	began := time.Now()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return 0, fmt.Errorf("%w: %s", err, out)
+		return 0, 0, fmt.Errorf("%w: %s", err, out)
 	}
-	return time.Since(began), nil
+	return time.Since(began), cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), nil
+}
+
+// ownCPU is the CPU time of this process, in which the bucket is, on the machine of the program that is measured.
+func ownCPU() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		log.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // upload puts the inputs into the bucket.
