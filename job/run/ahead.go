@@ -1,19 +1,14 @@
 package run
 
 import (
-	"cmp"
 	"slices"
 
 	"assent/job/internal/source"
-	"assent/job/parquet"
 )
 
 // Of a file in a place that answers late, a row group's bytes are asked for before they are
 // needed: the keys of the next while one is decided, all other columns once it is known
 // that the row group keeps rows.
-
-// nearby is the bytes that may lie between two chunks that are asked for together.
-const nearby = 256 << 10
 
 // announceKeys asks for the key columns of a row group.
 func (w *fileWork) announceKeys(group int) {
@@ -31,19 +26,7 @@ func (w *fileWork) announce(group int, wanted func(leaf int) bool) {
 	if w.ahead == nil || group >= w.piece.To {
 		return
 	}
-	chunks, err := w.file.Chunks(group)
-	if err != nil {
-		return // whoever reads it says so
-	}
-	chunks = slices.DeleteFunc(slices.Clone(chunks), func(c parquet.Chunk) bool { return !wanted(c.Column) })
-	slices.SortFunc(chunks, func(a, b parquet.Chunk) int { return cmp.Compare(a.Start, b.Start) })
-	for i := 0; i < len(chunks); {
-		from, to := chunks[i].Start, chunks[i].End
-		for i++; i < len(chunks) && chunks[i].Start-to <= nearby; i++ {
-			to = max(to, chunks[i].End)
-		}
-		w.ahead.WillRead(from, to)
-	}
+	source.Announce(w.ahead, w.file, group, wanted)
 }
 
 // passed says that a row group is done with.

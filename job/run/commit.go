@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"assent/job"
 	"assent/job/internal/attest"
 	"assent/job/internal/config"
@@ -72,12 +74,17 @@ func (r *runner) commit(ctx context.Context, lease *objstore.Lease, plan *planne
 // seal stages what speaks of the run as a whole: counts by day, manifest, report and
 // marker. It completes the manifest and returns its digest.
 func (r *runner) seal(ctx context.Context, run *manifests.Run, daily []manifests.DayCounts, tree map[string]objstore.Object) (digest string, err error) {
+	g, gctx := errgroup.WithContext(ctx)
+	defer func() { err = cmp.Or(g.Wait(), err) }()
 	put := func(name string, data []byte, failed error) (sha256 string) {
 		if err == nil {
 			err = failed
 		}
 		if err == nil {
-			_, err = r.out.Store.Put(ctx, path.Join(planDir(run.RunID), sealDir, name), data, objstore.Any)
+			g.Go(func() error {
+				_, err := r.out.Store.Put(gctx, path.Join(planDir(run.RunID), sealDir, name), data, objstore.Any)
+				return err
+			})
 		}
 		return manifests.SHA256(data)
 	}

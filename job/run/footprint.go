@@ -146,25 +146,41 @@ func (r *runner) keepForLater(ctx context.Context, plan *planned, results []*Sha
 	const index = "_manifest/consent.index"
 	run.Index = manifests.Object{Path: index, Bytes: plan.Index.Index.Bytes, SHA256: plan.Index.SHA256}
 	tree[index] = objstore.Object{Name: consent.IndexName(indexDir(plan.RunID))}
+	objects := make([]manifests.Object, len(plan.Datasets))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(2) // each is in memory as a whole
 	for i := range plan.Datasets {
-		d := &plan.Datasets[i]
-		f, err := r.footprintsOf(ctx, plan, i, results)
-		if err != nil {
+		g.Go(func() (err error) {
+			objects[i], err = r.sealFootprints(gctx, plan, i, results)
 			return err
-		}
-		var b bytes.Buffer
-		if err := f.Write(&b, manifests.Meta{Dataset: d.Name, Roles: d.RoleNames()}); err != nil {
-			return err
-		}
-		o := manifests.Object{Path: manifests.FootprintsPath(d.Name), Bytes: int64(b.Len()), SHA256: manifests.SHA256(b.Bytes())}
-		if _, err := r.out.Store.Put(ctx, path.Join(planDir(plan.RunID), sealDir, o.Path), b.Bytes(), objstore.Any); err != nil {
-			return err
-		}
-		entry := run.Datasets[d.Name]
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for i, o := range objects {
+		name := plan.Datasets[i].Name
+		entry := run.Datasets[name]
 		entry.Footprints = o
-		run.Datasets[d.Name] = entry
+		run.Datasets[name] = entry
 	}
 	return nil
+}
+
+// sealFootprints writes the footprints of a data set of the run.
+func (r *runner) sealFootprints(ctx context.Context, plan *planned, dataset int, results []*ShardResult) (o manifests.Object, err error) {
+	d := &plan.Datasets[dataset]
+	f, err := r.footprintsOf(ctx, plan, dataset, results)
+	if err != nil {
+		return o, err
+	}
+	var b bytes.Buffer
+	if err := f.Write(&b, manifests.Meta{Dataset: d.Name, Roles: d.RoleNames()}); err != nil {
+		return o, err
+	}
+	o = manifests.Object{Path: manifests.FootprintsPath(d.Name), Bytes: int64(b.Len()), SHA256: manifests.SHA256(b.Bytes())}
+	_, err = r.out.Store.Put(ctx, path.Join(planDir(plan.RunID), sealDir, o.Path), b.Bytes(), objstore.Any)
+	return o, err
 }
 
 // facts returns the counts of a block for its footprint.

@@ -69,9 +69,10 @@ type sharder struct {
 	key        *manifests.Key
 	pseudonyms *manifests.Key // the key that they are made by; nil where none are
 	stage      objstore.Store // the output; nil: a dry run
-	workers    int            // files at a time, see weightOf
+	workers    int            // files at a time, see weightOf and lateFiles
 	inTurn     bool           // one file after the other, whatever its size
 	files      *semaphore.Weighted
+	overlap    int64 // see lateFiles
 	cpu        *semaphore.Weighted
 	memory     *rewrite.Budget
 	progress   func(rows int64)
@@ -157,6 +158,7 @@ func (s *shard) run(ctx context.Context, files []Part) (*ShardResult, error) {
 const (
 	smallFile   = 16 << 10 // bytes, for each of which a file takes a part of a place
 	wholeFile   = 32       // parts that a place has
+	lateFiles   = 2        // places for each worker where inputs lie in a place that answers late: one file computes while another one waits
 	shardsAhead = 16       // shards at a time, at least, as a shard has few files
 	manyIDs     = 1 << 20  // with more accounts no shards more, as each counts them all
 	atATime     = 64       // requests that only look
@@ -167,7 +169,7 @@ func (s *sharder) weightOf(f *File) int64 {
 	if s.inTurn {
 		return wholeFile
 	}
-	return 1 + min(f.Object.Size/smallFile, wholeFile-1)
+	return min(wholeFile, s.overlap*(1+f.Object.Size/smallFile))
 }
 
 func (s *sharder) shardsAtATime() int {
@@ -179,14 +181,23 @@ func (s *sharder) shardsAtATime() int {
 
 // open makes what all shards share.
 func (s *sharder) open(ctx context.Context) error {
+	late := false
 	for i := range s.plan.Datasets {
-		store, err := s.Opener.Open(ctx, s.plan.Datasets[i].Root)
+		root := s.plan.Datasets[i].Root
+		if loc, err := objstore.Parse(root); err == nil && !loc.IsLocal() {
+			late = true
+		}
+		store, err := s.Opener.Open(ctx, root)
 		if err != nil {
 			return err
 		}
 		s.stores = append(s.stores, store)
 	}
-	s.files = semaphore.NewWeighted(int64(s.workers) * wholeFile)
+	s.overlap = 1
+	if late && !s.inTurn {
+		s.overlap = lateFiles
+	}
+	s.files = semaphore.NewWeighted(int64(s.workers) * wholeFile * s.overlap)
 	return nil
 }
 

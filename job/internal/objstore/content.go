@@ -39,8 +39,10 @@ func Load(ctx context.Context, s Store, name string) (*Content, error) {
 	if err := readRanges(r, data); err != nil {
 		return nil, err
 	}
-	if err := r.Unchanged(ctx); err != nil {
-		return nil, err
+	if !obj.Versioned { // else what was read is of one version
+		if err := r.Unchanged(ctx); err != nil {
+			return nil, err
+		}
 	}
 	return &Content{data, false, func() error { return nil }}, nil
 }

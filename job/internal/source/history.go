@@ -145,37 +145,31 @@ type Sink interface {
 // others say is about the accounts that these make up.
 func (l *Loader) Load(ctx context.Context, in *Inputs) error {
 	l.Newest, l.NewestRequest = schema.Unknown, schema.Unknown
-	for _, f := range in.Aliases.Files {
-		if err := l.aliases(ctx, f, l.Sink.Alias); err != nil {
-			return err
-		}
+	steps := []struct {
+		files []*File
+		load  func(*File) error
+	}{
+		{in.Aliases.Files, func(f *File) error { return l.aliases(ctx, f, l.Sink.Alias) }},
+		{in.Organisations.Files, func(f *File) error { return l.organisations(ctx, f) }},
+		{in.Consent.Files, func(f *File) error { return l.consent(ctx, f, l.Sink.IDs, l.Sink.Event) }},
+		{in.Deletion.Files, func(f *File) error { return l.deletions(ctx, f, l.Sink.Deletion) }},
+		{in.Restrict.Files, func(f *File) error { return l.restrictions(ctx, f) }},
+		{in.Accounts.Files, func(f *File) error { return l.accounts(ctx, f) }},
 	}
-	for _, f := range in.Organisations.Files {
-		if err := l.organisations(ctx, f); err != nil {
-			return err
-		}
-	}
-	for _, f := range in.Consent.Files {
-		if err := l.consent(ctx, f, l.Sink.IDs, l.Sink.Event); err != nil {
-			return err
-		}
-	}
-	for _, f := range in.Deletion.Files {
-		if err := l.deletions(ctx, f, l.Sink.Deletion); err != nil {
-			return err
-		}
-	}
-	for _, f := range in.Restrict.Files {
-		if err := l.restrictions(ctx, f); err != nil {
-			return err
-		}
+	var ahead aheadOf
+	defer ahead.close()
+	for _, s := range steps {
+		ahead.files = append(ahead.files, s.files...)
 	}
 	if l.Cfg.Accounts != nil {
 		l.Sink.Registry()
 	}
-	for _, f := range in.Accounts.Files {
-		if err := l.accounts(ctx, f); err != nil {
-			return err
+	for _, s := range steps {
+		for _, f := range s.files {
+			ahead.next(ctx)
+			if err := s.load(f); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

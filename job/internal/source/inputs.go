@@ -48,8 +48,9 @@ type File struct {
 	Store    objstore.Store
 	Identity string
 	Rows     int64
-	Pieces   []Piece // that the file is cut into; nil where it is worked on as a whole
-	asOf     string  // file metadata assent.as_of; consent only
+	Pieces   []Piece  // that the file is cut into; nil where it is worked on as a whole
+	asOf     string   // file metadata assent.as_of; consent only
+	opening  *opening // before Open was called; nil: it was not begun
 }
 
 // DatasetInput is a data set with its roles settled against its files.
@@ -63,6 +64,11 @@ func (f *File) URI() string { return f.Store.URI(f.Name) }
 
 // Open opens the file as it was found.
 func (f *File) Open(ctx context.Context) (objstore.Reader, *rewrite.File, error) {
+	if o := f.opening; o != nil {
+		f.opening = nil
+		err := o.wait()
+		return o.reader, o.file, err
+	}
 	return Open(ctx, f.Store, f.Object)
 }
 
@@ -72,6 +78,9 @@ func Open(ctx context.Context, store objstore.Store, o objstore.Object) (objstor
 	r, err := store.Open(ctx, o)
 	if err != nil {
 		return nil, nil, err
+	}
+	if a, late := r.(objstore.Ahead); late {
+		a.WillRead(0, 4) // the magic, while the footer is on its way
 	}
 	file, err := rewrite.Open(ctx, r, r.Size(), store.URI(o.Name))
 	if err != nil {
@@ -103,56 +112,77 @@ type Planner struct {
 func (p *Planner) Inputs(ctx context.Context) (*Inputs, error) {
 	cfg := p.Cfg
 	in := &Inputs{Config: cfg, AsOf: cfg.Consent.AsOf}
+	if err := p.resolveAll(ctx, in); err != nil {
+		return nil, err
+	}
+	if err := p.finder.Apart(cfg.Output); err != nil {
+		return nil, err
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(p.Limit)
-	var lacking lacking
-	var err error
-	resolve := func(role, path string, into *Input) bool {
-		if err == nil {
-			*into, err = p.Resolve(gctx, role, path)
-		}
-		return err == nil
-	}
-	find := func(of *Input, check func(f *rewrite.File, rel string) error) {
+	look := func(of *Input, check func(f *rewrite.File, rel string) error) {
 		for _, f := range of.Files {
 			g.Go(func() error { return p.Look(gctx, of, f, check) })
 		}
 	}
 	for _, c := range controlsOf(cfg, in) {
-		if resolve(c.role, c.path, c.into) {
-			find(c.into, c.check)
-		}
+		look(c.into, c.check)
 	}
-	for i := range cfg.Datasets {
-		d := &DatasetInput{DatasetConfig: cfg.Datasets[i]}
-		if resolve("", d.Path, &d.Input) {
-			in.Datasets = append(in.Datasets, d)
-			find(&d.Input, func(f *rewrite.File, rel string) error {
-				b, err := Bind(f, rel, &d.Dataset)
-				if err == nil {
-					lacking.count(d, b)
-				}
-				if err == nil && p.Check != nil {
-					err = p.Check(d, f, rel)
-				}
-				return err
-			})
-		}
+	var lacking lacking
+	for _, d := range in.Datasets {
+		look(&d.Input, func(f *rewrite.File, rel string) error {
+			b, err := Bind(f, rel, &d.Dataset)
+			if err == nil {
+				lacking.count(d, b)
+			}
+			if err == nil && p.Check != nil {
+				err = p.Check(d, f, rel)
+			}
+			return err
+		})
 	}
-	if err == nil {
-		err = p.finder.Apart(cfg.Output)
-	}
-	if lookErr := g.Wait(); err == nil || errors.Is(err, context.Canceled) && lookErr != nil {
-		err = lookErr
-	}
-	if err != nil {
+	if err := g.Wait(); err != nil {
 		return nil, err
 	}
 	lacking.warn(p.Log, in.Datasets)
-	if in.AsOf, err = p.horizonOf(in); err != nil {
-		return nil, err
+	var err error
+	in.AsOf, err = p.horizonOf(in)
+	return in, err
+}
+
+// resolveAll finds the files of all inputs, of several at a time: each takes some requests one after the other.
+func (p *Planner) resolveAll(ctx context.Context, in *Inputs) error {
+	type named struct {
+		role, path string
+		into       *Input
+		found      listing.Inputs
+		err        error
 	}
-	return in, nil
+	var all []*named
+	for _, c := range controlsOf(p.Cfg, in) {
+		all = append(all, &named{role: c.role, path: c.path, into: c.into})
+	}
+	for i := range p.Cfg.Datasets {
+		d := &DatasetInput{DatasetConfig: p.Cfg.Datasets[i]}
+		in.Datasets = append(in.Datasets, d)
+		all = append(all, &named{path: d.Path, into: &d.Input})
+	}
+	var g errgroup.Group
+	g.SetLimit(p.Limit)
+	for _, n := range all {
+		g.Go(func() error {
+			n.found, n.err = p.find(ctx, n.role, n.path)
+			return nil
+		})
+	}
+	_ = g.Wait()
+	for _, n := range all { // errors and warnings in this order, whatever came first
+		var err error
+		if *n.into, err = p.resolved(n.role, n.path, n.found, n.err); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // lacking counts the files that lack the column of a role or moment.
@@ -226,11 +256,20 @@ func isEmpty(path string, err error) bool {
 // Resolve finds the files of an input: of the control input of that role, or, where
 // role is empty, of a data set.
 func (p *Planner) Resolve(ctx context.Context, role, path string) (Input, error) {
+	found, err := p.find(ctx, role, path)
+	return p.resolved(role, path, found, err)
+}
+
+func (p *Planner) find(ctx context.Context, role, path string) (listing.Inputs, error) {
 	use := listing.Control
 	if role == "" {
 		use = listing.Dataset
 	}
-	in, err := p.finder.Find(ctx, p.Opener, path, use)
+	return p.finder.Find(ctx, p.Opener, path, use)
+}
+
+// resolved is the input that was found under a path, or not. It warns of what is not read there.
+func (p *Planner) resolved(role, path string, in listing.Inputs, err error) (Input, error) {
 	if control := p.Cfg.Control(role); control != nil && control.AllowEmpty && isEmpty(path, err) {
 		return Input{Role: role}, nil
 	}

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"assent/job"
+	"assent/job/internal/objstore"
 	"assent/job/parquet"
 	"assent/job/parquet/rewrite"
 )
@@ -24,8 +26,17 @@ func Scan(ctx context.Context, f *File, columns func(*rewrite.File) ([]KeyColumn
 		return err
 	}
 	vectors := make([]*parquet.Vector, len(cols))
+	soon := func(group int) {
+		if a, late := r.(objstore.Ahead); late && group < file.NumRowGroups() {
+			Announce(a, file, group, func(leaf int) bool {
+				return slices.ContainsFunc(cols, func(c KeyColumn) bool { return c.Leaf == leaf })
+			})
+		}
+	}
+	soon(0)
 	base := int64(0)
 	for g := range file.NumRowGroups() {
+		soon(g + 1)
 		err := ScanRowGroup(ctx, file, g, cols, func(b *Batch) error {
 			for i := range vectors {
 				vectors[i] = &b.Columns[i]
@@ -36,6 +47,9 @@ func Scan(ctx context.Context, f *File, columns func(*rewrite.File) ([]KeyColumn
 			return err
 		}
 		base += file.RowGroupRows(g)
+	}
+	if f.Versioned {
+		return nil // what was read is of that version, whatever the name has now
 	}
 	return r.Unchanged(ctx)
 }

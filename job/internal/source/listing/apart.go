@@ -72,6 +72,9 @@ func (f *Finder) Apart(output string) error {
 	} else if err != nil {
 		return err
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	slices.SortFunc(f.inputs, func(a, b located) int { return strings.Compare(a.uri, b.uri) }) // the order in which they were found is of chance
 	for _, in := range f.inputs {
 		if err := in.apart(output, out); err != nil {
 			return err

@@ -86,12 +86,11 @@ type File struct {
 
 // Finder finds inputs. It remembers what it found, so that one look at a directory
 // serves all inputs below it, and [Finder.Apart] can hold them against the output. The
-// zero value is ready for use, by one goroutine.
+// zero value is ready for use. Find may be called from several goroutines at once.
 type Finder struct {
+	mu     sync.Mutex // guards:
 	inputs []located
-
-	mu   sync.Mutex        // several looks run at a time; guards:
-	logs map[string]logged // by the ID of a site
+	logs   map[string]logged // by the ID of a site
 }
 
 // located is an input and where it really lies.
@@ -141,6 +140,8 @@ func (f *Finder) Find(ctx context.Context, opener *objstore.Opener, uri string, 
 	if err != nil {
 		return Inputs{}, err
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.inputs = append(f.inputs, s.located)
 	return s.in, nil
 }

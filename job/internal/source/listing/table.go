@@ -133,24 +133,40 @@ func (f *Finder) look(ctx context.Context, opener *objstore.Opener, site objstor
 
 // logIn returns the format of the table whose directory is the store's root.
 func logIn(ctx context.Context, store objstore.Store) (string, error) {
-	for _, l := range []struct{ dir, format string }{{deltaLog, "Delta"}, {hudiLog, "Hudi"}, {icebergLog, "Iceberg"}} {
-		there, err := store.Exists(ctx, l.dir)
-		if err == nil && there && l.dir == icebergLog {
-			there, err = hasIcebergFile(ctx, store)
-		}
-		if err != nil {
-			return "", err
-		}
-		if there {
-			return l.format, nil
-		}
+	marks := []struct {
+		format string
+		there  func(ctx context.Context) (bool, error)
+	}{
+		{"Delta", func(ctx context.Context) (bool, error) { return store.Exists(ctx, deltaLog) }},
+		{"Hudi", func(ctx context.Context) (bool, error) { return store.Exists(ctx, hudiLog) }},
+		{"Iceberg", func(ctx context.Context) (bool, error) {
+			there, err := store.Exists(ctx, icebergLog)
+			if err != nil || !there {
+				return false, err
+			}
+			return hasIcebergFile(ctx, store)
+		}},
+		{"Hudi", func(ctx context.Context) (bool, error) {
+			_, err := store.Stat(ctx, hudiPartition)
+			if errors.Is(err, objstore.ErrNotExist) {
+				return false, nil
+			}
+			return err == nil, err
+		}},
 	}
-	if _, err := store.Stat(ctx, hudiPartition); err == nil {
-		return "Hudi", nil
-	} else if !errors.Is(err, objstore.ErrNotExist) {
-		return "", err
+	there := make([]bool, len(marks))
+	g, gctx := errgroup.WithContext(ctx)
+	for i, m := range marks {
+		g.Go(func() (err error) {
+			there[i], err = m.there(gctx)
+			return err
+		})
 	}
-	return "", nil
+	err := g.Wait()
+	if i := slices.Index(there, true); err == nil && i >= 0 {
+		return marks[i].format, nil
+	}
+	return "", err
 }
 
 func hasIcebergFile(ctx context.Context, store objstore.Store) (bool, error) {
