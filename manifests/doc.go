@@ -48,6 +48,8 @@
 //
 // An account's entries are side by side within a row group, and pages of all columns
 // begin at the same entries, so that Lookup reads the footer, the page index and as a
-// rule one page of each column. Row groups name an account again only where a file has
-// tens of millions of pairs, or millions of accounts.
+// rule one page of each column. Each row group has a bloom filter of its references, behind
+// all row groups: an account that a file does not name costs no page. The chunk's key-value
+// metadata has the filter's CRC-32 (assent.filter.crc32). Row groups name an account again where
+// a block of the input ends, or where a block has tens of millions of pairs, or millions of accounts.
 package manifests

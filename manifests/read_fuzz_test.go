@@ -61,6 +61,8 @@ func readIndex(data []byte, ref Ref) error {
 		return err
 	}
 	_, err = x.Lookup(ref)
+	_, named := x.NamedBy([]Ref{ref, {}})
+	err = errors.Join(err, named)
 	for _, e := range x.All() {
 		err = errors.Join(err, e)
 	}

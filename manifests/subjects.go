@@ -14,7 +14,7 @@ import (
 // compressed.
 var subjectColumns = sync.OnceValue(func() *table.Schema {
 	return table.NewSchema(
-		table.Field{Name: "ref", Type: table.Text, Encoding: parquet.DeltaByteArray, Bounded: true},
+		table.Field{Name: "ref", Type: table.Text, Encoding: parquet.DeltaByteArray, Bounded: true, Filtered: true},
 		table.Field{Name: "roles", Type: table.Text, List: true, Encoding: parquet.RLEDictionary},
 		table.Field{Name: "kept", Type: table.Bool, Encoding: parquet.Plain, Uncompressed: true},
 		table.Field{Name: "rows", Type: table.Int64, List: true, Encoding: parquet.DeltaBinaryPacked, Bounded: true, Uncompressed: true},

@@ -3,75 +3,125 @@ package manifests
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 
 	"assent/job/parquet"
 	"assent/job/parquet/table"
 )
 
 // NamedBy says of each row group of the index whether it has rows that name one of some accounts. It reads only pages that can hold
-// one of the references where these are few, else all references.
+// one of the references, of row groups whose filters admit one.
 func (x *SubjectIndex) NamedBy(refs []Ref) ([]bool, error) {
-	const few = 64
+	wanted := newWanted(refs)
 	named := make([]bool, x.file.NumRowGroups())
-	if len(refs) > few {
-		wanted := make(map[uint64]bool, len(refs)) // by key: two accounts that share one are taken for one
-		for _, ref := range refs {
-			wanted[ref.Key()] = true
-		}
-		group := -1
-		var column *table.Column
-		err := x.file.Scan(func(g *table.Group) { group, column = group+1, g.Column(leafSubjectRef) }, func() (bool, error) {
-			text, _ := column.Text()
-			ref, err := parseRef(text)
-			if err != nil {
-				return false, column.Fault(parquet.Corruptf("%w", err))
-			}
-			named[group] = named[group] || wanted[ref.Key()]
-			return true, nil
-		})
-		return named, damaged(err)
-	}
 	for group := range named {
-		for _, ref := range refs {
-			var err error
-			if named[group], err = x.namedIn(group, ref); err != nil {
-				return nil, damaged(err)
-			}
-			if named[group] {
-				break
-			}
+		g, err := x.group(group)
+		if err != nil {
+			return nil, damaged(err)
+		}
+		admitted, err := wanted.admittedBy(g)
+		if err != nil {
+			return nil, damaged(err)
+		}
+		if named[group], err = namesOne(g, admitted); err != nil {
+			return nil, damaged(err)
 		}
 	}
 	return named, nil
 }
 
-// namedIn reports whether a row group names an account.
-func (x *SubjectIndex) namedIn(group int, ref Ref) (found bool, err error) {
-	g, err := x.group(group)
-	if err != nil {
-		return false, err
-	}
-	text := ref.appendText(nil)
-	for page, err := range g.Pages(leafSubjectRef, text) {
-		if err == nil && !found {
-			found, err = namedOnPage(g, page, text)
-		}
+// Admitted returns those of some references that the index may name. The others it does not.
+func (x *SubjectIndex) Admitted(refs []Ref) ([]Ref, error) {
+	wanted := newWanted(refs)
+	some := make([]bool, len(wanted))
+	for group := range x.groups {
+		g, err := x.group(group)
 		if err != nil {
-			return false, err
+			return nil, damaged(err)
+		}
+		admitted, err := wanted.admittedBy(g)
+		if err != nil {
+			return nil, damaged(err)
+		}
+		at := 0
+		for _, w := range admitted {
+			for wanted[at].ref != w.ref {
+				at++
+			}
+			some[at] = true
 		}
 	}
-	return found, nil
+	var all []Ref
+	for i, w := range wanted {
+		if some[i] {
+			all = append(all, w.ref)
+		}
+	}
+	return all, nil
 }
 
-func namedOnPage(g *table.Group, page table.Range, text []byte) (bool, error) {
-	defer g.Close()
-	refs := g.Column(leafSubjectRef)
-	for row := page.From; row < page.To; row++ {
-		if err := refs.SeekRow(row); err != nil {
-			return false, err
+// wanted is a reference that is looked for.
+type wanted struct {
+	ref  Ref
+	text []byte
+	hash uint64 // of text, in filters
+}
+
+// allWanted are in the order of references.
+type allWanted []wanted
+
+func newWanted(refs []Ref) allWanted {
+	all := make(allWanted, len(refs))
+	for i, ref := range refs {
+		text := ref.appendText(nil)
+		all[i] = wanted{ref, text, parquet.BloomHash(text)}
+	}
+	slices.SortFunc(all, func(a, b wanted) int { return bytes.Compare(a.text, b.text) })
+	return all
+}
+
+// admittedBy returns those that a row group's filter admits; all where it has none.
+func (all allWanted) admittedBy(g *table.Group) (allWanted, error) {
+	filter, err := g.Filter(leafSubjectRef)
+	if err != nil || filter == nil {
+		return all, err
+	}
+	var admitted allWanted
+	for _, w := range all {
+		if filter.May(w.hash) {
+			admitted = append(admitted, w)
 		}
-		if t, _ := refs.Text(); bytes.Compare(t, text) >= 0 { // they are sorted
-			return bytes.Equal(t, text), nil
+	}
+	return admitted, nil
+}
+
+// namesOne reports whether a row group names one of some references.
+func namesOne(g *table.Group, all allWanted) (bool, error) {
+	if len(all) == 0 {
+		return false, nil
+	}
+	defer g.Close()
+	refs, row := g.Column(leafSubjectRef), int64(0) // both are sorted
+	for _, w := range all {
+		for page, err := range g.Pages(leafSubjectRef, w.text) {
+			if err != nil {
+				return false, err
+			}
+			order := -1
+			for row = max(row, page.From); row < page.To && order < 0; row++ {
+				if err := refs.SeekRow(row); err != nil {
+					return false, err
+				}
+				text, _ := refs.Text()
+				order = bytes.Compare(text, w.text)
+			}
+			if order == 0 {
+				return true, nil
+			}
+			if order > 0 {
+				row-- // it may be the next one's
+				break
+			}
 		}
 	}
 	return false, nil

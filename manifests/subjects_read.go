@@ -79,7 +79,7 @@ func (x *SubjectIndex) All() iter.Seq2[SubjectRows, error] {
 }
 
 // Lookup returns the rows that name an account, ascending; none is not an error. It
-// reads only pages that can hold the reference.
+// reads only pages that can hold the reference, of row groups whose filters admit it.
 func (x *SubjectIndex) Lookup(ref Ref) ([]SubjectRow, error) {
 	var found []foundRow
 	for i := range x.file.NumRowGroups() {
@@ -124,6 +124,10 @@ func (x *SubjectIndex) lookupGroup(found []foundRow, group int, ref Ref) (_ []fo
 		return nil, err
 	}
 	text := ref.appendText(nil)
+	filter, err := g.Filter(leafSubjectRef)
+	if err != nil || filter != nil && !filter.May(parquet.BloomHash(text)) {
+		return found, err
+	}
 	for page, err := range g.Pages(leafSubjectRef, text) {
 		if err == nil {
 			found, err = x.lookupPage(found, g, page, ref, text)

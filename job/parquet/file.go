@@ -13,6 +13,9 @@ import (
 
 // A File is an opened Parquet file: its footer is read and checked. It is safe for concurrent use.
 type File struct {
+	// FiltersLast says that bloom filters stand behind all row groups, and not each behind its own: it is set where that is known.
+	FiltersLast bool
+
 	r       io.ReaderAt
 	size    int64
 	name    string

@@ -11,7 +11,7 @@ type MovedGroup struct {
 	Group      thrift.Struct // RowGroup; its chunks are those of Chunks
 	Chunks     []WrittenChunk
 	Start, End int64 // of its pages and bloom filters in the file that it is of
-	Indexes    int64 // where the first of its page indexes begins there
+	Indexes    int64 // where the first of its page indexes begins there, or of its bloom filters that stand behind all row groups
 }
 
 // MoveRowGroup returns row group i with all its offsets moved by shift, for a file in which its bytes lie so much further on.
@@ -46,7 +46,12 @@ func (f *File) MoveRowGroup(i int, shift int64) (g MovedGroup, err error) {
 			if err != nil {
 				return g, err
 			}
-			g.End = max(g.End, at+n)
+			if f.FiltersLast {
+				g.Indexes = min(g.Indexes, at)
+				w.Filter = func() ([]byte, error) { return f.section(at, n) }
+			} else {
+				g.End = max(g.End, at+n)
+			}
 		}
 		for _, id := range []int16{MetaDataPageOffset, MetaIndexPageOffset, MetaDictionaryPageOffset, MetaBloomFilterOffset} {
 			moveField(&meta, id, shift, false)
@@ -101,10 +106,15 @@ func readIndex(f *File, outer thrift.Struct, offsetID, lengthID int16, first *in
 	if err != nil {
 		return nil, err
 	}
-	if n <= 0 || at < int64(len(Magic)) || at > f.DataEnd()-n {
-		return nil, Corruptf("a page index that lies outside of the file")
-	}
 	*first = min(*first, at)
+	return f.section(at, n)
+}
+
+// section returns the bytes of a page index or a bloom filter.
+func (f *File) section(at, n int64) ([]byte, error) {
+	if n <= 0 || at < int64(len(Magic)) || at > f.DataEnd()-n {
+		return nil, Corruptf("a page index or bloom filter that lies outside of the file")
+	}
 	b := make([]byte, n)
 	return b, f.ReadFull(b, at)
 }

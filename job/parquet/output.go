@@ -29,14 +29,21 @@ func (o *Output) Begin() error {
 
 // A WrittenChunk is a column chunk whose pages are written, and what Finish writes of it.
 type WrittenChunk struct {
-	Metadata    thrift.Struct // ColumnChunk; Finish adds the places of the indexes
-	ColumnIndex []byte        // encoded; nil: none
-	OffsetIndex []byte        // encoded; nil: none
+	Metadata thrift.Struct // ColumnChunk; Finish adds the places of filter and indexes
+	// Filter returns the encoded bloom filter, where that is to stand behind all row groups; nil: there is none to be written.
+	Filter      func() ([]byte, error)
+	ColumnIndex []byte // encoded; nil: none
+	OffsetIndex []byte // encoded; nil: none
 }
 
-// Finish writes the page indexes of all chunks, then the FileMetaData that footer returns. It calls footer once the places of
-// the indexes stand in the chunks' metadata.
+// Finish writes the filters and page indexes of all chunks, then the FileMetaData that footer returns. It calls footer once the places
+// of these stand in the chunks' metadata.
 func (o *Output) Finish(chunks []*WrittenChunk, footer func() thrift.Struct) error {
+	for _, c := range chunks {
+		if err := o.filter(c); err != nil {
+			return err
+		}
+	}
 	for _, c := range chunks {
 		if err := o.index(c, c.ColumnIndex, ChunkColumnIndexOffset, ChunkColumnIndexLength); err != nil {
 			return err
@@ -53,6 +60,25 @@ func (o *Output) Finish(chunks []*WrittenChunk, footer func() thrift.Struct) err
 	}
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(b)))
 	_, err := o.Write(append(b, Magic...))
+	return err
+}
+
+func (o *Output) filter(c *WrittenChunk) error {
+	if c.Filter == nil {
+		return nil
+	}
+	b, err := c.Filter()
+	if err != nil {
+		return err
+	}
+	meta, err := c.Metadata.Struct(ChunkMetaData)
+	if err != nil {
+		return err
+	}
+	meta.Set(thrift.Int64Field(MetaBloomFilterOffset, o.Size))
+	meta.Set(thrift.Int32Field(MetaBloomFilterLength, int32(len(b))))
+	c.Metadata.Set(thrift.StructField(ChunkMetaData, meta))
+	_, err = o.Write(b)
 	return err
 }
 

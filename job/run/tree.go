@@ -108,6 +108,7 @@ func (r *runner) join(ctx context.Context, name string, pieces []stagedPiece, at
 		if err != nil {
 			return 0, "", err
 		}
+		f.FiltersLast = at > 0 // manifests have them there
 		parts = append(parts, rewrite.JoinPart{File: f, Lost: at == 0 && pieces[i].lost})
 	}
 	w, err := r.out.Store.Create(ctx, name)

@@ -62,6 +62,22 @@ func patchChunk(file string, column int, change func(meta *thrift.Struct)) func(
 	})
 }
 
+// emptyFilter takes all values out of the bloom filter of references.
+var emptyFilter = patchFile(messagesSubjects, func(t *testing.T, data []byte, footer thrift.Struct) ([]byte, thrift.Struct) {
+	inList(t, &footer, 4, 0, func(group *thrift.Struct) {
+		inList(t, group, 1, 0, func(chunk *thrift.Struct) {
+			meta, err := chunk.Struct(3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at, _ := meta.Int(14, 0)
+			n, _ := meta.Int(15, 0)
+			clear(data[at+n-n/32*32 : at+n])
+		})
+	})
+	return data, footer
+})
+
 // inList changes an element of a list of structs.
 func inList(t *testing.T, s *thrift.Struct, id int16, at int, change func(*thrift.Struct)) {
 	list, err := s.List(id)

@@ -313,6 +313,7 @@ func mutants() []mutant {
 			set(rows[i], at("ref"), toText(strings.Repeat("0f", 16)))
 			return rows
 		}), messagesSubjects, 1, "", "an account as freelancer that the row does not name so"},
+		{"accounts out of the filter", emptyFilter, messagesSubjects, -1, "", "the bloom filter of row group 0 is not that of its references"},
 		{"another role", changeEntry(func(rows []parquet.Row, i int, at func(string) int) []parquet.Row {
 			set(rows[i], at("roles.list.element"), toText("client"))
 			return rows

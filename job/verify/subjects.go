@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/maphash"
 	"io"
 	"maps"
@@ -193,6 +194,48 @@ type indexReader struct {
 	refs, roles, kept, rows *keyReader
 	roleNames               []schema.Role
 	most                    int64 // rows of the input
+	filters                 filterCheck
+}
+
+// filterCheck holds the bloom filters of an index, by which it is looked up, against its references.
+type filterCheck struct {
+	file  *parquetFile
+	group int
+	left  int64       // entries of the row group
+	bloom *bloomCheck // nil: it has none
+}
+
+// add takes the reference of the next entry.
+func (c *filterCheck) add(ref parquet.Value) (err error) {
+	for c.left == 0 {
+		if err := c.end(); err != nil {
+			return err
+		}
+		c.group++
+		if c.group >= len(c.file.groups()) {
+			return errors.New("more entries than the footer says")
+		}
+		c.left = c.file.groups()[c.group].NumRows
+		if c.bloom, err = c.file.bloomOf(c.group, 0); err != nil {
+			return fmt.Errorf("bloom filter: %w", err)
+		}
+	}
+	c.left--
+	if c.bloom != nil {
+		c.bloom.add(ref)
+	}
+	return nil
+}
+
+// end is called once a row group has no more entries.
+func (c *filterCheck) end() error {
+	if c.bloom == nil {
+		return nil
+	}
+	if lacks, more := c.bloom.compare(); lacks || more {
+		return fmt.Errorf("the bloom filter of row group %d is not that of its references", c.group)
+	}
+	return nil
 }
 
 func (a *fileAudit) readTriples(ctx context.Context, r *watched, rows int64, f func(triple)) error {
@@ -211,7 +254,7 @@ func (a *fileAudit) readTriples(ctx context.Context, r *watched, rows int64, f f
 	}
 	x := indexReader{
 		column("ref", parquet.ByteArray), column("roles", parquet.ByteArray), column("kept", parquet.Boolean), column("rows", parquet.Int64),
-		a.d.Roles(), rows,
+		a.d.Roles(), rows, filterCheck{file: file, group: -1},
 	}
 	defer b.close()
 	if b.err != nil {
@@ -221,6 +264,9 @@ func (a *fileAudit) readTriples(ctx context.Context, r *watched, rows int64, f f
 		if err := x.entry(f); err != nil {
 			return err
 		}
+	}
+	if err := x.filters.end(); err != nil {
+		return err
 	}
 	for _, k := range b.opened {
 		if _, err := k.take(); !errors.Is(err, io.EOF) {
@@ -239,6 +285,9 @@ func (x *indexReader) entry(f func(triple)) error {
 	t := triple{}
 	if t.ref, err = manifests.ParseRef(string(ref.ByteArray())); err != nil {
 		return errors.New("a ref is malformed")
+	}
+	if err := x.filters.add(ref); err != nil {
+		return err
 	}
 	kept, err := x.kept.take()
 	if err != nil {

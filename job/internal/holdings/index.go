@@ -45,6 +45,10 @@ const lookupBytes = 64 << 10
 // Find returns the rows that name some references, ascending, each row once for a
 // reference. References that no row names are left out.
 func (x *Index) Find(refs []manifests.Ref) (map[manifests.Ref][]manifests.SubjectRow, error) {
+	refs, err := x.Admitted(refs)
+	if err != nil {
+		return nil, err
+	}
 	if int64(len(refs))*lookupBytes > x.Size() {
 		return readThrough(x.SubjectIndex, refs)
 	}

@@ -197,9 +197,9 @@ func (j *groupJob) writeBloom(g *groupOut, i int) error {
 		if j.out[i].bloom == nil {
 			return nil
 		}
-		b = j.out[i].bloom.append(nil)
+		b = j.out[i].bloom.Append(nil)
 	} else {
-		at, n, _, err := bloomRange(w.f, &j.chunks[i])
+		at, n, _, err := w.f.BloomRange(&j.chunks[i])
 		if err != nil || n == 0 {
 			return err
 		}

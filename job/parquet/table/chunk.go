@@ -26,6 +26,7 @@ type Chunk struct {
 	encoding parquet.Encoding // of data pages
 	dictLen  int
 	bounds   parquet.Bounds // of the page, or of the dictionary
+	hashes   []uint64       // of the values of a column that is filtered, equal neighbours once
 }
 
 // A Page is what a data page holds: the levels of its slots and its values, in the form that the column's encoding takes.
@@ -76,7 +77,7 @@ func (w *Writer) HeldChunk(leaf int) *Chunk {
 
 func (w *Writer) chunk(leaf int, to io.Writer, held *bytes.Buffer) *Chunk {
 	c, f := &w.chunks[leaf], &w.schema.fields[leaf]
-	*c = Chunk{w: w, leaf: leaf, held: held, start: w.out.Size, codec: codec.Zstd, encoding: f.Encoding}
+	*c = Chunk{w: w, leaf: leaf, held: held, start: w.out.Size, codec: codec.Zstd, encoding: f.Encoding, hashes: c.hashes[:0]}
 	c.out = parquet.NewChunkWriter(&w.schema.columns[leaf], to)
 	c.out.Terse = true
 	if f.Uncompressed {
@@ -172,6 +173,7 @@ func (c *Chunk) Page(p *Page) {
 		return
 	}
 	c.bound(p)
+	c.hash(p)
 	w.Fail(c.out.DataPage(&w.page.Header, w.page.Head, w.page.Body, p.Rows, nulls, &c.bounds))
 }
 
@@ -279,11 +281,12 @@ func (c *Chunk) End() {
 		pathField(col),
 		thrift.Int32Field(parquet.MetaCodec, int32(c.codec)),
 	}, c.start)
+	filter := c.filter(&meta)
 	g := &w.groups[len(w.groups)-1]
 	g.size += c.out.Size
 	g.rawSize += c.out.RawSize
 	g.chunks[c.leaf] = parquet.WrittenChunk{
 		Metadata:    thrift.Struct{thrift.Int64Field(parquet.ChunkFileOffset, 0), thrift.StructField(parquet.ChunkMetaData, meta)},
-		ColumnIndex: c.out.ColumnIndex(), OffsetIndex: c.out.OffsetIndex(c.start),
+		ColumnIndex: c.out.ColumnIndex(), OffsetIndex: c.out.OffsetIndex(c.start), Filter: filter,
 	}
 }

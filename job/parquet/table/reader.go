@@ -44,6 +44,7 @@ func Open(r io.ReaderAt, size int64, name string, schema *Schema) (*File, error)
 	if err := schema.check(f.Columns()); err != nil {
 		return nil, f.Fault(err, -1, -1, -1)
 	}
+	f.FiltersLast = true
 	return &File{f, schema}, nil
 }
 
@@ -82,7 +83,8 @@ type Group struct {
 	file    *File
 	number  int
 	chunks  []parquet.Chunk
-	indexes []*parquet.PageIndex // nil: not read yet
+	indexes []*parquet.PageIndex   // nil: not read yet
+	filters map[int]*parquet.Bloom // by leaf, as far as they were read; nil of a chunk that has none
 	columns []*Column
 }
 

@@ -27,6 +27,7 @@ type Field struct {
 	Encoding     parquet.Encoding // of data pages: RLEDictionary, DeltaBinaryPacked, DeltaLengthByteArray, DeltaByteArray, or Plain booleans
 	Uncompressed bool
 	Bounded      bool // pages and chunks have bounds; those of a dictionary are the bounds of all its entries
+	Filtered     bool // chunks have a bloom filter; of DeltaByteArray alone
 }
 
 // A Schema is a document's columns.

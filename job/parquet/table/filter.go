@@ -1,0 +1,73 @@
+package table
+
+import (
+	"fmt"
+
+	"assent/job/parquet"
+	"assent/job/parquet/thrift"
+)
+
+// The format gives bloom filters no checksum, and one that lost a bit says of a value that it is not there. So the chunk's own key-value
+// metadata has the CRC-32 of the filter, as eight hexadecimal digits.
+const keyFilterCRC = "assent.filter.crc32"
+
+// filterCRC returns the metadata for a filter.
+func filterCRC(filter []byte) thrift.Field {
+	crc := fmt.Appendf(nil, "%08x", parquet.Checksum(filter))
+	return thrift.ListField(parquet.MetaKeyValues, thrift.StrucT, 1, thrift.Struct{thrift.BytesField(1, []byte(keyFilterCRC)), thrift.BytesField(2, crc)}.Append(nil))
+}
+
+// hash notes the page's values for the chunk's filter.
+func (c *Chunk) hash(p *Page) {
+	if !c.w.schema.fields[c.leaf].Filtered {
+		return
+	}
+	for i, end := range p.Ends[1:] {
+		h := parquet.BloomHash(p.Data[p.Ends[i]:end])
+		if n := len(c.hashes); n == 0 || c.hashes[n-1] != h {
+			c.hashes = append(c.hashes, h)
+		}
+	}
+}
+
+// filter makes the filter of a chunk that ends, and notes its checksum in the chunk's metadata. It returns nil where the column has none.
+func (c *Chunk) filter(meta *thrift.Struct) func() ([]byte, error) {
+	if !c.w.schema.fields[c.leaf].Filtered {
+		return nil
+	}
+	b := parquet.NewBloom(parquet.BloomSize(len(c.hashes)))
+	for _, h := range c.hashes {
+		b.Add(h)
+	}
+	encoded := b.Append(nil)
+	meta.Set(filterCRC(encoded))
+	return func() ([]byte, error) { return encoded, nil }
+}
+
+// Filter returns the bloom filter of a leaf; nil where the chunk has none.
+func (g *Group) Filter(leaf int) (*parquet.Bloom, error) {
+	if b, read := g.filters[leaf]; read {
+		return b, nil
+	}
+	b, err := g.file.filter(&g.chunks[leaf])
+	if err != nil {
+		return nil, g.file.Fault(err, g.number, leaf, -1)
+	}
+	if g.filters == nil {
+		g.filters = map[int]*parquet.Bloom{}
+	}
+	g.filters[leaf] = b
+	return b, nil
+}
+
+func (f *File) filter(c *parquet.Chunk) (*parquet.Bloom, error) {
+	data, err := f.ReadBloom(c)
+	if err != nil || data == nil {
+		return nil, err
+	}
+	want := filterCRC(data)
+	if has, _ := c.Metadata.Get(parquet.MetaKeyValues); string(has.Raw) != string(want.Raw) {
+		return nil, parquet.Corruptf("a bloom filter with another checksum, or none")
+	}
+	return parquet.ParseBloom(data)
+}
