@@ -3,6 +3,7 @@ package run
 import (
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 
 	"assent/job"
@@ -46,8 +47,8 @@ func rawRoles(datasets []*source.DatasetInput) (raw []string) {
 		h := &d.Handover
 		some = some || len(h.Pseudonymise) > 0
 		for _, role := range slices.Concat(d.Parties, d.Subjects) {
-			dropped := slices.Contains(h.Drop, role.Column) || len(h.Keep) > 0 && !slices.Contains(h.Keep, role.Column)
-			if column := d.Name + "." + role.Column; !dropped && !slices.Contains(h.Pseudonymise, role.Column) && !slices.Contains(raw, column) {
+			dropped := within(role.Column, h.Drop) || len(h.Keep) > 0 && !within(role.Column, h.Keep)
+			if column := d.Name + "." + role.Column; !dropped && !within(role.Column, h.Pseudonymise) && !slices.Contains(raw, column) {
 				raw = append(raw, column)
 			}
 		}
@@ -56,6 +57,14 @@ func rawRoles(datasets []*source.DatasetInput) (raw []string) {
 		return nil
 	}
 	return raw
+}
+
+// within reports whether a column is one of those with some names, or lies below one, as parties.client_id does below parties. Of a
+// list both "ids" and "ids.list.element" are names.
+func within(column string, names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		return column == name || strings.HasPrefix(column, name+".") || strings.HasPrefix(name, column+".")
+	})
 }
 
 // missing is an error where a column that is named is in no file, and warns where some files lack it: old ones may, but so does

@@ -1,8 +1,11 @@
 package rewrite
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/json"
+	"slices"
 )
 
 // More slots and kinds of types (Arrow's Schema.fbs).
@@ -77,9 +80,12 @@ func (a *arrowLayout) all() error {
 	}
 	l := a.rule.layout
 	for _, table := range []struct{ at, metadata int }{{root, messageMetadata}, {schema, schemaMetadata}} {
+		if err := a.fitPandas(table.at, table.metadata); err != nil {
+			return err
+		}
 		err := a.retain(table.at, table.metadata, func(key, value string) bool {
 			out, ok := a.rule.relaid(key, []byte(value))
-			return ok && string(out) == value
+			return ok && string(out) == value && !a.rule.layout.namesDropped(out)
 		})
 		if err == nil {
 			err = a.keepPairs(table.at, table.metadata)
@@ -102,6 +108,34 @@ func (a *arrowLayout) all() error {
 	}
 	if a.leaf != len(l.columns) || a.top != len(l.names) {
 		return errFlatbuffer
+	}
+	return nil
+}
+
+// fitPandas overwrites pandas' document in a table's metadata with one that fits the columns, and blanks behind it, which JSON allows.
+// Where there is no room for it, without the blanks between its parts either, it stays, and retain takes it out.
+func (a *arrowLayout) fitPandas(table, n int) error {
+	all, err := a.pairs(table, n)
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		if a.string(p.key) != "pandas" {
+			continue
+		}
+		old := a.buf[p.value.lo:p.value.hi]
+		fit, ok := a.rule.relaid("pandas", slices.Clone(old))
+		if ok && len(fit) > len(old) {
+			var short bytes.Buffer
+			ok = json.Compact(&short, fit) == nil
+			fit = short.Bytes()
+		}
+		if !ok || len(fit) > len(old) || a.rule.layout.namesDropped(fit) {
+			continue
+		}
+		for i := copy(old, fit); i < len(old); i++ {
+			old[i] = ' '
+		}
 	}
 	return nil
 }

@@ -234,9 +234,43 @@ func TestRelaid(t *testing.T) {
 	}
 }
 
+// TestRelaidArrowPandas: pandas' document in the Arrow schema fits the columns, too, where there is room for it. pyarrow asks for it there.
+func TestRelaidArrowPandas(t *testing.T) {
+	const creator = `"creator": {"library": "pyarrow"}, "pandas_version": "2.0"}`
+	id, at := `{"name": "id", "field_name": "id", "pandas_type": "int64", "numpy_type": "int64", "metadata": null}`, `{"name": "at", "pandas_type": "datetimetz", "numpy_type": "datetime64[ns]", "metadata": {"timezone": "UTC"}}`
+	idText := `{"name": "id", "field_name": "id", "pandas_type": "unicode", "numpy_type": "object", "metadata": null}`
+	for _, c := range []struct{ name, in, want string }{
+		{"a column is left out", `{"index_columns": ["at"], "columns": [` + id + `, {"name": "secret", "field_name": "secret"}, ` + at + `], ` + creator, `{"index_columns": ["at"], "columns": [` + idText + `, ` + at + `], ` + creator},
+		{"a column is text now, and blanks make room", `{"index_columns": ["at"], "columns": [` + id + `, ` + at + `], ` + creator, `{"index_columns":["at"],"columns":[{"name":"id","field_name":"id","pandas_type":"unicode","numpy_type":"object","metadata":null},` +
+			`{"name":"at","pandas_type":"datetimetz","numpy_type":"datetime64[ns]","metadata":{"timezone":"UTC"}}],"creator":{"library":"pyarrow"},"pandas_version":"2.0"}`},
+		{"no room", `{"columns":[{"name":"id","numpy_type":"int64"}]}`, ""},
+		{"a dropped name is left", `{"columns": [{"name": "secret", "field_name": "at"}, {"name": "secret"}]}`, ""},
+		{"no document", `secret`, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			meta := arrow.NewMetadata([]string{"pandas"}, []string{c.in})
+			data, opts := personFile(t, "ARROW:schema", arrowSchemaValue(t, arrow.NewSchema(personArrow(false).Fields(), &meta)))
+			out, _, err := rewriteFile(t, data, func(i, n int64) bool { return true }, opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, err := parquet.Open(t.Context(), bytes.NewReader(out), int64(len(out)), "out.parquet")
+			if err != nil {
+				t.Fatal(err)
+			}
+			value, _ := f.KeyValue("ARROW:schema")
+			metadata := decodeArrowSchema(t, []byte(value)).Metadata() // fails where a secret is in the bytes
+			got, ok := metadata.GetValue("pandas")
+			if strings.TrimRight(got, " ") != c.want || ok != (c.want != "") || ok && len(got) != len(c.in) {
+				t.Errorf("%v %q\nwant %s", ok, got, c.want)
+			}
+		})
+	}
+}
+
 func TestRelaidArrow(t *testing.T) {
 	before := personArrow(false)
-	meta := arrow.NewMetadata([]string{"pandas", "mine"}, []string{`{"columns": [{"name": "secret"}]}`, "secret"})
+	meta := arrow.NewMetadata([]string{"huggingface", "mine"}, []string{`{"columns": [{"name": "secret"}]}`, "secret"})
 	before = arrow.NewSchema(before.Fields(), &meta)
 	data, opts := personFile(t, "ARROW:schema", arrowSchemaValue(t, before))
 	opts.KeepMetadata = []string{"mine"}
