@@ -21,8 +21,9 @@ import (
 )
 
 const (
-	configName = "job.yaml"
-	keyName    = "subject.key"
+	configName       = "job.yaml"
+	subjectKeyName   = "subject.key"
+	pseudonymKeyName = "pseudonym.key"
 )
 
 // maxWorkers bounds the memory: a worker holds the row group that it writes, in all
@@ -90,7 +91,10 @@ func (out *output) fill(ctx context.Context, o Options, progress func(rows int64
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	if err := out.file(keyName, subjectKey(o.Seed), 0o600); err != nil {
+	if err := out.file(subjectKeyName, key("subject", o.Seed), 0o600); err != nil {
+		return nil, err
+	}
+	if err := out.file(pseudonymKeyName, key("pseudonym", o.Seed), 0o600); err != nil {
 		return nil, err
 	}
 	return r, out.file(configName, config, 0o644)
@@ -138,9 +142,9 @@ func (m *market) parts(o *Options) []part {
 	return parts
 }
 
-// subjectKey derives a key from the seed: 32 bytes in base64. It protects nothing.
-func subjectKey(seed uint64) []byte {
-	sum := sha256.Sum256(fmt.Appendf(nil, "assent sample, subject key, seed %d", seed))
+// key derives a key for a purpose from the seed: 32 bytes in base64. It protects nothing.
+func key(of string, seed uint64) []byte {
+	sum := sha256.Sum256(fmt.Appendf(nil, "assent sample, %s key, seed %d", of, seed))
 	return append(base64.StdEncoding.AppendEncode(nil, sum[:]), '\n')
 }
 

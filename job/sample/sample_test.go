@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -331,11 +332,15 @@ func testConfig(t *testing.T, dir string, tables [3][]tableFile) {
 	var config struct {
 		Program  map[string]string
 		Key      string `yaml:"subject_key_file"`
+		Other    string `yaml:"pseudonym_key_file"`
 		Output   string
 		Inputs   map[string]any
 		Datasets map[string]struct {
 			Path, Category, Record, Author, Contract string
 			Parties, Subjects, Moments               map[string]string
+			Columns                                  struct{ Drop []string }
+			Pseudonymise                             []string
+			Redact, Coarsen                          map[string]any
 		}
 	}
 	if err := yaml.Unmarshal(data, &config); err != nil {
@@ -387,18 +392,32 @@ func testConfig(t *testing.T, dir string, tables [3][]tableFile) {
 			t.Errorf("%s: %+v", d.name, c)
 		}
 		fields := tables[i][0].file.Schema().Fields()
-		for _, column := range slices.Concat(parties, others, moments, []string{c.Record}) {
+		changed := slices.Concat(c.Columns.Drop, slices.Collect(maps.Keys(c.Redact)), slices.Collect(maps.Keys(c.Coarsen)))
+		if d.name == "messages" && (len(changed) < 3 || c.Columns.Drop == nil || c.Redact == nil || c.Coarsen == nil) {
+			t.Errorf("%s: not each transform is shown", d.name)
+		}
+		if !same(c.Pseudonymise, slices.Concat(parties, others)) {
+			t.Errorf("%s: pseudonyms of %v", d.name, c.Pseudonymise)
+		}
+		for _, column := range slices.Concat(parties, others, moments, []string{c.Record}, changed) {
 			if !slices.ContainsFunc(fields, func(f parquet.Field) bool { return f.Name() == column }) {
 				t.Errorf("%s: no column %s", d.name, column)
 			}
 		}
 	}
-	key, err := os.ReadFile(filepath.Join(dir, config.Key))
-	if err != nil {
-		t.Fatal(err)
+	var keys []string
+	for _, name := range []string{config.Key, config.Other} {
+		key, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(key))); err != nil || len(raw) != 32 {
+			t.Errorf("%s: %d bytes: %v", name, len(raw), err)
+		}
+		keys = append(keys, string(key))
 	}
-	if raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(key))); err != nil || len(raw) != 32 {
-		t.Errorf("subject key of %d bytes: %v", len(raw), err)
+	if keys[0] == keys[1] {
+		t.Error("both keys are the same")
 	}
 }
 

@@ -50,14 +50,14 @@ def quietly(*args: str | Path) -> tuple[int, dict[str, Any]]:
 
 def sample(name: str, rows: int, seed: int) -> Path:
     """A made-up marketplace below build/interop, with the rules that the checks decide by themselves: its job has no aliases
-    and organisations, takes no posting for private and changes no text."""
+    and organisations, takes no posting for private and hands over each column as it is."""
     path = WORK / name
     shutil.rmtree(path, ignore_errors=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     assent("sample", "--to", path, "--rows", str(rows), "--seed", str(seed))
     job = path / "job.yaml"
     text = re.sub(r"(?m)^  (aliases|organisations):\n(    .*\n)+", "", job.read_text())
-    job.write_text(re.sub(r"(?m)^    (private|redact): .*\n", "", text))
+    job.write_text(re.sub(r"(?m)^(    (private: |pseudonymise: |redact: |coarsen: |columns: \{drop)|pseudonym_key_file: ).*\n", "", text))
     return path
 
 

@@ -1,6 +1,6 @@
 """Spark (parquet-mr) as a reader of a published run, and as a writer and reader of the engine's files.
 
-Takes the run and the market that readers.py leaves. Spark knows no nanoseconds: it reads
+Takes the runs and markets that readers.py and transforms.py leave. Spark knows no nanoseconds: it reads
 such columns as integers (spark.sql.legacy.parquet.nanosAsLong), or not at all.
 """
 
@@ -11,13 +11,15 @@ import shutil
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
 import engine
+import transforms
 import writers
-from lab import WORK, Checks, fresh
+from lab import WORK, Checks, fresh, run
 from oracle import Policy, decide
 from readers import QUERIES, answer, expected, queries, sorted_by
 
@@ -69,6 +71,52 @@ def check_published(checks: Checks, spark: SparkSession) -> None:
         checks.same(f"Spark: {dataset}: exclusions by reason", counted, {reason: reasons.count(reason) for reason in set(reasons)})
         [[subjects]] = manifest.select(f.sum(f.size("subjects"))).collect()
         checks.same(f"Spark: {dataset}: subjects of exclusions", subjects, sum(len(row["subjects"]) for row in excluded))
+
+
+def check_transformed(checks: Checks, spark: SparkSession) -> None:
+    """Spark reads the run that transforms.py leaves, and one over files of its own, whose metadata has Spark's schema."""
+    published = transformed(WORK / "transforms" / "transformed")
+    compare_transformed(checks, spark, published, "pandas' files")
+    market = WORK / "spark" / "market"
+    shutil.copytree(WORK / "transforms" / "market", market)
+    for path in sorted((market / "messages").rglob("*.parquet")):
+        pq.write_table(pq.ParquetFile(path).read().drop_columns(["unique"]), path)  # Spark knows no UUIDs
+        spark.read.parquet(str(path)).coalesce(1).write.mode("overwrite").parquet(str(market / "parts"))
+        [part] = (market / "parts").glob("part-*.parquet")
+        part.rename(path)
+    shutil.rmtree(market / "parts")
+    settings = [f"pseudonym_key_file={market / 'pseudonym.key'}", *(s.replace(", unique]", "]") for s in transforms.TRANSFORMS)]
+    run(market, WORK / "spark" / "out", *transforms.options(settings))
+    published = transformed(WORK / "spark" / "out")
+    for path in (published / "messages").rglob("*.parquet"):
+        told = pq.ParquetFile(path).metadata.metadata
+        names = [field["name"] for field in json.loads(told[b"org.apache.spark.sql.parquet.row.metadata"])["fields"]]
+        checks.same(f"{path.name}: Spark's schema in the metadata", names, pq.ParquetFile(path).schema_arrow.names)
+    compare_transformed(checks, spark, published, "Spark's files")
+
+
+def transformed(output: Path) -> Path:
+    return output / json.loads((output / "current.json").read_text())["run"]
+
+
+def compare_transformed(checks: Checks, spark: SparkSession, published: Path, whose: str) -> None:
+    """Types and values are as pyarrow reads them."""
+    want = ds.dataset(published / "messages", partitioning="hive").to_table().sort_by("message_id")
+    frame = spark.read.parquet(str(published / "messages"))
+    kinds = dict(frame.dtypes)
+    checks.that(not set(transforms.GONE) & set(frame.columns), f"Spark: {whose}: what is left out is no column", str(frame.columns))
+    for name in ["freelancer_id", "client_id", "sender_id", "number"] + ["unique"] * ("unique" in want.column_names):
+        checks.same(f"Spark: {whose}: type of {name}", kinds[name], "string")
+    checks.same(f"Spark: {whose}: type of a coarse instant", kinds["sent_at"], "timestamp")
+    got = frame.toArrow().sort_by("message_id")
+    for name in want.column_names:
+        values, wanted = got[name], want[name]
+        if pa.types.is_timestamp(wanted.type):  # Spark writes INT96, of which pyarrow does not say that it is UTC
+            values, wanted = (each.cast(pa.timestamp("us")) for each in (values, wanted))
+        checks.that(values.to_pylist() == wanted.to_pylist(), f"Spark: {whose}: values of {name}")
+    [[client]] = frame.select("client_id").where("client_id IS NOT NULL").limit(1).collect()
+    found = sum(each == client for each in want["client_id"].to_pylist())
+    checks.same(f"Spark: {whose}: rows of a pseudonym", frame.where(f.col("client_id") == client).count(), found)
 
 
 def everything(spark: SparkSession) -> DataFrame:
@@ -148,6 +196,7 @@ def main() -> None:
     written = fresh("spark")
     spark = session()
     check_published(checks, spark)
+    check_transformed(checks, spark)
     write_files(spark, written)
     check_engine(checks, spark, written)
     spark.stop()
