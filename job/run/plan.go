@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"runtime/debug"
 	"time"
 
 	"assent/filter"
@@ -163,6 +164,7 @@ func (r *runner) settle(ctx context.Context, p *planned) error {
 		return err
 	}
 	p.index, p.lookup, p.listing = nil, nil, nil
+	debug.FreeOSMemory() // the stored index takes the place of the one that was built
 	if err := r.openLookup(ctx, p); err != nil {
 		return err
 	}

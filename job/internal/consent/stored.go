@@ -9,6 +9,7 @@ import (
 	"io"
 	"iter"
 	"path"
+	"runtime/debug"
 	"slices"
 
 	"assent/filter"
@@ -58,8 +59,11 @@ const (
 	numForms
 )
 
-// Store writes the index below a prefix. While it does it takes 24 bytes an account.
+// Store writes the index below a prefix. While it does it takes 24 bytes an account, and frees most of these before: the lookup is of
+// no use any more.
 func (b *Built) Store(ctx context.Context, store objstore.Store, prefix string) (o Objects, err error) {
+	b.x.DropLookup()
+	debug.FreeOSMemory()
 	order, err := b.x.Order(b.references())
 	if err != nil {
 		return o, fmt.Errorf("consent index: %w", err)

@@ -77,6 +77,17 @@ func (c *Codec) encode(dst []byte, id ID, src []byte) ([]byte, error) {
 	return nil, ErrUnsupported
 }
 
+// Room returns for how many bytes Compress makes room before it compresses n: 0 where it makes none.
+func (id ID) Room(n int) int {
+	switch id {
+	case Snappy:
+		return s2.MaxEncodedLen(n)
+	case LZ4, LZ4Raw:
+		return 8 + lz4.CompressBlockBound(n)
+	}
+	return 0
+}
+
 // encodeZstd writes one frame. The level is the quickest whose files stay within 5 % of
 // what libzstd makes at level 3: of chat text, SpeedDefault makes 1.5 % more bytes than
 // that, SpeedFastest 10 % more, in 0.7 of the time.

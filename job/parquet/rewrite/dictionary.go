@@ -206,6 +206,20 @@ func (d *pruned) appendUsed(dst []byte) ([]byte, error) {
 	return encoding.FilterFixed(dst, d.plain, d.col.Width(), &d.used)
 }
 
+// compact returns the used entries of a ByteArray as PLAIN. They move to the front of plain, where entry finds them; the others are gone.
+func (d *pruned) compact() ([]byte, error) {
+	begin, to := uint32(0), uint32(0)
+	for i, end := range d.ends {
+		if d.used.Get(i) {
+			to += end - begin
+		}
+		begin, d.ends[i] = end, to
+	}
+	var err error
+	d.plain, err = encoding.FilterByteArrays(d.plain[:0], d.plain, &d.used)
+	return d.plain, err
+}
+
 // appendPlain appends the values to which the draft's indices point to its plain values, of a boolean column to its bools.
 func (d *pruned) appendPlain(to *draft) {
 	if d.col.Physical != parquet.Boolean {

@@ -66,6 +66,9 @@ func (d *draft) memory() int64 {
 		8*len(d.Present.Words())+8*len(d.bools.Words())+cap(d.body)) + 512
 }
 
+// values returns the bytes of the draft's values. They may be far more than size, where a few of a page's values are very large.
+func (d *draft) values() int { return len(d.plain) + len(d.bytes.Data) }
+
 // A filter appends the kept slots of pages to drafts. It holds scratch memory for that.
 type filter struct {
 	col      *parquet.Column

@@ -57,7 +57,8 @@ func (w *worker) encode(e *parquet.EncodedPage, d *draft, col *parquet.Column, i
 	if d.size > 0 {
 		body = int(min(int64(len(values))*int64(d.packed)/int64(d.size), int64(len(values))))
 	}
-	e.Body = slices.Grow(e.Body[:0], len(levels)+body+body/8+512)
+	body = min(body+body/8, len(values)+len(values)/256) + 512
+	e.Body = roomFor(e.Body[:0], len(levels)+max(body, id.Room(len(values))))
 	err := e.EncodeParts(&w.codec, id, &h, levels, values)
 	d.dropLarge() // not needed while the page waits for its turn
 	return err

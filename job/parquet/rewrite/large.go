@@ -3,6 +3,7 @@ package rewrite
 import (
 	"runtime"
 	"runtime/debug"
+	"slices"
 
 	"assent/job/parquet"
 	"assent/job/parquet/encoding"
@@ -57,4 +58,20 @@ func (s *splice) dropBody(in *input) {
 		s.walk.src.shrink()
 		letGo(in.h.Size)
 	}
+}
+
+// dropBody gives the memory of a large body back that was written.
+func dropBody(e *parquet.EncodedPage) {
+	if n := cap(e.Body); n > maxPooled {
+		e.Body = nil
+		letGo(n)
+	}
+}
+
+// roomFor returns b with room for n more bytes. Where that is large it is no more than is asked for.
+func roomFor(b []byte, n int) []byte {
+	if cap(b)-len(b) >= n || len(b)+n <= maxPooled {
+		return slices.Grow(b, n)
+	}
+	return append(make([]byte, 0, len(b)+n), b...)
 }

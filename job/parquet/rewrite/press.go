@@ -49,6 +49,7 @@ func (p *press) add(d *draft, dictLen int) error {
 			return err
 		}
 		err := s.dataPage(&p.page.Header, p.page.Head, p.page.Body, d)
+		dropBody(&p.page)
 		p.recycle(d)
 		return err
 	}

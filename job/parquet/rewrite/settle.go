@@ -1,10 +1,7 @@
 package rewrite
 
 import (
-	"slices"
-
 	"assent/job/parquet"
-	"assent/job/parquet/encoding"
 	"assent/job/parquet/thrift"
 )
 
@@ -78,37 +75,29 @@ func (s *splice) writeDictionary() error {
 			return err
 		}
 		body := int(float64(len(raw)) * d.ratio * 9 / 8)
-		page.Body = slices.Grow(page.Body[:0], body+512)
+		page.Body = roomFor(page.Body[:0], max(min(body, len(raw)+len(raw)/256)+512, s.chunk.Codec.Room(len(raw))))
 		return page.Encode(&w.codec, s.chunk.Codec, &h, raw)
 	})
 	if err != nil {
 		return err
 	}
 	err = s.out.DictionaryPage(page)
-	if n := cap(page.Body); n > maxPooled {
-		page.Body = nil
-		letGo(n)
-	}
+	dropBody(page)
 	return err
 }
 
-// usedEntries returns the used entries as PLAIN. Where that saves the memory of a large dictionary, they are not copied.
+// usedEntries returns the used entries as PLAIN. Those of a large dictionary are not copied, unless a page behind may still ask for
+// others.
 func (s *splice) usedEntries(w *worker) (_ []byte, err error) {
 	d := s.dict
 	large := len(d.plain) > maxPooled && d.mapped == nil && s.col.Physical == parquet.ByteArray
 	switch {
 	case large && d.identity:
 		return d.plain[:d.ends[d.n-1]], nil
-	case large && s.ended && !s.overflow && !slices.ContainsFunc(s.held, func(p *draft) bool { return p.whole }):
-		// No page will ask for an entry any more, so they move in place.
-		plain := d.plain
-		d.plain = nil
-		return encoding.FilterByteArrays(plain[:0], plain, &d.used)
+	case large && s.ended:
+		return d.compact()
 	}
-	if large {
-		w.raw = slices.Grow(w.raw[:0], len(d.plain)) // to grow later is to hold it twice
-	}
-	w.raw, err = d.appendUsed(w.raw[:0])
+	w.raw, err = d.appendUsed(roomFor(w.raw[:0], len(d.plain)))
 	return w.raw, err
 }
 

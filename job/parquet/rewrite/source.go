@@ -3,7 +3,6 @@ package rewrite
 import (
 	"assent/job/parquet"
 	"context"
-	"slices"
 	"sync"
 )
 
@@ -83,7 +82,8 @@ func (s *source) more(n int) error {
 	}
 	s.buf = s.buf[:copy(s.buf, s.buf[s.pos:])]
 	s.pos = 0
-	s.buf = append(slices.Grow(s.buf, min(max(n-len(s.buf), len(*got.p)), int(s.end-s.read))), *got.p...)
+	// Room for n bytes and for what the last block brings beyond: to grow again is to hold a large page twice.
+	s.buf = append(roomFor(s.buf, min(n+int(s.block)-len(s.buf), int(s.end-s.read))), *got.p...)
 	s.read += int64(len(*got.p))
 	s.fetch()
 	return nil

@@ -397,8 +397,8 @@ func (s *splice) survey(in *input, d *draft, lo int64) error {
 	return nil
 }
 
-// maxMerged bounds the raw bytes of a page that is merged from several, so that it stays below parquet.MaxPageBytes.
-const maxMerged = 1 << 30
+// maxMerged bounds the raw bytes of a page that is merged from several. A larger one is not merged with others.
+const maxMerged = 32 << 20
 
 // maxMappedText is about what a value takes that has become text.
 const maxMappedText = 40
@@ -416,10 +416,6 @@ func (s *splice) mixed(in *input, lo, kept int64, carried, open bool) error {
 	if err := s.work(opened(&in.h) + 3*(int64(s.draft.size)+gain)); err != nil {
 		return err
 	}
-	if err := s.load(in, nil); err != nil {
-		return err
-	}
-	s.dropBody(in)
 	want := form{v2: in.h.Kind == parquet.DataPageV2, encoding: in.h.Encoding}
 	switch {
 	case s.mapper != nil && in.h.DictCoded() && !s.late(in):
@@ -427,22 +423,20 @@ func (s *splice) mixed(in *input, lo, kept int64, carried, open bool) error {
 	case s.mapper != nil, s.late(in):
 		want.encoding = parquet.Plain
 	}
-	if s.draft.slots > 0 && !carried && s.draft.form == want && int64(s.draft.size)+gain > maxMerged {
+	if s.draft.slots > 0 && !carried && (s.draft.form != want || int64(s.draft.size)+gain > maxMerged) {
 		if err := s.flush(); err != nil {
 			return err
 		}
 	}
+	if err := s.load(in, nil); err != nil {
+		return err
+	}
+	s.dropBody(in)
 	if s.draft.slots > 0 && s.draft.form != want {
-		switch {
-		case !carried:
-			if err := s.flush(); err != nil {
-				return err
-			}
-		case s.draft.v2 != want.v2:
+		if s.draft.v2 != want.v2 {
 			return parquet.Corruptf("the page versions differ within a row")
-		default:
-			s.draft.toPlain(s.col, s.dict)
 		}
+		s.draft.toPlain(s.col, s.dict)
 	}
 	if s.draft.slots == 0 {
 		s.draft.form, s.draft.from = want, in.mark
@@ -458,7 +452,7 @@ func (s *splice) mixed(in *input, lo, kept int64, carried, open bool) error {
 		return nil
 	}
 	s.pages.Filtered++
-	if !open && (s.draft.size >= s.maxRaw/4*3 || s.draft.slots >= s.maxSlots/4*3) {
+	if !open && (s.draft.size >= s.maxRaw/4*3 || s.draft.slots >= s.maxSlots/4*3 || s.draft.values() > maxMerged) {
 		return s.flush()
 	}
 	return nil

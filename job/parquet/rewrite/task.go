@@ -21,6 +21,7 @@ type task struct {
 	used   int64    // bytes taken from the budget, for kept and working memory
 	keeps  int64    // bytes of kept
 	base   int64    // bytes taken for working memory
+	holds  int64    // bytes taken by tryHold
 	beyond bool     // some of used is beyond the budget
 
 	encoding func() // for tests: called when a page is about to be encoded
@@ -120,18 +121,25 @@ func (t *task) work(n int64) error {
 	return err
 }
 
-// tryHold takes n bytes, if they are free for a task that is not the head.
+// tryHold takes n bytes, if they are free for a task that is not the head. The one that is beyond the budget takes a little all the
+// same, as it is for its small pages that it would have to read again.
 func (t *task) tryHold(n int64) bool {
-	if !t.budget.tryAhead(n) {
+	switch {
+	case t.budget.tryAhead(n):
+	case t.beyond && t.holds+n <= t.budget.size/8:
+		t.budget.charge(n)
+	default:
 		return false
 	}
 	t.used += n
+	t.holds += n
 	return true
 }
 
 // unhold gives n bytes back.
 func (t *task) unhold(n int64) {
 	t.used -= n
+	t.holds -= n
 	t.budget.release(n)
 }
 
