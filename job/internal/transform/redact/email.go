@@ -216,6 +216,9 @@ func (s *scan) wordAsAt(i, end int, is words) int {
 		if h.rank > 0 && (is&wordAtWeak == 0 || h.disguised > 0) {
 			return s.take(start, h.end, Email)
 		}
+		if name := s.b[h.labels[0][0]:h.labels[0][1]]; h.n == 1 && len(name) >= 5 && is&wordAtWeak == 0 && s.lookup(name).is&wordProvider != 0 {
+			return s.take(start, h.labels[0][1], Email)
+		}
 		return 0
 	}
 	return s.openAddress(start, left, &h, is)
@@ -229,6 +232,9 @@ func (s *scan) openAddress(start, left int, h *host, is words) int {
 	}
 	free := s.lookup(s.b[h.labels[0][0]:h.labels[0][1]]).is&wordProvider != 0
 	cued := near(s.mailCue, start, 40) || h.rank >= commonTLD && h.whole() && s.mailFollows(h.end)
+	if whole := s.bracketed(start, h.end); whole < start && h.disguised > 0 && h.rank >= commonTLD { // [anna maria at example dot com]
+		return s.take(whole, h.end, Email)
+	}
 	switch {
 	case s.byteBefore(start) == '<' && s.byteAt(h.end) == '>' && h.rank > 0, // as archives of mailing lists have it
 		s.byteBefore(start) == '(' && s.byteAt(h.end) == ')' && h.disguised > 0:
@@ -247,6 +253,29 @@ func (s *scan) openAddress(start, left int, h *host, is words) int {
 		}
 	}
 	return 0
+}
+
+// bracketed returns where the words begin of which the one at start is the last, if there are three at most and a bracket around them
+// and what ends at end, or start.
+func (s *scan) bracketed(start, end int) int {
+	which := bytes.IndexByte([]byte("])>"), s.byteAt(end))
+	if which < 0 || end >= len(s.b) {
+		return start
+	}
+	for i, words := start, 0; words < 3; words++ {
+		if s.byteBefore(i) == "[(<"[which] {
+			return i
+		}
+		if s.byteBefore(i) != ' ' {
+			return start
+		}
+		word := s.nameBefore(i - 1)
+		if word == i-1 {
+			return start
+		}
+		i = word
+	}
+	return start
 }
 
 // isTalk says whether a name with "point" for a dot may be words of a sentence: this point in.

@@ -60,7 +60,7 @@ func (s *scan) labelEnd(i int) int {
 	for i < len(s.b) && i-from < 64 {
 		c := s.b[i]
 		if c < utf8.RuneSelf {
-			if !s.inWord[c] && c != '-' {
+			if !s.inWord[c] && c != '-' || c == 'E' && bytes.HasPrefix(s.b[i+1:], []byte("<gt>")) { // as Perl's documents have ">"
 				return i
 			}
 			i++
@@ -134,6 +134,10 @@ func (s *scan) dotAt(i int, loose bool) (next int, plain bool) {
 		end = word
 	}
 	next, ok := s.closed(end, which)
+	if from := s.blanks(end); which >= 0 && !ok && from > end { // example (dot com)
+		to := s.labelEnd(from)
+		next, ok = from, s.byteAt(to) == closeBrackets[which] && s.tld(s.b[from:to]) >= commonTLD
+	}
 	if !ok || which < 0 && next == end && s.b[j] < utf8.RuneSelf || s.labelEnd(next) == next {
 		return -1, false
 	}

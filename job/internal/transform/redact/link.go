@@ -198,7 +198,7 @@ func (s *scan) linkEnd(i int) int {
 func (s *scan) isLink(start int, h *host) bool {
 	name := s.b[start:h.end]
 	before, after := s.byteBefore(start), s.byteAt(h.end)
-	if bytes.IndexByte([]byte("@/\\._$#%&-~{<"), before) >= 0 || bytes.IndexByte([]byte("([_=@{<%$"), after) >= 0 || !evenCase(name) && !isCamel(name) {
+	if bytes.IndexByte([]byte("@/\\._$#%&-~{<"), before) >= 0 || bytes.IndexByte([]byte("([_=@{<%$"), after) >= 0 && !(after == '<' && s.byteAt(h.end+1) == '/') || !evenCase(name) && !isCamel(name) {
 		return false
 	}
 	var buf [256]byte
