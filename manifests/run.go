@@ -268,6 +268,9 @@ type Invocation struct {
 	// InputStamps are what the system said of local input files, by path, which were left alone for a while: by them the next run sees
 	// which need not be read for their identity.
 	InputStamps map[string]string `json:"input_stamps,omitempty"`
+	// InputLacks are the columns that the configuration names and files of data sets lack, by data set and path, each as its key and the
+	// column, with a space between. By them the next run need not open a file to see whether it serves. nil: they were not noted.
+	InputLacks map[string]map[string][]string `json:"input_lacks,omitzero"`
 	// Since says what changed against the run before, which differs where the same run is made in another output. None where
 	// none was before, or none at an earlier horizon.
 	Since *Since `json:"since,omitempty"`

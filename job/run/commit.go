@@ -50,9 +50,11 @@ func (r *runner) commit(ctx context.Context, lease *objstore.Lease, plan *planne
 	if err := r.keepForLater(ctx, plan, results, run, tree); err != nil {
 		return nil, false, err
 	}
-	if run.Invocation.InputStamps, err = r.readStamps(ctx, plan); err != nil {
+	notes, err := r.readNotes(ctx, plan)
+	if err != nil {
 		return nil, false, err
 	}
+	run.Invocation.InputStamps, run.Invocation.InputLacks = notes.Stamps, notes.Lacks
 	if run.Invocation.Since, err = r.since(ctx, run, tree); err != nil {
 		return nil, false, err
 	}

@@ -49,6 +49,7 @@ func (f *sameFile) taken() (n int) {
 }
 
 // dataset finds the files and blocks of the data set that are the same, and returns what is known of them; nil where there are none.
+// Where they are all that there is, the footprints are the earlier run's, and none are returned.
 // accounts and contracts are those that have another state.
 func (c *comparison) dataset(ctx context.Context, accounts, contracts []filter.Ref) (*Reuse, *manifests.Footprints, error) {
 	was, all := c.footprints[c.d.Name], c.earlierFiles()
@@ -81,6 +82,11 @@ func (c *comparison) dataset(ctx context.Context, accounts, contracts []filter.R
 		}
 	}
 	slices.SortFunc(reuse.Parts, func(a, b TakenPart) int { return strings.Compare(a.Source, b.Source) })
+	if n := len(reuse.Result.Files); n == len(was.Files) && n == len(c.d.Files) {
+		reuse.Whole = true
+		c.join(&reuse.Result, was)
+		return reuse, nil, nil
+	}
 	left := ofBlocks(was, files)
 	if unchanged < len(all) { // what only files that are gone or changed name is named no more
 		if left.Accounts, err = c.accountsOf(ctx, files, was); err != nil {

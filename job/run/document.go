@@ -80,6 +80,8 @@ type Reuse struct {
 	Run    string        // the earlier run's id
 	Result DatasetResult // of these files and blocks, as a shard would have it; Files are whole ones
 	Parts  []TakenPart   `json:",omitempty"` // files of which some blocks are taken over, by source
+	// Whole says that these are all files of both runs, so that the earlier run's footprints are this one's.
+	Whole bool `json:",omitempty"`
 }
 
 // TakenPart is what is taken over of a file that is done anew otherwise.

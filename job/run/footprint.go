@@ -151,6 +151,9 @@ func (r *runner) keepForLater(ctx context.Context, plan *planned, results []*Sha
 	g.SetLimit(2) // each is in memory as a whole
 	for i := range plan.Datasets {
 		g.Go(func() (err error) {
+			if reuse := plan.Datasets[i].Reuse; reuse != nil && reuse.Whole {
+				return nil
+			}
 			objects[i], err = r.sealFootprints(gctx, plan, i, results)
 			return err
 		})
@@ -160,6 +163,14 @@ func (r *runner) keepForLater(ctx context.Context, plan *planned, results []*Sha
 	}
 	for i, o := range objects {
 		name := plan.Datasets[i].Name
+		if o.Path == "" {
+			earlier, err := r.openEarlierRun(ctx, plan)()
+			if err != nil {
+				return err
+			}
+			o = earlier.Datasets[name].Footprints
+			tree[o.Path] = objstore.Object{Name: path.Join(earlier.Dir, o.Path)}
+		}
 		entry := run.Datasets[name]
 		entry.Footprints = o
 		run.Datasets[name] = entry

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"sync"
 
 	"assent/job"
 	"assent/job/internal/config"
@@ -12,32 +11,27 @@ import (
 	"assent/job/internal/transform"
 	"assent/job/parquet/rewrite"
 	"assent/manifests"
+	"assent/schema"
 )
 
 // handovers checks what is handed over of each data set against its files, before anything is decided.
 type handovers struct {
 	cfg *config.Config
 	key *manifests.Key // of pseudonyms
-
-	mu    sync.Mutex
-	files map[string][]*transform.File // by data set
 }
 
-// check looks at one file.
-func (h *handovers) check(d *source.DatasetInput, f *rewrite.File, rel string) error {
+// check looks at one file, and returns what it lacks.
+func (h *handovers) check(d *source.DatasetInput, f *rewrite.File, rel string) ([]schema.Change, error) {
 	rules := transform.Rules{Dataset: &d.Dataset, Key: h.key}
 	bound, err := rules.Bind(f, rel)
 	var c *transform.ColumnError
 	if errors.As(err, &c) {
-		return d.Errorf(h.cfg, c.Key, c.Hint, "%v", c)
+		return nil, d.Errorf(h.cfg, c.Key, c.Hint, "%v", c)
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.files == nil {
-		h.files = map[string][]*transform.File{}
+	if err != nil {
+		return nil, err
 	}
-	h.files[d.Name] = append(h.files[d.Name], bound)
-	return err
+	return bound.Lacking, nil
 }
 
 // rawRoles returns the columns of parties and subjects that are handed over as they are, where others are pseudonymised.
@@ -69,21 +63,24 @@ func within(column string, names []string) bool {
 
 // missing is an error where a column that is named is in no file, and warns where some files lack it: old ones may, but so does
 // a file in which it has another name.
-func (r *runner) missing(h *handovers, datasets []*source.DatasetInput) error {
+func (r *runner) missing(datasets []*source.DatasetInput) error {
 	if raw := rawRoles(datasets); len(raw) > 0 {
 		r.Log.Warn("some columns of parties and subjects are pseudonymised and these are not: they say who is who, and data sets do not join", "columns", raw)
 	}
 	for _, d := range datasets {
 		lacking := map[string]int{}
-		for _, f := range h.files[d.Name] {
-			for _, c := range f.Lacking {
-				if lacking[c.Column]++; lacking[c.Column] == len(h.files[d.Name]) {
+		for _, f := range d.Files {
+			for _, c := range f.Lacks {
+				if c.Key == source.KeyOptional {
+					continue
+				}
+				if lacking[c.Column]++; lacking[c.Column] == len(d.Files) {
 					return d.Errorf(r.cfg, c.Key, "name a column as the files have it; of one within others, its dotted path", "column %q: no file has it", c.Column)
 				}
 			}
 		}
 		for column, files := range lacking {
-			r.Log.Warn("some files lack a column that is left out or changed: has it another name there?", "dataset", d.Name, "column", job.Quote(column), "files", files, "of", len(h.files[d.Name]))
+			r.Log.Warn("some files lack a column that is left out or changed: has it another name there?", "dataset", d.Name, "column", job.Quote(column), "files", files, "of", len(d.Files))
 		}
 	}
 	return nil

@@ -38,9 +38,9 @@ func (r *runner) objectsNow(ctx context.Context, run *publish.Run) (*objectsOfRu
 	return &objectsOfRun{run, there, marker}, nil
 }
 
-// check returns an error that is publish.Damaged where an object of a file is not as it was published.
-func (x *objectsOfRun) check(ctx context.Context, f *manifests.File) error {
-	for _, o := range objectsOf(f) {
+// check returns an error that is publish.Damaged where an object is not as it was published.
+func (x *objectsOfRun) check(ctx context.Context, objects ...manifests.Object) error {
+	for _, o := range objects {
 		is, ok := x.there[path.Join(x.Dir, o.Path)]
 		switch {
 		case !ok:
@@ -66,7 +66,8 @@ func (x *objectsOfRun) checkAll(ctx context.Context, files []*manifests.File, fa
 	g.SetLimit(atATime)
 	for i, f := range files {
 		g.Go(func() error {
-			err := x.check(gctx, f)
+			objects := objectsOf(f)
+			err := x.check(gctx, objects[:]...)
 			if err != nil && publish.Damaged(err) {
 				err = failed(i, err)
 			}
@@ -116,14 +117,25 @@ func (r *runner) checkTaken(ctx context.Context, plan *planned) error {
 	var files []*manifests.File
 	for i := range plan.Datasets {
 		if reuse := plan.Datasets[i].Reuse; reuse != nil {
+			if reuse.Whole {
+				if err := now.check(ctx, run.Datasets[plan.Datasets[i].Name].Footprints); err != nil {
+					return planAgain(err)
+				}
+			}
 			for j := range reuse.Result.Files {
 				files = append(files, &reuse.Result.Files[j])
 			}
 		}
 	}
-	return now.checkAll(ctx, files, func(_ int, err error) error {
-		return &job.Error{Exit: job.ExitFailed, Hint: "run again, or plan again: what is damaged is done anew then", Err: err}
-	})
+	return now.checkAll(ctx, files, func(_ int, err error) error { return planAgain(err) })
+}
+
+// planAgain makes of a damaged run that the plan takes over from what a repeat mends. Other errors stay as they are.
+func planAgain(err error) error {
+	if !publish.Damaged(err) {
+		return err
+	}
+	return &job.Error{Exit: job.ExitFailed, Hint: "run again, or plan again: what is damaged is done anew then", Err: err}
 }
 
 // objectsBelow returns the objects of a directory by name.

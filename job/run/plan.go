@@ -23,12 +23,12 @@ import (
 // planned is a plan together with its consent index, as far as a step has it.
 type planned struct {
 	Plan
-	digest  string            // of the plan's document, once that is kept
-	index   *consent.Built    // where this process has built it
-	lookup  *consent.Lookup   // by which shards decide
-	listing *consent.Listing  // by which commit counts
-	stamps  map[string]string // of settled inputs; see stampOf
-	earlier *publish.Run      // that files are taken over from, where this process has opened it
+	digest  string           // of the plan's document, once that is kept
+	index   *consent.Built   // where this process has built it
+	lookup  *consent.Lookup  // by which shards decide
+	listing *consent.Listing // by which commit counts
+	noted   noted
+	earlier *publish.Run // that files are taken over from, where this process has opened it
 }
 
 // plan finds the inputs, reads the control inputs and names the run. Where the run is
@@ -42,7 +42,7 @@ func (r *runner) plan(ctx context.Context) (*planned, *published, error) {
 	find := &source.Planner{Cfg: r.cfg, Opener: r.Opener, Log: r.Log, Limit: max(atATime, r.options.Workers), PieceBytes: r.options.shards().piece, Check: handed.check, Known: known}
 	in, err := find.Inputs(ctx)
 	if err == nil {
-		err = r.missing(handed, in.Datasets)
+		err = r.missing(in.Datasets)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -52,7 +52,7 @@ func (r *runner) plan(ctx context.Context) (*planned, *published, error) {
 		Version: planVersion, Tool: r.Version, KeyFile: r.cfg.SubjectKeyFile, SigningFile: r.cfg.SigningKeyFile,
 		Pseudonyms: r.cfg.Pseudonyms, PseudonymFile: r.cfg.PseudonymFile,
 		BlockRows: cmp.Or(r.options.shards().block, source.BlockRows), Inputs: in.List(), Controls: controlsOf(in), Datasets: datasetsOf(in), Sources: sourcesOf(r.cfg),
-	}, stamps: r.stamps(in.Objects())}
+	}, noted: r.note(in)}
 	// Where the horizon is known already, so is the run's id: a repeat of a published
 	// run ends before the history is read.
 	named := in.AsOf != schema.Unknown
@@ -174,7 +174,7 @@ func (r *runner) settle(ctx context.Context, p *planned) error {
 		}
 	}
 	p.Shards = cut(p.Datasets, r.options.shards())
-	if err := errors.Join(r.keepStamps(ctx, p), r.keepPlan(ctx, p)); err != nil {
+	if err := errors.Join(r.keepNotes(ctx, p), r.keepPlan(ctx, p)); err != nil {
 		return errors.Join(err, p.close())
 	}
 	return nil

@@ -194,7 +194,7 @@ func TestPlansThatAreOver(t *testing.T) {
 	}
 	long := time.Now().Add(-abandonedAfter - time.Hour)
 	for _, p := range []*Planned{old, alive} {
-		for _, name := range []string{planObject, "index/index", "index/near", "index/forms", "index/stamps.json"} {
+		for _, name := range []string{planObject, "index/index", "index/near", "index/forms", "index/notes.json"} {
 			if err := os.Chtimes(filepath.Join(p.Plan, name), long, long); err != nil {
 				t.Fatal(err)
 			}

@@ -31,13 +31,22 @@ type earlier struct {
 // earlier opens the run to start from, nil where there is none.
 func (r *runner) earlier(ctx context.Context, plan *planned) (*earlier, error) {
 	run, err := r.currentRun(ctx)
-	if err != nil || run == nil || run.Index.Path == "" || !r.sameRules(run.Run, plan) {
+	if err != nil || run == nil || run.Index.Path == "" || !r.sameRules(run.Run, plan.PolicyDigest, plan.Pseudonyms) || run.ConsentAsOf.After(plan.Horizon.Time()) {
 		return nil, err
 	}
 	e := &earlier{Run: run, footprints: map[string]*manifests.Footprints{}}
+	if e.objects, err = r.objectsNow(ctx, run); err != nil {
+		return nil, err
+	}
+	if err := e.objects.check(ctx, run.Index); err != nil {
+		return nil, err
+	}
 	for name, d := range run.Datasets {
 		if d.Footprints.Path == "" {
 			return nil, nil
+		}
+		if err := e.objects.check(ctx, d.Footprints); err != nil {
+			return nil, err
 		}
 		c, err := objstore.Load(ctx, r.out.Store, path.Join(run.Dir, d.Footprints.Path))
 		if err != nil {
@@ -47,9 +56,6 @@ func (r *runner) earlier(ctx context.Context, plan *planned) (*earlier, error) {
 		if err = errors.Join(err, c.Close()); err != nil {
 			return nil, run.Fault(d.Footprints.Path, err)
 		}
-	}
-	if e.objects, err = r.objectsNow(ctx, run); err != nil {
-		return nil, err
 	}
 	c, err := objstore.Load(ctx, r.out.Store, path.Join(run.Dir, run.Index.Path))
 	if err != nil {
@@ -67,10 +73,9 @@ func readFootprints(data []byte) (*manifests.Footprints, error) {
 	return f, err
 }
 
-// sameRules reports whether an earlier run was made by the same program under the same rules and key, at no later horizon.
-func (r *runner) sameRules(run *manifests.Run, plan *planned) bool {
-	return run.PolicyDigest == plan.PolicyDigest && run.PseudonymKey == plan.Pseudonyms && run.Tool.Version == r.Version && run.MadeUnder(r.key) &&
-		!run.ConsentAsOf.After(plan.Horizon.Time())
+// sameRules reports whether an earlier run was made by the same program under the same rules and keys.
+func (r *runner) sameRules(run *manifests.Run, policy, pseudonyms string) bool {
+	return run.PolicyDigest == policy && run.PseudonymKey == pseudonyms && run.Tool.Version == r.Version && run.MadeUnder(r.key)
 }
 
 // takeOver marks in the plan what is taken over from the last published run. A run that is damaged is no reason to fail: this one
@@ -110,8 +115,10 @@ func (r *runner) takeOverFrom(ctx context.Context, plan *planned) (err error) {
 		if reuse == nil {
 			continue
 		}
-		if err := r.keepTaken(ctx, plan, i, footprints); err != nil {
-			return err
+		if footprints != nil {
+			if err := r.keepTaken(ctx, plan, i, footprints); err != nil {
+				return err
+			}
 		}
 		c.d.Reuse = reuse
 		taken += len(reuse.Result.Files)

@@ -9,10 +9,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"assent/job/erase"
+	"assent/job/internal/objstore"
 	"assent/job/jobtest"
 )
 
@@ -30,6 +32,7 @@ func TestReuse(t *testing.T) {
 	}
 	var sum, all taken
 	var idle, whole int
+	var settled, opened int // idle nights on which no file had to be opened, and how many were
 	did := map[string]int{}
 	for seed := range histories {
 		m := newMarket(t, uint64(seed))
@@ -49,6 +52,10 @@ func TestReuse(t *testing.T) {
 			ahead = ahead || slices.Contains(what, "a file ahead")
 			if night > 0 && !ahead && slices.Equal(what, []string{"the horizon moves"}) {
 				idle++
+				if m.ahead > 0 && m.sizes.piece == 1<<30 {
+					settled++
+					opened += m.opened
+				}
 				if got.files == of.files {
 					whole++
 				}
@@ -58,6 +65,9 @@ func TestReuse(t *testing.T) {
 	t.Logf("of %+v were taken over: %+v; %d of %d nights on which nothing but the horizon moved, whole; what happened: %v", all, sum, whole, idle, did)
 	if idle < histories/5 || whole != idle {
 		t.Errorf("of %d nights on which nothing but the horizon moved, all was taken over on %d", idle, whole)
+	}
+	if settled < histories/10 || opened > 0 {
+		t.Errorf("on %d nights on which all files had been left alone, %d were opened", settled, opened)
 	}
 	if 4*sum.files < all.files || 20*sum.groups < all.groups {
 		t.Errorf("of %+v were taken over only %+v", all, sum)
@@ -84,6 +94,8 @@ type market struct {
 	key     int
 	erasing bool
 	sizes   sizes
+	ahead   time.Duration // of the clock: whether files were left alone long enough to be known again
+	opened  int           // files of data sets, by the night's run
 }
 
 var marketHeaders = map[string]string{
@@ -99,6 +111,7 @@ func newMarket(t *testing.T, seed uint64) *market {
 		r: rand.New(rand.NewPCG(seed, 17)), dir: t.TempDir(), horizon: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC),
 		tables: map[string][]string{}, files: map[string]map[string][]string{"messages": {}, "events": {}}, config: "opted_in",
 	}
+	m.ahead = time.Duration(seed%2) * time.Hour
 	// Some files are cut into pieces, some blocks have several row groups.
 	m.sizes = sizes{bytes: 1 << 30, files: 1 + m.r.IntN(4), piece: []int64{1 << 30, 1 << 30, 1500}[m.r.IntN(3)], block: []int64{1, 1, 4}[m.r.IntN(3)]}
 	for _, table := range []string{"consent", "deletions", "restrictions", "aliases", "memberships"} {
@@ -349,9 +362,18 @@ func (m *market) compare(t *testing.T, name string) (reused, all taken) {
 	t.Helper()
 	config, _ := m.job(t)
 	before := m.current(t)
-	got, err := Run(t.Context(), jobtest.NewEnv(t), Options{Config: config, sizes: m.sizes})
+	env, seen := jobtest.NewEnv(t), identities{mu: new(sync.Mutex), read: map[string]bool{}, open: map[string]bool{}}
+	env.Now = func() time.Time { return time.Now().Add(m.ahead) }
+	env.Opener.Wrap = func(store objstore.Store) objstore.Store { return identities{store, seen.mu, seen.read, seen.open} }
+	got, err := Run(t.Context(), env, Options{Config: config, sizes: m.sizes})
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
+	}
+	m.opened = 0
+	for file := range seen.open {
+		if strings.Contains(file, "/messages/") || strings.Contains(file, "/events/") {
+			m.opened++
+		}
 	}
 	nothing := t.TempDir()
 	want, err := Run(t.Context(), jobtest.NewEnv(t), Options{Config: config, sizes: m.sizes, NoReuse: true, Set: []string{"output=" + nothing}})

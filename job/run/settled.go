@@ -7,14 +7,18 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"strings"
 	"time"
 
 	"assent/job/internal/objstore"
 	"assent/job/internal/publish"
+	"assent/job/internal/source"
 	"assent/manifests"
+	"assent/schema"
 )
 
-// A local input's identity is a checksum of its bytes. A file that was not touched since an earlier run need not be read for it: run.json
+// A local input's identity is a checksum of its bytes. A file that was not touched since an earlier run need not be read for it, nor
+// opened to see whether its columns serve: run.json
 // has what the system said of the file then. Only settled files are noted there: those that had been changed last well before the run
 // looked at them. A file that was written to while, or right before, the run read it could change once more without another
 // time of its change, as clocks tick in steps: it is read again (git calls such a file racily clean). What is compared has the time of
@@ -31,65 +35,100 @@ func stampOf(o objstore.Object) string {
 	return fmt.Sprintf("%s-%x", o.Generation, o.Changed.UnixNano())
 }
 
-// known returns what knows the identities of files that were not touched since the current run; nil where there is none to ask.
-func (r *runner) known(ctx context.Context) (func(path string, o objstore.Object) string, error) {
+// known returns what knows input files that were not touched since the current run; nil where there is none to ask. Under the same
+// rules they serve as they did then, and need not be opened.
+func (r *runner) known(ctx context.Context) (func(dataset, path string, o objstore.Object) source.Known, error) {
 	if r.options.NoReuse {
 		return nil, nil
 	}
 	run, err := r.currentRun(ctx)
-	if err != nil && publish.Damaged(err) || err == nil && (run == nil || len(run.Invocation.InputStamps) == 0) {
+	if err != nil && publish.Damaged(err) || err == nil && run == nil {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	inputs := make(map[string]*manifests.Input, len(run.Inputs))
+	type file struct{ dataset, path string }
+	inputs := make(map[file]*manifests.Input, len(run.Inputs))
 	for i := range run.Inputs {
-		inputs[run.Inputs[i].Path] = &run.Inputs[i]
+		inputs[file{run.Inputs[i].Dataset, run.Inputs[i].Path}] = &run.Inputs[i]
 	}
-	return func(path string, o objstore.Object) string {
-		in, stamp := inputs[path], stampOf(o)
-		if in == nil || stamp == "" || run.Invocation.InputStamps[path] != stamp || in.Bytes != o.Size {
-			return ""
+	lacks := run.Invocation.InputLacks
+	serve := lacks != nil && r.sameRules(run.Run, r.cfg.Digest(), r.cfg.Pseudonyms)
+	return func(dataset, path string, o objstore.Object) (known source.Known) {
+		in := inputs[file{dataset, path}]
+		if in == nil || in.Bytes != o.Size || o.Err != nil || !untouched(in, o, run.Invocation.InputStamps[path]) {
+			return known
 		}
-		return in.Identity
+		known = source.Known{Identity: in.Identity, Serves: serve, Rows: in.Rows}
+		for _, text := range lacks[dataset][path] {
+			key, column, ok := strings.Cut(text, " ")
+			known.Serves = known.Serves && ok
+			known.Lacks = append(known.Lacks, schema.Change{Key: key, Column: column})
+		}
+		return known
 	}, nil
 }
 
-// stamps returns those of settled files.
-func (r *runner) stamps(objects map[string]objstore.Object) map[string]string {
-	stamps := map[string]string{}
-	for path, o := range objects {
+// untouched reports whether an object is the input that a run has read and, of a local one, noted so.
+func untouched(in *manifests.Input, o objstore.Object, stamp string) bool {
+	if o.Versioned {
+		return o.Generation != "" && in.Identity == "generation:"+o.Generation
+	}
+	return stamp != "" && stamp == stampOf(o)
+}
+
+// noted is what the plan notes of inputs for the next run.
+type noted struct {
+	Stamps map[string]string              // of settled files, by path; see stampOf
+	Lacks  map[string]map[string][]string // see manifests.Invocation
+}
+
+// note returns what there is to note of the inputs.
+func (r *runner) note(in *source.Inputs) noted {
+	n := noted{map[string]string{}, map[string]map[string][]string{}}
+	for path, o := range in.Objects() {
 		newest := o.Changed
 		if o.Modified.After(newest) {
 			newest = o.Modified
 		}
 		if stamp := stampOf(o); stamp != "" && newest.Before(r.started.Add(-settledAfter)) {
-			stamps[path] = stamp
+			n.Stamps[path] = stamp
 		}
 	}
-	return stamps
+	for _, d := range in.Datasets {
+		for _, f := range d.Files {
+			for _, c := range f.Lacks {
+				if n.Lacks[d.Name] == nil {
+					n.Lacks[d.Name] = map[string][]string{}
+				}
+				path := d.Root + f.Rel
+				n.Lacks[d.Name][path] = append(n.Lacks[d.Name][path], c.Key+" "+c.Column)
+			}
+		}
+	}
+	return n
 }
 
-// Stamps are no part of the plan's document, which has no time in it: they lie beside it for commit.
-func stampsObject(id string) string { return path.Join(indexDir(id), "stamps.json") }
+// Notes are no part of the plan's document, which has no time in it: they lie beside it for commit.
+func notesObject(id string) string { return path.Join(indexDir(id), "notes.json") }
 
-func (r *runner) keepStamps(ctx context.Context, p *planned) error {
-	data, err := json.Marshal(p.stamps)
+func (r *runner) keepNotes(ctx context.Context, p *planned) error {
+	data, err := json.Marshal(p.noted)
 	if err == nil {
-		_, err = r.out.Store.Put(ctx, stampsObject(p.RunID), data, objstore.Any)
+		_, err = r.out.Store.Put(ctx, notesObject(p.RunID), data, objstore.Any)
 	}
 	return err
 }
 
-// readStamps returns the plan's stamps.
-func (r *runner) readStamps(ctx context.Context, p *planned) (stamps map[string]string, err error) {
-	data, _, err := r.out.Store.Read(ctx, stampsObject(p.RunID))
+// readNotes returns the plan's notes.
+func (r *runner) readNotes(ctx context.Context, p *planned) (n noted, err error) {
+	data, _, err := r.out.Store.Read(ctx, notesObject(p.RunID))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return n, nil
 	}
 	if err == nil {
-		err = json.Unmarshal(data, &stamps)
+		err = json.Unmarshal(data, &n)
 	}
-	return stamps, err
+	return n, err
 }

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"strings"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -48,9 +48,10 @@ type File struct {
 	Store    objstore.Store
 	Identity string
 	Rows     int64
-	Pieces   []Piece  // that the file is cut into; nil where it is worked on as a whole
-	asOf     string   // file metadata assent.as_of; consent only
-	opening  *opening // before Open was called; nil: it was not begun
+	Pieces   []Piece         // that the file is cut into; nil where it is worked on as a whole
+	Lacks    []schema.Change // what the configuration names and the file has no column for; of a data set only
+	asOf     string          // file metadata assent.as_of; consent only
+	opening  *opening        // before Open was called; nil: it was not begun
 }
 
 // DatasetInput is a data set with its roles settled against its files.
@@ -90,6 +91,15 @@ func Open(ctx context.Context, store objstore.Store, o objstore.Object) (objstor
 	return r, file, nil
 }
 
+// Known is what is known of a file without a look at it.
+type Known struct {
+	Identity string // empty: it must be read
+	// Serves says that this very file was found to serve under the same rules, so that it need not be opened: Rows and Lacks are known.
+	Serves bool
+	Rows   int64
+	Lacks  []schema.Change
+}
+
 // Planner finds out what there is.
 type Planner struct {
 	Cfg    *config.Config
@@ -97,13 +107,14 @@ type Planner struct {
 	Log    *slog.Logger
 	Limit  int  // concurrent look-ups
 	Quick  bool // leave identities out: nothing is to be published
-	// Known returns the identity of a file, by its path as run manifests have it, where that need not be read again; empty: it must be.
-	// nil: none is known. It is called by several goroutines.
-	Known func(path string, o objstore.Object) string
+	// Known returns what is known of a file of a data set (or of a control input: ""), by its path as run manifests have it.
+	// nil: nothing of any. It is called by several goroutines.
+	Known func(dataset, path string, o objstore.Object) Known
 	// PieceBytes is the size in bytes of the pieces that larger files of data sets are cut into; 0: they are not.
 	PieceBytes int64
-	// Check looks at each file of a data set, beside the columns that decide; nil: it does not. It is called by several goroutines.
-	Check func(d *DatasetInput, f *rewrite.File, rel string) error
+	// Check looks at each file of a data set, beside the columns that decide, and returns what it lacks of them; nil: it does not. It is
+	// called by several goroutines.
+	Check func(d *DatasetInput, f *rewrite.File, rel string) (lacks []schema.Change, err error)
 
 	finder listing.Finder
 }
@@ -120,31 +131,20 @@ func (p *Planner) Inputs(ctx context.Context) (*Inputs, error) {
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(p.Limit)
-	look := func(of *Input, check func(f *rewrite.File, rel string) error) {
-		for _, f := range of.Files {
-			g.Go(func() error { return p.Look(gctx, of, f, check) })
+	for _, c := range controlsOf(cfg, in) {
+		for _, f := range c.into.Files {
+			g.Go(func() error { return p.Look(gctx, c.into, f, c.check) })
 		}
 	}
-	for _, c := range controlsOf(cfg, in) {
-		look(c.into, c.check)
-	}
-	var lacking lacking
 	for _, d := range in.Datasets {
-		look(&d.Input, func(f *rewrite.File, rel string) error {
-			b, err := Bind(f, rel, &d.Dataset)
-			if err == nil {
-				lacking.count(d, b)
-			}
-			if err == nil && p.Check != nil {
-				err = p.Check(d, f, rel)
-			}
-			return err
-		})
+		for _, f := range d.Files {
+			g.Go(func() error { return p.lookAt(gctx, d, f) })
+		}
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	lacking.warn(p.Log, in.Datasets)
+	warnLacking(p.Log, in.Datasets)
 	var err error
 	in.AsOf, err = p.horizonOf(in)
 	return in, err
@@ -185,28 +185,42 @@ func (p *Planner) resolveAll(ctx context.Context, in *Inputs) error {
 	return nil
 }
 
-// lacking counts the files that lack the column of a role or moment.
-type lacking struct {
-	mu    sync.Mutex
-	files map[[2]string]int // by the names of the data set, and of the role or moment
-}
-
-func (l *lacking) count(d *DatasetInput, b *Binding) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, name := range b.absent(&d.Dataset) {
-		if l.files == nil {
-			l.files = map[[2]string]int{}
+// lookAt is Look for a file of a data set. One that is known to serve is not opened, unless it is to be cut.
+func (p *Planner) lookAt(ctx context.Context, d *DatasetInput, f *File) error {
+	if p.Known != nil {
+		known := p.Known(d.Name, d.Root+f.Rel, f.Object)
+		f.Identity = known.Identity
+		if known.Serves && (p.PieceBytes == 0 || f.Size <= p.PieceBytes) {
+			f.Rows, f.Lacks = known.Rows, known.Lacks
+			return nil
 		}
-		l.files[[2]string{d.Name, name}]++
 	}
+	return p.Look(ctx, &d.Input, f, func(file *rewrite.File, rel string) error {
+		b, err := Bind(file, rel, &d.Dataset)
+		if err != nil {
+			return err
+		}
+		for _, name := range b.absent(&d.Dataset) {
+			f.Lacks = append(f.Lacks, schema.Change{Key: KeyOptional, Column: name})
+		}
+		if p.Check == nil {
+			return nil
+		}
+		lacks, err := p.Check(d, file, rel)
+		f.Lacks = append(f.Lacks, lacks...)
+		return err
+	})
 }
 
-// warn tells of what no file has, though it was called optional by hand.
-func (l *lacking) warn(log *slog.Logger, datasets []*DatasetInput) {
+// KeyOptional is the key of [File.Lacks] for an optional role or moment, whose name is in the place of the column's.
+const KeyOptional = "optional"
+
+// warnLacking tells of what no file has, though it was called optional by hand.
+func warnLacking(log *slog.Logger, datasets []*DatasetInput) {
 	for _, d := range datasets {
 		for _, name := range d.Optional {
-			if l.files[[2]string{d.Name, name}] == len(d.Files) {
+			lacks := func(f *File) bool { return slices.Contains(f.Lacks, schema.Change{Key: KeyOptional, Column: name}) }
+			if len(d.Files) > 0 && !slices.ContainsFunc(d.Files, func(f *File) bool { return !lacks(f) }) {
 				log.Warn("no file has the column of an optional role or moment: is its name right?", "dataset", d.Name, "optional", name)
 			}
 		}
@@ -322,8 +336,8 @@ func (p *Planner) Look(ctx context.Context, in *Input, f *File, check func(f *re
 	if p.Quick {
 		return nil
 	}
-	if p.Known != nil {
-		f.Identity = p.Known(in.Root+f.Rel, f.Object)
+	if p.Known != nil && in.Role != "" {
+		f.Identity = p.Known("", in.Root+f.Rel, f.Object).Identity
 	}
 	if f.Identity == "" {
 		f.Identity, err = f.Store.Identity(ctx, f.Object)
