@@ -1,6 +1,9 @@
 package schema
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // Dataset says how the records of one data set map onto the programme's terms.
 // Columns are named by their dotted path in the Parquet schema.
@@ -13,12 +16,34 @@ type Dataset struct {
 	Author   string   // the role whose own content a record is; may be empty
 	Moments  []Moment // the first is required, the others may be null
 	Contract string   // column of the contract's id; may be empty
+	// Scope says of which accounts a record is in the scope: the training set of an account's exclusive models.
+	Scope ScopeOf `json:",omitempty"`
 	// AssumeUTC takes timestamps without a zone (isAdjustedToUTC=false) for UTC.
 	AssumeUTC bool
 	Deleted   *Match // the rows that the source marks as deleted; nil: none
 	Private   *Match // the records that are private; nil: none
 	// Handover is what is handed over of a kept record.
 	Handover Handover `json:",omitzero"`
+}
+
+// ScopeOf says in whose scopes a record is. The zero value is that of all its parties.
+type ScopeOf string
+
+// In whose scopes a record is, as configurations name it.
+const (
+	ScopeParty  ScopeOf = "party"
+	ScopeAuthor ScopeOf = "author"
+)
+
+// ParseScopeOf reads in whose scopes a record is. The result of "party" is the zero value, which means the same.
+func ParseScopeOf(s string) (ScopeOf, error) {
+	switch ScopeOf(s) {
+	case ScopeParty:
+		return "", nil
+	case ScopeAuthor:
+		return ScopeAuthor, nil
+	}
+	return "", fmt.Errorf("unknown scope %q (party or author)", s)
 }
 
 // Role is the part that an account plays in a record, and the column that names it. In

@@ -22,6 +22,7 @@ import (
 	"assent/job/internal/publish"
 	"assent/job/parquet/pick"
 	"assent/manifests"
+	"assent/schema"
 )
 
 // partsAtATime is how many parts are written side by side: most of that is waiting until
@@ -47,7 +48,7 @@ func (x *exporter) dataset(ctx context.Context, d *config.DatasetConfig, files [
 	for _, p := range d.Parties {
 		roles = append(roles, p.Name)
 	}
-	if x.o.Author {
+	if x.records(d) == schema.ScopeAuthor {
 		roles = []string{d.Author}
 	}
 	codec := new(zstd.Codec)
@@ -237,7 +238,7 @@ func (x *exporter) flush(ctx context.Context, d *config.DatasetConfig, codec *zs
 // writeParts writes what waits for an account: a part for each stretch of one schema.
 func (x *exporter) writeParts(ctx context.Context, d *config.DatasetConfig, a *account, codec *zstd.Codec) error {
 	set := a.Datasets[d.Name]
-	set.Category = d.Category.String()
+	set.Category, set.Records = d.Category.String(), string(x.records(d))
 	for len(a.parts) > 0 {
 		s, n := a.parts[0].record.Schema(), 1
 		for n < len(a.parts) && a.parts[n].record.Schema().Equal(s) {

@@ -44,7 +44,6 @@ type Manifest struct {
 	AsOf           time.Time `json:"consent_as_of"`
 	MadeAt         time.Time `json:"made_at"`
 	Tool           string    `json:"tool"`
-	Records        string    `json:"records"` // of which the account is "party" or "author"
 	Marketplace    bool      `json:"with_marketplace"`
 	AtHorizon      string    `json:"at_horizon"` // "in": accounts that are out there are left out; "any"
 	Accounts       []Account `json:"accounts"`
@@ -66,6 +65,7 @@ type Account struct {
 // Dataset is what a scope has of a data set.
 type Dataset struct {
 	Category string `json:"category"`
+	Records  string `json:"records"` // of which the account is "party" or "author"
 	Rows     int64  `json:"rows"`
 	Files    []File `json:"files"`
 }

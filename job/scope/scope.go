@@ -37,7 +37,7 @@ type Options struct {
 	Subject     string   `xor:"subject" placeholder:"ID" help:"The account's id, as in the data."`
 	Subjects    string   `xor:"subject" placeholder:"FILE" help:"Many accounts: CSV without a header, one a line: the id."`
 	To          string   `required:"" placeholder:"URI" help:"A new directory, or a prefix of a bucket."`
-	Author      bool     `help:"Records that the account authored alone, not all to which it is a party."`
+	Author      bool     `help:"Records that the account authored alone, not all to which it is a party; as scope: author of a data set."`
 	Marketplace bool     `name:"with-marketplace" help:"Platform data too, which may serve everyone."`
 	AtHorizon   string   `enum:"in,any" default:"in" help:"in: nothing in a category that the account is out of at the horizon; any: what may be used all the same."`
 	Memory      int64    `kong:"-"` // bytes, about, of records that wait to be written; 0: 256 MiB
@@ -161,6 +161,14 @@ func (x *exporter) open(ctx context.Context) (err error) {
 		}
 	}
 	return nil
+}
+
+// records says of which accounts a record is in the scope.
+func (x *exporter) records(d *config.DatasetConfig) schema.ScopeOf {
+	if x.o.Author {
+		return schema.ScopeAuthor
+	}
+	return cmp.Or(d.Scope, schema.ScopeParty)
 }
 
 // serves reports whether a data set is part of scopes.
@@ -288,7 +296,7 @@ func (x *exporter) export(ctx context.Context, name string) (*Result, error) {
 	doc := &x.doc
 	doc.SchemaVersion, doc.Program, doc.RunID, doc.ManifestSHA256, doc.AsOf = 1, x.run.Program.Name, x.run.RunID, x.run.Digest, x.run.ConsentAsOf
 	doc.MadeAt, doc.Tool = x.Now().UTC().Truncate(time.Second), "assent "+x.Version
-	doc.Records, doc.Marketplace, doc.AtHorizon = map[bool]string{false: "party", true: "author"}[x.o.Author], x.o.Marketplace, x.o.AtHorizon
+	doc.Marketplace, doc.AtHorizon = x.o.Marketplace, x.o.AtHorizon
 	doc.Accounts = []Account{}
 	for _, a := range x.accounts {
 		for name, d := range a.Datasets {

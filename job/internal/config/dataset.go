@@ -34,6 +34,7 @@ type datasetKeys struct {
 	Parties   []pair                 `key:"parties"`
 	Subjects  []pair                 `key:"subjects"`
 	Author    string                 `key:"author"`
+	Scope     schema.ScopeOf         `key:"scope"`
 	Moments   []pair                 `key:"moments"`
 	Contract  Column                 `key:"contract"`
 	AssumeUTC bool                   `key:"timezone,zone"`
@@ -79,7 +80,7 @@ func (d *decoder) dataset(e entry) DatasetConfig {
 	out.Dataset = schema.Dataset{
 		Name: e.name, Category: category, AssumeUTC: keys.AssumeUTC,
 		Record: preset.Record, Parties: preset.Parties, Subjects: preset.Subjects,
-		Author: keys.Author, Moments: preset.Moments, Contract: preset.Contract,
+		Author: keys.Author, Scope: keys.Scope, Moments: preset.Moments, Contract: preset.Contract,
 		Deleted: keys.Deleted, Private: keys.Private,
 		Handover: schema.Handover{Drop: keys.Columns.Drop, Keep: keys.Columns.Keep, Pseudonymise: keys.Pseudonymise, Redact: keys.Redact, Coarsen: keys.Coarsen},
 	}
@@ -169,6 +170,9 @@ func (d *decoder) checkDataset(e entry, out *DatasetConfig, presetAuthor string)
 	}
 	if out.Author != "" && !seen[out.Author] {
 		d.failKey(e, "author", "%q is no role of this data set", out.Author)
+	}
+	if out.Scope == schema.ScopeAuthor && out.Author == "" {
+		d.failKey(e, "scope", "author: the data set does not say which role the author is")
 	}
 }
 

@@ -200,6 +200,8 @@ func (d *decoder) value(n *yaml.Node, at place, option string, into reflect.Valu
 		*v = scalar(d, n, at, *v, schema.ParseCategory)
 	case *schema.Unit:
 		*v = scalar(d, n, at, *v, schema.ParseUnit)
+	case *schema.ScopeOf:
+		*v = scalar(d, n, at, *v, schema.ParseScopeOf)
 	case *schema.Grain:
 		*v = scalar(d, n, at, *v, schema.ParseGrain)
 	case *[]schema.Detail:
