@@ -12,13 +12,14 @@ import (
 type cursor struct {
 	f      *parquetFile
 	column int
-	group  int // the current row group
-	last   int // the row group before which it ends
-	onPage func(group int, p parquet.Page)
+	group  int                                               // the current row group
+	last   int                                               // the row group before which it ends
+	onPage func(group int, dict dictionary, indices []int32) // dict is nil where the values are not coded by one
+	onEnd  func()                                            // of a row group
 
-	rows   int64         // begun in the current row group
-	pages  parquet.Pages // of the current row group; nil before the first
-	page   parquet.Page
+	rows   int64        // begun in the current row group
+	pages  *chunkPages  // of the current row group; nil before the first
+	page   parquet.Page // nil where it is a large one
 	values parquet.ValueReader
 	buf    []parquet.Value
 	at, n  int
@@ -41,20 +42,20 @@ func (f *parquetFile) cursorAt(group, column int) *cursor {
 func (c *cursor) close() {
 	c.drop()
 	if c.pages != nil {
-		c.pages.Close()
+		c.pages.rest.Close()
 		c.pages = nil
 	}
 }
 
 // drop releases the page.
 func (c *cursor) drop() {
-	if c.page == nil {
-		return
-	}
 	for i := range c.held {
 		c.held[i] = c.held[i].Clone()
 	}
-	parquet.Release(c.page)
+	clear(c.buf)
+	if c.page != nil {
+		parquet.Release(c.page)
+	}
 	c.page, c.values = nil, nil
 }
 
@@ -90,6 +91,9 @@ func (c *cursor) fillOnce() (err error) {
 		return nil
 	}
 	c.close()
+	if c.onEnd != nil {
+		c.onEnd()
+	}
 	if want := c.f.groups()[c.group].NumRows; c.rows != want {
 		return c.wrap(fmt.Errorf("%d rows, its metadata has %d", c.rows, want))
 	}
@@ -107,16 +111,16 @@ func (c *cursor) read() (more bool, err error) {
 	}
 	if c.values == nil {
 		c.drop()
-		page, err := c.pages.ReadPage()
+		page, values, err := c.pages.next()
 		if errors.Is(err, io.EOF) {
 			return false, nil
 		}
 		if err != nil {
 			return false, err
 		}
-		c.page, c.values, c.eof = page, page.Values(), false
+		c.page, c.values, c.eof = page, values, false
 		if c.onPage != nil {
-			c.onPage(c.group, page)
+			c.tell()
 		}
 	}
 	c.at, c.n = 0, 0
@@ -132,6 +136,28 @@ func (c *cursor) read() (more bool, err error) {
 	}
 	c.n = n
 	return true, err
+}
+
+// dictionary is one of a column chunk.
+type dictionary interface {
+	Len() int
+	Index(i int32) parquet.Value
+}
+
+// tell tells onPage of the page.
+func (c *cursor) tell() {
+	if large, ok := c.values.(*largeValues); ok {
+		if large.dict == nil {
+			c.onPage(c.group, nil, nil)
+		} else {
+			c.onPage(c.group, large.dict, large.indices)
+		}
+	} else if d := c.page.Dictionary(); d == nil {
+		c.onPage(c.group, nil, nil)
+	} else {
+		data := c.page.Data()
+		c.onPage(c.group, d, data.Int32())
+	}
 }
 
 // take returns the next value, which is valid until the next call of any method.

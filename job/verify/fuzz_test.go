@@ -102,24 +102,24 @@ func TestSettle(t *testing.T) {
 	} {
 		l := &leaf{element: &format.SchemaElement{Type: pthrift.New(c.kind), TypeLength: pthrift.New[int32](2)}}
 		for _, version := range []int{1, 2} {
-			w := &pageWalk{leaf: l}
+			w := &pageStream{pageWalk: &pageWalk{leaf: l}}
 			levels, settle := "", w.levelsV1
 			if c.levels != "" {
 				w.def, levels = 1, c.levels
 			}
 			if version == 2 {
-				settle, w.levels = w.levelsV2, len(levels)
+				settle, w.pageWalk.levels = w.levelsV2, len(levels)
 			} else if levels != "" {
 				levels = text(levels)
 			}
 			w.plain = []byte(levels + c.values)
-			body, encoding, err := w.settle(3, c.encoding, settle)
+			body, encoding, err := w.settle(3, c.encoding, settle, false)
 			if err != nil || string(body) != levels+c.want || encoding != format.Plain {
 				t.Errorf("%s, version %d: %q, %s, %v", c.name, version, body, encoding, err)
 			}
 			if len(c.want) > 1 && c.encoding == format.Plain {
 				w.plain = []byte(levels + c.want[:len(c.want)-1])
-				if _, _, err := w.settle(3, c.encoding, settle); err == nil {
+				if _, _, err := w.settle(3, c.encoding, settle, false); err == nil {
 					t.Errorf("%s, version %d: a value is cut short", c.name, version)
 				}
 			}

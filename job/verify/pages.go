@@ -34,6 +34,7 @@ type pageWalk struct {
 	leaf   *leaf
 	def    int // maximum levels
 	rep    int
+	turn   *largeTurn // nil: nobody waits
 }
 
 // walk begins at a chunk's first page. Some writers left a dictionary page's header
@@ -51,7 +52,7 @@ func (f *parquetFile) walk(group, column int) (*pageWalk, error) {
 	}
 	l := &f.leaves[column]
 	w := newPageWalk(io.NewSectionReader(f.r, start, length), length, meta.NumValues, meta.Codec)
-	w.leaf, w.def, w.rep = l, l.maxDef, l.maxRep
+	w.leaf, w.def, w.rep, w.turn = l, l.maxDef, l.maxRep, f.turn
 	return w, nil
 }
 
@@ -77,6 +78,11 @@ func (w *pageWalk) next() (err error) {
 		return fmt.Errorf("page %d: its sizes are out of range", w.number)
 	}
 	w.left -= size
+	if raw := int(w.header.UncompressedPageSize); max(int(size), raw) >= largePage {
+		if err := w.enlarge(int(size), raw); err != nil {
+			return err
+		}
+	}
 	w.body = slices.Grow(w.body[:0], int(size))[:size]
 	if _, err := io.ReadFull(w.in, w.body); err != nil {
 		return fmt.Errorf("page %d: %w", w.number, err)
@@ -88,6 +94,7 @@ func (w *pageWalk) next() (err error) {
 		return fmt.Errorf("page %d: %w", w.number, err)
 	}
 	w.number++
+	w.shrink()
 	return nil
 }
 
@@ -122,8 +129,10 @@ func (w *pageWalk) decompress() (err error) {
 // a page's last value. Of a page, values alone are left to parquet-go to decode.
 type pageStream struct {
 	*pageWalk
-	pending []byte
-	at      int64
+	head, body []byte       // of a page, what is still to be read
+	large      *largeValues // the values of a page that parquet-go does not get
+	dict       *largeDict   // nil: parquet-go has the dictionary, if there is one
+	at         int64
 }
 
 func (f *parquetFile) stream(group, column int) (*pageStream, error) {
@@ -131,92 +140,112 @@ func (f *parquetFile) stream(group, column int) (*pageStream, error) {
 	return &pageStream{pageWalk: w}, err
 }
 
-// ReadAt implements io.ReaderAt for one who reads in sequence.
+// ReadAt implements io.ReaderAt for one who reads in sequence. It does not read beyond a page that has begun.
 func (s *pageStream) ReadAt(p []byte, off int64) (int, error) {
 	if off != s.at {
 		return 0, errors.New("pages are read out of sequence")
 	}
-	n := 0
-	for n < len(p) {
-		if len(s.pending) == 0 {
-			if err := s.refill(); err != nil {
-				s.at += int64(n)
-				return n, err
-			}
+	if !s.pending() {
+		if err := s.refill(false); err != nil {
+			return 0, err
 		}
-		c := copy(p[n:], s.pending)
-		s.pending = s.pending[c:]
-		n += c
 	}
-	s.at += int64(n)
-	return n, nil
+	n := copy(p, s.head)
+	s.head = s.head[n:]
+	m := copy(p[n:], s.body)
+	s.body = s.body[m:]
+	s.at += int64(n + m)
+	return n + m, nil
 }
 
-func (s *pageStream) refill() (err error) {
+func (s *pageStream) pending() bool { return len(s.head)+len(s.body) > 0 }
+
+// refill goes to the next page. If large pages are taken apart here, the values of such a page are in s.large then.
+func (s *pageStream) refill(large bool) (err error) {
+	s.large = nil
 	if err := s.next(); err != nil {
 		return err
 	}
 	defer recovered(&err)
 	h, body := s.header, s.plain
+	if h.Type == format.DictionaryPage && large && len(body) >= largePage && s.leaf.kind() == parquet.ByteArray {
+		s.plain = nil
+		if s.dict, err = newLargeDict(body, int(h.DictionaryPageHeader.V.NumValues)); err != nil {
+			return fmt.Errorf("page %d: %w", s.number-1, err)
+		}
+		return s.refill(large)
+	}
 	h.CRC = 0
 	switch h.Type {
 	case format.DataPage:
 		d := &h.DataPageHeader.V
 		d.Statistics = format.Statistics{}
-		if d.DefinitionLevelEncoding == format.RLE && (s.rep == 0 || d.RepetitionLevelEncoding == format.RLE) {
-			body, d.Encoding, err = s.settle(int(d.NumValues), d.Encoding, s.levelsV1)
+		if (s.def == 0 || d.DefinitionLevelEncoding == format.RLE) && (s.rep == 0 || d.RepetitionLevelEncoding == format.RLE) {
+			body, d.Encoding, err = s.settle(int(d.NumValues), d.Encoding, s.levelsV1, large)
 		}
 	case format.DataPageV2:
 		d := &h.DataPageHeaderV2.V
 		d.Statistics, d.IsCompressed = format.Statistics{}, pthrift.New(false)
-		body, d.Encoding, err = s.settle(int(d.NumValues), d.Encoding, s.levelsV2)
+		body, d.Encoding, err = s.settle(int(d.NumValues), d.Encoding, s.levelsV2, large)
 	}
 	if err != nil {
 		return fmt.Errorf("page %d: %w", s.number-1, err)
 	}
+	if s.large != nil {
+		return nil
+	}
 	h.UncompressedPageSize, h.CompressedPageSize = int32(len(body)), int32(len(body))
-	head, err := pthrift.Marshal(new(pthrift.CompactProtocol), &h)
-	s.pending = append(append(s.pending[:0], head...), body...)
+	s.head, err = pthrift.Marshal(new(pthrift.CompactProtocol), &h)
+	s.body = body
 	return err
 }
 
-// levelsV1 returns the definition levels of a V1 page and where its values begin. Each
-// kind of levels has 4 bytes of length before it.
-func (w *pageWalk) levelsV1() (definitions []byte, values int, err error) {
-	for _, most := range []int{w.rep, w.def} {
-		if most == 0 {
+// levels are the encoded levels of a page, and where its values begin.
+type levels struct {
+	repetition, definition []byte
+	values                 int
+}
+
+// levelsV1 finds the levels of a V1 page. Each kind has 4 bytes of length before it.
+func (w *pageWalk) levelsV1() (l levels, err error) {
+	for _, kind := range []struct {
+		most int
+		to   *[]byte
+	}{{w.rep, &l.repetition}, {w.def, &l.definition}} {
+		if kind.most == 0 {
 			continue
 		}
-		if len(w.plain) < values+4 {
-			return nil, 0, io.ErrUnexpectedEOF
+		if len(w.plain) < l.values+4 {
+			return l, io.ErrUnexpectedEOF
 		}
-		from := values + 4
-		values = from + int(binary.LittleEndian.Uint32(w.plain[values:]))
-		if values > len(w.plain) {
-			return nil, 0, io.ErrUnexpectedEOF
+		from := l.values + 4
+		l.values = from + int(binary.LittleEndian.Uint32(w.plain[l.values:]))
+		if l.values > len(w.plain) {
+			return l, io.ErrUnexpectedEOF
 		}
-		definitions = w.plain[from:values]
+		*kind.to = w.plain[from:l.values]
 	}
-	return definitions, values, nil
+	return l, nil
 }
 
 // levelsV2 is levelsV1 for a V2 page.
-func (w *pageWalk) levelsV2() (definitions []byte, values int, err error) {
-	return w.plain[w.header.DataPageHeaderV2.V.RepetitionLevelsByteLength:w.levels], w.levels, nil
+func (w *pageWalk) levelsV2() (levels, error) {
+	n := w.header.DataPageHeaderV2.V.RepetitionLevelsByteLength
+	return levels{w.plain[:n], w.plain[n:w.levels], w.levels}, nil
 }
 
-// settle returns a page's body with just as many values as there are, in an encoding that
-// parquet-go reads right.
-func (w *pageWalk) settle(slots int, encoding format.Encoding, levels func() ([]byte, int, error)) ([]byte, format.Encoding, error) {
-	definitions, from, err := levels()
+// settle returns a page's body with just as many values as there are, in an encoding that parquet-go reads right. If the page is a large
+// one that is taken apart here, it sets s.large.
+func (s *pageStream) settle(slots int, encoding format.Encoding, find func() (levels, error), large bool) ([]byte, format.Encoding, error) {
+	l, err := find()
 	if err != nil {
 		return nil, 0, err
 	}
 	count := slots // of values that are not null
-	if w.def > 0 {
+	if s.def > 0 {
 		count = 0
-		err = hybrid(definitions, bits.Len(uint(w.def)), slots, func(level uint64, n int) {
-			if level == uint64(w.def) {
+		err = hybrid(l.definition, bits.Len(uint(s.def)), slots, func(level uint64, n int) {
+			if level == uint64(s.def) {
 				count += n
 			}
 		})
@@ -224,11 +253,19 @@ func (w *pageWalk) settle(slots int, encoding format.Encoding, levels func() ([]
 			return nil, 0, err
 		}
 	}
-	values, encoding, err := w.settleValues(w.plain[from:], encoding, count)
-	if err != nil || len(values) == len(w.plain)-from && len(values) > 0 && &values[0] == &w.plain[from] {
-		return w.plain, encoding, err
+	values, encoding, err := s.settleValues(s.plain[l.values:], encoding, count)
+	byDict := s.dict != nil && (encoding == format.RLEDictionary || encoding == oldDictionary)
+	if err == nil && large && (byDict || len(values) >= largePage && encoding == format.Plain && s.leaf.kind() == parquet.ByteArray) {
+		s.large, err = newLargeValues(s.pageWalk, l, values, slots)
+		if err == nil && byDict {
+			err = s.large.setDict(s.dict, count)
+		}
+		return nil, 0, err
 	}
-	return append(w.plain[:from:from], values...), encoding, nil
+	if err != nil || len(values) == len(s.plain)-l.values && len(values) > 0 && &values[0] == &s.plain[l.values] {
+		return s.plain, encoding, err
+	}
+	return append(s.plain[:l.values:l.values], values...), encoding, nil
 }
 
 func (w *pageWalk) settleValues(values []byte, encoding format.Encoding, count int) ([]byte, format.Encoding, error) {

@@ -26,6 +26,7 @@ type parquetFile struct {
 	file   *parquet.File
 	leaves []leaf
 	ctx    context.Context // of its reading
+	turn   *largeTurn      // nil: its pages need not wait
 
 	plainOnce sync.Once
 	plain     *parquet.File // see pageStream
@@ -266,8 +267,14 @@ func (f *parquetFile) rows() (n int64) {
 
 func (f *parquetFile) groups() []format.RowGroup { return f.file.Metadata().RowGroups }
 
+// chunkPages are the pages of a column chunk.
+type chunkPages struct {
+	stream *pageStream
+	rest   parquet.Pages // all but the large ones
+}
+
 // pages opens the pages of a column chunk.
-func (f *parquetFile) pages(group, column int) (_ parquet.Pages, err error) {
+func (f *parquetFile) pages(group, column int) (_ *chunkPages, err error) {
 	defer recovered(&err)
 	f.plainOnce.Do(f.openPlain)
 	if f.plainErr != nil {
@@ -278,5 +285,23 @@ func (f *parquetFile) pages(group, column int) (_ parquet.Pages, err error) {
 		return nil, err
 	}
 	chunk := f.plain.RowGroups()[group].ColumnChunks()[column].(*parquet.FileColumnChunk)
-	return chunk.PagesFrom(stream), nil
+	return &chunkPages{stream, chunk.PagesFrom(stream)}, nil
+}
+
+// next returns the values of the next page, which is nil where it is a large one. io.EOF is the end.
+func (p *chunkPages) next() (parquet.Page, parquet.ValueReader, error) {
+	if !p.stream.pending() {
+		if err := p.stream.refill(true); err != nil {
+			return nil, nil, err
+		}
+		if large := p.stream.large; large != nil {
+			p.stream.large = nil
+			return nil, large, nil
+		}
+	}
+	page, err := p.rest.ReadPage()
+	if err != nil {
+		return nil, nil, err
+	}
+	return page, page.Values(), nil
 }

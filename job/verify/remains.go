@@ -33,7 +33,7 @@ type remains struct {
 	ordered  bool // bounds are worked out, else every bound is a suspect
 
 	group       int // row group being read, -1 before the first
-	dict        parquet.Dictionary
+	dict        dictionary
 	used        bitmap
 	index       *format.ColumnIndex
 	number      int // of the page being read
@@ -68,7 +68,7 @@ const (
 // watchRemains looks at the pages that a cursor over the output reads.
 func watchRemains(c *comparison, column *handedColumn, out *cursor) *remains {
 	r := &remains{c: c, column: column, out: out, group: -1, suspects: map[string]*suspect{}, ordered: ordered(&out.f.leaves[out.column])}
-	out.onPage = r.onPage
+	out.onPage, out.onEnd = r.onPage, r.finish
 	return r
 }
 
@@ -94,22 +94,20 @@ func ordered(l *leaf) bool {
 	return false
 }
 
-func (r *remains) onPage(group int, p parquet.Page) {
+func (r *remains) onPage(group int, d dictionary, indices []int32) {
 	r.endPage()
 	if group != r.group {
 		r.endGroup()
 		r.beginGroup(group)
 	}
 	r.page = bounds{}
-	d := p.Dictionary()
 	if d == nil {
 		return
 	}
 	if r.dict != d {
 		r.dict, r.used = d, newBitmap(int64(d.Len()))
 	}
-	data := p.Data()
-	for _, i := range data.Int32() {
+	for _, i := range indices {
 		r.used.set(int64(i))
 	}
 }
@@ -176,13 +174,24 @@ func (b *bounds) add(t parquet.Type, v parquet.Value) {
 	}
 	switch {
 	case !b.any:
-		b.any, b.min = true, v.Clone()
+		b.any, b.min = true, cloneBound(v)
 		b.max = b.min
 	case t.Compare(v, b.min) < 0:
-		b.min = v.Clone()
+		b.min = cloneBound(v)
 	case t.Compare(v, b.max) > 0:
-		b.max = v.Clone()
+		b.max = cloneBound(v)
 	}
+}
+
+// longestBound is how many bytes of a least or greatest value are kept. What a file says that is longer is not known again, and so
+// looked for.
+const longestBound = 1 << 16
+
+func cloneBound(v parquet.Value) parquet.Value {
+	if isBytes(v) && len(v.ByteArray()) > longestBound {
+		return parquet.ByteArrayValue(bytes.Clone(v.ByteArray()[:longestBound]))
+	}
+	return v.Clone()
 }
 
 func (r *remains) endPage() {
@@ -247,11 +256,11 @@ func (r *remains) checkOrder() {
 	}
 }
 
-// finish ends the last page and row group.
+// finish ends a row group, if one has begun.
 func (r *remains) finish() {
 	r.endPage()
 	r.endGroup()
-	r.group = -1
+	r.group, r.dict = -1, nil
 }
 
 // bound looks at a least or greatest value beside those that there are.

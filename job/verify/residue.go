@@ -91,6 +91,12 @@ func (p *probeSet) strike(value []byte) {
 	if len(p.all) == 0 {
 		return
 	}
+	if len(value) > 64<<10 { // not copied
+		p.carry = append(p.carry, value[:probeLength]...)
+		p.endColumn()
+		p.search(value, func(x *probe, _ int) { x.struck = true })
+		p.carry, value = p.carry[:0], value[len(value)-probeLength:]
+	}
 	p.carry = append(p.carry, value...)
 	if len(p.carry) > 64<<10 {
 		p.endColumn()

@@ -48,6 +48,9 @@ func (a *fileAudit) compareData(ctx context.Context, d *decisions, r *watched) e
 	if err != nil {
 		return fmt.Errorf("cannot be read: %w", err)
 	}
+	turn := &largeTurn{ctx: ctx, free: a.turns}
+	defer turn.end()
+	d.turn, out.turn = turn, turn
 	c := &comparison{fileAudit: a, in: d, out: out}
 	if c.handed, err = a.handover(d.parquetFile); err != nil {
 		return err
@@ -143,6 +146,8 @@ func (c *comparison) compareColumn(column int) error {
 		return fmt.Errorf("column %s: cannot be read behind its last row: %w", name, err)
 	}
 	whole = true
+	x.close()
+	y.close()
 	remains.finish()
 	c.probes.endColumn()
 	if err := c.searchPages(handed.out, remains); err != nil {
