@@ -66,6 +66,9 @@ func readIndex(data []byte, ref Ref) error {
 	for _, e := range x.All() {
 		err = errors.Join(err, e)
 	}
+	for _, e := range x.Among([]Ref{ref, {}}) {
+		err = errors.Join(err, e)
+	}
 	return err
 }
 

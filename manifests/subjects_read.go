@@ -78,6 +78,72 @@ func (x *SubjectIndex) All() iter.Seq2[SubjectRows, error] {
 	}
 }
 
+// Among yields the entries of some references, by segment and then by reference, and ends after the first error. Rows are valid
+// until the next one. It reads all references, and of the other columns the pages on which there is such an entry.
+func (x *SubjectIndex) Among(refs []Ref) iter.Seq2[SubjectRows, error] {
+	texts := make([][]byte, len(refs))
+	for i, ref := range refs {
+		texts[i] = ref.appendText(nil)
+	}
+	slices.SortFunc(texts, bytes.Compare)
+	return func(yield func(SubjectRows, error) bool) {
+		for i := range x.file.NumRowGroups() {
+			more, err := x.amongGroup(i, texts, yield)
+			if err != nil {
+				yield(SubjectRows{}, damaged(err))
+			}
+			if err != nil || !more {
+				return
+			}
+		}
+	}
+}
+
+// amongGroup is Among for a row group, with the texts of the references, ascending. It reports whether to go on.
+func (x *SubjectIndex) amongGroup(group int, texts [][]byte, yield func(SubjectRows, error) bool) (bool, error) {
+	g, err := x.group(group)
+	if err != nil {
+		return false, err
+	}
+	defer g.Close()
+	refs := g.Column(leafSubjectRef)
+	var c *subjectReader
+	var last []byte
+	for row := range g.Rows {
+		if err := refs.SeekRow(row); err != nil {
+			return false, err
+		}
+		text, _ := refs.Text()
+		if bytes.Compare(text, last) < 0 {
+			return false, refs.Fault(parquet.Corruptf("references out of order"))
+		}
+		last = append(last[:0], text...)
+		for len(texts) > 0 && bytes.Compare(texts[0], text) < 0 {
+			texts = texts[1:]
+		}
+		if len(texts) == 0 {
+			return true, nil
+		}
+		if !bytes.Equal(texts[0], text) {
+			continue
+		}
+		if c == nil {
+			c = x.columns(g, refs)
+		}
+		if err := g.SeekRow(row); err != nil {
+			return false, err
+		}
+		e, err := c.entry()
+		if err != nil {
+			return false, err
+		}
+		if !yield(SubjectRows{Ref: e.ref, Roles: x.names(e.roles), Kept: e.kept, Rows: e.rows}, nil) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
 // Lookup returns the rows that name an account, ascending; none is not an error. It
 // reads only pages that can hold the reference, of row groups whose filters admit it.
 func (x *SubjectIndex) Lookup(ref Ref) ([]SubjectRow, error) {

@@ -21,6 +21,7 @@ type ChunkReader struct {
 
 	f       *File
 	block   int64
+	page    *Section    // that SeekPage went to
 	dict    *Dictionary // of the chunk, once it was needed
 	carries bool        // see Application.CarriesDelta
 	last    []byte      // value of the page before, where carries
@@ -53,21 +54,34 @@ func (r *ChunkReader) Next() error {
 // SeekPage makes the page that stands in the file from start up to end the next one: the one of the given number, before which
 // seen slots lie (0 where that is not known).
 func (r *ChunkReader) SeekPage(start, end int64, number int, seen int64) {
-	r.ResumeAt(r.f.Section(start, end, end-start), number, seen)
+	if r.page == nil {
+		r.page = r.f.Section(start, end, end-start)
+	}
+	r.page.Move(start, end, end-start)
+	r.ResumeAt(r.page, number, seen)
 }
 
 // Load decodes the page to which Next went.
 func (r *ChunkReader) Load() error {
-	body, err := r.Body()
-	if err != nil {
+	if err := r.LoadPage(); err != nil {
 		return err
 	}
-	err = withCodec(func(c *codec.Codec) error { return r.Page.Load(c, r.col, r.Chunk.Codec, &r.Header, body) })
+	return r.Decode()
+}
+
+// LoadPage decompresses the page to which Next went, and decodes its levels. Page.Values has the values, as they are encoded.
+func (r *ChunkReader) LoadPage() error {
+	body, err := r.Body()
 	if err != nil {
 		return err
 	}
 	r.Dict = nil
 	r.Values.Reset()
+	return withCodec(func(c *codec.Codec) error { return r.Page.Load(c, r.col, r.Chunk.Codec, &r.Header, body) })
+}
+
+// Decode decodes the values of the page that LoadPage has loaded.
+func (r *ChunkReader) Decode() (err error) {
 	p := &r.Page
 	if p.Header.DictCoded() && p.Count > 0 {
 		if r.dict == nil {

@@ -18,6 +18,11 @@ func (f *File) Section(start, end, block int64) *Section {
 	return &Section{f: f, block: block, at: start, end: end}
 }
 
+// Move makes s a Source of other bytes, as Section does, keeping its memory.
+func (s *Section) Move(start, end, block int64) {
+	s.at, s.end, s.block, s.buf, s.pos = start, end, block, s.buf[:0], 0
+}
+
 // Offset returns the file offset of the next byte.
 func (s *Section) Offset() int64 { return s.at + int64(s.pos) }
 

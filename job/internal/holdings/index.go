@@ -71,30 +71,20 @@ func lookup(index *manifests.SubjectIndex, refs []manifests.Ref) (map[manifests.
 
 func readThrough(index *manifests.SubjectIndex, refs []manifests.Ref) (map[manifests.Ref][]manifests.SubjectRow, error) {
 	found := make(map[manifests.Ref][]manifests.SubjectRow, len(refs))
-	for _, ref := range refs {
-		found[ref] = nil
-	}
-	for e, err := range index.All() {
+	for e, err := range index.Among(refs) {
 		if err != nil {
 			return nil, err
 		}
-		rows, asked := found[e.Ref]
-		if !asked {
-			continue
-		}
 		for _, row := range e.Rows {
-			rows = append(rows, manifests.SubjectRow{Row: row, Kept: e.Kept, Roles: e.Roles})
+			found[e.Ref] = append(found[e.Ref], manifests.SubjectRow{Row: row, Kept: e.Kept, Roles: e.Roles})
 		}
-		found[e.Ref] = rows
 	}
 	for ref, rows := range found {
 		merged, err := Merge(rows)
 		if err != nil {
 			return nil, err
 		}
-		if found[ref] = merged; len(merged) == 0 {
-			delete(found, ref)
-		}
+		found[ref] = merged
 	}
 	return found, nil
 }

@@ -47,8 +47,8 @@ func (b *Bitmap) word(at int) uint64 {
 	return w
 }
 
-// countRange returns the number of bits from lo up to hi that are set.
-func (b *Bitmap) countRange(lo, hi int) int {
+// CountRange returns the number of bits from lo up to hi that are set.
+func (b *Bitmap) CountRange(lo, hi int) int {
 	n := 0
 	for ; lo < hi; lo += 64 {
 		w := b.word(lo)

@@ -54,7 +54,7 @@ func TestBitmapAppend(t *testing.T) {
 		}
 		lo := r.IntN(len(want) + 1)
 		hi := lo + r.IntN(len(want)-lo+1)
-		if got, w := b.countRange(lo, hi), len(compactRef(want[lo:hi], want[lo:hi])); got != w {
+		if got, w := b.CountRange(lo, hi), len(compactRef(want[lo:hi], want[lo:hi])); got != w {
 			t.Fatalf("count of %d to %d: %d, want %d", lo, hi, got, w)
 		}
 	}

@@ -276,7 +276,7 @@ func FilterIndices(dst []int32, src []byte, keep *Bitmap, dictLen int) ([]int32,
 				return dst, err
 			}
 			kept := len(dst)
-			dst = extend(dst, keep.countRange(at, at+r.count))
+			dst = extend(dst, keep.CountRange(at, at+r.count))
 			fill(dst[kept:], int32(r.value))
 			at += r.count
 			continue

@@ -2,6 +2,7 @@ package pick
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"math"
@@ -25,6 +26,7 @@ type leafReader struct {
 	slot  int
 	value int   // values before slot
 	begun int64 // rows that begin before slot
+	plain plainStrings
 }
 
 // readBlock is what is read at least where no offset index says how long a page is.
@@ -178,8 +180,15 @@ func (l *leafReader) nextPage(row int64) error {
 
 // load loads the page to which Next went. The first row that begins on it is first.
 func (l *leafReader) load(first int64) error {
-	if err := l.Load(); err != nil {
+	if err := l.LoadPage(); err != nil {
 		return err
+	}
+	isPlain := l.col.Physical == parquet.ByteArray && l.Page.Header.Encoding == parquet.Plain
+	l.plain = plainStrings{is: isPlain, page: l.Page.Values}
+	if !isPlain {
+		if err := l.Decode(); err != nil {
+			return err
+		}
 	}
 	l.first, l.rows, l.slots = first, int64(l.Page.Rows), l.Header.Values
 	l.slot, l.value, l.begun = 0, 0, 0
@@ -194,9 +203,12 @@ func (l *leafReader) present() bool { return l.Page.All || l.Page.Present.Get(l.
 
 // seek moves forward to the first slot of a row that begins on the page.
 func (l *leafReader) seek(row int64) error {
-	if l.col.MaxRep == 0 && l.Page.All {
-		l.slot = int(row - l.first)
-		l.value = l.slot
+	if to := int(row - l.first); l.col.MaxRep == 0 && l.Page.All {
+		l.slot, l.value = to, to
+		return nil
+	} else if l.col.MaxRep == 0 && to < l.slots {
+		l.value += l.Page.Present.CountRange(l.slot, to)
+		l.slot = to
 		return nil
 	}
 	for ; l.slot < l.slots; l.slot++ {
@@ -236,7 +248,10 @@ func (l *leafReader) takeSlot(out *Slots) error {
 	l.value++
 	var number int64
 	var b []byte
+	var err error
 	switch integer := l.col.Integer(); {
+	case l.plain.is:
+		b, err = l.plain.at(i)
 	case l.Dict != nil && integer:
 		number = l.Dict.Int(int(l.Index[i]))
 	case l.Dict != nil:
@@ -245,6 +260,9 @@ func (l *leafReader) takeSlot(out *Slots) error {
 		number = l.Values.Ints[i]
 	default:
 		b = l.Values.Bytes.At(i)
+	}
+	if err != nil {
+		return err
 	}
 	if len(out.Bytes.Data) > math.MaxUint32-len(b) {
 		return fmt.Errorf("%w: a batch of more than 4 GiB in one column", parquet.ErrUnsupported)
@@ -261,4 +279,35 @@ func (s *Slots) appendValue(c *parquet.Column, number int64, b []byte) {
 	}
 	s.Bytes.Data = append(s.Bytes.Data, b...)
 	s.Bytes.Ends = append(s.Bytes.Ends, uint32(len(s.Bytes.Data)))
+}
+
+// plainStrings are the PLAIN byte arrays of a page, of which a few are asked for, in their order: to decode all would cost many
+// times what it costs to step over those between.
+type plainStrings struct {
+	is   bool // else the page has others
+	page []byte
+	done int // bytes of the values before next
+	next int
+}
+
+// at returns value i.
+func (p *plainStrings) at(i int) ([]byte, error) {
+	if i < p.next {
+		p.done, p.next = 0, 0
+	}
+	for {
+		rest := p.page[p.done:]
+		if len(rest) < 4 {
+			return nil, parquet.Corruptf("fewer values than the page says")
+		}
+		n := binary.LittleEndian.Uint32(rest)
+		if uint64(n) > uint64(len(rest)-4) {
+			return nil, parquet.Corruptf("a value of %d bytes where the page has %d left", n, len(rest)-4)
+		}
+		if p.next == i {
+			return rest[4 : 4+n], nil
+		}
+		p.done += 4 + int(n)
+		p.next++
+	}
 }
