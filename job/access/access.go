@@ -101,7 +101,10 @@ func Run(ctx context.Context, e *job.Env, o Options) (*Result, error) {
 	if err != nil {
 		return nil, placeError(err)
 	}
-	dir.RawCSV = o.RawCSV
+	dir.RawCSV, dir.Step = o.RawCSV, e.Opener.Step
+	if o.Subjects != "" {
+		dir.SyncOnce()
+	}
 	result, err := a.write(ctx, dir)
 	if err == nil {
 		err = ctx.Err()

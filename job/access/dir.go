@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/parquet-go/parquet-go/compress/zstd"
@@ -24,11 +25,22 @@ var ErrNotEmpty = errors.New("not empty")
 // Dir is a copy on its way. It is made under a hidden name beside its place and moved
 // there as a whole, so that there is never half of one. Only the owner can read it.
 type Dir struct {
-	RawCSV     bool // CSV tables have their cells as they are; see Options
+	RawCSV bool // CSV tables have their cells as they are; see Options
+	// Step, if set, is asked before each step that makes something durable or moves it; see objstore.Opener.
+	Step func(step, path string) error
+
 	place, tmp string
 	open       map[*os.File]bool
 	files      []FileInfo
-	codec      *zstd.Codec // of Parquet tables: its encoders serve one after the other
+	within     bool // another one, see Sub
+	*shared
+}
+
+// shared is what a copy and the directories in it have in common.
+type shared struct {
+	codec   zstd.Codec // of Parquet tables: its encoders serve one after the other
+	buffers sync.Pool  // of *bufio.Writer
+	system  *os.File   // nil: each file is made durable by itself; see SyncOnce
 }
 
 // FileInfo describes a file of a copy.
@@ -68,13 +80,26 @@ func NewDir(place string) (*Dir, error) {
 		return nil, err
 	}
 	tmp, err := os.MkdirTemp(filepath.Dir(place), "."+filepath.Base(place)+".assent-*") // 0700
-	return &Dir{place: place, tmp: tmp, open: map[*os.File]bool{}, codec: new(zstd.Codec)}, err
+	d := &Dir{place: place, tmp: tmp, open: map[*os.File]bool{}, shared: new(shared)}
+	d.buffers.New = func() any { return bufio.NewWriterSize(nil, 64<<10) }
+	return d, err
+}
+
+// SyncOnce leaves it to Commit to make all files durable, in one go, where the file system can do that. It is for copies of many
+// files, and comes before the first one.
+func (d *Dir) SyncOnce() { d.system = openFileSystem(d.tmp) }
+
+func (d *Dir) step(name, path string) error {
+	if d.Step == nil {
+		return nil
+	}
+	return d.Step(name, path)
 }
 
 // Sub begins a directory in the copy, with files of its own. It comes and goes with d, so
 // it takes no Commit; Abort closes what is open.
 func (d *Dir) Sub(name string) (*Dir, error) {
-	sub := &Dir{RawCSV: d.RawCSV, place: filepath.Join(d.place, name), tmp: filepath.Join(d.tmp, name), open: map[*os.File]bool{}, codec: d.codec}
+	sub := &Dir{RawCSV: d.RawCSV, Step: d.Step, place: filepath.Join(d.place, name), tmp: filepath.Join(d.tmp, name), open: map[*os.File]bool{}, within: true, shared: d.shared}
 	return sub, os.Mkdir(sub.tmp, 0o700)
 }
 
@@ -99,7 +124,9 @@ func (d *Dir) Create(name string) (*File, error) {
 		return nil, err
 	}
 	d.open[file] = true
-	return &File{dir: d, name: name, file: file, out: bufio.NewWriterSize(file, 64<<10), hash: sha256.New()}, nil
+	out := d.buffers.Get().(*bufio.Writer)
+	out.Reset(file)
+	return &File{dir: d, name: name, file: file, out: out, hash: sha256.New()}, nil
 }
 
 func (f *File) Write(p []byte) (int, error) {
@@ -112,8 +139,15 @@ func (f *File) Write(p []byte) (int, error) {
 // Close ends the file. rows is nil where it is no table.
 func (f *File) Close(rows *int64) error {
 	err := f.out.Flush()
-	if err == nil {
-		err = f.file.Sync()
+	f.out.Reset(nil)
+	f.dir.buffers.Put(f.out)
+	if f.dir.system == nil {
+		if err == nil {
+			err = f.dir.step("sync", f.file.Name())
+		}
+		if err == nil {
+			err = f.file.Sync()
+		}
 	}
 	err = errors.Join(err, f.file.Close())
 	delete(f.dir.open, f.file)
@@ -139,29 +173,47 @@ func (d *Dir) Put(name string, data []byte) error {
 // Files returns the files closed so far, in that order.
 func (d *Dir) Files() []FileInfo { return d.files }
 
-// Commit moves the copy to its place.
+// Commit moves the copy to its place. All of it is durable before.
 func (d *Dir) Commit() error {
-	err := filepath.WalkDir(d.tmp, func(path string, e fs.DirEntry, err error) error {
-		if err == nil && e.IsDir() {
-			err = syncDir(path)
-		}
-		return err
-	})
-	if err != nil {
+	if err := d.sync(); err != nil {
 		return err
 	}
 	// Only an empty directory goes away by this.
 	if err := os.Remove(d.place); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	if err := d.step("rename", d.place); err != nil {
+		return err
+	}
 	if err := os.Rename(d.tmp, d.place); err != nil {
 		return err
 	}
 	d.tmp = ""
-	return syncDir(filepath.Dir(d.place))
+	return d.syncDir(filepath.Dir(d.place))
 }
 
-func syncDir(path string) error {
+// sync makes durable what is not yet: the directories, and with SyncOnce the files.
+func (d *Dir) sync() error {
+	if d.system == nil {
+		return filepath.WalkDir(d.tmp, func(path string, e fs.DirEntry, err error) error {
+			if err == nil && e.IsDir() {
+				err = d.syncDir(path)
+			}
+			return err
+		})
+	}
+	if err := d.step("syncfs", d.tmp); err != nil {
+		return err
+	}
+	err := errors.Join(syncFileSystem(d.system), d.system.Close())
+	d.system = nil
+	return err
+}
+
+func (d *Dir) syncDir(path string) error {
+	if err := d.step("syncdir", path); err != nil {
+		return err
+	}
 	if runtime.GOOS == "windows" {
 		return nil // directories cannot be synced there
 	}
@@ -179,6 +231,9 @@ func (d *Dir) Abort() error {
 	}
 	for f := range d.open {
 		f.Close()
+	}
+	if d.system != nil && !d.within {
+		d.system.Close()
 	}
 	return os.RemoveAll(d.tmp)
 }

@@ -9,18 +9,11 @@ import (
 
 // fileRecords are the records of one input file that name askers, in the order of rows.
 type fileRecords struct {
-	used    []usedBy
+	kept    []placedRow
 	notUsed []notUsedBy
-	content []placedRow // whose content is given
 }
 
-// usedBy is a record as the copy of one asker has it.
-type usedBy struct {
-	Used
-	who *asker
-}
-
-// notUsedBy is usedBy of a record that is not used.
+// notUsedBy is a record that is not used, as the copy of one asker has it.
 type notUsedBy struct {
 	NotUsed
 	who *asker
@@ -46,7 +39,7 @@ func byPlace(rows []placedRow) (places []int64, of func(n int) []placedRow) {
 	return places, func(n int) []placedRow { return rows[starts[n]:starts[n+1]] }
 }
 
-// records finds the records of one file that name askers of a group.
+// records finds the records of one file that name askers of a group. Of the kept ones it finds their places.
 func (a *copier) records(ctx context.Context, d *dataset, f *file, group int) (*fileRecords, error) {
 	others := func(r namedRow) bool { return r.who.group != group }
 	rows := f.rows
@@ -57,19 +50,9 @@ func (a *copier) records(ctx context.Context, d *dataset, f *file, group int) (*
 	if len(rows) == 0 {
 		return found, nil
 	}
-	kept, err := a.notUsed(ctx, d, f, rows, found)
-	if err != nil || len(kept) == 0 {
-		return found, err
-	}
-	out, err := a.openOutput(ctx, d, f)
-	if err != nil {
-		return nil, err
-	}
-	defer out.Close()
-	if err := a.used(ctx, d, out, kept, found); err != nil {
-		return nil, a.run.Fault(f.Output, err)
-	}
-	return found, out.Unchanged(ctx)
+	var err error
+	found.kept, err = a.notUsed(ctx, d, f, rows, found)
+	return found, err
 }
 
 // notUsed reads the excluded ones of some rows. It returns the kept ones, as the

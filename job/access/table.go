@@ -62,7 +62,7 @@ func (d *Dir) NewTable(name string, format Format, s *arrow.Schema) (*Table, err
 		t.write = func(r arrow.Record) error { return array.RecordToJSON(r, f) }
 	default:
 		var w *arrowparquet.Writer
-		if w, err = arrowparquet.NewWriter(f, s, arrowparquet.Options{Codec: d.codec}); err == nil {
+		if w, err = arrowparquet.NewWriter(f, s, arrowparquet.Options{Codec: &d.codec}); err == nil {
 			t.write, t.close = w.Write, w.Close
 		}
 	}

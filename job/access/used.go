@@ -105,27 +105,7 @@ func slotsOf(c *source.KeyColumn, b *pick.Batch, i int) (v *parquet.Vector, from
 	return &s.Vector, int(s.Rows[i]), int(s.Rows[i+1])
 }
 
-// used reads the keys of kept records. Each row has to name its asker under the very
-// roles that the subject index has: so nothing of another's is given away where files
-// do not fit together.
-func (a *copier) used(ctx context.Context, d *dataset, f *outputFile, kept []placedRow, found *fileRecords) error {
-	places, of := byPlace(kept)
-	for b, err := range f.file.Batches(ctx, f.keyLeaves(), places) {
-		if err != nil {
-			return err
-		}
-		for i := range b.Rows {
-			for _, row := range of(b.First + i) {
-				if err := a.usedRow(d, f, b, i, row, found); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// keyLeaves returns the leaves that used reads.
+// keyLeaves returns the leaves that reader.used needs.
 func (o *outputFile) keyLeaves() []int {
 	leaves := []int{o.Record.Leaf, o.Moments[0].Leaf}
 	for _, r := range o.roles {
@@ -136,32 +116,27 @@ func (o *outputFile) keyLeaves() []int {
 	return slices.Compact(leaves)
 }
 
-// usedRow adds row i of a batch to what was found for the asker whom it names.
-func (a *copier) usedRow(d *dataset, f *outputFile, b *pick.Batch, i int, row placedRow, found *fileRecords) error {
+// used returns what the asker whom row i of a batch names is told of it. The row has to name the asker under the very roles
+// that the subject index has: so nothing of another's is given away where files do not fit together.
+func (r *reader) used(b *pick.Batch, i int, row placedRow) (Used, error) {
 	var mine []string
-	var named []Named
-	for _, role := range f.roles {
-		named = role.ids(named[:0], b, i)
-		if role.inRun && slices.ContainsFunc(named, func(n Named) bool { return row.who.own[n.ID] }) {
+	for _, role := range r.out.roles {
+		r.named = role.ids(r.named[:0], b, i)
+		if role.inRun && slices.ContainsFunc(r.named, func(n Named) bool { return row.who.own[n.ID] }) {
 			mine = append(mine, role.name)
 		}
 	}
-	seen := slices.DeleteFunc(slices.Clone(row.Roles), func(role string) bool { return slices.Contains(f.unseen, role) })
+	seen := slices.DeleteFunc(slices.Clone(row.Roles), func(role string) bool { return slices.Contains(r.out.unseen, role) })
 	if !sameRoles(mine, seen) {
-		if !a.same {
-			return job.UsageError(hintThatConfig, "%s: its columns do not name accounts as in the run", d.Name)
+		if !r.same {
+			return Used{}, job.UsageError(hintThatConfig, "%s: its columns do not name accounts as in the run", r.d.Name)
 		}
-		return contradiction("row %d does not name the account as the subject index says", row.place)
+		return Used{}, contradiction("row %d does not name the account as the subject index says", row.place)
 	}
-	r := Used{
-		Record: row.who.tellID(d, f.recordID(b, i)), Dataset: d.Name, Time: momentOf(&f.Moments[0], b, i),
-		Content: a.givesContent(d, row.namedRow),
-	}
-	if r.Content {
-		found.content = append(found.content, row)
-	}
-	found.used = append(found.used, usedBy{r, row.who})
-	return nil
+	return Used{
+		Record: row.who.tellID(r.d, r.out.recordID(b, i)), Dataset: r.d.Name, Time: momentOf(&r.out.Moments[0], b, i),
+		Content: r.givesContent(r.d, row.namedRow),
+	}, nil
 }
 
 // givesContent reports whether the content of a kept row is given to the asker.

@@ -116,7 +116,7 @@ func (a *copier) write(ctx context.Context, dir *Dir) (*Result, error) {
 // writeGroup gathers what there is of many askers, in one pass over the data, and then
 // writes one copy after the other.
 func (a *copier) writeGroup(ctx context.Context, copies []*copyWriter, dir *Dir) error {
-	for n, d := range a.datasets {
+	for n := range a.datasets {
 		for _, w := range copies {
 			w.who.found = append(w.who.found, new(found))
 		}
@@ -124,7 +124,7 @@ func (a *copier) writeGroup(ctx context.Context, copies []*copyWriter, dir *Dir)
 		if err != nil {
 			return err
 		}
-		err = a.contents(ctx, d, all, func(who *asker, p piece) error {
+		err = a.published(ctx, n, all, func(who *asker, p piece) error {
 			p.record.Retain()
 			who.found[n].content = append(who.found[n].content, p)
 			return nil
@@ -171,20 +171,18 @@ func (w *copyWriter) stream(ctx context.Context, dir *Dir) error {
 	return w.within(dir, func() error {
 		for n, d := range w.datasets {
 			w.who.found = append(w.who.found, new(found))
+			w.set = NewPageSet(d.Name, d.Category)
 			all, err := w.find(ctx, n, w.who.group)
 			if err == nil {
-				err = w.records(d, w.who.found[n])
-			}
-			w.who.found[n] = nil
-			if err == nil {
-				err = w.contents(ctx, d, all, func(_ *asker, p piece) error { return w.content(p) })
+				err = w.published(ctx, n, all, func(_ *asker, p piece) error { return w.content(p) })
 			}
 			if err == nil {
-				err = w.endSet()
+				err = w.endSet(w.who.found[n])
 			}
 			if err != nil {
 				return err
 			}
+			w.who.found[n] = nil
 		}
 		return nil
 	})
@@ -194,18 +192,16 @@ func (w *copyWriter) stream(ctx context.Context, dir *Dir) error {
 func (w *copyWriter) write(dir *Dir) error {
 	return w.within(dir, func() error {
 		for n, d := range w.datasets {
-			set := w.who.found[n]
+			w.set = NewPageSet(d.Name, d.Category)
+			found := w.who.found[n]
 			w.who.found[n] = nil
-			if err := w.records(d, set); err != nil {
-				return err
-			}
-			for _, p := range set.content {
+			for _, p := range found.content {
 				if err := w.content(p); err != nil {
 					return err
 				}
 				p.record.Release()
 			}
-			if err := w.endSet(); err != nil {
+			if err := w.endSet(found); err != nil {
 				return err
 			}
 		}
@@ -244,9 +240,8 @@ func (w *copyWriter) within(dir *Dir, records func() error) (err error) {
 	return w.end()
 }
 
-// records begins a data set and writes its lists.
-func (w *copyWriter) records(d *dataset, records *found) error {
-	w.set = NewPageSet(d.Name, d.Category)
+// list writes the lists of the current data set.
+func (w *copyWriter) list(records *found) error {
 	for _, r := range records.used {
 		w.set.AddUsed(r)
 		if err := w.lists.Used(r); err != nil {
@@ -298,8 +293,11 @@ func (w *copyWriter) table(s *arrow.Schema) (*contentTable, error) {
 	return t, nil
 }
 
-// endSet ends the current data set.
-func (w *copyWriter) endSet() error {
+// endSet ends the current data set, of which these records were found.
+func (w *copyWriter) endSet(records *found) error {
+	if err := w.list(records); err != nil {
+		return err
+	}
 	for _, t := range w.tables {
 		if err := t.Close(); err != nil {
 			return err

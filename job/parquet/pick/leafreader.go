@@ -69,10 +69,13 @@ func usable(pages []parquet.PageLocation, c *parquet.Chunk, rows int64) bool {
 	return len(pages) > 0 && pages[0].FirstRow == 0
 }
 
-// read appends the slots of some rows of the file, ascending; the row group's first
-// row is base.
-func (l *leafReader) read(ctx context.Context, rows []int64, base int64, out *Slots) error {
-	for _, row := range rows {
+// read appends the slots of some rows of the file, ascending: of all, or of the n-th if of(n); the row group's first row is base.
+func (l *leafReader) read(ctx context.Context, rows []int64, of func(n int) bool, base int64, out *Slots) error {
+	for n, row := range rows {
+		if of != nil && !of(n) {
+			out.Rows = append(out.Rows, out.count)
+			continue
+		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -103,6 +104,13 @@ const (
 // Batches yields rows, given in ascending order, with the given leaves. A batch is
 // valid until the next. It ends after the first error.
 func (f *File) Batches(ctx context.Context, leaves []int, rows []int64) iter.Seq2[*Batch, error] {
+	return f.Wholes(ctx, leaves, nil, rows, nil)
+}
+
+// Wholes is Batches with more leaves that are read of some rows alone: of the n-th of those given if whole(n). The others have no
+// slots there.
+func (f *File) Wholes(ctx context.Context, leaves, more []int, rows []int64, whole func(n int) bool) iter.Seq2[*Batch, error] {
+	w := &wanted{leaves: slices.Concat(leaves, more), always: len(leaves), whole: whole}
 	return func(yield func(*Batch, error) bool) {
 		done := 0
 		for group := range f.NumRowGroups() {
@@ -113,7 +121,7 @@ func (f *File) Batches(ctx context.Context, leaves []int, rows []int64) iter.Seq
 			if n == 0 {
 				continue
 			}
-			if !f.group(ctx, group, leaves, rows[done:done+n], done, yield) {
+			if !f.group(ctx, group, w, rows[done:done+n], done, yield) {
 				return
 			}
 			done += n
@@ -124,9 +132,24 @@ func (f *File) Batches(ctx context.Context, leaves []int, rows []int64) iter.Seq
 	}
 }
 
+// wanted says which leaves are read: the first ones always, those behind them of some rows.
+type wanted struct {
+	leaves []int
+	always int
+	whole  func(n int) bool
+}
+
+// of returns of which rows the i-th leaf is read; nil: of all.
+func (w *wanted) of(i, first int) func(n int) bool {
+	if i < w.always {
+		return nil
+	}
+	return func(n int) bool { return w.whole(first + n) }
+}
+
 // group yields the batches of a row group and reports whether to go on.
-func (f *File) group(ctx context.Context, group int, leaves []int, rows []int64, first int, yield func(*Batch, error) bool) bool {
-	readers, err := f.leafReaders(group, leaves)
+func (f *File) group(ctx context.Context, group int, w *wanted, rows []int64, first int, yield func(*Batch, error) bool) bool {
+	readers, err := f.leafReaders(group, w.leaves)
 	if err != nil {
 		yield(nil, err)
 		return false
@@ -135,11 +158,11 @@ func (f *File) group(ctx context.Context, group int, leaves []int, rows []int64,
 		b := &Batch{First: first + from, Rows: rows[from:min(from+batchRows, len(rows))], slots: map[int]*Slots{}}
 		g, gctx := errgroup.WithContext(ctx)
 		g.SetLimit(concurrency)
-		for i, leaf := range leaves {
-			r := readers[i]
+		for i, leaf := range w.leaves {
+			r, of := readers[i], w.of(i, b.First)
 			s := &Slots{Column: r.col, Rows: []int32{0}}
 			b.slots[leaf] = s
-			g.Go(func() error { return f.Fault(r.read(gctx, b.Rows, f.firsts[group], s), group, leaf, r.Number) })
+			g.Go(func() error { return f.Fault(r.read(gctx, b.Rows, of, f.firsts[group], s), group, leaf, r.Number) })
 		}
 		if err := g.Wait(); err != nil {
 			yield(nil, err)

@@ -92,6 +92,8 @@ func (d *Disk) Step(step, path string) error {
 			n.size = n.info.Size()
 		}
 		return err
+	case "syncfs": // all of the file system
+		return d.adopt(d.root)
 	case "syncdir":
 		if _, err := d.syncDir(path); !errors.Is(err, fs.ErrNotExist) {
 			return err
