@@ -68,7 +68,7 @@ func ParseGrain(s string) (Grain, error) {
 type Detail string
 
 // DetailRules counts changes to which details are found.
-const DetailRules = 4
+const DetailRules = 5
 
 // Details are the kinds of contact detail.
 func Details() []Detail { return []Detail{"email", "phone", "link", "handle"} }

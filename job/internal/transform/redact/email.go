@@ -15,6 +15,9 @@ func (s *scan) at(i, after int) int {
 			if s.isRemote(start, i, h.end) {
 				return h.end
 			}
+			if _, which := s.closedBefore(start); which >= 0 { // anna (dot) w@example.com
+				start = s.dottedBefore(i)
+			}
 			return s.take(start, h.end, Email)
 		}
 	}
@@ -112,6 +115,9 @@ func (s *scan) looseAt(i, after int) int {
 	if !ok || start == left {
 		return 0
 	}
+	if _, which := s.closedBefore(start); which >= 0 {
+		start = s.dottedBefore(left)
+	}
 	start = s.spacedDigits(s.singles(start, left))
 	h := s.host(right, true)
 	if (h.rank >= commonTLD || h.rank > 0 && which >= 0) && s.byteAt(h.end) != '/' {
@@ -132,44 +138,7 @@ func (s *scan) looseAt(i, after int) int {
 }
 
 // spacedLetters looks for "d a v e @ g m a i l . c o m", also with words for "@", which stands from i until after, and dots.
-func (s *scan) spacedLetters(i, after int) int {
-	start := i
-	for start-2 >= s.last && s.b[start-1] == ' ' && s.isNamePart(s.b[start-2]) && (start-2 == s.last || s.b[start-3] == ' ') {
-		start -= 2
-	}
-	if start == i {
-		return 0
-	}
-	if end := s.spacedHost(after); end > 0 {
-		return s.take(start, end, Email)
-	}
-	return 0
-}
-
 // spacedHost returns where a domain name in single letters, and words for dots, ends that begins behind a space at i, or 0.
-func (s *scan) spacedHost(i int) int {
-	var buf [longestName]byte
-	n, end := 0, i
-	for end+1 < len(s.b) && n < len(buf) && s.b[end] == ' ' && s.isNamePart(s.b[end+1]) {
-		c, next := s.b[end+1], end+2
-		if next < len(s.b) && s.isNamePart(s.b[next]) {
-			to, e := s.wordAt(end + 1)
-			if e.is&wordDot == 0 {
-				break
-			}
-			c, next = '.', to
-		}
-		buf[n] = c
-		n++
-		end = next
-	}
-	dot := bytes.LastIndexByte(buf[:n], '.')
-	if dot < 1 || s.tld(buf[dot+1:n]) < commonTLD {
-		return 0
-	}
-	return end
-}
-
 func (s *scan) isNamePart(c byte) bool { return s.inWord[c] || c == '.' || c == '-' }
 
 // atPhrase returns where what stands for "@" begins and ends of which the word from i until end is one: at the rate of, a còng.
@@ -397,40 +366,8 @@ func (s *scan) dottedBefore(i int) int {
 }
 
 // singles returns where a name of single letters with spaces between them begins, the last of which stands from start until end.
-func (s *scan) singles(start, end int) int {
-	for end-start == 1 && start-2 >= s.last && s.b[start-1] == ' ' && s.isNamePart(s.b[start-2]) && (start-2 == s.last || s.b[start-3] == ' ') {
-		start, end = start-2, start-1
-	}
-	return start
-}
-
 // gapDot returns where a domain name goes on to that has a space beside its dot, or a comma for it, at i: "example .com",
 // "example. com", "example,co,uk". It returns 0 where none does.
-func (s *scan) gapDot(i int) int {
-	c, next := s.byteAt(i), i+1
-	switch {
-	case c == ' ' && s.byteAt(next) == '.':
-		next++
-	case (c == '.' || c == ',') && s.byteAt(next) == ' ':
-		next++
-	case c != ',':
-		return 0
-	}
-	if next >= len(s.b) {
-		return 0
-	}
-	end := s.labelEnd(next)
-	switch string(s.b[next:end]) {
-	case "com", "net", "org", "de", "fr", "ru":
-		return end
-	case "co":
-		if further := s.labelEnd(end + 1); further == end+3 && (s.byteAt(end) == ',' || s.byteAt(end) == '.') {
-			return further
-		}
-	}
-	return 0
-}
-
 // signAt takes the sign from i until after for "@" before the domain of a provider, as in anna★gmail.com.
 func (s *scan) signAt(i, after int) int {
 	if !s.inWord[s.byteBefore(i)] || !s.inWord[s.byteAt(after)] {
@@ -444,21 +381,6 @@ func (s *scan) signAt(i, after int) int {
 }
 
 // spacedDigits returns where a name begins whose last parts are digits between spaces, the part at start among them: ravi 2 1.
-func (s *scan) spacedDigits(start int) int {
-	for range 4 {
-		if s.class[s.byteAt(start)] != digit || s.byteBefore(start) != ' ' {
-			break
-		}
-		end := start - 1
-		further := s.nameBefore(end)
-		if size := end - further; size == 0 || size > 20 || s.lookup(s.b[further:end]).is&(wordMail|wordID|wordFill|wordStop|wordPhone) != 0 {
-			break
-		}
-		start = further
-	}
-	return start
-}
-
 // marked says whether a name has what a word of a sentence has not: a digit, an underscore or a dot.
 func marked(name []byte) bool { return bytes.ContainsAny(name, "0123456789_.") }
 

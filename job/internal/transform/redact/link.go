@@ -198,6 +198,9 @@ func (s *scan) linkEnd(i int) int {
 func (s *scan) isLink(start int, h *host) bool {
 	name := s.b[start:h.end]
 	before, after := s.byteBefore(start), s.byteAt(h.end)
+	if before == '/' && start-s.last > 2 && s.b[start-2] == '/' && s.b[start-3] == '"' { // href="//example.com"
+		before = '"'
+	}
 	if bytes.IndexByte([]byte("@/\\._$#%&-~{<"), before) >= 0 || bytes.IndexByte([]byte("([_=@{<%$"), after) >= 0 && !(after == '<' && s.byteAt(h.end+1) == '/') || !evenCase(name) && !isCamel(name) {
 		return false
 	}

@@ -69,8 +69,28 @@ func (s *scan) separator(i int, open bool) (next int, sep byte) {
 	return i, sep
 }
 
+// plainNumber returns where the digits at i end if they are too few for a telephone number, and nothing that goes on with one
+// follows, or 0. Most numbers are such.
+func (s *scan) plainNumber(i int) int {
+	end := i + 1
+	for end < len(s.b) && s.class[s.b[end]] == digit {
+		end++
+	}
+	if end == len(s.b) || end-i > 4 || s.phoneCue > never || s.callCue > never || i-s.phoneEnded <= 8 {
+		return 0
+	}
+	switch s.b[end] {
+	case ')', ']', '}', '"', '\'', '`', '<', '>', '=', ';', ':', '\n', '\r', '\t', '%', '|', '&', '!', '?':
+		return end
+	}
+	return 0
+}
+
 // number looks at the digits at i, and returns where to go on.
 func (s *scan) number(i int) int {
+	if end := s.plainNumber(i); end > 0 {
+		return end
+	}
 	g := s.groups(i)
 	if end := s.phoneEnd(i, &g, false); end > 0 {
 		if c := s.byteAt(end); (c == '-' || c == ' ') && s.class[s.byteAt(end+1)] == letter { // 202-555-zero one
