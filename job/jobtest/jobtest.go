@@ -2,7 +2,7 @@
 // stories make inputs, look at outputs wherever they are, and break things.
 //
 //	mkparquet FILE CSV     writes a Parquet file from a CSV whose header is name:type
-//	                       (string, bytes, int32, int64, uint64, bool, uuid, list, ts_ms,
+//	                       (string, bytes, int32, int64, uint64, bool, list, ts_ms,
 //	                       ts_us, ts_ns, local_us); an empty field is null, `""` is empty text,
 //	                       a list's elements are separated by |
 //	showparquet FILE [COL…]  prints rows as CSV

@@ -179,7 +179,7 @@ func (a *audit) includesData(includes json.RawMessage) bool {
 }
 
 // checkFields holds the fields of a record set against the columns of the data set's files: each field is in every file, with its
-// type, and each column that is in every file is a field.
+// type, and each column that is in every file is a field, unless there are UUIDs in it, for which Croissant has no type.
 func (a *audit) checkFields(s *croissantSet, d *manifests.Dataset) {
 	count, types := map[string]int{}, map[string]map[string]bool{}
 	read := 0
@@ -206,12 +206,12 @@ func (a *audit) checkFields(s *croissantSet, d *manifests.Dataset) {
 		case n == 0 && f.Source.Extract.File == "fullpath": // of the directories
 		case n < len(d.Files):
 			a.found.of(croissantObject, "%s: field %q is not in every file", s.Name, f.Name)
-		case !f.Array && len(f.Parts) == 0 && f.Source.Extract.Column != f.Name, !kinds[f.kind()] && !kinds[""]:
+		case !f.Array && len(f.Parts) == 0 && f.Source.Extract.Column != f.Name, !kinds[f.kind()] && !kinds[""] && !kinds[uuids]:
 			a.found.of(croissantObject, "%s: field %q has another source or type than the files: %s", s.Name, f.Name, f.kind())
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(count)) {
-		if count[name] == len(d.Files) {
+		if count[name] == len(d.Files) && !types[name][uuids] {
 			a.found.of(croissantObject, "%s: the column %q is no field", s.Name, name)
 		}
 	}
@@ -225,6 +225,9 @@ func (f *croissantField) kind() string {
 	return strings.TrimRight(f.Type, "0123456789")
 }
 
+// uuids is the type of a column that has UUIDs in it.
+const uuids = "UUIDs"
+
 // columnsOf returns the columns of a file with their types in Croissant, without widths; "" for one that has no type of its own
 // there.
 func columnsOf(f *parquetFile) map[string]string {
@@ -234,6 +237,9 @@ func columnsOf(f *parquetFile) map[string]string {
 		if c.Leaf() && !c.Repeated() {
 			i := slices.IndexFunc(f.leaves, func(l leaf) bool { return l.path == c.Name() })
 			columns[c.Name()] = f.leaves[i].croissant()
+		}
+		if slices.ContainsFunc(f.leaves, func(l leaf) bool { return l.isUUID() && strings.HasPrefix(l.path+".", c.Name()+".") }) {
+			columns[c.Name()] = uuids
 		}
 	}
 	return columns

@@ -1,13 +1,18 @@
 package verify_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/parquet-go/parquet-go"
 
 	"assent/job"
 	"assent/job/jobtest"
+	"assent/job/run"
 	"assent/job/verify"
 )
 
@@ -86,6 +91,37 @@ func TestVerifyDocuments(t *testing.T) {
 			r, err := verify.Run(t.Context(), jobtest.NewEnv(t), verify.Options{Run: copied, Quick: true})
 			m.check(t, r, err)
 		})
+	}
+}
+
+// TestVerifyUUIDs makes a run with columns of UUIDs, for which Croissant has no type: they are no fields, and a quick audit agrees.
+func TestVerifyUUIDs(t *testing.T) {
+	config := jobtest.TinyJob(t)
+	file := filepath.Join(filepath.Dir(config), "messages/month=2026-02/a.parquet")
+	type message struct {
+		ID         string    `parquet:"message_id"`
+		Freelancer string    `parquet:"freelancer_id"`
+		Client     string    `parquet:"client_id"`
+		Sent       time.Time `parquet:"sent_at,timestamp(microsecond)"`
+		Edited     time.Time `parquet:"edited_at,timestamp(microsecond)"`
+		Body       string    `parquet:"body"`
+		Unique     [16]byte  `parquet:"unique,uuid"`
+	}
+	at := time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
+	rows := []message{{"m1", "B", "B", at, at, "first", [16]byte{1}}}
+	if err := errors.Join(os.RemoveAll(filepath.Join(filepath.Dir(config), "messages/month=2026-04")), parquet.WriteFile(file, rows)); err != nil {
+		t.Fatal(err)
+	}
+	published, err := run.Run(t.Context(), jobtest.NewEnv(t), run.Options{Config: config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(filepath.Join(published.URI, "_manifest/croissant.json"))
+	if text := string(data); err != nil || strings.Contains(text, "messages/unique") || !strings.Contains(text, "the column unique, too: it is of UUIDs") {
+		t.Errorf("%v: %s", err, text)
+	}
+	if _, err := verify.Run(t.Context(), jobtest.NewEnv(t), verify.Options{Run: published.URI, Quick: true}); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -13,6 +13,7 @@ import itertools
 import json
 import math
 import os
+import uuid
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from lab import WORK, Checks, fresh, quietly, run, sample
 from market import DATASETS
@@ -80,9 +82,17 @@ def absent(value: Any, kind: pa.DataType) -> Any:
     return value
 
 
+def with_unique(file: Path) -> None:
+    """Gives a file a column of UUIDs."""
+    table = pq.ParquetFile(file).read()
+    unique = pa.array([uuid.UUID(int=i * 11).bytes for i in range(len(table))], pa.binary(16))
+    pq.write_table(table.append_column("unique", pa.ExtensionArray.from_storage(pa.uuid(), unique)), file)
+
+
 def check_records(checks: Checks, path: Path, document: mlcroissant.Dataset, dataset: str) -> None:
     """Every record of the record set is the row that pyarrow reads."""
     table = ds.dataset(path / dataset, partitioning="hive").to_table()
+    table = table.select([field.name for field in table.schema if field.type != pa.uuid()])  # the document tells of these in words
     rows = [
         {name: absent(row[name], table.schema.field(name).type) for name in table.column_names} for row in table.to_pylist()
     ]
@@ -132,6 +142,8 @@ def check_croissant(checks: Checks, path: Path) -> None:
             f"croissant: {record_set['@id']}: prohibition",
             record_set["usageInfo"]["odrl:prohibition"]["odrl:action"]["@id"], "assent:trainThirdParty",
         )  # fmt: skip
+    told = {record_set["@id"]: "unique, too: it is of UUIDs" in record_set["description"] for record_set in said["recordSet"]}
+    checks.same("croissant: the column of UUIDs is told of", told, {name: name == "messages" for name in DATASETS})
     for dataset in DATASETS:
         check_records(checks, path, document, dataset)
 
@@ -145,6 +157,9 @@ def check_card(checks: Checks, path: Path) -> None:
         told = f"Hugging Face: {dataset}, streaming {streaming}"
         want = ds.dataset(path / dataset).to_table()
         want = want.select([field.name for field in want.schema if not pa.types.is_map(field.type)])
+        for i, field in enumerate(want.schema):
+            if field.type == pa.uuid():  # they have it as bytes
+                want = want.set_column(i, field.name, want[i].cast(pa.binary(16)).cast(pa.binary()))
         loaded = datasets.load_dataset(where, dataset, split="train", streaming=streaming, cache_dir=cache).with_format("arrow")
         got = pa.concat_tables(loaded.iter(batch_size=10_000)) if streaming else loaded[:]
         checks.same(f"{told}: columns", got.column_names, want.column_names)
@@ -177,6 +192,8 @@ def main() -> None:
     absl.logging.set_verbosity(absl.logging.ERROR)
     work = fresh("trainer")
     market = sample("trainer/market", ROWS, SEED)
+    for file in (market / "messages").rglob("*.parquet"):
+        with_unique(file)
     path = run(market, work / "out")
     check_croissant(checks, path)
     check_card(checks, path)

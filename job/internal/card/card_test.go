@@ -34,6 +34,8 @@ func nested() []card.Column {
 			{Name: "all", Kind: card.List, Parts: []card.Column{{Name: "element", Kind: card.Group, Parts: []card.Column{leaf("x")}}}},
 		}},
 		{Name: "map", Kind: card.Map, Parts: []card.Column{leaf("key"), leaf("value")}},
+		{Name: "unique", Arrow: "binary"},
+		{Name: "each", Kind: card.List, Parts: []card.Column{{Name: "element", Arrow: "binary"}}},
 		{Name: "late", Croissant: "cr:Int32", Arrow: "int32", Some: true},
 	}
 }
@@ -112,7 +114,8 @@ func TestCroissantFields(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
-	if told := set["description"].(string); !strings.Contains(told, "7 of 10 records") || !strings.Contains(told, "column late") {
+	if told := set["description"].(string); !strings.Contains(told, "7 of 10 records") || !strings.Contains(told, "column late") ||
+		!strings.Contains(told, "column unique, too: it is of UUIDs") || !strings.Contains(told, "column each, too: it is of UUIDs") {
 		t.Error(told)
 	}
 	if croissant["version"] != "20260601.130405.0" || croissant["assent:consentAsOf"] != "2026-06-01T13:04:05.000000006Z" {
@@ -152,7 +155,7 @@ func TestCard(t *testing.T) {
 	_, readme := documents(t)
 	for _, want := range []string{
 		"- config_name: \"events\"\n  data_files: \"events/**\"\n- config_name: \"messages\"\n  data_files: \"messages/**\"\n",
-		`  columns: ["id","with blank","tags","grid","of","late"]`,
+		`  columns: ["id","with blank","tags","grid","of","unique","each","late"]`,
 		`{"list":{"list":"string"},"name":"grid"}`, `{"list":[{"dtype":"string","name":"x"}],"name":"all"}`,
 		"- config_name: \"events\"\n  features: [{\"dtype\":\"string\",\"name\":\"id\"}]\n", "| messages | 7 of 10 |",
 	} {

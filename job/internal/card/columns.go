@@ -23,7 +23,7 @@ const (
 type Column struct {
 	Name      string
 	Kind      Kind
-	Croissant string   // the type of a leaf in Croissant
+	Croissant string   // the type of a leaf in Croissant; "": it has none
 	Arrow     string   // and in Arrow, as Hugging Face writes it
 	Parts     []Column // of what is no leaf
 	Some      bool     // some files of the data set lack it
@@ -75,7 +75,16 @@ func elementOf(repeated *parquet.Node) *parquet.Node {
 	return &element
 }
 
-// typeOf returns the type of a leaf in Croissant and in Arrow. Croissant has no type for bytes: text is the nearest.
+// typed reports whether Croissant has types for all leaves.
+func (c *Column) typed() bool {
+	if c.Kind == Leaf {
+		return c.Croissant != ""
+	}
+	return !slices.ContainsFunc(c.Parts, func(part Column) bool { return !part.typed() })
+}
+
+// typeOf returns the type of a leaf in Croissant and in Arrow. Croissant has no type for bytes: text is the nearest. It has none for
+// UUIDs either, and what loads a text (mlcroissant 1.1) fails on the objects that readers make of them.
 func typeOf(c *parquet.Column) (croissant, arrow string) {
 	l := &c.Logical
 	unit := map[parquet.TimeUnit]string{parquet.Millis: "ms", parquet.Micros: "us", parquet.Nanos: "ns"}[l.Unit]
@@ -109,6 +118,10 @@ func typeOf(c *parquet.Column) (croissant, arrow string) {
 		return "cr:Float16", "float16"
 	case parquet.Unknown:
 		return "sc:Text", "null"
+	case parquet.UUID:
+		if c.TypeLength == 16 {
+			return "", "binary"
+		}
 	}
 	return physicalType(c.Physical)
 }

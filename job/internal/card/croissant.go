@@ -128,6 +128,10 @@ func recordSet(run *manifests.Run, name string, columns []Column) (object, error
 	description := fmt.Sprintf("%s: %d of %d records.", category.Title(), d.RowsKept, d.RowsIn)
 	var fields []object
 	for _, c := range columns {
+		if !c.typed() {
+			description += " The files have the column " + c.Name + ", too: it is of UUIDs, which have no type here."
+			continue
+		}
 		if c.Some { // a program that loads the record set asks every file for every field
 			description += " Some files have the column " + c.Name + ", too."
 			continue
