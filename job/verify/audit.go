@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"sync"
 
 	"assent/job"
 	"assent/job/internal/config"
@@ -31,6 +32,7 @@ type audit struct {
 	hint    string
 	use     use
 	own     map[string]int64 // records that the account of use is a party to, by subject index
+	schemas sync.Map         // with Quick: columns of data files by the bytes of their schemas, see columnsOf
 }
 
 // published is a run as it lies in its output.

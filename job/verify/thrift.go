@@ -40,10 +40,11 @@ var errThrift = errors.New("its thrift is malformed")
 
 // fieldsOf returns the fields of a struct and what follows it. They share its bytes.
 func fieldsOf(data []byte) (fields []field, rest []byte, err error) {
-	return structOf(data, maxNesting)
+	return structOf(data, maxNesting, true)
 }
 
-func structOf(data []byte, nesting int) (fields []field, rest []byte, err error) {
+// structOf returns the fields if keep says so, and what follows the struct.
+func structOf(data []byte, nesting int, keep bool) (fields []field, rest []byte, err error) {
 	id := int16(0)
 	for nesting > 0 && len(data) > 0 {
 		head := data[0]
@@ -67,7 +68,9 @@ func structOf(data []byte, nesting int) (fields []field, rest []byte, err error)
 				return nil, nil, err
 			}
 		}
-		fields = append(fields, field{id, kind, data[:size]})
+		if keep {
+			fields = append(fields, field{id, kind, data[:size]})
+		}
 		data = data[size:]
 	}
 	return nil, nil, errThrift
@@ -111,7 +114,7 @@ func sizeOf(data []byte, kind byte, nesting int) (size int, err error) {
 		}
 		return sizeOfMany(data, data[head+1:], int(n), nesting, data[head]>>4, data[head]&15)
 	case kindStruct:
-		_, rest, err := structOf(data, nesting)
+		_, rest, err := structOf(data, nesting, false)
 		return len(data) - len(rest), err
 	default:
 		return 0, errThrift
