@@ -90,7 +90,7 @@ type File struct {
 type Finder struct {
 	mu     sync.Mutex // guards:
 	inputs []located
-	logs   map[string]logged // by the ID of a site
+	looks  map[string]func() (logged, error) // at a directory, by the ID of its site; each is made once
 }
 
 // located is an input and where it really lies.

@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -81,11 +82,11 @@ func (s *search) checkTables(ctx context.Context) error {
 		}
 	}
 	logs := make([]logged, len(sites))
-	g, gctx := errgroup.WithContext(ctx)
+	var g errgroup.Group
 	g.SetLimit(looks)
 	for i, site := range sites {
 		g.Go(func() (err error) {
-			logs[i], err = s.look(gctx, s.opener, site)
+			logs[i], err = s.look(ctx, s.opener, site) // not the group's: other inputs wait for the same look
 			return err
 		})
 	}
@@ -106,29 +107,26 @@ func (s *search) checkTables(ctx context.Context) error {
 // look looks for a table's log in one directory, once for all inputs.
 func (f *Finder) look(ctx context.Context, opener *objstore.Opener, site objstore.Site) (logged, error) {
 	f.mu.Lock()
-	l, known := f.logs[site.ID]
+	look := f.looks[site.ID]
+	if look == nil {
+		if f.looks == nil {
+			f.looks = map[string]func() (logged, error){}
+		}
+		look = sync.OnceValues(func() (l logged, err error) {
+			store, err := opener.OpenLocation(ctx, site.Location)
+			if err != nil {
+				return logged{}, err
+			}
+			l.format, err = logIn(ctx, store)
+			if errors.Is(err, objstore.ErrPermission) {
+				l.unseen, err = true, nil
+			}
+			return l, err
+		})
+		f.looks[site.ID] = look
+	}
 	f.mu.Unlock()
-	if known {
-		return l, nil
-	}
-	store, err := opener.OpenLocation(ctx, site.Location)
-	if err != nil {
-		return logged{}, err
-	}
-	l.format, err = logIn(ctx, store)
-	if errors.Is(err, objstore.ErrPermission) {
-		l.unseen, err = true, nil
-	}
-	if err != nil {
-		return logged{}, err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.logs == nil {
-		f.logs = map[string]logged{}
-	}
-	f.logs[site.ID] = l
-	return l, nil
+	return look()
 }
 
 // logIn returns the format of the table whose directory is the store's root.
