@@ -89,13 +89,15 @@ func gatesOf(all []manifests.Gate) (out []gates) {
 }
 
 var gateNames = map[string]string{
-	manifests.GateAccountMatch:     "Accounts in both the consent history and the data, of the smaller of the two",
-	manifests.GateDeletionMatch:    "Accounts with a deletion request that the data names, of the smaller of the two",
-	manifests.GateRestrictionMatch: "Restricted contracts that the data names, of the smaller of the two",
-	manifests.GateRegistryMatch:    "Accounts in both the registry and the data, of the smaller of the two",
-	manifests.GateNearMisses:       "Ids that some record names only in another spelling",
-	manifests.GateMaxExcluded:      "Records left out",
-	manifests.GateHorizonAge:       "Age of the consent snapshot when the run began",
+	manifests.GateAccountMatch:      "Accounts in both the consent history and the data, of the smaller of the two",
+	manifests.GateDeletionMatch:     "Accounts with a deletion request that the data names, of the smaller of the two",
+	manifests.GateRestrictionMatch:  "Restricted contracts that the data names, of the smaller of the two",
+	manifests.GateRegistryMatch:     "Accounts in both the registry and the data, of the smaller of the two",
+	manifests.GateAliasMatch:        "Aliases and their accounts that the data names, of the smaller of the two",
+	manifests.GateOrganisationMatch: "Members of organisations that the data names, of the smaller of the two",
+	manifests.GateNearMisses:        "Ids that some record names only in another spelling",
+	manifests.GateMaxExcluded:       "Records left out",
+	manifests.GateHorizonAge:        "Age of the consent snapshot when the run began",
 }
 
 func gateOf(g *manifests.Gate) gate {
@@ -108,7 +110,8 @@ func gateOf(g *manifests.Gate) gate {
 	}
 	write := number
 	switch g.Name {
-	case manifests.GateAccountMatch, manifests.GateDeletionMatch, manifests.GateRestrictionMatch, manifests.GateRegistryMatch:
+	case manifests.GateAccountMatch, manifests.GateDeletionMatch, manifests.GateRestrictionMatch, manifests.GateRegistryMatch,
+		manifests.GateAliasMatch, manifests.GateOrganisationMatch:
 		write = percentText
 		out.Limit, out.Off = "≥ "+percentText(g.Limit), g.Limit == 0
 		out.Found = "nothing to compare"
