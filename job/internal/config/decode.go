@@ -205,16 +205,7 @@ func (d *decoder) value(n *yaml.Node, at place, option string, into reflect.Valu
 	case *schema.Grain:
 		*v = scalar(d, n, at, *v, schema.ParseGrain)
 	case *[]schema.Detail:
-		for _, name := range d.list(n, at) {
-			kind, err := schema.ParseDetail(name)
-			if err != nil || slices.Contains(*v, kind) {
-				d.fail(at, "%q: each is one of email, phone, link and handle, and stands once", name)
-			}
-			*v = append(*v, kind)
-		}
-		if len(*v) == 0 {
-			d.fail(at, "names no kind of contact detail (email, phone, link, handle)")
-		}
+		*v = d.details(n, at, *v)
 	case *schema.Match:
 		var keys matchKeys
 		d.mapping(n, at, reflect.ValueOf(&keys).Elem())
@@ -231,6 +222,21 @@ func (d *decoder) value(n *yaml.Node, at place, option string, into reflect.Valu
 	default:
 		d.composite(n, at, into)
 	}
+}
+
+// details appends kinds of contact details to those that there are.
+func (d *decoder) details(n *yaml.Node, at place, kinds []schema.Detail) []schema.Detail {
+	for _, name := range d.list(n, at) {
+		kind, err := schema.ParseDetail(name)
+		if err != nil || slices.Contains(kinds, kind) {
+			d.fail(at, "%q: each is one of email, phone, link and handle, and stands once", name)
+		}
+		kinds = append(kinds, kind)
+	}
+	if len(kinds) == 0 {
+		d.fail(at, "names no kind of contact detail (email, phone, link, handle)")
+	}
+	return kinds
 }
 
 func (d *decoder) composite(n *yaml.Node, at place, into reflect.Value) {
