@@ -27,10 +27,11 @@ const (
 
 // A peakCase is a job that is large in one way.
 type peakCase struct {
-	name  string
-	make  func(c *peakCase, dir string) error
-	page  int64    // bytes of the largest page of all inputs
-	verbs []string // that are held to the promise, run among them
+	name   string
+	make   func(c *peakCase, dir string) error
+	memory int64    // that run is given, in MiB
+	page   int64    // bytes of the largest page of all inputs
+	verbs  []string // that are held to the promise, run among them
 }
 
 // TestPeak: what a process takes at most is --memory, the index and twice the largest page, whatever is large. While the index is built
@@ -40,9 +41,11 @@ func TestPeak(t *testing.T) {
 		t.Skip("makes and filters gigabytes")
 	}
 	for _, c := range []peakCase{
-		{name: "500 columns", make: wideJob, verbs: []string{"run", "verify", "access"}},
-		{name: "values of 63 MiB in pages of 190", make: valueJob, page: 190 * miB, verbs: []string{"run", "verify"}},
-		{name: "10 M events", make: eventsJob, verbs: []string{"run", "verify", "access"}},
+		{name: "500 columns", make: wideJob, memory: 64, verbs: []string{"run", "verify", "access"}},
+		{name: "values of 63 MiB in pages of 190", make: valueJob, memory: 64, page: 190 * miB, verbs: []string{"run", "verify"}},
+		// The manifests of a file are made in memory, some 8 bytes for each row that names two accounts.
+		{name: "a row group of 5 M rows", make: groupJob, memory: 128, verbs: []string{"run", "access"}},
+		{name: "10 M events", make: eventsJob, memory: 64, verbs: []string{"run", "verify", "access"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -51,7 +54,7 @@ func TestPeak(t *testing.T) {
 				t.Fatal(err)
 			}
 			job := filepath.Join(dir, "job.yaml")
-			c.hold(t, 64*miB, "run", "-c", job, "--memory=64MiB")
+			c.hold(t, c.memory*miB, "run", "-c", job, fmt.Sprintf("--memory=%dMiB", c.memory))
 			run, err := filepath.Glob(filepath.Join(dir, "out", "run=*"))
 			if err != nil || len(run) != 1 {
 				t.Fatal(run, err)
@@ -202,6 +205,17 @@ func valueJob(c *peakCase, dir string) error {
 	}
 	// Another such file, at the same time.
 	return os.Link(filepath.Join(dir, "messages", "part.parquet"), filepath.Join(dir, "messages", "more.parquet"))
+}
+
+func groupJob(c *peakCase, dir string) error {
+	b := &bulkFile{codec: codec.Zstd, groups: 1, pages: 250, rows: 20_000}
+	b.columns = []bulkColumn{once(b.texts("body", func(dst []byte, i int) []byte {
+		at := len(dst)
+		dst = append(dst, make([]byte, 20+i%50)...)
+		noise(dst[at:], uint64(i))
+		return dst
+	}))}
+	return b.messages(dir)
 }
 
 func eventsJob(c *peakCase, dir string) error {

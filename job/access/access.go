@@ -87,6 +87,9 @@ func Run(ctx context.Context, e *job.Env, o Options) (*Result, error) {
 	}
 	a := &copier{Env: e, o: o, cfg: cfg, signer: signer}
 	a.o.Memory = cmp.Or(o.Memory, 256<<20)
+	if e.LimitMemory != nil { // else the heap grows to twice what is in use
+		e.LimitMemory(a.o.Memory / 8 * 7)
+	}
 	a.format, _ = ParseFormat(o.Format)
 	if err := a.findAskers(ctx, key); err != nil {
 		return nil, err
