@@ -89,13 +89,18 @@ func (b *BlockFacts) Outcome() (kept int64, excluded ReasonCounts) {
 func FootprintsPath(dataset string) string { return "_manifest/footprints/" + dataset + ".parquet" }
 
 func compareNamed(a, b Named) int {
-	return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Form, b.Form), cmp.Compare(a.Mark, b.Mark))
+	if a.Key != b.Key {
+		return cmp.Compare(a.Key, b.Key)
+	}
+	return cmp.Or(cmp.Compare(a.Form, b.Form), cmp.Compare(a.Mark, b.Mark))
 }
 
 // SortNamed sorts names by key and makes one of those of one key. Where two of a key have different forms, which means
 // that two ids share the key, both stay.
 func SortNamed(all []Named) []Named {
-	slices.SortFunc(all, compareNamed)
+	if !slices.IsSortedFunc(all, compareNamed) {
+		slices.SortFunc(all, compareNamed)
+	}
 	out := all[:0]
 	for _, n := range all {
 		if last := len(out) - 1; last >= 0 && compareNamed(out[last], n) == 0 {

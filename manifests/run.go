@@ -265,6 +265,8 @@ type Invocation struct {
 	ReusedFrom map[string]string `json:"reused_from,omitempty"`
 	// ReusedRowGroups counts, by output, the row groups of the input whose outcome was taken over. It lists no file of ReusedFrom.
 	ReusedRowGroups map[string]int `json:"reused_row_groups,omitempty"`
+	// Reused sums both up; nil where nothing was taken over.
+	Reused *Reused `json:"reused,omitempty"`
 	// InputStamps are what the system said of local input files, by path, which were left alone for a while: by them the next run sees
 	// which need not be read for their identity.
 	InputStamps map[string]string `json:"input_stamps,omitempty"`
@@ -274,6 +276,13 @@ type Invocation struct {
 	// Since says what changed against the run before, which differs where the same run is made in another output. None where
 	// none was before, or none at an earlier horizon.
 	Since *Since `json:"since,omitempty"`
+}
+
+// Reused counts what was taken over from an earlier run.
+type Reused struct {
+	RunID     string `json:"run_id"`
+	Files     int    `json:"files"`
+	RowGroups int    `json:"row_groups"` // of the input, in other files
 }
 
 // Marshal returns the manifest's bytes: indented JSON in a fixed order, with a final

@@ -136,13 +136,18 @@ func (c *Changes) validate(d *Dataset) error {
 }
 
 // Fates yields the source row and the primary reason of all exclusions, whose rows ascend, and ends after the first error. It
-// reads no other column.
-func (x *Exclusions) Fates() iter.Seq2[Fate, error] {
+// reads no other column, and no row group of which pass says that its source rows, from one to another, are of no interest.
+func (x *Exclusions) Fates(pass func(from, to int64) bool) iter.Seq2[Fate, error] {
 	return func(yield func(Fate, error) bool) {
 		var row *table.Column
 		var reason table.Parsed[schema.Reason]
 		last := int64(-1)
-		err := x.file.Scan(func(g *table.Group) { row, reason = g.Column(leafSourceRow), reasonColumn(g, leafReason) }, func() (more bool, err error) {
+		open := func(g *table.Group) {
+			if from, to, ok := g.Ints(leafSourceRow); !ok || !pass(from, to) {
+				row, reason = g.Column(leafSourceRow), reasonColumn(g, leafReason)
+			}
+		}
+		err := x.file.Scan(open, func() (more bool, err error) {
 			f := Fate{}
 			f.Row, _ = row.Int()
 			if f.Row <= last {
@@ -159,6 +164,9 @@ func (x *Exclusions) Fates() iter.Seq2[Fate, error] {
 		}
 	}
 }
+
+// Rows returns how many exclusions there are.
+func (x *Exclusions) Rows() int64 { return x.file.NumRows() }
 
 // Fate says why a row of an input file was excluded.
 type Fate struct {

@@ -15,19 +15,27 @@ type MovedGroup struct {
 }
 
 // MoveRowGroup returns row group i with all its offsets moved by shift, for a file in which its bytes lie so much further on.
-func (f *File) MoveRowGroup(i int, shift int64) (g MovedGroup, err error) {
+func (f *File) MoveRowGroup(i int, shift int64) (MovedGroup, error) {
+	return f.moveRowGroup(i, func(int64) int64 { return shift })
+}
+
+// moveRowGroup is MoveRowGroup by what shift makes of where the row group starts.
+func (f *File) moveRowGroup(i int, shiftOf func(start int64) int64) (g MovedGroup, err error) {
 	g.Start, g.Indexes = math.MaxInt64, math.MaxInt64
 	if g.Group, err = f.RowGroup(i); err != nil {
 		return g, err
 	}
-	moveField(&g.Group, GroupFileOffset, shift, false)
 	chunks, err := f.Chunks(i)
 	if err != nil {
 		return g, err
 	}
 	for n := range chunks {
+		g.Start, g.End = min(g.Start, chunks[n].Start), max(g.End, chunks[n].End)
+	}
+	shift := shiftOf(g.Start)
+	moveField(&g.Group, GroupFileOffset, shift, false)
+	for n := range chunks {
 		c := &chunks[n]
-		g.Start, g.End = min(g.Start, c.Start), max(g.End, c.End)
 		outer, meta := append(thrift.Struct{}, c.Raw...), append(thrift.Struct{}, c.Metadata...)
 		var w WrittenChunk
 		if w.ColumnIndex, err = readIndex(f, outer, ChunkColumnIndexOffset, ChunkColumnIndexLength, &g.Indexes); err != nil {
@@ -65,15 +73,12 @@ func (f *File) MoveRowGroup(i int, shift int64) (g MovedGroup, err error) {
 
 // Take writes row group i of a file, its pages and bloom filters as they are. Finish needs its chunks, and its metadata.
 func (o *Output) Take(f *File, i int) (*MovedGroup, error) {
-	g, err := f.MoveRowGroup(i, 0)
+	g, err := f.moveRowGroup(i, func(start int64) int64 { return o.Size - start })
 	if err != nil {
 		return nil, err
 	}
 	if g.Start > g.End || g.End > f.DataEnd() {
 		return nil, Corruptf("a row group that lies outside of the file")
-	}
-	if g, err = f.MoveRowGroup(i, o.Size-g.Start); err != nil {
-		return nil, err
 	}
 	const most = 4 << 20
 	block := make([]byte, min(most, g.End-g.Start))

@@ -55,7 +55,7 @@ func (r *runner) commit(ctx context.Context, lease *objstore.Lease, plan *planne
 		return nil, false, err
 	}
 	run.Invocation.InputStamps, run.Invocation.InputLacks = notes.Stamps, notes.Lacks
-	if run.Invocation.Since, err = r.since(ctx, run, tree); err != nil {
+	if run.Invocation.Since, err = r.since(ctx, &plan.Plan, run, tree); err != nil {
 		return nil, false, err
 	}
 	digest, err := r.seal(ctx, run, daily, tree)
@@ -175,7 +175,7 @@ func (r *runner) manifest(plan *planned, sum *weighed) (*manifests.Run, []manife
 		Gates:         sum.gates,
 		Joins:         sum.joins,
 		Use:           map[string]manifests.Use{},
-		Invocation:    manifests.Invocation{StartedAt: r.started.UTC(), FinishedAt: r.Now().UTC(), Workers: r.options.Workers, ReusedFrom: plan.reusedFrom(), ReusedRowGroups: plan.reusedRowGroups()},
+		Invocation:    manifests.Invocation{StartedAt: r.started.UTC(), FinishedAt: r.Now().UTC(), Workers: r.options.Workers, ReusedFrom: plan.reusedFrom(), ReusedRowGroups: plan.reusedRowGroups(), Reused: plan.reused()},
 	}
 	if r.signer != nil {
 		run.Invocation.SignedBy, _ = r.signer.KeyID()

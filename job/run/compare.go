@@ -111,17 +111,19 @@ func (c *comparison) compare(old earlierFile, touched map[uint32]bool) *sameFile
 func (r *Reuse) add(f *sameFile) error {
 	part := TakenPart{Source: f.Source}
 	var at [3]int
+	first := int64(0)
 	for i := range f.facts.Blocks {
 		b := &f.facts.Blocks[i]
 		if f.same[i] {
 			if err := r.Result.Tally.addFacts(b); err != nil {
 				return err
 			}
-			part.Blocks = append(part.Blocks, TakenBlock{*b, at})
+			part.Blocks = append(part.Blocks, TakenBlock{*b, first, at})
 		}
 		for k, n := range b.Groups {
 			at[k] += n
 		}
+		first += b.Rows
 	}
 	if f.taken() < len(f.same) {
 		r.Parts = append(r.Parts, part)

@@ -93,6 +93,7 @@ type TakenPart struct {
 // TakenBlock is a block that is taken over.
 type TakenBlock struct {
 	Facts manifests.BlockFacts
+	First int64  // row of the file, from 0
 	At    [3]int // the first of its row groups in each of the earlier run's objects, in the order of objectsOf
 }
 
@@ -115,6 +116,11 @@ func (p *TakenPart) block(from int) *TakenBlock {
 		return nil
 	}
 	return &p.Blocks[at]
+}
+
+// holds reports whether rows of the file, from one to another, are all of one block that is taken over.
+func (p *TakenPart) holds(from, to int64) bool {
+	return p != nil && slices.ContainsFunc(p.Blocks, func(b TakenBlock) bool { return from >= b.First && to < b.First+b.Facts.Rows })
 }
 
 // taken returns the files of the data set that are taken over, by source.

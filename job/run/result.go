@@ -32,7 +32,9 @@ type Result struct {
 	Datasets map[string]DatasetCounts `json:"datasets"`
 	Joins    []manifests.Join         `json:"joins"` // of the control inputs
 	Since    *SinceLast               `json:"since,omitempty"`
+	Reused   *manifests.Reused        `json:"reused,omitempty"` // from an earlier run
 	order    []string
+	files    int // of all data sets
 }
 
 // SinceLast sums up what changed since the run that was current before.
@@ -54,7 +56,7 @@ func (r *runner) result(run *manifests.Run, status Status, current bool) *Result
 	r.seen.run = run
 	out := &Result{
 		Status: status, RunID: run.RunID, URI: r.out.Store.URI(publish.RunDir(run.RunID)), Current: current,
-		Horizon: run.ConsentAsOf, Datasets: map[string]DatasetCounts{}, Joins: run.Joins,
+		Horizon: run.ConsentAsOf, Datasets: map[string]DatasetCounts{}, Joins: run.Joins, Reused: run.Invocation.Reused,
 	}
 	if since := run.Invocation.Since; since != nil {
 		out.Since = &SinceLast{since.RunID, since.Change()}
@@ -65,6 +67,7 @@ func (r *runner) result(run *manifests.Run, status Status, current bool) *Result
 		}
 	}
 	for name, d := range run.Datasets {
+		out.files += len(d.Files)
 		out.Datasets[name] = DatasetCounts{d.RowsIn, d.RowsKept, d.RowsExcluded, d.ExcludedByReason}
 	}
 	return out
@@ -107,6 +110,9 @@ func (r *Result) WriteText(w io.Writer) error {
 	if s := r.Since; s != nil {
 		fmt.Fprintf(w, "since %s: kept then, excluded now: %s, of files that are gone: %s; excluded then, kept now: %s, of new files: %s\n",
 			s.RunID, pages.Count(s.NowExcluded), pages.Count(s.GoneKept), pages.Count(s.NowKept), pages.Count(s.NewKept))
+	}
+	if u := r.Reused; u != nil {
+		fmt.Fprintf(w, "taken over from %s: %s of %s files, %s row groups of others\n", u.RunID, pages.Count(int64(u.Files)), pages.Count(int64(r.files)), pages.Count(int64(u.RowGroups)))
 	}
 	_, err := fmt.Fprintf(w, "%s\n", r.sentence())
 	return err

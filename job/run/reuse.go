@@ -159,3 +159,15 @@ func (p *Plan) reusedRowGroups() map[string]int {
 	}
 	return groups
 }
+
+// reused sums up what is taken over; nil where nothing is.
+func (p *Plan) reused() *manifests.Reused {
+	sum := &manifests.Reused{RunID: p.earlierRun(), Files: len(p.reusedFrom())}
+	for _, n := range p.reusedRowGroups() {
+		sum.RowGroups += n
+	}
+	if sum.RunID == "" {
+		return nil
+	}
+	return sum
+}

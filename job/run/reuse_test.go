@@ -400,6 +400,15 @@ func (m *market) compare(t *testing.T, name string) (reused, all taken) {
 	if got.Status == AlreadyPublished { // nothing had changed
 		return taken{files: all.files}, taken{files: all.files}
 	}
+	if told := got.Reused; told == nil {
+		if len(doc.Invocation.ReusedFrom)+len(doc.Invocation.ReusedRowGroups) > 0 {
+			t.Errorf("%s: the answer does not tell what was taken over", name)
+		}
+	} else if told.Files != len(doc.Invocation.ReusedFrom) || told.RunID == got.RunID {
+		t.Errorf("%s: the answer tells of %+v", name, told)
+	} else if text := new(strings.Builder); got.WriteText(text) != nil || !strings.Contains(text.String(), "taken over from "+told.RunID) {
+		t.Errorf("%s: the table tells nothing of what was taken over:\n%s", name, text)
+	}
 	reused.files = len(doc.Invocation.ReusedFrom)
 	for _, n := range doc.Invocation.ReusedRowGroups {
 		reused.groups += n

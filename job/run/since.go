@@ -17,7 +17,7 @@ import (
 )
 
 // What changed since the last run. Files whose exclusions are the same bytes, as those that are taken over, are not opened: of
-// all others that both runs read, two columns of both exclusion manifests are.
+// all others that both runs read, two columns of both exclusion manifests are, but for blocks that are taken over.
 
 // currentRun returns the run that current.json names; nil where there is none. It is read once for as long as that names it.
 func (r *runner) currentRun(ctx context.Context) (*publish.Run, error) {
@@ -33,14 +33,14 @@ func (r *runner) currentRun(ctx context.Context) (*publish.Run, error) {
 
 // since says what changed from the current run to one that is about to be published, whose objects lie at tree. It is nil where
 // there is none to compare with: the first run, one that goes back to an older horizon, or a current run that is damaged.
-func (r *runner) since(ctx context.Context, run *manifests.Run, tree map[string]objstore.Object) (*manifests.Since, error) {
+func (r *runner) since(ctx context.Context, plan *Plan, run *manifests.Run, tree map[string]objstore.Object) (*manifests.Since, error) {
 	before, err := r.currentRun(ctx)
 	if err == nil && (before == nil || before.ConsentAsOf.After(run.ConsentAsOf)) {
 		return nil, nil
 	}
 	var s *manifests.Since
 	if err == nil {
-		c := &change{runner: r, before: before, run: run, tree: tree}
+		c := &change{runner: r, plan: plan, before: before, run: run, tree: tree}
 		s, err = c.all(ctx)
 	}
 	if exit, _ := job.Explain(err); exit == job.ExitRefused {
@@ -53,6 +53,7 @@ func (r *runner) since(ctx context.Context, run *manifests.Run, tree map[string]
 // change compares two runs.
 type change struct {
 	*runner
+	plan   *Plan // of run
 	before *publish.Run
 	run    *manifests.Run
 	tree   map[string]objstore.Object // of run
@@ -94,11 +95,19 @@ func (c *change) dataset(ctx context.Context, name string) (sum manifests.Change
 	for _, f := range old {
 		count(&sum.Gone, f.File)
 	}
+	var reuse *Reuse
+	for i := range c.plan.Datasets {
+		if d := &c.plan.Datasets[i]; d.Name == name && d.Reuse != nil && d.Reuse.Run == c.before.RunID {
+			reuse = d.Reuse
+		}
+	}
 	changes := make([]manifests.Changes, len(pairs))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(4, c.options.Workers))
 	for i := range pairs {
-		g.Go(func() error { return c.file(gctx, pairs[i][0], pairs[i][1], &changes[i]) })
+		g.Go(func() error {
+			return c.file(gctx, pairs[i][0], pairs[i][1], reuse.part(pairs[i][1].Source), &changes[i])
+		})
 	}
 	err = g.Wait()
 	for i := range changes {
@@ -135,8 +144,9 @@ func filesOf(run *manifests.Run, dataset string) map[string]inputFile {
 	return all
 }
 
-// file compares a file that both runs read, by its exclusions. Errors in those of the earlier run are refusals.
-func (c *change) file(ctx context.Context, was, now *manifests.File, n *manifests.Changes) error {
+// file compares a file that both runs read, by its exclusions. Errors in those of the earlier run are refusals. Of the part that is taken
+// over they are the same.
+func (c *change) file(ctx context.Context, was, now *manifests.File, same *TakenPart, n *manifests.Changes) error {
 	before, err := c.before.Open(ctx, was.ExclusionManifest(), publish.DigestSmall)
 	if err != nil {
 		return err
@@ -147,9 +157,9 @@ func (c *change) file(ctx context.Context, was, now *manifests.File, n *manifest
 		return err
 	}
 	defer after.Close()
-	a, stopA := iter.Pull2(fates(before, was))
+	a, stopA := iter.Pull2(fates(before, was, same))
 	defer stopA()
-	b, stopB := iter.Pull2(fates(after, now))
+	b, stopB := iter.Pull2(fates(after, now, same))
 	defer stopB()
 	x, err, moreA := a()
 	y, err2, moreB := b()
@@ -176,23 +186,22 @@ func (c *change) file(ctx context.Context, was, now *manifests.File, n *manifest
 	return c.before.Fault(was.Exclusions, err)
 }
 
-// fates yields the exclusions of a file, of which there must be as many as the run manifest says.
-func fates(r objstore.Reader, f *manifests.File) iter.Seq2[manifests.Fate, error] {
+// fates yields the exclusions of a file, of which there must be as many as the run manifest says, but for those of blocks that are the same.
+func fates(r objstore.Reader, f *manifests.File, same *TakenPart) iter.Seq2[manifests.Fate, error] {
 	return func(yield func(manifests.Fate, error) bool) {
 		x, err := manifests.OpenExclusions(r, r.Size())
 		if err != nil {
 			yield(manifests.Fate{}, err)
 			return
 		}
-		rows := int64(0)
-		for fate, err := range x.Fates() {
+		if rows, want := x.Rows(), f.ExcludedByReason.Total(); rows != want {
+			yield(manifests.Fate{}, fmt.Errorf("%w: %d exclusions, the run manifest says %d", manifests.ErrManifest, rows, want))
+			return
+		}
+		for fate, err := range x.Fates(same.holds) {
 			if !yield(fate, err) || err != nil {
 				return
 			}
-			rows++
-		}
-		if want := f.ExcludedByReason.Total(); rows != want {
-			yield(manifests.Fate{}, fmt.Errorf("%w: %d exclusions, the run manifest says %d", manifests.ErrManifest, rows, want))
 		}
 	}
 }

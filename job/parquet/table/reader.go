@@ -3,6 +3,7 @@ package table
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"iter"
@@ -104,14 +105,16 @@ func (f *File) Group(i int) (*Group, error) {
 }
 
 // Scan calls open for each row group and then read for each of its rows, once the columns that open opened have gone to it. It
-// ends where read returns false.
+// ends where read returns false. A row group of which open opens no column is passed over.
 func (f *File) Scan(open func(*Group), read func() (bool, error)) error {
 	for i := range f.NumRowGroups() {
 		g, err := f.Group(i)
 		if err != nil {
 			return err
 		}
-		open(g)
+		if open(g); g.columns == nil {
+			continue
+		}
 		for range g.Rows {
 			if err := g.Next(); err != nil {
 				return err
@@ -197,6 +200,27 @@ func (g *Group) readIndexes() (err error) {
 	return nil
 }
 
+// bounds returns those of a leaf; not ok where it has none.
+func (g *Group) bounds(leaf int) (lo, hi []byte, ok bool) {
+	stats, err := g.chunks[leaf].Metadata.Struct(parquet.MetaStatistics)
+	if err != nil {
+		return nil, nil, false
+	}
+	col := &g.file.Columns()[leaf]
+	lo, _, err1 := stats.Bytes(parquet.StatsMinValue)
+	hi, _, err2 := stats.Bytes(parquet.StatsMaxValue)
+	return lo, hi, err1 == nil && err2 == nil && len(lo) > 0 && len(hi) > 0 && parquet.SoundBound(col, lo) && parquet.SoundBound(col, hi)
+}
+
+// Ints returns the least and the greatest value of a bounded leaf of integers; not ok where the chunk does not say.
+func (g *Group) Ints(leaf int) (least, greatest int64, ok bool) {
+	lo, hi, ok := g.bounds(leaf)
+	if !ok || len(lo) != 8 || len(hi) != 8 {
+		return 0, 0, false
+	}
+	return int64(binary.LittleEndian.Uint64(lo)), int64(binary.LittleEndian.Uint64(hi)), true
+}
+
 // A Range is the rows From up to To of a row group.
 type Range struct{ From, To int64 }
 
@@ -206,14 +230,8 @@ func (g *Group) Pages(leaf int, value []byte) iter.Seq2[Range, error] {
 	return func(yield func(Range, error) bool) {
 		fail := func(err error) { yield(Range{}, g.file.Fault(err, g.number, leaf, -1)) }
 		col := &g.file.Columns()[leaf]
-		stats, err := g.chunks[leaf].Metadata.Struct(parquet.MetaStatistics)
-		if err != nil {
-			fail(err)
-			return
-		}
-		lo, _, err1 := stats.Bytes(parquet.StatsMinValue)
-		hi, _, err2 := stats.Bytes(parquet.StatsMaxValue)
-		if err1 != nil || err2 != nil || len(lo) == 0 || len(hi) == 0 || !parquet.SoundBound(col, lo) || !parquet.SoundBound(col, hi) {
+		lo, hi, ok := g.bounds(leaf)
+		if !ok {
 			fail(parquet.Corruptf("no bounds"))
 			return
 		}

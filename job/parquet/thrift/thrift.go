@@ -191,6 +191,17 @@ func (r *Reader) Raw(t Type) []byte {
 func (r *Reader) Skip(t Type) { r.skip(t, 0, false) }
 
 func (r *Reader) skip(t Type, depth int, element bool) {
+	if r.err == nil && (t == StrucT || t == ListT) {
+		if end := passValue(r.b, r.i, t, depth); end >= 0 {
+			r.i = end
+			return
+		}
+	}
+	r.walk(t, depth, element)
+}
+
+// walk is skip for all that there may be, and says what is wrong.
+func (r *Reader) walk(t Type, depth int, element bool) {
 	if depth > maxDepth {
 		r.fail(malformed("nested more than %d deep", maxDepth))
 	}
@@ -219,7 +230,7 @@ func (r *Reader) skip(t Type, depth int, element bool) {
 			return
 		}
 		for ; n > 0 && r.err == nil; n-- {
-			r.skip(elem, depth+1, true)
+			r.walk(elem, depth+1, true)
 		}
 	case MapT:
 		n := r.uvarint()
@@ -232,8 +243,8 @@ func (r *Reader) skip(t Type, depth int, element bool) {
 			r.fail(ErrShort)
 		}
 		for ; n > 0 && r.err == nil; n-- {
-			r.skip(k, depth+1, true)
-			r.skip(v, depth+1, true)
+			r.walk(k, depth+1, true)
+			r.walk(v, depth+1, true)
 		}
 	case StrucT:
 		last := int16(0)
@@ -242,7 +253,7 @@ func (r *Reader) skip(t Type, depth int, element bool) {
 			if ft == Stop {
 				return
 			}
-			r.skip(ft, depth+1, false)
+			r.walk(ft, depth+1, false)
 			last = id
 		}
 	default:
