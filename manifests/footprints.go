@@ -51,13 +51,26 @@ type BlockFacts struct {
 	Rows     int64
 	// Last is the latest of all moments of all records, kept or not, in nanoseconds; schema.Unknown where there is none.
 	Last   schema.Instant
-	Days   []DayCounts // without the data set's name
+	Days   []DayOutcome // in the order of [DayOutcome.follows]
 	Causes []CausedByBits
 	Pages  Pages
 	// Transforms are the file's, with the block's counts.
 	Transforms []Transform
 	// Groups are how many row groups the block has in the data, the exclusion manifest and the subject index.
 	Groups [3]int
+}
+
+// DayOutcome counts records of one day that had one outcome. Where many small files are of many days, these are most of what is held.
+type DayOutcome struct {
+	Day    schema.Day    // or one of those of [DayCounts]
+	Reason schema.Reason // the primary one; schema.NumReasons of records that were kept
+	Rows   int64
+}
+
+// follows reports whether d may stand behind another one: days ascend, and of a day the kept records come first.
+func (d DayOutcome) follows(other DayOutcome) bool {
+	rank := func(r schema.Reason) int { return (int(r) + 1) % (schema.NumReasons + 1) }
+	return cmp.Or(cmp.Compare(other.Day, d.Day), cmp.Compare(rank(other.Reason), rank(d.Reason))) < 0
 }
 
 // CausedByBits counts excluded records by primary reason and by the roles, as bits, of the accounts that are its cause.
@@ -78,9 +91,12 @@ func (f *FileFacts) Last() schema.Instant {
 
 // Outcome returns how many of the block's records were kept, and how many excluded for which reason.
 func (b *BlockFacts) Outcome() (kept int64, excluded ReasonCounts) {
-	for i := range b.Days {
-		kept += b.Days[i].Kept
-		excluded.Add(&b.Days[i].Excluded)
+	for _, d := range b.Days {
+		if d.Reason == schema.NumReasons {
+			kept += d.Rows
+		} else {
+			excluded[d.Reason] += d.Rows
+		}
 	}
 	return kept, excluded
 }

@@ -1,7 +1,6 @@
 package manifests
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -121,16 +120,8 @@ func (b *BlockFacts) write(out *intWriter, texts *footprintTexts) {
 	out.row(kindBlock, int64(b.From), int64(b.To), int64(b.Last), b.Rows)
 	out.row(kindPages, b.Pages.Copied, b.Pages.Filtered, b.Pages.Dropped, 0)
 	out.row(kindGroups, int64(b.Groups[0]), int64(b.Groups[1]), int64(b.Groups[2]), 0)
-	for i := range b.Days {
-		d := &b.Days[i]
-		if d.Kept > 0 {
-			out.row(kindDay, int64(d.Day), schema.NumReasons, d.Kept, 0)
-		}
-		for r, n := range d.Excluded {
-			if n > 0 {
-				out.row(kindDay, int64(d.Day), int64(r), n, 0)
-			}
-		}
+	for _, d := range b.Days {
+		out.row(kindDay, int64(d.Day), int64(d.Reason), d.Rows, 0)
 	}
 	for _, c := range b.Causes {
 		out.row(kindCause, int64(c.Reason), int64(c.Roles), c.Rows, 0)
@@ -239,7 +230,7 @@ func (in *footprintReader) readFact(kind int64, row []int64) bool {
 	case kindGroups:
 		b.Groups = [3]int{int(key), int(roles), int(form)}
 	case kindDay:
-		return b.addDay(schema.Day(key), roles, form)
+		return b.addDay(key, roles, form)
 	case kindCause:
 		b.Causes = append(b.Causes, CausedByBits{schema.Reason(key), uint16(roles), form})
 		return key < schema.NumReasons && roles < 1<<MaxRoles
@@ -263,22 +254,10 @@ func (in *footprintReader) readFact(kind int64, row []int64) bool {
 	return true
 }
 
-// addDay adds a count of a day, of which all counts come side by side.
-func (b *BlockFacts) addDay(day schema.Day, reason, rows int64) bool {
-	last := len(b.Days) - 1
-	if last < 0 || b.Days[last].Day != day {
-		if last >= 0 && cmp.Compare(b.Days[last].Day, day) > 0 {
-			return false
-		}
-		b.Days, last = append(b.Days, DayCounts{Day: day}), last+1
-	}
-	switch d := &b.Days[last]; {
-	case reason == schema.NumReasons:
-		d.Kept = rows
-	case reason < schema.NumReasons:
-		d.Excluded[reason] = rows
-	default:
-		return false
-	}
-	return true
+// addDay adds a count of a day.
+func (b *BlockFacts) addDay(day, reason, rows int64) bool {
+	d := DayOutcome{schema.Day(day), schema.Reason(reason), rows}
+	ok := int64(d.Day) == day && reason <= schema.NumReasons && rows > 0 && (len(b.Days) == 0 || d.follows(b.Days[len(b.Days)-1]))
+	b.Days = append(b.Days, d)
+	return ok
 }

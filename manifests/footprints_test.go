@@ -17,7 +17,7 @@ func smallFootprints(tb testing.TB, n int) (*Footprints, []byte) {
 	rng := rand.New(rand.NewPCG(1, uint64(n)))
 	f := &Footprints{Files: []FileFacts{{Source: "b.parquet", Blocks: []BlockFacts{{To: 1, Last: schema.Unknown}}}, {
 		Source: "a.parquet", NoContracts: true, LeftOut: []string{"huggingface"}, Blocks: []BlockFacts{{
-			To: 2, Rows: 5, Last: 17, Days: []DayCounts{{Day: DaysBefore, Kept: 1}, {Day: 20000, Kept: 3}, {Day: DayUnknown, Excluded: ReasonCounts{schema.MomentUnknown: 2, schema.PartyOptedOut: 1}}},
+			To: 2, Rows: 5, Last: 17, Days: []DayOutcome{{DaysBefore, schema.NumReasons, 1}, {20000, schema.NumReasons, 3}, {DayUnknown, schema.MomentUnknown, 2}, {DayUnknown, schema.PartyOptedOut, 1}},
 			Causes: []CausedByBits{{Reason: schema.PartyOptedOut, Roles: 3, Rows: 2}}, Pages: Pages{1, 2, 3}, Groups: [3]int{2, 1, 1},
 		}, {
 			From: 2, To: 3, Rows: 1, Last: -5, Groups: [3]int{0, 1, 1}, Transforms: []Transform{
@@ -126,7 +126,8 @@ func TestDamagedFootprints(t *testing.T) {
 		"files out of order":     {Files: []FileFacts{{Source: "b"}, {Source: "a"}}},
 		"a block that is none":   {Contracts: []Named{{Key: 2}}, Pairs: []ContractBlock{{2, 0}}},
 		"blocks that overlap":    {Files: []FileFacts{{Blocks: []BlockFacts{{To: 2}, {From: 1, To: 3}}}}},
-		"days out of order":      {Files: []FileFacts{{Blocks: []BlockFacts{{To: 2, Days: []DayCounts{{Day: 2, Kept: 1}, {Day: 1, Kept: 1}}}}}}},
+		"days out of order":      {Files: []FileFacts{{Blocks: []BlockFacts{{To: 2, Days: []DayOutcome{{2, schema.NumReasons, 1}, {1, schema.NumReasons, 1}}}}}}},
+		"a day's outcome twice":  {Files: []FileFacts{{Blocks: []BlockFacts{{To: 2, Days: []DayOutcome{{1, schema.NumReasons, 1}, {1, schema.NumReasons, 1}}}}}}},
 		"rows that cannot be":    {Files: []FileFacts{{Blocks: []BlockFacts{{To: 2, Rows: -1}}}}},
 	} {
 		var b bytes.Buffer

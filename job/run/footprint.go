@@ -196,7 +196,18 @@ func (r *runner) sealFootprints(ctx context.Context, plan *planned, dataset int,
 
 // facts returns the counts of a block for its footprint.
 func (t *Tally) facts() manifests.BlockFacts {
-	f := manifests.BlockFacts{Days: t.daily("")}
+	var f manifests.BlockFacts
+	for _, d := range t.daily("") {
+		if d.Kept > 0 {
+			f.Days = append(f.Days, manifests.DayOutcome{Day: d.Day, Reason: schema.NumReasons, Rows: d.Kept})
+		}
+		for reason, rows := range d.Excluded {
+			if rows > 0 {
+				f.Days = append(f.Days, manifests.DayOutcome{Day: d.Day, Reason: schema.Reason(reason), Rows: rows})
+			}
+		}
+	}
+	f.Days = slices.Clone(f.Days) // they are held until the shard ends: without the room that append left
 	for reason := range t.Causes {
 		for roles, rows := range t.Causes[reason] {
 			if rows > 0 {
@@ -209,8 +220,7 @@ func (t *Tally) facts() manifests.BlockFacts {
 
 // addFacts adds a block's counts to a tally. It fails where they cannot be of such a tally.
 func (t *Tally) addFacts(f *manifests.BlockFacts) error {
-	for i := range f.Days {
-		d := &f.Days[i]
+	for _, d := range f.Days {
 		slot := 0
 		switch d.Day {
 		case manifests.DaysBefore:
@@ -223,10 +233,7 @@ func (t *Tally) addFacts(f *manifests.BlockFacts) error {
 				return fmt.Errorf("%w: a day that the run does not have", manifests.ErrManifest)
 			}
 		}
-		t.Days[slot][keptSlot] += d.Kept
-		for r, n := range d.Excluded {
-			t.Days[slot][r] += n
-		}
+		t.Days[slot][d.Reason] += d.Rows // the kept ones are at keptSlot
 	}
 	for _, c := range f.Causes {
 		if int(c.Roles) >= len(t.Causes[c.Reason]) {
