@@ -74,7 +74,7 @@ func (s *shard) stageFootprints(ctx context.Context, datasets []*dataset) error 
 
 // footprintsOf returns the footprints of a data set's files: of those that shards have worked on, and of those that were taken over.
 func (r *runner) footprintsOf(ctx context.Context, plan *planned, dataset int, results []*ShardResult) (*manifests.Footprints, error) {
-	var f manifests.Footprints
+	var f footprints
 	var parts []string
 	if plan.Datasets[dataset].Reuse != nil {
 		parts = append(parts, takenFootprints(plan.RunID, dataset))
@@ -84,7 +84,7 @@ func (r *runner) footprintsOf(ctx context.Context, plan *planned, dataset int, r
 			parts = append(parts, stagedFootprints(result.Stage, dataset))
 		}
 	}
-	for names := range slices.Chunk(parts, atATime) {
+	for names := range slices.Chunk(parts, partsAtATime) {
 		loaded := make([]*manifests.Footprints, len(names))
 		g, gctx := errgroup.WithContext(ctx)
 		for i, name := range names {
@@ -97,12 +97,15 @@ func (r *runner) footprintsOf(ctx context.Context, plan *planned, dataset int, r
 			return nil, err
 		}
 		for _, part := range loaded {
-			f.Add(part)
+			f.add(part)
 		}
 	}
-	f.Sort()
-	return &f, nil
+	f.all.Sort()
+	return &f.all, nil
 }
+
+// partsAtATime is how many parts of footprints are read at a time: each may name all accounts.
+const partsAtATime = 8
 
 func (r *runner) loadFootprints(ctx context.Context, name string) (*manifests.Footprints, error) {
 	c, err := objstore.Load(ctx, r.out.Store, name)
