@@ -15,15 +15,11 @@ func (x *SubjectIndex) NamedBy(refs []Ref) ([]bool, error) {
 	wanted := newWanted(refs)
 	named := make([]bool, x.file.NumRowGroups())
 	for group := range named {
-		g, err := x.group(group)
-		if err != nil {
-			return nil, damaged(err)
+		g, admitted, err := x.admitted(group, wanted)
+		if err == nil {
+			named[group], err = namesOne(g, admitted)
 		}
-		admitted, err := wanted.admittedBy(g)
 		if err != nil {
-			return nil, damaged(err)
-		}
-		if named[group], err = namesOne(g, admitted); err != nil {
 			return nil, damaged(err)
 		}
 	}
@@ -35,11 +31,7 @@ func (x *SubjectIndex) Admitted(refs []Ref) ([]Ref, error) {
 	wanted := newWanted(refs)
 	some := make([]bool, len(wanted))
 	for group := range x.groups {
-		g, err := x.group(group)
-		if err != nil {
-			return nil, damaged(err)
-		}
-		admitted, err := wanted.admittedBy(g)
+		_, admitted, err := x.admitted(group, wanted)
 		if err != nil {
 			return nil, damaged(err)
 		}
@@ -80,11 +72,15 @@ func newWanted(refs []Ref) allWanted {
 	return all
 }
 
-// admittedBy returns those that a row group's filter admits; all where it has none.
-func (all allWanted) admittedBy(g *table.Group) (allWanted, error) {
+// admitted returns a row group, and those that its filter admits; all where it has none.
+func (x *SubjectIndex) admitted(group int, all allWanted) (*table.Group, allWanted, error) {
+	g, err := x.group(group)
+	if err != nil {
+		return nil, nil, err
+	}
 	filter, err := g.Filter(leafSubjectRef)
 	if err != nil || filter == nil {
-		return all, err
+		return g, all, err
 	}
 	var admitted allWanted
 	for _, w := range all {
@@ -92,7 +88,7 @@ func (all allWanted) admittedBy(g *table.Group) (allWanted, error) {
 			admitted = append(admitted, w)
 		}
 	}
-	return admitted, nil
+	return g, admitted, nil
 }
 
 // namesOne reports whether a row group names one of some references.

@@ -148,9 +148,10 @@ func (x *SubjectIndex) amongGroup(group int, texts [][]byte, yield func(SubjectR
 // reads only pages that can hold the reference, of row groups whose filters admit it.
 func (x *SubjectIndex) Lookup(ref Ref) ([]SubjectRow, error) {
 	var found []foundRow
+	wanted := newWanted([]Ref{ref})
 	for i := range x.file.NumRowGroups() {
 		var err error
-		if found, err = x.lookupGroup(found, i, ref); err != nil {
+		if found, err = x.lookupGroup(found, i, wanted); err != nil {
 			return nil, damaged(err)
 		}
 	}
@@ -184,30 +185,27 @@ func (x *SubjectIndex) group(i int) (_ *table.Group, err error) {
 	return x.groups[i], err
 }
 
-func (x *SubjectIndex) lookupGroup(found []foundRow, group int, ref Ref) (_ []foundRow, err error) {
-	g, err := x.group(group)
+func (x *SubjectIndex) lookupGroup(found []foundRow, group int, wanted allWanted) ([]foundRow, error) {
+	g, admitted, err := x.admitted(group, wanted)
 	if err != nil {
 		return nil, err
 	}
-	text := ref.appendText(nil)
-	filter, err := g.Filter(leafSubjectRef)
-	if err != nil || filter != nil && !filter.May(parquet.BloomHash(text)) {
-		return found, err
-	}
-	for page, err := range g.Pages(leafSubjectRef, text) {
-		if err == nil {
-			found, err = x.lookupPage(found, g, page, ref, text)
-		}
-		if err != nil {
-			return nil, err
+	for _, w := range admitted {
+		for page, err := range g.Pages(leafSubjectRef, w.text) {
+			if err == nil {
+				found, err = x.lookupPage(found, g, page, w.text)
+			}
+			if err != nil {
+				return nil, err
+			}
 		}
 	}
 	return found, nil
 }
 
 // lookupPage looks into the entries of a page of references, and reads their other
-// columns where ref, whose text is given, is among them.
-func (x *SubjectIndex) lookupPage(found []foundRow, g *table.Group, page table.Range, ref Ref, text []byte) ([]foundRow, error) {
+// columns where the reference of a text is among them.
+func (x *SubjectIndex) lookupPage(found []foundRow, g *table.Group, page table.Range, text []byte) ([]foundRow, error) {
 	defer g.Close()
 	refs := g.Column(leafSubjectRef)
 	var c *subjectReader

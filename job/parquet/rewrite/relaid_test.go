@@ -249,16 +249,9 @@ func TestRelaidArrowPandas(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			meta := arrow.NewMetadata([]string{"pandas"}, []string{c.in})
-			data, opts := personFile(t, "ARROW:schema", arrowSchemaValue(t, arrow.NewSchema(personArrow(false).Fields(), &meta)))
-			out, _, err := rewriteFile(t, data, func(i, n int64) bool { return true }, opts)
-			if err != nil {
-				t.Fatal(err)
-			}
-			f, err := parquet.Open(t.Context(), bytes.NewReader(out), int64(len(out)), "out.parquet")
-			if err != nil {
-				t.Fatal(err)
-			}
-			value, _ := f.KeyValue("ARROW:schema")
+			s := arrow.NewSchema(personArrow(false).Fields(), &meta)
+			_, opts := personFile(t, "ARROW:schema", arrowSchemaValue(t, s))
+			value, _ := relayed(t, s, opts)
 			metadata := decodeArrowSchema(t, []byte(value)).Metadata() // fails where a secret is in the bytes
 			got, ok := metadata.GetValue("pandas")
 			if strings.TrimRight(got, " ") != c.want || ok != (c.want != "") || ok && len(got) != len(c.in) {
@@ -272,17 +265,9 @@ func TestRelaidArrow(t *testing.T) {
 	before := personArrow(false)
 	meta := arrow.NewMetadata([]string{"huggingface", "mine"}, []string{`{"columns": [{"name": "secret"}]}`, "secret"})
 	before = arrow.NewSchema(before.Fields(), &meta)
-	data, opts := personFile(t, "ARROW:schema", arrowSchemaValue(t, before))
+	_, opts := personFile(t, "ARROW:schema", arrowSchemaValue(t, before))
 	opts.KeepMetadata = []string{"mine"}
-	out, _, err := rewriteFile(t, data, func(i, n int64) bool { return true }, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := parquet.Open(t.Context(), bytes.NewReader(out), int64(len(out)), "out.parquet")
-	if err != nil {
-		t.Fatal(err)
-	}
-	value, ok := f.KeyValue("ARROW:schema")
+	value, ok := relayed(t, before, opts)
 	if !ok {
 		t.Fatal("it is left out")
 	}

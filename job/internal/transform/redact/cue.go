@@ -2,6 +2,7 @@ package redact
 
 import (
 	"bytes"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -140,13 +141,13 @@ const (
 	closeBrackets = ")]}>*-|#~+/="
 )
 
-// opened steps back from i over spaces and an opening bracket; which is its number among openBrackets, or -1.
-func (s *scan) opened(i int) (start, which int) {
+// bracketBefore steps back from i over spaces and one of some brackets; which is its number among them, or -1.
+func (s *scan) bracketBefore(i int, brackets string) (start, which int) {
 	start = s.blanksBefore(i)
 	if start == s.last {
 		return start, -1
 	}
-	if which = bytes.IndexByte([]byte(openBrackets), s.b[start-1]); which >= 0 {
+	if which = strings.IndexByte(brackets, s.b[start-1]); which >= 0 {
 		start = s.blanksBefore(start - 1)
 	}
 	return start, which
@@ -162,18 +163,6 @@ func (s *scan) closed(i, which int) (end int, ok bool) {
 		return i, false
 	}
 	return s.blanks(end + 1), true
-}
-
-// closedBefore steps back from i over spaces and a closing bracket; which is its number among closeBrackets, or -1.
-func (s *scan) closedBefore(i int) (start, which int) {
-	start = s.blanksBefore(i)
-	if start == s.last {
-		return start, -1
-	}
-	if which = bytes.IndexByte([]byte(closeBrackets), s.b[start-1]); which >= 0 {
-		start = s.blanksBefore(start - 1)
-	}
-	return start, which
 }
 
 // atFollows says whether an "@" or what stands for one follows at i.

@@ -15,7 +15,7 @@ func (s *scan) at(i, after int) int {
 			if s.isRemote(start, i, h.end) {
 				return h.end
 			}
-			if _, which := s.closedBefore(start); which >= 0 { // anna (dot) w@example.com
+			if _, which := s.bracketBefore(start, closeBrackets); which >= 0 { // anna (dot) w@example.com
 				start = s.dottedBefore(i)
 			}
 			return s.take(start, h.end, Email)
@@ -96,7 +96,7 @@ func (s *scan) nameBefore(i int) int {
 
 // looseAt looks for an address with spaces or brackets around "@" and dots, or without an ending.
 func (s *scan) looseAt(i, after int) int {
-	left, which := s.opened(i)
+	left, which := s.bracketBefore(i, openBrackets)
 	right, ok := s.closed(after, which)
 	start := s.nameBefore(left)
 	if left < i && start < left { // anna . w @ example . com
@@ -115,7 +115,7 @@ func (s *scan) looseAt(i, after int) int {
 	if !ok || start == left {
 		return 0
 	}
-	if _, which := s.closedBefore(start); which >= 0 {
+	if _, which := s.bracketBefore(start, closeBrackets); which >= 0 {
 		start = s.dottedBefore(left)
 	}
 	start = s.spacedDigits(s.singles(start, left))
@@ -158,7 +158,7 @@ func (s *scan) atPhrase(i, end int) (from, to int) {
 // wordAsAt takes the word from i until end for "@", and returns where to go on where it was one, or 0.
 func (s *scan) wordAsAt(i, end int, is words) int {
 	i, end = s.atPhrase(i, end)
-	left, which := s.opened(i)
+	left, which := s.bracketBefore(i, openBrackets)
 	right, ok := s.closed(end, which)
 	if which >= 0 && !ok { // anna (at gmail)
 		which, right, ok = -1, s.blanks(end), true
@@ -347,7 +347,7 @@ func (s *scan) hyphened(i int) int {
 func (s *scan) dottedBefore(i int) int {
 	start := s.nameBefore(i)
 	for range 4 {
-		end, which := s.closedBefore(start)
+		end, which := s.bracketBefore(start, closeBrackets)
 		word, e := s.wordBefore(end)
 		if start == i || word == end || e.is&(wordDot|wordJoiner) == 0 {
 			break
@@ -355,7 +355,7 @@ func (s *scan) dottedBefore(i int) int {
 		if before, e := s.wordBefore(s.blanksBefore(word)); e.is&wordJoiner != 0 { // guion bajo
 			word = before
 		}
-		left, opened := s.opened(word)
+		left, opened := s.bracketBefore(word, openBrackets)
 		further := s.nameBefore(left)
 		if left == word || further == left || opened != which {
 			break

@@ -274,7 +274,7 @@ func (s *scan) clauseEnds(i int) bool {
 
 // valueBefore returns where a handle begins that stands before the label at i, as in "@anna on skype", or -1.
 func (s *scan) valueBefore(i int) int {
-	left, which := s.opened(i)
+	left, which := s.bracketBefore(i, openBrackets)
 	joined := which >= 0
 	if word, e := s.wordBefore(left); which < 0 && word < left && e.is&wordFill != 0 {
 		left, joined = s.blanksBefore(word), true

@@ -110,7 +110,7 @@ func (s *scan) dot(i int) int {
 	if i < s.hosts || s.isPlainDot(i) {
 		return i + 1
 	}
-	end, which := s.opened(i)
+	end, which := s.bracketBefore(i, openBrackets)
 	if end != i && which < 0 {
 		return s.apartDot(i, end)
 	}
@@ -344,7 +344,7 @@ func isOldTLD(name []byte) bool {
 
 // wordAsDot takes the word from i until end for a "." in the name of a website, and returns where to go on, or 0.
 func (s *scan) wordAsDot(i, end int) int {
-	left, which := s.opened(i)
+	left, which := s.bracketBefore(i, openBrackets)
 	start := s.labelStart(left)
 	if left == i && s.b[i] < utf8.RuneSelf || start == left {
 		return 0
