@@ -79,10 +79,7 @@ func (w *fileWork) do(ctx context.Context) (err error) {
 		return err
 	}
 	w.desks.Put(w.desk)
-	if w.in.Object.Versioned {
-		return nil // what was read is of that version, whatever the name has now; commit looks at that
-	}
-	return r.Unchanged(ctx)
+	return objstore.OneContent(ctx, r, w.in.Object) // whether the name has it still, commit looks at
 }
 
 // uri names the input file in errors.

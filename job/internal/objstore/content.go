@@ -39,12 +39,19 @@ func Load(ctx context.Context, s Store, name string) (*Content, error) {
 	if err := readRanges(r, data); err != nil {
 		return nil, err
 	}
-	if !obj.Versioned { // else what was read is of one version
-		if err := r.Unchanged(ctx); err != nil {
-			return nil, err
-		}
+	if err := OneContent(ctx, r, obj); err != nil {
+		return nil, err
 	}
 	return &Content{data, false, func() error { return nil }}, nil
+}
+
+// OneContent fails with ErrChanged if what was read of an object may be of more than one content. Where the place knows versions it is of
+// one, whatever the name has now, and nothing is asked.
+func OneContent(ctx context.Context, r Reader, obj Object) error {
+	if obj.Versioned {
+		return nil
+	}
+	return r.Unchanged(ctx)
 }
 
 // readRanges reads a whole object into data.

@@ -48,10 +48,7 @@ func Scan(ctx context.Context, f *File, columns func(*rewrite.File) ([]KeyColumn
 		}
 		base += file.RowGroupRows(g)
 	}
-	if f.Versioned {
-		return nil // what was read is of that version, whatever the name has now
-	}
-	return r.Unchanged(ctx)
+	return objstore.OneContent(ctx, r, f.Object)
 }
 
 // Batch is some consecutive rows of a row group. Its columns are those that were asked for,
