@@ -137,21 +137,28 @@ func (l builtList) Ref(i int) manifests.Ref  { return l.refs.Ref(l.id(i)) }
 // all restricted contracts.
 func (b *Built) references() (accounts, contracts []filter.Ref) {
 	accounts = make([]filter.Ref, b.x.Accounts())
-	const part = 1 << 16
-	var g errgroup.Group
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for from := 0; from < len(accounts); from += part {
-		g.Go(func() error {
-			refs := b.key.NewReferrer()
-			for i := from; i < min(from+part, len(accounts)); i++ {
-				accounts[i] = filter.Ref(refs.Ref(b.x.ID(filter.Account(i))))
-			}
-			return nil
-		})
-	}
-	g.Wait()
+	inParts(len(accounts), func(from, to int) {
+		refs := b.key.NewReferrer()
+		for i := from; i < to; i++ {
+			accounts[i] = filter.Ref(refs.Ref(b.x.ID(filter.Account(i))))
+		}
+	})
 	for i := range b.x.Restricted() {
 		contracts = append(contracts, b.look.Hash.Sum128(b.x.ContractID(filter.Contract(i))))
 	}
 	return accounts, contracts
+}
+
+// inParts calls do for all parts of n numbers, several at a time.
+func inParts(n int, do func(from, to int)) {
+	const part = 1 << 16
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for from := 0; from < n; from += part {
+		g.Go(func() error {
+			do(from, min(from+part, n))
+			return nil
+		})
+	}
+	g.Wait()
 }

@@ -34,19 +34,23 @@ func (f Folds) String() string {
 // stripped. The form is empty for an id of which nothing is left. Both may be the id's
 // own bytes.
 func fold(id []byte) (form []byte, folds Folds, prefix []byte) {
-	form = bytes.TrimFunc(id, blank)
-	if len(form) != len(id) {
-		folds |= FoldBlanks
-	}
-	if bytes.ContainsFunc(form, unicode.IsUpper) {
-		form = bytes.ToLower(form)
-		folds |= FoldCase
+	form = id
+	simple := simple(id)
+	if !simple {
+		form = bytes.TrimFunc(id, blank)
+		if len(form) != len(id) {
+			folds |= FoldBlanks
+		}
+		if bytes.ContainsFunc(form, unicode.IsUpper) {
+			form = bytes.ToLower(form)
+			folds |= FoldCase
+		}
 	}
 	if n := prefixLen(form); n > 0 {
 		prefix, form = form[:n], form[n:]
 		folds |= FoldPrefix
 	}
-	if bytes.IndexByte(form, '-') >= 0 {
+	if !simple && bytes.IndexByte(form, '-') >= 0 {
 		form = bytes.ReplaceAll(form, []byte("-"), nil)
 		folds |= FoldHyphens
 	}
@@ -55,6 +59,17 @@ func fold(id []byte) (form []byte, folds Folds, prefix []byte) {
 		folds |= FoldZeros
 	}
 	return form, folds, prefix
+}
+
+// simple reports whether an id is of small letters and digits of ASCII and of separators, so that there are no blanks, capitals or hyphens
+// to fold. Most ids are, and one look at each byte costs a fifth of the three.
+func simple(id []byte) bool {
+	for _, c := range id {
+		if ('a' > c || c > 'z') && ('0' > c || c > '9') && c != '_' && c != ':' && c != '/' && c != '.' {
+			return false
+		}
+	}
+	return true
 }
 
 func blank(r rune) bool { return r == 0 || r == '\uFEFF' || unicode.IsSpace(r) }
