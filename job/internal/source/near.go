@@ -100,17 +100,30 @@ func NewNearFilter(h manifests.Hasher, n int, ids iter.Seq[[]byte]) *NearFilter 
 
 func newNearFilter(n int, ids iter.Seq[NearID]) *NearFilter {
 	f := &NearFilter{bits: make([]uint64, nearWords*(n/nearIDs+1))}
+	// A large filter lies outside of the caches. The misses of one form after the other overlap, where nothing is between them.
+	var batch [64]uint64
+	forms := batch[:0]
 	for id := range ids {
 		if id == (NearID{}) {
 			continue
 		}
-		block, probe := f.block(id.Form)
+		if forms = append(forms, id.Form); len(forms) == len(batch) {
+			f.add(forms)
+			forms = forms[:0]
+		}
+	}
+	f.add(forms)
+	return f
+}
+
+func (f *NearFilter) add(forms []uint64) {
+	for _, form := range forms {
+		block, probe := f.block(form)
 		for range nearProbes {
 			probe = bits.RotateLeft64(probe, 9)
 			block[probe>>6%nearWords] |= 1 << (probe % 64)
 		}
 	}
-	return f
 }
 
 // OpenNearFilter returns the filter that has bits for its [NearFilter.Bits], nil where no
