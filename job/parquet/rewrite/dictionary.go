@@ -124,9 +124,12 @@ func (d *pruned) plainSize(indices []int32) int64 {
 	if d.col.Physical != parquet.ByteArray {
 		return int64(len(indices)) * int64(d.col.Width())
 	}
-	n := int64(0)
+	n, size, last := int64(0), int64(0), int32(-1) // equal ones come in runs
 	for _, i := range indices {
-		n += int64(d.ends[i] - d.begin(int(i)))
+		if i != last {
+			last, size = i, int64(d.ends[i]-d.begin(int(i)))
+		}
+		n += size
 	}
 	return n
 }

@@ -32,11 +32,12 @@ type draft struct {
 	bounds      parquet.Bounds
 	uncounted   bool // count is not known
 
-	// A page that lost no row (whole) is kept as it stands.
-	whole bool
-	h     parquet.PageHeader
-	body  []byte
-	first int64 // its first row
+	// A page that lost no row (whole) is kept as it stands. Its slots may be there, too (decoded).
+	whole   bool
+	decoded bool
+	h       parquet.PageHeader
+	body    []byte
+	first   int64 // its first row
 
 	from mark // where in the input the draft begins
 }
@@ -56,7 +57,7 @@ func (d *draft) reset() {
 	d.bools.Reset()
 	d.bytes.Reset()
 	d.bounds.Reset()
-	d.uncounted, d.whole, d.first = false, false, 0
+	d.uncounted, d.whole, d.decoded, d.first = false, false, false, 0
 	d.body = d.body[:0]
 }
 
@@ -64,6 +65,15 @@ func (d *draft) reset() {
 func (d *draft) memory() int64 {
 	return int64(cap(d.Reps)+cap(d.Defs)+cap(d.plain)+4*cap(d.indices)+8*cap(d.ints)+cap(d.bytes.Data)+4*cap(d.bytes.Ends)+
 		8*len(d.Present.Words())+8*len(d.bools.Words())+cap(d.body)) + 512
+}
+
+// forget lets go of the slots of a page that lost no row. It reports whether they were there.
+func (d *draft) forget() bool {
+	if !d.decoded {
+		return false
+	}
+	d.Levels, d.indices, d.decoded = parquet.Levels{}, nil, false
+	return true
 }
 
 // values returns the bytes of the draft's values. They may be far more than size, where a few of a page's values are very large.

@@ -94,10 +94,8 @@ func (p *press) encode(e *parquet.EncodedPage, d *draft, dictLen int) error {
 // hold returns a place at the end of the queue for which it has taken so much memory. It is nil if there is no memory even after
 // all pages of the queue are written.
 func (p *press) hold(memory int64) (*pressed, error) {
-	for len(p.queue) > 0 && p.queue[0].ready() {
-		if err := p.writeFirst(); err != nil {
-			return nil, err
-		}
+	if _, err := p.clear(); err != nil {
+		return nil, err
 	}
 	for {
 		if len(p.queue) < maxAside() && p.splice.task.tryHold(memory) {
@@ -112,6 +110,16 @@ func (p *press) hold(memory int64) (*pressed, error) {
 			return nil, err
 		}
 	}
+}
+
+// clear writes the pages that are encoded, up to the first that is not. It reports whether none is left.
+func (p *press) clear() (bool, error) {
+	for len(p.queue) > 0 && p.queue[0].ready() {
+		if err := p.writeFirst(); err != nil {
+			return false, err
+		}
+	}
+	return len(p.queue) == 0, nil
 }
 
 // dataPage writes the page that draft d has become.

@@ -13,7 +13,7 @@ func (s *splice) emit() error {
 		return s.write(d)
 	}
 	if !s.overflow {
-		if n := d.memory(); s.task.tryHold(n) {
+		if s.tryHold(d) {
 			s.held = append(s.held, d)
 			return nil
 		}
@@ -21,6 +21,20 @@ func (s *splice) emit() error {
 	}
 	s.press.recycle(d)
 	return nil
+}
+
+// tryHold takes the memory to hold a draft back. Where that is not free, no page that lost no row keeps its slots.
+func (s *splice) tryHold(d *draft) bool {
+	if s.task.tryHold(d.memory()) {
+		return true
+	}
+	for _, h := range s.held {
+		if n := h.memory(); h.forget() {
+			s.task.unhold(n - h.memory())
+		}
+	}
+	d.forget()
+	return s.task.tryHold(d.memory())
 }
 
 // settle fixes the dictionary and writes it and the pages that were held back. It reports whether the walk went back to a page that
@@ -143,6 +157,11 @@ func (s *splice) write(d *draft) error {
 
 // recode encodes a page again that lost no row, because its dictionary lost entries.
 func (s *splice) recode(d *draft) error {
+	if d.decoded {
+		d.whole = false
+		s.pages.Filtered++
+		return s.write(d)
+	}
 	var p parquet.Page
 	if err := s.open(&p, &d.h, d.body); err != nil {
 		return err
@@ -157,10 +176,16 @@ func (s *splice) recode(d *draft) error {
 	return s.write(re)
 }
 
-// copyPage writes a page whose body stays as it is. Its header is made anew, without statistics.
+// copyPage writes a page whose body stays as it is.
 func (s *splice) copyPage(d *draft) error {
+	h := copiedHeader(d)
+	return s.press.addWhole(d, &h)
+}
+
+// copiedHeader returns the header of a page whose body stays as it is. It is made anew, without statistics.
+func copiedHeader(d *draft) parquet.PageHeader {
 	h := d.h
 	h.Statistics = nil
 	h.CRC = parquet.Checksum(d.body)
-	return s.press.addWhole(d, &h)
+	return h
 }

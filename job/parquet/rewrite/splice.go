@@ -347,12 +347,38 @@ func (s *splice) whole(in *input, lo int64) error {
 			return err
 		}
 	}
+	if !s.hold && !in.h.DictCoded() {
+		through, err := s.press.clear()
+		if err != nil {
+			return err
+		}
+		if through {
+			return s.writeThrough(in, d, lo, body)
+		}
+	}
 	d.body = append(d.body[:0], body...)
 	s.dropBody(in)
 	if err := s.survey(in, d, lo); err != nil {
 		return err
 	}
 	return s.emit()
+}
+
+// writeThrough writes a page that lost no row from where its body lies, before which no page waits.
+func (s *splice) writeThrough(in *input, d *draft, lo int64, body []byte) error {
+	own := d.body
+	d.body = body
+	err := s.survey(in, d, lo)
+	if err == nil {
+		s.pages.Copied++
+		h := copiedHeader(d)
+		page := &s.press.page
+		page.Head = h.Append(page.Head[:0])
+		err = s.dataPage(&h, page.Head, body, d)
+	}
+	d.body = own
+	d.reset()
+	return err
 }
 
 // survey finds out the bounds and the number of values of a page that is copied: what the input states, or else what its values are.
@@ -382,6 +408,10 @@ func (s *splice) survey(in *input, d *draft, lo int64) error {
 	}
 	if err := s.load(in, d.body); err != nil {
 		return err
+	}
+	if in.h.DictCoded() && s.hold { // the dictionary may lose entries: then the page is encoded again
+		d.rows, d.slots, d.decoded = 0, 0, true
+		return s.filter.append(d, &in.p, s.sel.words, lo, false)
 	}
 	look := &s.look
 	look.reset()
