@@ -148,7 +148,7 @@ func AppendDeltaStrings(dst []byte, b *Bytes) []byte {
 	var last []byte
 	for i := range n {
 		v := b.At(i)
-		prefixes.add(int64(commonPrefix(last, v)))
+		prefixes.add(int64(CommonPrefix(last, v)))
 		last = v
 	}
 	suffixes.begin(prefixes.flush(), 32, n)
@@ -156,7 +156,7 @@ func AppendDeltaStrings(dst []byte, b *Bytes) []byte {
 	size := 0
 	for i := range n {
 		v := b.At(i)
-		suffix := len(v) - commonPrefix(last, v)
+		suffix := len(v) - CommonPrefix(last, v)
 		suffixes.add(int64(suffix))
 		size += suffix
 		last = v
@@ -165,13 +165,14 @@ func AppendDeltaStrings(dst []byte, b *Bytes) []byte {
 	last = nil
 	for i := range n {
 		v := b.At(i)
-		dst = append(dst, v[commonPrefix(last, v):]...)
+		dst = append(dst, v[CommonPrefix(last, v):]...)
 		last = v
 	}
 	return dst
 }
 
-func commonPrefix(a, b []byte) int {
+// CommonPrefix returns how many bytes a and b begin with alike.
+func CommonPrefix(a, b []byte) int {
 	n := min(len(a), len(b))
 	a, b = a[:n], b[:n]
 	i := 0

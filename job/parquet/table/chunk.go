@@ -169,7 +169,7 @@ func (c *Chunk) Page(p *Page) {
 	w.stats = thrift.Struct{thrift.Int64Field(parquet.StatsNullCount, nulls)}.Append(w.stats[:0])
 	h := parquet.PageHeader{Kind: parquet.DataPage, Values: slots, Encoding: c.encoding, RepEncoding: parquet.RLE,
 		DefEncoding: parquet.RLE, Statistics: w.stats}
-	if w.Fail(w.page.Encode(&w.codec, c.codec, &h, w.raw)) != nil {
+	if w.Fail(c.encode(&h)) != nil {
 		return
 	}
 	c.bound(p)
@@ -224,7 +224,7 @@ func (c *Chunk) appendValues(raw []byte, p *Page) []byte {
 			return new(delta.LengthByteArrayEncoding).EncodeByteArray(b, data, ends)
 		})
 	case parquet.DeltaByteArray:
-		return c.w.append(raw, func(b []byte) ([]byte, error) { return new(delta.ByteArrayEncoding).EncodeByteArray(b, p.Data, p.Ends) })
+		return c.w.appendDeltaStrings(raw, p)
 	}
 	return encoding.AppendBools(raw, &p.Bools)
 }
@@ -249,11 +249,13 @@ func (w *Writer) appendLevels(raw []byte, levels []uint8, limit int) []byte {
 
 // sameLevels returns n times the same level.
 func (w *Writer) sameLevels(n int, level uint8) []uint8 {
-	w.levels = w.levels[:0]
-	for range n {
+	if w.level != level {
+		w.levels, w.level = w.levels[:0], level
+	}
+	for len(w.levels) < n {
 		w.levels = append(w.levels, level)
 	}
-	return w.levels
+	return w.levels[:n]
 }
 
 // pathField returns the path_in_schema of a column's chunks.

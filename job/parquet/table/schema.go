@@ -26,6 +26,7 @@ type Field struct {
 
 	Encoding     parquet.Encoding // of data pages: RLEDictionary, DeltaBinaryPacked, DeltaLengthByteArray, DeltaByteArray, or Plain booleans
 	Uncompressed bool
+	Literal      bool // pages may be compressed as literals alone, see literals.go
 	Bounded      bool // pages and chunks have bounds; those of a dictionary are the bounds of all its entries
 	Filtered     bool // chunks have a bloom filter; of DeltaByteArray alone
 }

@@ -19,12 +19,16 @@ type Writer struct {
 	groups []rowGroup
 	chunks []Chunk // by leaf, of the row group that is being written
 
-	codec   codec.Codec
-	page    parquet.EncodedPage
-	raw     []byte  // a page before compression
-	section []byte  // a section of it
-	levels  []uint8 // that are all the same
-	stats   []byte  // a page header's Statistics
+	codec    codec.Codec
+	page     parquet.EncodedPage
+	raw      []byte  // a page before compression
+	section  []byte  // a section of it
+	prefixes []int32 // of DELTA_BYTE_ARRAY, their lengths
+	suffixes []int32
+	levels   []uint8 // that are all level
+	level    uint8
+	literals literals
+	stats    []byte // a page header's Statistics
 }
 
 // A rowGroup is one that is written, or being written.
