@@ -244,6 +244,7 @@ func agree(t *testing.T, data []byte) (held schema.Reasons) {
 		records, rows := newRecords(dice, x, c)
 		held |= agreeRecords(t, form, w, x, records, rows)
 		agreeRuns(t, dice, x, records, rows)
+		agreeAlike(t, dice, x, records, rows)
 	}
 	agreeShuffled(t, s, stored, data)
 	return held

@@ -1,51 +1,66 @@
 package filter
 
-import "assent/schema"
+import (
+	"slices"
+
+	"assent/schema"
+)
 
 // Records lie beside others of the same contract, or the same day, so that most come in
-// blocks of which none is excluded, and few accounts are looked at to see it.
+// blocks of which none is excluded, or all are by one party who was out, and few accounts
+// are looked at to see it.
 
-// keepsAll reports whether no reason holds of any of the records [lo,hi). It may say no
-// where none does. What it goes by are the records' own moments and accounts, each of
-// which was read: never what a file says of them.
-func (d *Decider) keepsAll(rows *Rows, lo, hi int) bool {
-	if d.x.policy.Default != schema.OptedIn || len(rows.Moments) == 0 {
-		return false
-	}
-	first, last, ok := d.within(rows, lo, hi)
-	if !ok {
-		return false
-	}
-	for r := range rows.Parties {
-		if !d.neverOut(&rows.Parties[r], lo, hi, first, last) {
-			return false
+// block decides the records from lo on. It goes by what they have in common, as far as that
+// decides: their own moments and accounts, each of which was read, and never what a file
+// says of them. It reports whether it looked at no record by itself: then all have the same
+// reasons.
+func (d *Decider) block(rows *Rows, lo int, out []schema.Reasons) (atOnce bool) {
+	hi := lo + len(out)
+	first, last, within := d.within(rows, lo, hi)
+	if atOnce = within; !within {
+		for m, moments := range rows.Moments {
+			d.moments(moments[lo:hi], m == 0, out)
 		}
 	}
-	if rows.Contract != nil {
-		for _, c := range rows.Contract[lo:hi] {
-			if c != Unrestricted {
-				return false
+	if rows.Contract != nil && slices.ContainsFunc(rows.Contract[lo:hi], func(c Contract) bool { return c != Unrestricted }) {
+		d.contracts(rows, lo, out)
+		atOnce = false
+	}
+	for r := range rows.Parties {
+		role := &rows.Parties[r]
+		switch {
+		case within && d.neverOut(role, lo, hi, first, last):
+		case within && d.alwaysOut(role, lo, hi, first, last):
+			for i := range out {
+				out[i] |= schema.PartyOptedOut.Set()
 			}
+		default:
+			d.parties(rows, role, lo, out)
+			atOnce = false
 		}
 	}
 	for r := range rows.Subjects {
-		if !d.noneDeleted(&rows.Subjects[r], lo, hi) {
-			return false
+		if role := &rows.Subjects[r]; !d.noneDeleted(role, lo, hi) {
+			d.subjects(role, lo, out)
+			atOnce = false
 		}
 	}
 	if rows.Stated != nil {
-		for _, stated := range rows.Stated[lo:hi] {
-			if !stated.Kept() {
-				return false
-			}
+		for i, stated := range rows.Stated[lo:hi] {
+			out[i] |= stated
+			atOnce = atOnce && stated.Kept()
 		}
 	}
-	return true
+	return atOnce
 }
 
 // within returns the first and last of all moments of the records [lo,hi). It is not ok
-// where a required one is missing, or one is not from the start on and before the horizon.
+// where a required one is missing, or one is not from the start on and before the horizon,
+// and never where the programme's default is out.
 func (d *Decider) within(rows *Rows, lo, hi int) (first, last schema.Instant, ok bool) {
+	if d.x.policy.Default != schema.OptedIn || len(rows.Moments) == 0 {
+		return 0, 0, false
+	}
 	start, horizon := d.x.policy.Start, d.x.policy.Horizon
 	first, last = schema.Forever, schema.Unknown
 	for m, moments := range rows.Moments {
@@ -95,6 +110,31 @@ func (d *Decider) neverOut(role *Accounts, lo, hi int, first, last schema.Instan
 			if n := flipsUntil(flips, last); n%2 != 0 || n != flipsUntil(flips, first) {
 				return false
 			}
+		}
+	}
+	return true
+}
+
+// alwaysOut reports whether one account is the party under a role of all of the records
+// [lo,hi), which is known, has no deletion request, belongs to no organisation, and is out
+// from one moment to another.
+func (d *Decider) alwaysOut(role *Accounts, lo, hi int, first, last schema.Instant) bool {
+	ids, all := role.between(lo, hi)
+	if !all || ids[0] < 0 {
+		return false
+	}
+	a := ids[0]
+	flags := d.x.flags[a]
+	if flags&(flagTimeline<<d.category) == 0 || flags&(flagDeleted|flagMember) != 0 || d.x.registry && flags&flagRegistered == 0 {
+		return false
+	}
+	flips := d.x.timeline(a, d.category)
+	if n := flipsUntil(flips, first); n%2 == 0 || n != flipsUntil(flips, last) {
+		return false
+	}
+	for _, other := range ids {
+		if other != a {
+			return false
 		}
 	}
 	return true

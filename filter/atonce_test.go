@@ -62,7 +62,7 @@ func agreeRuns(t *testing.T, d *dice, x index, records []*filter.Record, rows *f
 		}
 	}
 	got := make([]schema.Reasons, len(which))
-	atOnce := decider.Decide(repeated(rows, which), got)
+	keptAtOnce, excludedAtOnce := decider.Decide(repeated(rows, which), got)
 	kept := 0
 	for at, i := range which {
 		if got[at] != alone[i] {
@@ -72,8 +72,8 @@ func agreeRuns(t *testing.T, d *dice, x index, records []*filter.Record, rows *f
 			kept++
 		}
 	}
-	if atOnce > kept {
-		t.Fatalf("%d records kept at once, of %d kept", atOnce, kept)
+	if keptAtOnce > kept || excludedAtOnce > len(which)-kept {
+		t.Fatalf("%d records kept and %d excluded at once, of %d kept and %d in all", keptAtOnce, excludedAtOnce, kept, len(which))
 	}
 }
 
@@ -142,18 +142,84 @@ func TestAtOnce(t *testing.T) {
 				rows := cleanRows(n, ids["in"], in)
 				c.spoil(rows, i)
 				got := make([]schema.Reasons, n)
-				atOnce, want := d.Decide(rows, got), n
+				want := n
 				if !c.kept {
 					lo := i / 256 * 256
 					want -= min(lo+256, n) - lo
 				}
-				if atOnce != want {
-					t.Errorf("record %d: %d of %d kept at once, want %d", i, atOnce, n, want)
+				if kept, excluded := d.Decide(rows, got); kept != want || excluded != 0 {
+					t.Errorf("record %d: %d of %d kept at once, want %d; %d excluded", i, kept, n, want, excluded)
 				}
 				for j, why := range got {
 					if why.Kept() != (c.kept || j != i) {
 						t.Errorf("record %d spoilt: record %d is %v", i, j, why.Strings())
 					}
+				}
+			}
+		})
+	}
+}
+
+// TestExcludedAtOnce: blocks are excluded at once where one party is out at all of their moments, and in no other.
+func TestExcludedAtOnce(t *testing.T) {
+	const start, horizon, n = 1000, 2000, 300
+	b := filter.NewBuilder()
+	ids := map[string]filter.Account{}
+	for _, id := range []string{"in", "out", "also out", "gone", "member", "stranger"} {
+		ids[id] = account(b, schema.AccountID(id))
+		if id != "stranger" {
+			b.Register(ids[id])
+		}
+		if id == "in" {
+			continue
+		}
+		for i, at := range []schema.Instant{1100, 1300} {
+			if err := b.Event(ids[id], schema.Communications, schema.State(i), at, filter.Sequence{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	b.UseRegistry()
+	b.Delete(ids["gone"], filter.Deletion{})
+	if err := b.Member(ids["member"], ids["in"], schema.Span{From: 0, Until: schema.Forever}); err != nil {
+		t.Fatal(err)
+	}
+	d := b.Freeze(filter.Policy{Start: start, Horizon: horizon, Default: schema.OptedIn}).Decider(schema.Communications)
+	for name, c := range map[string]struct {
+		at    schema.Instant
+		party string
+		spoil func(r *filter.Rows)
+		want  int
+	}{
+		"out":                {1200, "out", func(*filter.Rows) {}, n},
+		"from the flip on":   {1100, "out", func(*filter.Rows) {}, n},
+		"before the flip":    {1099, "out", func(*filter.Rows) {}, 0},
+		"up to the flip":     {1281, "out", func(*filter.Rows) {}, n}, // the last moment is 18 later
+		"in again":           {1282, "out", func(*filter.Rows) {}, 0},
+		"two accounts":       {1200, "out", func(r *filter.Rows) { r.Parties[0].IDs[299] = ids["also out"] }, 256},
+		"two are out":        {1200, "out", func(r *filter.Rows) { r.Parties[1] = r.Parties[0] }, n},
+		"nobody":             {1200, "out", func(r *filter.Rows) { r.Parties[1].IDs[0] = filter.Null }, 44},
+		"a deleted one":      {1200, "gone", func(*filter.Rows) {}, 0},
+		"a member":           {1200, "member", func(*filter.Rows) {}, 0},
+		"an unknown one":     {1200, "stranger", func(*filter.Rows) {}, 0},
+		"before the program": {1200, "out", func(r *filter.Rows) { r.Moments[1][7] = start - 1 }, 44},
+		"a private record":   {1200, "out", func(r *filter.Rows) { r.Stated[256] = schema.PrivateRecord.Set() }, 256},
+		"a deleted sender":   {1200, "out", func(r *filter.Rows) { r.Subjects[0].IDs[0] = ids["gone"] }, 44},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rows := cleanRows(n, ids["in"], c.at)
+			for i := range rows.Parties[0].IDs {
+				rows.Parties[0].IDs[i] = ids[c.party]
+			}
+			c.spoil(rows)
+			got, alone := make([]schema.Reasons, n), make([]schema.Reasons, 1)
+			if kept, excluded := d.Decide(rows, got); excluded != c.want || kept != 0 {
+				t.Errorf("%d excluded at once, want %d; %d kept", excluded, c.want, kept)
+			}
+			for i, why := range got {
+				d.Decide(repeated(rows, []int{i}), alone)
+				if why != alone[0] {
+					t.Errorf("record %d: %v, alone %v", i, why.Strings(), alone[0].Strings())
 				}
 			}
 		})

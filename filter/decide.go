@@ -54,44 +54,21 @@ func (x *Facts) Decider(c schema.Category) *Decider {
 }
 
 // Decide sets out[i] to the reasons that exclude record i; none if it is kept.
-// len(out) is rows.Len. It does not allocate. It returns how many records it kept without
-// a look at each by itself, as nothing could exclude any of those around it.
-func (d *Decider) Decide(rows *Rows, out []schema.Reasons) (atOnce int) {
+// len(out) is rows.Len. It does not allocate. It returns how many records it kept, and how
+// many it excluded, without a look at each by itself, as the same holds of all around it.
+func (d *Decider) Decide(rows *Rows, out []schema.Reasons) (kept, excluded int) {
 	clear(out)
 	for lo := 0; lo < len(out); lo += blockRows {
 		hi := min(lo+blockRows, len(out))
-		if d.keepsAll(rows, lo, hi) {
-			atOnce += hi - lo
-			continue
-		}
-		d.each(rows, lo, hi, out[lo:hi])
-	}
-	return atOnce
-}
-
-// each decides the records [lo,hi), one reason after the other.
-func (d *Decider) each(rows *Rows, lo, hi int, out []schema.Reasons) {
-	for m, moments := range rows.Moments {
-		d.moments(moments[lo:hi], m == 0, out)
-	}
-	if rows.Contract != nil {
-		for i, c := range rows.Contract[lo:hi] {
-			if c != Unrestricted && d.contractRestricted(rows, lo+i, c) {
-				out[i] |= schema.ContractRestricted.Set()
-			}
+		switch atOnce := d.block(rows, lo, out[lo:hi]); {
+		case !atOnce:
+		case out[lo].Kept():
+			kept += hi - lo
+		default:
+			excluded += hi - lo
 		}
 	}
-	for r := range rows.Parties {
-		d.parties(rows, &rows.Parties[r], lo, out)
-	}
-	for r := range rows.Subjects {
-		d.subjects(&rows.Subjects[r], lo, out)
-	}
-	if rows.Stated != nil {
-		for i, stated := range rows.Stated[lo:hi] {
-			out[i] |= stated
-		}
-	}
+	return kept, excluded
 }
 
 func (d *Decider) moments(moments []schema.Instant, required bool, out []schema.Reasons) {
@@ -115,6 +92,15 @@ func (d *Decider) moments(moments []schema.Instant, required bool, out []schema.
 	}
 }
 
+// contracts decides by the contracts of the records from lo on.
+func (d *Decider) contracts(rows *Rows, lo int, out []schema.Reasons) {
+	for i, c := range rows.Contract[lo : lo+len(out)] {
+		if c != Unrestricted && d.contractRestricted(rows, lo+i, c) {
+			out[i] |= schema.ContractRestricted.Set()
+		}
+	}
+}
+
 func (d *Decider) contractRestricted(rows *Rows, i int, c Contract) bool {
 	for _, moments := range rows.Moments {
 		if t := moments[i]; t != schema.Unknown && d.x.restricted(c, t) {
@@ -127,7 +113,7 @@ func (d *Decider) contractRestricted(rows *Rows, i int, c Contract) bool {
 // parties decides by a role of the records from lo on.
 func (d *Decider) parties(rows *Rows, role *Accounts, lo int, out []schema.Reasons) {
 	if role.Offsets == nil && d.x.policy.Default == schema.OptedIn {
-		d.block(rows, lo, role.IDs[lo:lo+len(out)], out)
+		d.staged(rows, lo, role.IDs[lo:lo+len(out)], out)
 		return
 	}
 	for i := range out {
@@ -137,14 +123,14 @@ func (d *Decider) parties(rows *Rows, role *Accounts, lo int, out []schema.Reaso
 	}
 }
 
-// blockRows is how many rows go through the stages of block together.
+// blockRows is how many rows are decided together.
 const blockRows = 256
 
-// block is party for the rows from lo on, where the default is opted in. In an index
+// staged is party for the rows from lo on, where the default is opted in. In an index
 // of millions of accounts each look is a cache miss: flags, bounds of the timeline,
 // its flips. Going stage by stage, the misses of many rows overlap instead of
 // following each other (BenchmarkDecide: three times as fast at 20 M accounts).
-func (d *Decider) block(rows *Rows, lo int, ids []Account, out []schema.Reasons) {
+func (d *Decider) staged(rows *Rows, lo int, ids []Account, out []schema.Reasons) {
 	var flags [blockRows]accountFlags
 	for i, a := range ids {
 		switch {

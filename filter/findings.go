@@ -64,7 +64,12 @@ func (d *Decider) cause(rows *Rows, i int, party bool, f *Finding) {
 // When returns the first moment of record i, in the order configured, at which
 // the reason holds; the required moment where the reason is not about time.
 func (d *Decider) When(rows *Rows, i int, why schema.Reason) schema.Instant {
-	for _, moments := range rows.Moments {
+	return rows.Moments[d.MomentOf(rows, i, why)][i]
+}
+
+// MomentOf returns which of the moments When is.
+func (d *Decider) MomentOf(rows *Rows, i int, why schema.Reason) int {
+	for m, moments := range rows.Moments {
 		t := moments[i]
 		if t == schema.Unknown {
 			continue
@@ -80,13 +85,13 @@ func (d *Decider) When(rows *Rows, i int, why schema.Reason) schema.Instant {
 		case schema.PartyOptedOut:
 			holds = t < d.x.policy.Horizon && d.anyOut(rows, i, t)
 		case schema.DeletionRequested, schema.PartyUnknown, schema.MomentUnknown, schema.PrivateRecord, schema.SourceDeleted:
-			return rows.Moments[0][i] // not about time
+			return 0 // not about time
 		}
 		if holds {
-			return t
+			return m
 		}
 	}
-	return rows.Moments[0][i]
+	return 0
 }
 
 func (d *Decider) anyOut(rows *Rows, i int, t schema.Instant) bool {

@@ -15,16 +15,14 @@ func blockOf(t *testing.T, accounts *Accounts, x *ExclusionWriter, s *SubjectInd
 	for row := 100 * block; row < 100*(block+1); row++ {
 		a, b := accounts.Account(fmt.Appendf(nil, "a%d", row*7%31+block)), accounts.Account(fmt.Appendf(nil, "b%d", row*5%17))
 		kept := row%3 > 0 && block != 3
-		for role, account := range []Account{a, b} {
-			if err := s.Add(account, row, uint8(role), kept); err != nil {
-				t.Fatal(err)
-			}
+		if err := s.Add(row, 1, []NamedAs{{a, 0}, {b, 1}}, kept); err != nil {
+			t.Fatal(err)
 		}
 		if kept || block == 1 && row%2 > 0 {
 			continue
 		}
 		subjects := []Subject{{Account: b, Role: 1, Since: schema.Unknown}, {Account: a, Cause: 1, Since: schema.Instant(row % 5)}}
-		if err := x.Append(fmt.Appendf(nil, "r%d", row), row, schema.PartyOptedOut.Set(), schema.Instant(row), subjects, ""); err != nil {
+		if err := appendRow(x, fmt.Appendf(nil, "r%d", row), row, schema.PartyOptedOut.Set(), schema.Instant(row), subjects, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -93,7 +91,7 @@ func TestTakeBlocks(t *testing.T) {
 	if err := w.Take(x0, 0, 1, 99); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Append([]byte("r"), 99, schema.PartyOptedOut.Set(), 0, nil, ""); err == nil {
+	if err := appendRow(w, []byte("r"), 99, schema.PartyOptedOut.Set(), 0, nil, ""); err == nil {
 		t.Error("a row of a block that was taken is written again")
 	}
 }

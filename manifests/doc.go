@@ -22,6 +22,9 @@
 //   - pair: an account and a record that names it.
 //   - entry: a row of a subject index: rows of the input file that name one account
 //     under the same roles with the same outcome.
+//   - run: neighbouring rows of which the same is to be said, but for record ids and
+//     moments. Writers take a run at a time, and what they write does not depend on how
+//     rows are cut into runs.
 //   - segment: the pairs that a subject index sorts and writes together, one row
 //     group; nearly always the whole file.
 //

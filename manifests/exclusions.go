@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
+	"sort"
 	"sync"
 	"unicode/utf8"
 
@@ -27,7 +29,7 @@ var exclusionColumns = sync.OnceValue(func() *table.Schema {
 	}
 	optional := func(f table.Field) table.Field { f.Optional = true; return f }
 	return table.NewSchema(
-		table.Field{Name: "record_id", Type: table.Text, Encoding: parquet.DeltaLengthByteArray, Bounded: true},
+		table.Field{Name: "record_id", Type: table.Text, Encoding: parquet.DeltaByteArray, Bounded: true, Literal: true},
 		table.Field{Name: "source_file", Type: table.Text, Encoding: parquet.RLEDictionary, Bounded: true},
 		table.Field{Name: "source_row", Type: table.Int64, Encoding: parquet.DeltaBinaryPacked, Bounded: true},
 		text("reason"),
@@ -48,10 +50,20 @@ const (
 	groupSubjects = 1 << 20
 )
 
+// Excluded is some rows of the input file, one after the other, that are excluded alike.
+type Excluded struct {
+	Row      int64            // the first one
+	IDs      parquet.Bytes    // of the records, as text
+	Reasons  schema.Reasons   // not empty
+	Moments  []schema.Instant // beside IDs: of the primary reason, or Unknown
+	Subjects []Subject        // of each row: role by role, list elements in their order
+	Request  string           // the deletion request's id, or ""
+}
+
 // ExclusionWriter writes the exclusion manifest of one input file. It holds the values
-// of one row group. Append is next to nothing but copying; all that looks around, such
-// as numbering references, is left to loops over whole columns in flush, where waits
-// for memory overlap.
+// of one row group: what differs from row to row, and the rest once for each run of rows
+// that have it in common. Append is next to nothing but copying; all that looks around,
+// such as numbering references, is left to loops over whole columns in flush.
 type ExclusionWriter struct {
 	file     *table.Writer
 	meta     Meta
@@ -60,21 +72,16 @@ type ExclusionWriter struct {
 	rowsDone int64
 	lastRow  int64
 
-	ids         []byte
-	idEnds      []uint32 // where the id of row i-1 ends, so 0 comes first
-	rows        []int64
-	sets        []schema.Reasons
-	moments     []schema.Instant
-	requests    []int32   // index in requestIDs, or -1
-	repeats     []uint8   // of each slot of subjects, its repetition level
-	accountOf   []Account // of each slot, as are roles and causes
-	roles       []uint8
-	causes      []uint8          // with hasSince where the instant is known; noSubject
-	sinces      []schema.Instant // the known ones
-	slotEnds    []uint32         // as idEnds
-	subjects    int
-	cuts        []int // rows at which pages end, 0 first
-	subjectsCut int   // subjects up to the last of them
+	ids     []byte
+	idEnds  []uint32 // where the id of row i-1 ends, so 0 comes first
+	rows    []int64
+	moments []int64
+	unknown bool // some of moments are Unknown
+
+	runs     []excludedRun
+	subjects []Subject // of the runs, one after the other
+	at       spot      // behind the last row
+	cuts     []spot    // where pages end; first where the first one begins
 
 	requestIDs   []string
 	requestCodes map[string]int32
@@ -82,12 +89,24 @@ type ExclusionWriter struct {
 	scratch exclusionScratch
 }
 
-const (
-	hasSince  = 1 << 7 // marks a subject that has a Since
-	noSubject = 1 << 6 // is the slot of a row without subjects
-)
+// excludedRun is what neighbouring rows of a page have in common.
+type excludedRun struct {
+	rows     int
+	set      schema.Reasons
+	subjects int   // of each row
+	request  int32 // index in requestIDs, or -1
+}
 
-const _ = uint(noSubject - 1 - len(causeReasons)) // does not compile where a cause does not fit beside it
+// slots returns how many slots a row has in a column of subjects: one, if it has no subject.
+func (r *excludedRun) slots() int { return max(1, r.subjects) }
+
+// spot is a place between two rows of a row group: how many there are of each before it.
+type spot struct {
+	rows, runs int
+	subjects   int // of the rows
+	slots      int // of the rows, in a column of subjects
+	listed     int // in the writer's subjects
+}
 
 // NewExclusionWriter returns a writer to w, which it does not close. Accounts are
 // those of the subjects that are to come.
@@ -111,22 +130,19 @@ func (w *ExclusionWriter) Reset(dst io.Writer, accounts *Accounts, meta Meta) {
 // clear forgets the row group.
 func (w *ExclusionWriter) clear() {
 	w.ids, w.idEnds = w.ids[:0], append(w.idEnds[:0], 0)
-	w.rows, w.sets, w.moments, w.requests = w.rows[:0], w.sets[:0], w.moments[:0], w.requests[:0]
-	w.repeats, w.accountOf, w.roles, w.causes, w.sinces = w.repeats[:0], w.accountOf[:0], w.roles[:0], w.causes[:0], w.sinces[:0]
-	w.slotEnds = append(w.slotEnds[:0], 0)
-	w.subjects, w.subjectsCut = 0, 0
-	w.cuts = append(w.cuts[:0], 0)
+	w.rows, w.moments, w.unknown = w.rows[:0], w.moments[:0], false
+	w.runs, w.subjects, w.at = w.runs[:0], w.subjects[:0], spot{}
+	w.cuts = append(w.cuts[:0], spot{})
 	w.requestIDs = w.requestIDs[:0]
 	clear(w.requestCodes)
 }
 
-// Append writes one excluded record: its id as text, its row in the input file
-// (ascending), the reasons (not empty), the moment of the primary one (or Unknown),
-// its subjects (role by role, list elements in their order) and the deletion request's
-// id, or "". Nothing given is kept. It does not allocate once buffers have grown.
+// Append writes excluded rows, which follow those written before. Nothing given is kept. It
+// does not allocate once buffers have grown. How the rows are cut into calls makes no
+// difference to what is written.
 //
 // Bytes of a record id that are not UTF-8 become U+FFFD, as Parquet strings must be.
-func (w *ExclusionWriter) Append(recordID []byte, row int64, reasons schema.Reasons, moment schema.Instant, subjects []Subject, requestID string) error {
+func (w *ExclusionWriter) Append(e *Excluded) error {
 	if err := w.file.Err(); err != nil {
 		return err
 	}
@@ -136,58 +152,99 @@ func (w *ExclusionWriter) Append(recordID []byte, row int64, reasons schema.Reas
 		}
 		w.table = w.accounts.table
 	}
-	if err := w.check(row, reasons, subjects); err != nil {
-		return w.file.Fail(fmt.Errorf("exclusions: %s: row %d: %w", w.meta.Source, row, err))
+	if err := w.check(e); err != nil {
+		return w.file.Fail(fmt.Errorf("exclusions: %s: row %d: %w", w.meta.Source, e.Row, err))
 	}
-	w.lastRow = row
-	if utf8.Valid(recordID) {
-		w.ids = append(w.ids, recordID...)
-	} else {
-		w.ids = append(w.ids, bytes.ToValidUTF8(recordID, []byte("\uFFFD"))...)
-	}
-	w.idEnds = append(w.idEnds, uint32(len(w.ids)))
-	w.rows = append(w.rows, row)
-	w.sets = append(w.sets, reasons)
-	w.moments = append(w.moments, moment)
-	w.requests = append(w.requests, w.requestCode(requestID))
-	for i := range subjects {
-		x := &subjects[i]
-		cause := uint8(x.Cause)
-		if x.Since != schema.Unknown {
-			cause |= hasSince
-			w.sinces = append(w.sinces, x.Since)
+	request, ids, moments := w.requestCode(e.Request), w.validIDs(&e.IDs), e.Moments
+	for row := e.Row; len(moments) > 0; {
+		n := w.room(ids, len(moments), len(e.Subjects))
+		w.rows, w.moments = withRoom(w.rows, n), withRoom(w.moments, n)
+		w.lastRow = row + int64(n) - 1
+		w.appendIDs(ids, n)
+		for i, m := range moments[:n] {
+			w.rows = append(w.rows, row+int64(i))
+			w.moments = append(w.moments, int64(m))
+			w.unknown = w.unknown || m == schema.Unknown
 		}
-		w.slot(min(i, 1), x.Account, x.Role, cause)
+		w.run(e, request, n)
+		if err := w.cut(); err != nil {
+			return err
+		}
+		row, moments, ids = row+int64(n), moments[n:], ids.Slice(n, ids.Len())
 	}
-	if len(subjects) == 0 {
-		w.slot(0, NoAccount, 0, noSubject)
-	}
-	w.subjects += len(subjects)
-	w.slotEnds = append(w.slotEnds, uint32(len(w.roles)))
-	return w.cut()
+	return nil
 }
 
-func (w *ExclusionWriter) slot(repeat int, account Account, role, cause uint8) {
-	w.repeats = append(w.repeats, uint8(repeat))
-	w.accountOf = append(w.accountOf, account)
-	w.roles = append(w.roles, role)
-	w.causes = append(w.causes, cause)
+// run adds n rows to the last run, or begins one.
+func (w *ExclusionWriter) run(e *Excluded, request int32, n int) {
+	k := len(e.Subjects)
+	w.at.rows += n
+	w.at.subjects += n * k
+	w.at.slots += n * max(1, k)
+	if from := w.cuts[len(w.cuts)-1].runs; len(w.runs) > from {
+		last := &w.runs[len(w.runs)-1]
+		if last.set == e.Reasons && last.request == request && last.subjects == k && slices.Equal(w.subjects[len(w.subjects)-k:], e.Subjects) {
+			last.rows += n
+			return
+		}
+	}
+	w.runs = append(w.runs, excludedRun{n, e.Reasons, k, request})
+	w.subjects = append(w.subjects, e.Subjects...)
+	w.at.runs, w.at.listed = len(w.runs), len(w.subjects)
 }
 
-func (w *ExclusionWriter) check(row int64, reasons schema.Reasons, subjects []Subject) error {
-	if row <= w.lastRow {
+func (w *ExclusionWriter) check(e *Excluded) error {
+	switch {
+	case len(e.Moments) == 0 || e.IDs.Len() != len(e.Moments):
+		return fmt.Errorf("%d ids and %d moments", e.IDs.Len(), len(e.Moments))
+	case e.Row <= w.lastRow:
 		return fmt.Errorf("does not follow row %d", w.lastRow)
+	case e.Reasons.Kept() || e.Reasons >= 1<<schema.NumReasons:
+		return fmt.Errorf("no such set of reasons: %#x", uint16(e.Reasons))
 	}
-	if reasons.Kept() || reasons >= 1<<schema.NumReasons {
-		return fmt.Errorf("no such set of reasons: %#x", uint16(reasons))
-	}
-	for i := range subjects {
-		s := &subjects[i]
+	for i := range e.Subjects {
+		s := &e.Subjects[i]
 		if int(s.Role) >= len(w.meta.Roles) || int(s.Cause) > len(causeReasons) || (int(s.Account) >= len(w.table.refs) && s.Account != NoAccount) {
 			return fmt.Errorf("subject %d: no such account, role or cause", i)
 		}
 	}
 	return nil
+}
+
+// validIDs returns ids as UTF-8.
+func (w *ExclusionWriter) validIDs(ids *parquet.Bytes) parquet.Bytes {
+	end := ids.Ends[len(ids.Ends)-1]
+	valid := utf8.Valid(ids.Data[ids.First:end])
+	for _, at := range ids.Ends {
+		valid = valid && (at == end || utf8.RuneStart(ids.Data[at]))
+	}
+	if valid {
+		return *ids
+	}
+	var all parquet.Bytes
+	for i := range ids.Len() {
+		all.Data = append(all.Data, bytes.ToValidUTF8(ids.At(i), []byte("\uFFFD"))...)
+		all.Ends = append(all.Ends, uint32(len(all.Data)))
+	}
+	return all
+}
+
+// appendIDs appends the first n ids.
+func (w *ExclusionWriter) appendIDs(ids parquet.Bytes, n int) {
+	move := uint32(len(w.ids)) - ids.First
+	w.ids, w.idEnds = withRoom(w.ids, int(ids.Ends[n-1]-ids.First)), withRoom(w.idEnds, n)
+	w.ids = append(w.ids, ids.Data[ids.First:ids.Ends[n-1]]...)
+	for _, end := range ids.Ends[:n] {
+		w.idEnds = append(w.idEnds, end+move)
+	}
+}
+
+// withRoom returns s with room for n more elements. Where it grows, it grows to twice as many: append copies larger ones more often.
+func withRoom[T any](s []T, n int) []T {
+	if cap(s)-len(s) < n {
+		s = slices.Grow(s, max(n, cap(s)))
+	}
+	return s
 }
 
 func (w *ExclusionWriter) requestCode(id string) int32 {
@@ -203,14 +260,29 @@ func (w *ExclusionWriter) requestCode(id string) int32 {
 	return code
 }
 
+// room returns how many of n rows come before the page is full, at least one: the row that
+// fills it is one of them.
+func (w *ExclusionWriter) room(ids parquet.Bytes, n, subjects int) int {
+	from := w.cuts[len(w.cuts)-1]
+	n = min(n, groupRows/8-(w.at.rows-from.rows))
+	if subjects > 0 {
+		n = min(n, (groupSubjects/8-(w.at.subjects-from.subjects)+subjects-1)/subjects)
+	}
+	left := groupIDBytes/8 - (len(w.ids) - int(w.idEnds[from.rows]))
+	if int(ids.Ends[n-1]-ids.First) < left {
+		return n
+	}
+	return 1 + sort.Search(n-1, func(i int) bool { return int(ids.Ends[i]-ids.First) >= left })
+}
+
 // cut ends the page, and the row group, where they are full.
 func (w *ExclusionWriter) cut() error {
-	rows, from := len(w.rows), w.cuts[len(w.cuts)-1]
-	if rows-from < groupRows/8 && len(w.ids)-int(w.idEnds[from]) < groupIDBytes/8 && w.subjects-w.subjectsCut < groupSubjects/8 {
+	from := w.cuts[len(w.cuts)-1]
+	if w.at.rows-from.rows < groupRows/8 && len(w.ids)-int(w.idEnds[from.rows]) < groupIDBytes/8 && w.at.subjects-from.subjects < groupSubjects/8 {
 		return nil
 	}
-	w.cuts, w.subjectsCut = append(w.cuts, rows), w.subjects
-	if rows < groupRows && len(w.ids) < groupIDBytes && w.subjects < groupSubjects {
+	w.cuts = append(w.cuts, w.at)
+	if w.at.rows < groupRows && len(w.ids) < groupIDBytes && w.at.subjects < groupSubjects {
 		return nil
 	}
 	return w.flush()
@@ -249,9 +321,10 @@ func (w *ExclusionWriter) flush() error {
 	if err := w.file.Err(); err != nil || len(w.rows) == 0 {
 		return err
 	}
-	if w.cuts[len(w.cuts)-1] < len(w.rows) {
-		w.cuts = append(w.cuts, len(w.rows))
+	if w.cuts[len(w.cuts)-1].rows < len(w.rows) {
+		w.cuts = append(w.cuts, w.at)
 	}
+	w.repeat()
 	w.file.BeginGroup()
 	w.writeIDs()
 	w.writeSource()

@@ -2,6 +2,7 @@ package manifests
 
 import (
 	"math/bits"
+	"slices"
 
 	"assent/job/parquet/table"
 	"assent/schema"
@@ -9,38 +10,92 @@ import (
 
 // exclusionScratch is memory that the columns of a row group use one after the other.
 type exclusionScratch struct {
-	page  table.Page
-	refs  []byte  // the references of the row group
-	byRef []int32 // by account, the code of its reference; 0 where it is not there
-	since numbers
-	codes []int32 // beside sinces
+	page    table.Page
+	repeats []uint8 // of each slot of subjects, its repetition level
+	refs    []byte  // the references of the row group
+	byRef   []int32 // by account, the code of its reference; 0 where it is not there
+	since   numbers
+	codes   []int32 // beside the writer's subjects
 }
 
 // pages writes the pages of a chunk, and ends it. Fill is called for each: it adds the
-// rows from one up to another to the page, which is empty.
-func (w *ExclusionWriter) pages(c *table.Chunk, fill func(p *table.Page, from, to int)) {
+// rows from one place up to another to the page, which is empty.
+func (w *ExclusionWriter) pages(c *table.Chunk, fill func(p *table.Page, from, to spot)) {
 	p := &w.scratch.page
 	for i, from := range w.cuts[:len(w.cuts)-1] {
-		p.Reset(w.cuts[i+1] - from)
+		p.Reset(w.cuts[i+1].rows - from.rows)
 		fill(p, from, w.cuts[i+1])
 		c.Page(p)
 	}
 	c.End()
 }
 
-// subjectPages is pages for one of a subject's columns. Fill is called with a range of
-// slots.
-func (w *ExclusionWriter) subjectPages(c *table.Chunk, fill func(p *table.Page, from, to int)) {
-	w.pages(c, func(p *table.Page, from, to int) {
-		first, end := int(w.slotEnds[from]), int(w.slotEnds[to])
-		p.Reps = append(p.Reps, w.repeats[first:end]...)
-		fill(p, first, end)
+// runPages is pages for a column whose values are the same in all rows of a run. Fill adds
+// those of one row.
+func (w *ExclusionWriter) runPages(c *table.Chunk, fill func(p *table.Page, r *excludedRun)) {
+	w.pages(c, func(p *table.Page, from, to spot) {
+		for i := from.runs; i < to.runs; i++ {
+			r := &w.runs[i]
+			reps, defs, codes := len(p.Reps), len(p.Defs), len(p.Codes)
+			fill(p, r)
+			p.Reps, p.Defs, p.Codes = repeatTail(p.Reps, reps, r.rows), repeatTail(p.Defs, defs, r.rows), repeatTail(p.Codes, codes, r.rows)
+		}
 	})
 }
 
+// subjectPages is runPages for one of a subject's columns. Fill is called for rows that have
+// subjects, and is told the place of these among those of all runs.
+func (w *ExclusionWriter) subjectPages(c *table.Chunk, fill func(p *table.Page, subjects []Subject, at int)) {
+	w.pages(c, func(p *table.Page, from, to spot) {
+		p.Reps = w.scratch.repeats[from.slots:to.slots]
+		at := from.listed
+		for i := from.runs; i < to.runs; i++ {
+			r := &w.runs[i]
+			defs, codes := len(p.Defs), len(p.Codes)
+			if r.subjects == 0 {
+				p.Null(0)
+			} else {
+				fill(p, w.subjects[at:at+r.subjects], at)
+				at += r.subjects
+			}
+			p.Defs, p.Codes = repeatTail(p.Defs, defs, r.rows), repeatTail(p.Codes, codes, r.rows)
+		}
+	})
+	w.scratch.page.Reps = nil // repeats is not the page's own
+}
+
+// repeatTail makes n of what s has from a place on.
+func repeatTail[T uint8 | int32](s []T, from, n int) []T {
+	size := len(s) - from
+	if n == 1 || size == 0 {
+		return s
+	}
+	end := from + n*size
+	s = slices.Grow(s, end-len(s))[:end]
+	for done := size; done < n*size; done *= 2 {
+		copy(s[from+done:], s[from:from+done])
+	}
+	return s
+}
+
+// repeat notes the repetition levels of the subjects' slots.
+func (w *ExclusionWriter) repeat() {
+	all := w.scratch.repeats[:0]
+	for i := range w.runs {
+		r := &w.runs[i]
+		from := len(all)
+		all = append(all, 0)
+		for range r.slots() - 1 {
+			all = append(all, 1)
+		}
+		all = repeatTail(all, from, r.rows)
+	}
+	w.scratch.repeats = all
+}
+
 func (w *ExclusionWriter) writeIDs() {
-	w.pages(w.file.Chunk(leafRecordID), func(p *table.Page, from, to int) {
-		p.Data, p.Ends = w.ids, append(p.Ends[:0], w.idEnds[from:to+1]...)
+	w.pages(w.file.Chunk(leafRecordID), func(p *table.Page, from, to spot) {
+		p.Data, p.Ends = w.ids, append(p.Ends[:0], w.idEnds[from.rows:to.rows+1]...)
 	})
 	w.scratch.page.Data = nil // ids is the writer's own
 }
@@ -48,23 +103,20 @@ func (w *ExclusionWriter) writeIDs() {
 func (w *ExclusionWriter) writeSource() {
 	c := w.file.Chunk(leafSourceFile)
 	c.TextDictionary(w.meta.Source)
-	w.pages(c, func(p *table.Page, from, to int) {
-		p.Codes = append(p.Codes, make([]int32, to-from)...)
-	})
+	w.runPages(c, func(p *table.Page, _ *excludedRun) { p.Codes = append(p.Codes, 0) })
 }
 
 func (w *ExclusionWriter) writeRows() {
-	w.pages(w.file.Chunk(leafSourceRow), func(p *table.Page, from, to int) {
-		p.Ints = append(p.Ints, w.rows[from:to]...)
-	})
+	w.pages(w.file.Chunk(leafSourceRow), func(p *table.Page, from, to spot) { p.Ints = w.rows[from.rows:to.rows] })
+	w.scratch.page.Ints = nil // rows is the writer's own
 }
 
 // reasonChunk begins a column of reasons. Its dictionary holds the first ones: up to the
 // last that occurs in the row group, and at least schema.FirstReasons.
 func (w *ExclusionWriter) reasonChunk(leaf int) *table.Chunk {
 	var occur schema.Reasons
-	for _, set := range w.sets {
-		occur |= set
+	for i := range w.runs {
+		occur |= w.runs[i].set
 	}
 	n := max(schema.FirstReasons, bits.Len16(uint16(occur)))
 	c := w.file.Chunk(leaf)
@@ -80,36 +132,40 @@ func reasonNames(reasons []schema.Reason) (names []string) {
 }
 
 func (w *ExclusionWriter) writeReason() {
-	w.pages(w.reasonChunk(leafReason), func(p *table.Page, from, to int) {
-		for _, set := range w.sets[from:to] {
-			p.Codes = append(p.Codes, int32(set.Primary()))
-		}
+	w.runPages(w.reasonChunk(leafReason), func(p *table.Page, r *excludedRun) {
+		p.Codes = append(p.Codes, int32(r.set.Primary()))
 	})
 }
 
 func (w *ExclusionWriter) writeReasons() {
-	w.pages(w.reasonChunk(leafReasons), func(p *table.Page, from, to int) {
-		for _, set := range w.sets[from:to] {
-			repeat := uint8(0)
-			for ; !set.Kept(); set &= set - 1 {
-				p.Codes = append(p.Codes, int32(set.Primary()))
-				p.Reps = append(p.Reps, repeat)
-				repeat = 1
-			}
+	w.runPages(w.reasonChunk(leafReasons), func(p *table.Page, r *excludedRun) {
+		repeat := uint8(0)
+		for set := r.set; !set.Kept(); set &= set - 1 {
+			p.Codes = append(p.Codes, int32(set.Primary()))
+			p.Reps = append(p.Reps, repeat)
+			repeat = 1
 		}
 	})
 }
 
 func (w *ExclusionWriter) writeMoments() {
-	w.pages(w.file.Chunk(leafMoment), func(p *table.Page, from, to int) {
-		for _, m := range w.moments[from:to] {
-			if m == schema.Unknown {
+	w.pages(w.file.Chunk(leafMoment), func(p *table.Page, from, to spot) {
+		moments := w.moments[from.rows:to.rows]
+		if !w.unknown {
+			p.Ints = moments
+			return
+		}
+		for _, m := range moments {
+			if m == int64(schema.Unknown) {
 				p.Null(0)
 			} else {
-				p.Int(1, int64(m))
+				p.Int(1, m)
 			}
 		}
 	})
+	if !w.unknown {
+		w.scratch.page.Ints = nil // moments is the writer's own
+	}
 }
 
 // writeRefs numbers the references in the order in which the row group names them, and writes them. So its bytes do not depend on
@@ -119,8 +175,8 @@ func (w *ExclusionWriter) writeRefs() {
 	s.byRef = append(s.byRef[:0], make([]int32, len(w.table.refs))...)
 	s.refs = s.refs[:0]
 	n := int32(1) // code 0 is the empty text
-	for _, a := range w.accountOf {
-		if a != NoAccount && s.byRef[a] == 0 {
+	for i := range w.subjects {
+		if a := w.subjects[i].Account; a != NoAccount && s.byRef[a] == 0 {
 			s.byRef[a] = n
 			s.refs = append(s.refs, w.table.refs[a][:]...)
 			n++
@@ -128,14 +184,11 @@ func (w *ExclusionWriter) writeRefs() {
 	}
 	c := w.file.Chunk(leafRef)
 	c.HexDictionary(s.refs)
-	w.subjectPages(c, func(p *table.Page, from, to int) {
-		for i := from; i < to; i++ {
-			switch a := w.accountOf[i]; {
-			case w.causes[i] == noSubject:
-				p.Null(0)
-			case a == NoAccount:
+	w.subjectPages(c, func(p *table.Page, subjects []Subject, _ int) {
+		for i := range subjects {
+			if a := subjects[i].Account; a == NoAccount {
 				p.Code(1, 0)
-			default:
+			} else {
 				p.Code(1, s.byRef[a])
 			}
 		}
@@ -145,13 +198,9 @@ func (w *ExclusionWriter) writeRefs() {
 func (w *ExclusionWriter) writeRoles() {
 	c := w.file.Chunk(leafRole)
 	c.TextDictionary(w.meta.Roles...)
-	w.subjectPages(c, func(p *table.Page, from, to int) {
-		for i := from; i < to; i++ {
-			if w.causes[i] == noSubject {
-				p.Null(0)
-			} else {
-				p.Code(1, int32(w.roles[i]))
-			}
+	w.subjectPages(c, func(p *table.Page, subjects []Subject, _ int) {
+		for i := range subjects {
+			p.Code(1, int32(subjects[i].Role))
 		}
 	})
 }
@@ -159,15 +208,12 @@ func (w *ExclusionWriter) writeRoles() {
 func (w *ExclusionWriter) writeCauses() {
 	c := w.file.Chunk(leafCause)
 	c.TextDictionary(reasonNames(causeReasons[:])...)
-	w.subjectPages(c, func(p *table.Page, from, to int) {
-		for _, cause := range w.causes[from:to] {
-			switch cause &^ hasSince {
-			case noSubject:
-				p.Null(0)
-			case uint8(NoCause):
+	w.subjectPages(c, func(p *table.Page, subjects []Subject, _ int) {
+		for i := range subjects {
+			if cause := subjects[i].Cause; cause == NoCause {
 				p.Null(1)
-			default:
-				p.Code(2, int32(cause&^hasSince-1))
+			} else {
+				p.Code(2, int32(cause-1))
 			}
 		}
 	})
@@ -176,22 +222,22 @@ func (w *ExclusionWriter) writeCauses() {
 func (w *ExclusionWriter) writeSinces() {
 	since, codes := &w.scratch.since, w.scratch.codes[:0]
 	since.clear()
-	for _, v := range w.sinces {
-		codes = append(codes, since.code(int64(v)))
+	for i := range w.subjects {
+		code := int32(-1)
+		if at := w.subjects[i].Since; at != schema.Unknown {
+			code = since.code(int64(at))
+		}
+		codes = append(codes, code)
 	}
 	w.scratch.codes = codes
 	c := w.file.Chunk(leafSince)
 	c.IntDictionary(since.values)
-	w.subjectPages(c, func(p *table.Page, from, to int) {
-		for _, cause := range w.causes[from:to] {
-			switch {
-			case cause == noSubject:
-				p.Null(0)
-			case cause&hasSince == 0:
+	w.subjectPages(c, func(p *table.Page, subjects []Subject, at int) {
+		for _, code := range codes[at : at+len(subjects)] {
+			if code < 0 {
 				p.Null(1)
-			default:
-				p.Code(2, codes[0])
-				codes = codes[1:]
+			} else {
+				p.Code(2, code)
 			}
 		}
 	})
@@ -200,13 +246,11 @@ func (w *ExclusionWriter) writeSinces() {
 func (w *ExclusionWriter) writeRequests() {
 	c := w.file.Chunk(leafRequestID)
 	c.TextDictionary(w.requestIDs...)
-	w.pages(c, func(p *table.Page, from, to int) {
-		for _, code := range w.requests[from:to] {
-			if code < 0 {
-				p.Null(0)
-			} else {
-				p.Code(1, code)
-			}
+	w.runPages(c, func(p *table.Page, r *excludedRun) {
+		if r.request < 0 {
+			p.Null(0)
+		} else {
+			p.Code(1, r.request)
 		}
 	})
 }

@@ -10,11 +10,13 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
 
+	column "assent/job/parquet"
 	"assent/schema"
 )
 
@@ -88,10 +90,18 @@ func makeExcluded(accounts *Accounts, n, population int, zipf bool) []excluded {
 	return out
 }
 
+// appendRow appends one row.
+func appendRow(w *ExclusionWriter, id []byte, row int64, reasons schema.Reasons, moment schema.Instant, subjects []Subject, request string) error {
+	return w.Append(&Excluded{
+		Row: row, IDs: column.Bytes{Data: id, Ends: []uint32{uint32(len(id))}}, Reasons: reasons,
+		Moments: []schema.Instant{moment}, Subjects: subjects, Request: request,
+	})
+}
+
 func appendAll(tb testing.TB, w *ExclusionWriter, rows []excluded) Written {
 	for i := range rows {
 		e := &rows[i]
-		if err := w.Append(e.id, e.row, e.reasons, e.moment, e.subjects, e.request); err != nil {
+		if err := appendRow(w, e.id, e.row, e.reasons, e.moment, e.subjects, e.request); err != nil {
 			tb.Fatal(err)
 		}
 	}
@@ -269,6 +279,59 @@ func TestExclusionsSameBytes(t *testing.T) {
 	}
 }
 
+// TestExclusionsRuns: rows that are told of together make the same file as one by one, also where pages and row groups end amid them.
+func TestExclusionsRuns(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	accounts := NewAccounts(testKey.NewReferrer())
+	var alone, together bytes.Buffer
+	x, y := NewExclusionWriter(&alone, accounts, testMeta()), NewExclusionWriter(&together, accounts, testMeta())
+	row, cuts := int64(0), 0
+	for i := range 400 {
+		e := Excluded{Row: row, Reasons: schema.Reasons(1 + rng.IntN(1<<schema.NumReasons-1)), Request: []string{"", "", "a", "b"}[rng.IntN(4)]}
+		for range rng.IntN(4) {
+			e.Subjects = append(e.Subjects, Subject{
+				Account: accounts.Account(fmt.Appendf(nil, "%d", rng.IntN(20))), Role: uint8(rng.IntN(3)), Cause: Cause(rng.IntN(4)),
+				Since: []schema.Instant{schema.Unknown, 5, schema.Instant(rng.IntN(1000))}[rng.IntN(3)],
+			})
+		}
+		if i%40 == 0 { // more subjects than a page takes
+			e.Subjects = slices.Repeat(e.Subjects, 40)
+		}
+		n := []int{1, 1, 2, 3, 100}[rng.IntN(5)]
+		if i%100 == 50 {
+			n = 40_000
+		}
+		for range n {
+			id := fmt.Appendf(nil, "%d\xc3\xa9", rng.Uint64()>>rng.IntN(64))
+			if rng.IntN(1000) == 0 {
+				id = bytes.Repeat([]byte{0xff, 'a'}, 40_000)
+			}
+			id = id[:rng.IntN(len(id))+1] // some end within a character
+			e.IDs.Data = append(e.IDs.Data, id...)
+			e.IDs.Ends = append(e.IDs.Ends, uint32(len(e.IDs.Data)))
+			e.Moments = append(e.Moments, []schema.Instant{schema.Unknown, 7, 8}[rng.IntN(3)])
+		}
+		for j, m := range e.Moments {
+			if err := appendRow(x, e.IDs.At(j), row+int64(j), e.Reasons, m, e.Subjects, e.Request); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := y.Append(&e); err != nil {
+			t.Fatal(err)
+		}
+		cuts = max(cuts, len(y.cuts))
+		row += int64(len(e.Moments) + rng.IntN(2))
+	}
+	for _, w := range []*ExclusionWriter{x, y} {
+		if _, err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !bytes.Equal(alone.Bytes(), together.Bytes()) || cuts < 3 || y.file.NumGroups() < 2 {
+		t.Fatalf("%d bytes one by one, %d together; %d row groups", alone.Len(), together.Len(), y.file.NumGroups())
+	}
+}
+
 // TestExclusionsTrimmed: accounts may be forgotten between two rows.
 func TestExclusionsTrimmed(t *testing.T) {
 	accounts := NewAccounts(testKey.NewReferrer())
@@ -281,7 +344,7 @@ func TestExclusionsTrimmed(t *testing.T) {
 		}
 		a := accounts.Account(fmt.Appendf(nil, "account-%d", row%7))
 		refs[accounts.Ref(a).String()] = true
-		if err := w.Append(nil, row, schema.PartyOptedOut.Set(), 1, []Subject{{Account: a, Cause: CauseOptedOut, Since: schema.Unknown}}, ""); err != nil {
+		if err := appendRow(w, nil, row, schema.PartyOptedOut.Set(), 1, []Subject{{Account: a, Cause: CauseOptedOut, Since: schema.Unknown}}, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -305,16 +368,20 @@ func TestExclusionsRefuses(t *testing.T) {
 	a := accounts.Account([]byte("a"))
 	out := schema.PartyOptedOut.Set()
 	for name, write := range map[string]func(w *ExclusionWriter) error{
-		"row twice":       func(w *ExclusionWriter) error { return w.Append(nil, 5, out, 1, nil, "") },
-		"row before":      func(w *ExclusionWriter) error { return w.Append(nil, 4, out, 1, nil, "") },
-		"no reason":       func(w *ExclusionWriter) error { return w.Append(nil, 6, 0, 1, nil, "") },
-		"unknown reason":  func(w *ExclusionWriter) error { return w.Append(nil, 6, 1<<schema.NumReasons, 1, nil, "") },
-		"unknown role":    func(w *ExclusionWriter) error { return w.Append(nil, 6, out, 1, []Subject{{Account: a, Role: 3}}, "") },
-		"unknown cause":   func(w *ExclusionWriter) error { return w.Append(nil, 6, out, 1, []Subject{{Account: a, Cause: 4}}, "") },
-		"unknown account": func(w *ExclusionWriter) error { return w.Append(nil, 6, out, 1, []Subject{{Account: a + 1}}, "") },
+		"row twice":      func(w *ExclusionWriter) error { return appendRow(w, nil, 5, out, 1, nil, "") },
+		"row before":     func(w *ExclusionWriter) error { return appendRow(w, nil, 4, out, 1, nil, "") },
+		"no reason":      func(w *ExclusionWriter) error { return appendRow(w, nil, 6, 0, 1, nil, "") },
+		"unknown reason": func(w *ExclusionWriter) error { return appendRow(w, nil, 6, 1<<schema.NumReasons, 1, nil, "") },
+		"unknown role": func(w *ExclusionWriter) error {
+			return appendRow(w, nil, 6, out, 1, []Subject{{Account: a, Role: 3}}, "")
+		},
+		"unknown cause": func(w *ExclusionWriter) error {
+			return appendRow(w, nil, 6, out, 1, []Subject{{Account: a, Cause: 4}}, "")
+		},
+		"unknown account": func(w *ExclusionWriter) error { return appendRow(w, nil, 6, out, 1, []Subject{{Account: a + 1}}, "") },
 	} {
 		w := NewExclusionWriter(io.Discard, accounts, testMeta())
-		if err := w.Append(nil, 5, out, 1, []Subject{{Account: a, Since: schema.Unknown}}, ""); err != nil {
+		if err := appendRow(w, nil, 5, out, 1, []Subject{{Account: a, Since: schema.Unknown}}, ""); err != nil {
 			t.Fatal(err)
 		}
 		if err := write(w); err == nil {
@@ -339,7 +406,7 @@ func TestExclusionsReasons(t *testing.T) {
 	w := NewExclusionWriter(&file, accounts, testMeta())
 	const all = 1<<schema.NumReasons - 1
 	for set := schema.Reasons(1); set <= all; set++ {
-		if err := w.Append(nil, int64(set), set, 1, nil, ""); err != nil {
+		if err := appendRow(w, nil, int64(set), set, 1, nil, ""); err != nil {
 			t.Fatal(err)
 		}
 		if set == 1<<schema.FirstReasons-1 {
@@ -391,7 +458,7 @@ func TestExclusionsText(t *testing.T) {
 	w := NewExclusionWriter(&file, accounts, testMeta())
 	ids := []string{"", "a\xffb", strings.Repeat("long", 1000), "ü"}
 	for i, id := range ids {
-		if err := w.Append([]byte(id), int64(i), schema.MomentUnknown.Set(), schema.Unknown, nil, ""); err != nil {
+		if err := appendRow(w, []byte(id), int64(i), schema.MomentUnknown.Set(), schema.Unknown, nil, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -430,7 +497,7 @@ func TestWritersPassErrorsOn(t *testing.T) {
 		w := NewExclusionWriter(&failingWriter{left}, accounts, testMeta())
 		for i := range rows {
 			e := &rows[i]
-			w.Append(e.id, e.row, e.reasons, e.moment, e.subjects, e.request)
+			appendRow(w, e.id, e.row, e.reasons, e.moment, e.subjects, e.request)
 		}
 		if _, err := w.Close(); !errors.Is(err, errFull) {
 			t.Fatalf("after %d bytes: %v", left, err)
@@ -445,9 +512,12 @@ func TestAppendDoesNotAllocate(t *testing.T) {
 	appendAll(t, w, rows) // buffers grow, requests get known
 	w.Reset(io.Discard, accounts, testMeta())
 	i := 0
+	x := Excluded{IDs: column.Bytes{Ends: make([]uint32, 1)}, Moments: make([]schema.Instant, 1)}
 	if n := testing.AllocsPerRun(len(rows)-2, func() {
 		e := &rows[i]
-		if err := w.Append(e.id, e.row, e.reasons, e.moment, e.subjects, ""); err != nil {
+		x.Row, x.Reasons, x.Subjects, x.Moments[0] = e.row, e.reasons, e.subjects, e.moment
+		x.IDs.Data, x.IDs.Ends[0] = e.id, uint32(len(e.id))
+		if err := w.Append(&x); err != nil {
 			t.Fatal(err)
 		}
 		i++

@@ -6,14 +6,16 @@ import (
 )
 
 // postings holds pairs in memory, account by account, in a few bytes each: the row as
-// its distance from the account's last, with the number of the label, as a varint.
+// its distance from the account's last, with the number of the label, as a varint. Pairs
+// of neighbouring rows with one label are a run, which takes hardly more than a pair.
 // An account's newest bytes lie beside its state; older ones in chunks that are linked
 // and grow (as in Lucene's byte pool). So what is not yet sorted by reference
 // is at least not to be sorted by account any more, and most pairs touch memory in one
 // place.
 //
 //	chunk  [bytes ... | next: 4 bytes]    sizes 32, 3 × 64, 3 × 128, 3 × 256, then 512
-//	pair   varint(distance << 3 | min(label, 7)), then the label's byte where that is 7
+//	pair   varint(distance << 3 | label), where the label is below 7
+//	run    varint(distance << 3 | 7), varint(label), varint(rows)
 type postings struct {
 	blocks  [][]byte
 	used    uint32 // bytes of blocks; the first chunk's worth is not used, so that 0 is none
@@ -32,14 +34,15 @@ type postingList struct {
 	at    uint32 // where the next bytes go
 	end   uint32 // of the room for bytes in the last chunk, and that chunk's level above
 	n     uint8  // bytes in newest
-	// newest holds whole pairs that are not yet in a chunk. A list takes half a cache line.
+	// newest holds whole runs that are not yet in a chunk. A list takes half a cache line.
 	newest [listSize - 17]byte
 }
 
-// posting is a pair that waits.
+// posting is a run that waits.
 type posting struct {
 	account Account
-	row     uint32
+	row     uint32 // the first
+	rows    uint32
 	label   uint8
 }
 
@@ -76,9 +79,9 @@ func (p *postings) clear() {
 	p.lists = p.lists[:0]
 }
 
-// add appends a pair to an account's list, whose rows do not descend.
-func (p *postings) add(account Account, row uint32, label uint8) {
-	p.waiting = append(p.waiting, posting{account, row, label})
+// add appends rows from one on to an account's list, whose rows do not descend.
+func (p *postings) add(account Account, row, rows uint32, label uint8) {
+	p.waiting = append(p.waiting, posting{account, row, rows, label})
 	if len(p.waiting) == 256 {
 		p.drain()
 	}
@@ -101,38 +104,36 @@ func (p *postings) drain() {
 			p.touched += uint32(p.blocks[l.at>>blockBits][l.at&(blockSize-1)])
 		}
 	}
-	for _, w := range p.waiting {
-		p.put(&p.lists[w.account], w.row, w.label)
+	for i := range p.waiting {
+		w := &p.waiting[i]
+		p.put(&p.lists[w.account], w)
 	}
 	p.waiting = p.waiting[:0]
 }
 
-// put appends a pair to a list.
-func (p *postings) put(l *postingList, row uint32, label uint8) {
+// put appends a run to a list.
+func (p *postings) put(l *postingList, w *posting) {
 	if l.n == 0 && l.first == 0 {
 		p.held++
 	}
-	v := uint64(row-l.row)<<3 | uint64(min(label, inlineLabels))
-	l.row = row
-	size := (bits.Len64(v|1) + 6) / 7
-	if label >= inlineLabels {
-		size++
+	distance := uint64(w.row-l.row) << 3
+	l.row = w.row + w.rows - 1
+	if w.rows == 1 && w.label < inlineLabels {
+		v := distance | uint64(w.label)
+		if int(l.n)+(bits.Len64(v|1)+6)/7 > len(l.newest) {
+			p.spill(l)
+		}
+		l.n += uint8(binary.PutUvarint(l.newest[l.n:], v))
+		return
 	}
-	if int(l.n)+size > len(l.newest) {
+	var run [3 * binary.MaxVarintLen32]byte
+	n := binary.PutUvarint(run[:], distance|inlineLabels)
+	n += binary.PutUvarint(run[n:], uint64(w.label))
+	n += binary.PutUvarint(run[n:], uint64(w.rows))
+	if int(l.n)+n > len(l.newest) {
 		p.spill(l)
 	}
-	n := l.n
-	for ; v >= 0x80; v >>= 7 {
-		l.newest[n] = byte(v) | 0x80
-		n++
-	}
-	l.newest[n] = byte(v)
-	n++
-	if label >= inlineLabels {
-		l.newest[n] = label
-		n++
-	}
-	l.n = n
+	l.n += uint8(copy(l.newest[l.n:], run[:n]))
 }
 
 // spill moves a list's newest bytes to its chunks.
@@ -209,14 +210,14 @@ func (p *postings) warm(accounts []ranked) {
 	}
 }
 
-// pair is a row of an account, with the number of a label.
-type pair struct {
-	row   uint32
-	label uint8
+// run is neighbouring rows of an account, with the number of their label.
+type run struct {
+	row, rows uint32
+	label     uint8
 }
 
-// appendPairs appends an account's pairs to dst, in the order they were added.
-func (p *postings) appendPairs(dst []pair, account uint32) []pair {
+// appendRuns appends an account's runs to dst, in the order they were added.
+func (p *postings) appendRuns(dst []run, account uint32) []run {
 	l := &p.lists[account]
 	b := p.joined[:0]
 	if l.first != 0 {
@@ -235,17 +236,19 @@ func (p *postings) appendPairs(dst []pair, account uint32) []pair {
 	b = append(b, l.newest[:l.n]...)
 	p.joined = b
 
-	row := uint32(0)
+	last := uint32(0)
 	for len(b) > 0 {
 		v, n := binary.Uvarint(b)
 		b = b[n:]
-		row += uint32(v >> 3)
-		label := uint8(v & inlineLabels)
-		if label == inlineLabels {
-			label = b[0]
-			b = b[1:]
+		r := run{last + uint32(v>>3), 1, uint8(v & inlineLabels)}
+		if r.label == inlineLabels {
+			label, n := binary.Uvarint(b)
+			rows, m := binary.Uvarint(b[n:])
+			b = b[n+m:]
+			r.rows, r.label = uint32(rows), uint8(label)
 		}
-		dst = append(dst, pair{row, label})
+		last = r.row + r.rows - 1
+		dst = append(dst, r)
 	}
 	return dst
 }

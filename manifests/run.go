@@ -261,6 +261,8 @@ type Invocation struct {
 	Workers    int       `json:"workers"`
 	// KeptAtOnce counts records that were kept without a look at each, as nothing could exclude any of those around them.
 	KeptAtOnce int64 `json:"kept_at_once,omitempty"`
+	// ExcludedAtOnce counts records that were excluded so, as one party was out at all of the moments around.
+	ExcludedAtOnce int64 `json:"excluded_at_once,omitempty"`
 	// ReusedFrom names, by output, the run that a file was taken over from as it stands there. It lists no file that was worked on.
 	ReusedFrom map[string]string `json:"reused_from,omitempty"`
 	// ReusedRowGroups counts, by output, the row groups of the input whose outcome was taken over. It lists no file of ReusedFrom.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"sync"
 
 	"assent/job/parquet"
@@ -53,10 +55,10 @@ type SubjectIndexWriter struct {
 	accounts *Accounts
 	table    *refTable // by which pairs are numbered
 	pairs    int64     // of the segments written
+	last     int64     // row; -1 before the first
 
-	row     int64       // that is being added; -1 before the first
-	kept    bool        // its outcome
-	current []roleOfRow // its accounts
+	current []rolesOfRow    // accounts of the rows that are being added
+	places  map[Account]int // of them in current, where they are many
 
 	first    int64 // row of the segment's first pair
 	segment  postings
@@ -66,8 +68,8 @@ type SubjectIndexWriter struct {
 	scratch subjectScratch
 }
 
-// roleOfRow is an account that the current row names, with all its roles so far.
-type roleOfRow struct {
+// rolesOfRow is an account that a row names, with all its roles.
+type rolesOfRow struct {
 	account Account
 	roles   uint16
 }
@@ -75,7 +77,7 @@ type roleOfRow struct {
 // NewSubjectIndexWriter returns a writer to w, which it does not close. Accounts are
 // those of the pairs that are to come.
 func NewSubjectIndexWriter(w io.Writer, accounts *Accounts, meta Meta) *SubjectIndexWriter {
-	s := &SubjectIndexWriter{file: table.NewWriter(subjectColumns(), createdBy), labelled: make([]uint16, 1<<(MaxRoles+1))}
+	s := &SubjectIndexWriter{file: table.NewWriter(subjectColumns(), createdBy), labelled: make([]uint16, 1<<(MaxRoles+1)), places: map[Account]int{}}
 	s.Reset(w, accounts, meta)
 	return s
 }
@@ -83,7 +85,7 @@ func NewSubjectIndexWriter(w io.Writer, accounts *Accounts, meta Meta) *SubjectI
 // Reset makes the writer ready for another file, keeping its memory.
 func (s *SubjectIndexWriter) Reset(w io.Writer, accounts *Accounts, meta Meta) {
 	s.meta, s.accounts, s.table = meta, accounts, accounts.table
-	s.pairs, s.row, s.current = 0, -1, s.current[:0]
+	s.pairs, s.last = 0, -1
 	s.file.Reset(w)
 	if err := meta.check(); err != nil {
 		s.file.Fail(err)
@@ -100,47 +102,21 @@ func (s *SubjectIndexWriter) clear() {
 	s.labels = s.labels[:0]
 }
 
-// Add says that a row of the input file names an account under a role (index in
-// Meta.Roles), and whether the row is kept. Rows do not descend; roles of one row
-// come in any order, repeats are merged. NoAccount is skipped.
-func (s *SubjectIndexWriter) Add(account Account, row int64, role uint8, kept bool) error {
-	if row != s.row || s.table != s.accounts.table {
-		if err := s.startRow(row, kept); err != nil {
-			return err
-		}
-	}
-	if kept != s.kept {
-		return s.fail(row, errors.New("both kept and excluded"))
-	}
-	if account == NoAccount {
+// NamedAs is an account that a row names under a role (index in Meta.Roles).
+type NamedAs struct {
+	Account Account
+	Role    uint8
+}
+
+// Add says that some rows of the input file, from one on, name accounts, and whether the
+// rows are kept. Rows ascend. Accounts come in any order, repeats are merged, and NoAccount
+// is skipped. How rows alike are cut into calls makes no difference to what is written.
+func (s *SubjectIndexWriter) Add(row int64, rows int, named []NamedAs, kept bool) error {
+	switch {
+	case s.file.Err() != nil:
 		return s.file.Err()
-	}
-	if int(role) >= len(s.meta.Roles) || int(account) >= len(s.table.refs) {
-		return s.fail(row, errors.New("no such role or account"))
-	}
-	// Roles of one account mostly come side by side; what this does not find, flush
-	// brings together.
-	for i := len(s.current) - 1; i >= max(0, len(s.current)-4); i-- {
-		if s.current[i].account == account {
-			s.current[i].roles |= 1 << role
-			return nil
-		}
-	}
-	s.current = append(s.current, roleOfRow{account, 1 << role})
-	return nil
-}
-
-func (s *SubjectIndexWriter) fail(row int64, err error) error {
-	return s.file.Fail(fmt.Errorf("subject index: %s: row %d: %w", s.meta.Source, row, err))
-}
-
-// startRow begins a row, and a segment where the one before is full.
-func (s *SubjectIndexWriter) startRow(row int64, kept bool) error {
-	if row < s.row || row < 0 {
-		return s.fail(row, fmt.Errorf("does not follow row %d", s.row))
-	}
-	if err := s.endRow(); err != nil {
-		return err
+	case row <= s.last || rows < 1 || rows > math.MaxInt32:
+		return s.fail(row, fmt.Errorf("%d rows do not follow row %d", rows, s.last))
 	}
 	if s.table != s.accounts.table {
 		if err := s.flush(); err != nil {
@@ -148,25 +124,71 @@ func (s *SubjectIndexWriter) startRow(row int64, kept bool) error {
 		}
 		s.table = s.accounts.table
 	}
-	s.row, s.kept = row, kept
-	return s.file.Err()
+	s.last = row + int64(rows) - 1
+	s.current = s.current[:0]
+	if len(s.places) > 0 {
+		clear(s.places)
+	}
+	for _, n := range named {
+		if n.Account == NoAccount {
+			continue
+		}
+		if int(n.Role) >= len(s.meta.Roles) || int(n.Account) >= len(s.table.refs) {
+			return s.fail(row, errors.New("no such role or account"))
+		}
+		s.name(n)
+	}
+	for _, c := range s.current {
+		if err := s.add(c, row, rows, kept); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// endRow adds the current row to the segment.
-func (s *SubjectIndexWriter) endRow() error {
-	for _, c := range s.current {
-		if s.segment.full() || len(s.labels) == maxLabels || s.row-s.first > 1<<32-1 {
-			if err := s.flush(); err != nil {
-				return err
+func (s *SubjectIndexWriter) fail(row int64, err error) error {
+	return s.file.Fail(fmt.Errorf("subject index: %s: row %d: %w", s.meta.Source, row, err))
+}
+
+// manyAccounts is how many accounts of a row are searched one after the other.
+const manyAccounts = 16
+
+// name adds a role to those that the current rows name an account under.
+func (s *SubjectIndexWriter) name(n NamedAs) {
+	at, found := 0, false
+	if len(s.current) <= manyAccounts {
+		at = slices.IndexFunc(s.current, func(c rolesOfRow) bool { return c.account == n.Account })
+		found = at >= 0
+	} else {
+		if len(s.places) == 0 {
+			for i, c := range s.current {
+				s.places[c.account] = i
 			}
 		}
-		if len(s.labels) == 0 {
-			s.first = s.row
-		}
-		s.segment.add(c.account, uint32(s.row-s.first), s.number(labelOf(c.roles, s.kept)))
+		at, found = s.places[n.Account]
 	}
-	s.current = s.current[:0]
-	return s.file.Err()
+	if !found {
+		at = len(s.current)
+		s.current = append(s.current, rolesOfRow{account: n.Account})
+		if at > manyAccounts {
+			s.places[n.Account] = at
+		}
+	}
+	s.current[at].roles |= 1 << n.Role
+}
+
+// add adds rows that name an account to the segment. A segment that is full is written before.
+func (s *SubjectIndexWriter) add(c rolesOfRow, row int64, rows int, kept bool) error {
+	if s.segment.full() || len(s.labels) == maxLabels || s.last-s.first > 1<<32-1 {
+		if err := s.flush(); err != nil {
+			return err
+		}
+	}
+	if len(s.labels) == 0 {
+		s.first = row
+	}
+	s.segment.add(c.account, uint32(row-s.first), uint32(rows), s.number(labelOf(c.roles, kept)))
+	return nil
 }
 
 // number returns the number of a label in the segment, where there is room for one
@@ -181,9 +203,7 @@ func (s *SubjectIndexWriter) number(l label) uint8 {
 
 // EndBlock is as that of ExclusionWriter.
 func (s *SubjectIndexWriter) EndBlock() (groups int, err error) {
-	if err = s.endRow(); err == nil {
-		err = s.flush()
-	}
+	err = s.flush()
 	return s.file.NumGroups(), err
 }
 
@@ -192,15 +212,12 @@ func (s *SubjectIndexWriter) Take(x *SubjectIndex, from, to int, last int64) err
 	for i := from; i < to; i++ {
 		s.file.Take(x.file, i)
 	}
-	s.row = last
+	s.last = last
 	return damaged(s.file.Err())
 }
 
 // Close writes what is left and the footer. Without it there is no index.
 func (s *SubjectIndexWriter) Close() (Written, error) {
-	if err := s.endRow(); err != nil {
-		return Written{}, err
-	}
 	if err := s.flush(); err != nil {
 		return Written{}, err
 	}

@@ -24,7 +24,7 @@ func manyGroups(t *testing.T) (file []byte, refs []Ref, named []map[Ref]bool) {
 		for range 700 * group {
 			a := accounts.Account(fmt.Appendf(nil, "a%d", r.IntN(3000)))
 			named[group][accounts.Ref(a)] = true
-			if err := w.Add(a, row, 0, row%2 == 0); err != nil {
+			if err := w.Add(row, 1, []NamedAs{{a, 0}}, row%2 == 0); err != nil {
 				t.Fatal(err)
 			}
 			row++

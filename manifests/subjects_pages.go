@@ -21,9 +21,11 @@ const (
 
 // subjectScratch is memory of flush.
 type subjectScratch struct {
-	order []ranked // accounts of the segment by reference
-	pairs []pair   // of one account, by row
-	rows  []uint32 // the same by label
+	order  []ranked // accounts of the segment by reference
+	runs   []run    // of one account, by row
+	sorted []run    // the same by label
+
+	starts [maxLabels + 1]int // by label, where its runs begin in sorted, and then where they end
 
 	pages [leafSubjectRows + 1]table.Page // that are being built
 }
@@ -113,45 +115,30 @@ func (s *SubjectIndexWriter) rank() {
 // writeAccount writes the entries of an account: one for each label, the rows in order.
 func (s *SubjectIndexWriter) writeAccount(w *subjectPages, account uint32) {
 	x := &s.scratch
-	x.pairs = s.segment.appendPairs(x.pairs[:0], account)
-	pairs := s.mergeRows(x.pairs)
-	s.pairs += int64(len(pairs))
+	x.runs = s.segment.appendRuns(x.runs[:0], account)
 
-	var starts [maxLabels + 1]uint32
-	for _, p := range pairs {
-		starts[int(p.label)+1]++
+	starts := x.starts[:len(s.labels)+1]
+	clear(starts)
+	for _, r := range x.runs {
+		starts[int(r.label)+1]++
+		s.pairs += int64(r.rows)
 	}
 	for i := range s.labels {
 		starts[i+1] += starts[i]
 	}
-	x.rows = slices.Grow(x.rows[:0], len(pairs))[:len(pairs)]
-	for _, p := range pairs {
-		x.rows[starts[p.label]] = p.row
-		starts[p.label]++
+	x.sorted = slices.Grow(x.sorted[:0], len(x.runs))[:len(x.runs)]
+	for _, r := range x.runs {
+		x.sorted[starts[r.label]] = r
+		starts[r.label]++
 	}
-	start := uint32(0)
+	start := 0
 	ref := &s.table.refs[account]
 	for i, l := range s.labels {
-		for rows := range slices.Chunk(x.rows[start:starts[i]], entryRows) {
-			w.add(ref, l, s.first, rows)
+		for runs := x.sorted[start:starts[i]]; len(runs) > 0; {
+			runs = w.add(ref, l, s.first, runs)
 		}
 		start = starts[i]
 	}
-}
-
-// mergeRows makes one pair of those that have the same row, with the roles of all,
-// while there are labels left.
-func (s *SubjectIndexWriter) mergeRows(pairs []pair) []pair {
-	n := 0
-	for _, p := range pairs[1:] {
-		if p.row == pairs[n].row && len(s.labels) < maxLabels {
-			pairs[n].label = s.number(s.labels[pairs[n].label] | s.labels[p.label])
-			continue
-		}
-		n++
-		pairs[n] = p
-	}
-	return pairs[:n+1]
 }
 
 // subjectPages writes the columns of a segment, entry by entry. Those of few bytes are
@@ -171,8 +158,9 @@ func (w *subjectPages) clear() {
 	}
 }
 
-// add writes an entry: some rows of an account under one label, counted from first.
-func (w *subjectPages) add(ref *Ref, l label, first int64, rows []uint32) {
+// add writes an entry: the rows of some runs of an account under one label, counted from
+// first. It returns the runs for which the entry had no room.
+func (w *subjectPages) add(ref *Ref, l label, first int64, runs []run) []run {
 	refs, roles, kept, numbers := &w.pages[leafSubjectRef], &w.pages[leafSubjectRoles], &w.pages[leafSubjectKept], &w.pages[leafSubjectRows]
 	if w.n == pageEntries || len(numbers.Ints) >= pageRows {
 		w.page()
@@ -196,16 +184,25 @@ func (w *subjectPages) add(ref *Ref, l label, first int64, rows []uint32) {
 	// would be about as wide as the file is long. So every second list of a page
 	// descends.
 	from := len(numbers.Ints)
-	for _, row := range rows {
-		numbers.Ints = append(numbers.Ints, first+int64(row))
-		numbers.Reps = append(numbers.Reps, 1)
+	for len(runs) > 0 && len(numbers.Ints)-from < entryRows {
+		r := &runs[0]
+		n := min(int(r.rows), entryRows-(len(numbers.Ints)-from))
+		for row := first + int64(r.row); n > 0; n-- {
+			numbers.Ints = append(numbers.Ints, row)
+			row, r.row, r.rows = row+1, r.row+1, r.rows-1
+		}
+		if r.rows == 0 {
+			runs = runs[1:]
+		}
 	}
+	numbers.Reps = repeatTail(append(numbers.Reps, 1), len(numbers.Reps), len(numbers.Ints)-from)
 	numbers.Reps[from] = 0
 	if w.n%2 != 0 {
 		slices.Reverse(numbers.Ints[from:])
 	}
 	w.n++
 	w.total++
+	return runs
 }
 
 // page ends the page of each column.

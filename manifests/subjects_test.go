@@ -3,7 +3,6 @@ package manifests
 import (
 	"bytes"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -19,7 +18,7 @@ import (
 	"assent/schema"
 )
 
-// mention is a call of Add.
+// mention is an account that a row names. Those of a row are side by side.
 type mention struct {
 	account Account
 	row     int64
@@ -54,10 +53,16 @@ func makeMentions(accounts *Accounts, rows, population int, zipf bool) []mention
 }
 
 func addAll(tb testing.TB, w *SubjectIndexWriter, mentions []mention) Written {
-	for _, m := range mentions {
-		if err := w.Add(m.account, m.row, m.role, m.kept); err != nil {
+	var named []NamedAs
+	for i, m := range mentions {
+		named = append(named, NamedAs{m.account, m.role})
+		if i+1 < len(mentions) && mentions[i+1].row == m.row {
+			continue
+		}
+		if err := w.Add(m.row, 1, named, m.kept); err != nil {
 			tb.Fatal(err)
 		}
+		named = named[:0]
 	}
 	written, err := w.Close()
 	if err != nil {
@@ -249,16 +254,24 @@ func TestSubjectIndexSegments(t *testing.T) {
 		a, set, kept := accounts.Account(fmt.Appendf(nil, "account-%d", rng.IntN(50))), 1+rng.IntN(1<<15-1), row%3 == 0
 		b := accounts.Account([]byte("b"))
 		var names []string
+		var named []NamedAs
 		for role, name := range meta.Roles {
 			if set>>role&1 == 0 {
 				continue
 			}
 			names = append(names, name)
-			for range 5 { // push a out of sight of what Add merges by itself
-				if err := errors.Join(w.Add(a, row, uint8(role), kept), w.Add(b, row, uint8(role), kept)); err != nil {
-					t.Fatal(err)
-				}
+			for range 1 + int(row%5) {
+				named = append(named, NamedAs{a, uint8(role)}, NamedAs{b, uint8(role)})
 			}
+			for i := range row % 40 { // so many that a map finds them
+				named = append(named, NamedAs{accounts.Account(fmt.Appendf(nil, "other-%d", i)), uint8(role)})
+			}
+		}
+		if err := w.Add(row, 1, named, kept); err != nil {
+			t.Fatal(err)
+		}
+		for i := range row % 40 {
+			want.add(accounts.Ref(accounts.Account(fmt.Appendf(nil, "other-%d", i))).String(), row, kept, names)
 		}
 		want.add(accounts.Ref(a).String(), row, kept, names)
 		want.add(accounts.Ref(b).String(), row, kept, names)
@@ -283,7 +296,8 @@ func TestSubjectIndexSplitRow(t *testing.T) {
 	w := NewSubjectIndexWriter(&file, accounts, testMeta())
 	for role := range uint8(2) {
 		accounts.Reset()
-		if err := w.Add(accounts.Account([]byte("a")), 7, role, true); err != nil {
+		w.last = 6 // as no writer does now
+		if err := w.Add(7, 1, []NamedAs{{accounts.Account([]byte("a")), role}}, true); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -384,17 +398,16 @@ func TestSubjectIndexRefuses(t *testing.T) {
 	accounts := NewAccounts(testKey.NewReferrer())
 	a := accounts.Account([]byte("a"))
 	for name, m := range map[string]mention{
-		"row before":        {a, 4, 0, true},
-		"other outcome":     {a, 5, 0, false},
-		"other outcome (2)": {NoAccount, 5, 0, false},
-		"unknown role":      {a, 6, 3, true},
-		"unknown account":   {a + 1, 6, 0, true},
+		"row before":      {a, 4, 0, true},
+		"row twice":       {a, 5, 0, true},
+		"unknown role":    {a, 6, 3, true},
+		"unknown account": {a + 1, 6, 0, true},
 	} {
 		w := NewSubjectIndexWriter(io.Discard, accounts, testMeta())
-		if err := w.Add(a, 5, 0, true); err != nil {
+		if err := w.Add(5, 1, []NamedAs{{a, 0}}, true); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.Add(m.account, m.row, m.role, m.kept); err == nil {
+		if err := w.Add(m.row, 1, []NamedAs{{m.account, m.role}}, m.kept); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 		if _, err := w.Close(); err == nil {
@@ -501,5 +514,42 @@ func TestNames(t *testing.T) {
 		if got, err := x.NamedBy(c.refs); err != nil || slices.Contains(got, true) != c.want {
 			t.Errorf("one of %d: %v, %v", len(c.refs), got, err)
 		}
+	}
+}
+
+// TestSubjectIndexRuns: rows that are told of together make the same file as one by one, also where an account has more of them than an
+// entry, and labels that have no place beside a distance.
+func TestSubjectIndexRuns(t *testing.T) {
+	meta := testMeta()
+	meta.Roles = []string{"a", "b", "c", "d", "e", "f"}
+	rng := rand.New(rand.NewPCG(9, 9))
+	var alone, together bytes.Buffer
+	accounts := NewAccounts(testKey.NewReferrer())
+	x, y := NewSubjectIndexWriter(&alone, accounts, meta), NewSubjectIndexWriter(&together, accounts, meta)
+	row, most := int64(0), 0
+	for range 3000 {
+		var named []NamedAs
+		for range rng.IntN(4) {
+			named = append(named, NamedAs{accounts.Account(fmt.Appendf(nil, "%d", rng.IntN(20))), uint8(rng.IntN(6))})
+		}
+		n, kept := []int{1, 1, 2, 3, 200, 70_000}[rng.IntN(5+rng.IntN(50)/49)], rng.IntN(2) == 0
+		most = max(most, n)
+		for i := range n {
+			if err := x.Add(row+int64(i), 1, named, kept); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := y.Add(row, n, named, kept); err != nil {
+			t.Fatal(err)
+		}
+		row += int64(n) + int64(rng.IntN(3))
+	}
+	for _, w := range []*SubjectIndexWriter{x, y} {
+		if _, err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !bytes.Equal(alone.Bytes(), together.Bytes()) || most <= entryRows {
+		t.Fatalf("%d bytes one by one, %d together; the longest run has %d rows", alone.Len(), together.Len(), most)
 	}
 }

@@ -27,6 +27,15 @@ func (b Bytes) At(i int) []byte {
 	return b.Data[lo:b.Ends[i]:b.Ends[i]]
 }
 
+// Slice returns the values from lo up to hi, which share the memory of b.
+func (b Bytes) Slice(lo, hi int) Bytes {
+	s := Bytes{Data: b.Data, Ends: b.Ends[lo:hi], First: b.First}
+	if lo > 0 {
+		s.First = b.Ends[lo-1]
+	}
+	return s
+}
+
 // A Vector holds one column's values in the rows of a batch. Values are in slots: one for each row, or, where the column
 // is repeated, one for each element of the innermost list.
 type Vector struct {

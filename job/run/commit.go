@@ -197,6 +197,7 @@ func (r *runner) manifest(plan *planned, sum *weighed) (*manifests.Run, []manife
 		}
 		run.Datasets[d.Name] = entry
 		run.Invocation.KeptAtOnce += t.KeptAtOnce
+		run.Invocation.ExcludedAtOnce += t.ExcludedAtOnce
 		run.Use[d.Name] = manifests.Use{Audience: d.Category.Audience()}
 		daily = append(daily, t.Tally.daily(d.Name)...)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"assent/filter"
 	"assent/job/internal/source"
+	"assent/job/parquet"
 	"assent/manifests"
 	"assent/schema"
 )
@@ -20,9 +21,11 @@ type desk struct {
 	reasons    []schema.Reasons
 	exclusions *manifests.ExclusionWriter
 	subjects   *manifests.SubjectIndexWriter
+	runs       []int // of the batch: where they end
 	findings   []filter.Finding
-	named      []manifests.Subject
-	recordID   []byte
+	subjectsOf []manifests.Subject // of a run
+	named      []manifests.NamedAs // by a run
+	recordIDs  parquet.Bytes
 }
 
 // takeDesk returns a desk that no other file uses. It is given back by desks.Put, unless the

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"hash"
 	"path"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -241,12 +242,15 @@ func (w *fileWork) decideGroup(ctx context.Context, group int, base int64, sel *
 	return source.ScanRowGroup(ctx, w.file, group, w.bound.Columns, func(b *source.Batch) error {
 		w.trim(w.accounts.manyInBlock())
 		w.readKeys(b)
-		w.d.keptAtOnce.Add(int64(w.d.decider.Decide(&w.rows, w.reasons)))
+		kept, excluded := w.d.decider.Decide(&w.rows, w.reasons)
+		w.d.keptAtOnce.Add(int64(kept))
+		w.d.excludedAtOnce.Add(int64(excluded))
 		w.sel(b, sel)
 		if w.stage == nil {
 			return nil
 		}
 		w.tally.decided(w.rows.Moments[0], w.reasons)
+		w.findRuns(b.Rows)
 		if err := w.exclude(b, base+b.FirstRow); err != nil {
 			return err
 		}
@@ -269,9 +273,7 @@ func (w *fileWork) readKeys(b *source.Batch) {
 	for i, c := range w.bound.Moments {
 		w.rows.Moments[i] = source.Grow(w.rows.Moments[i], b.Rows)
 		c.Instants(&b.Columns[c.At], w.rows.Moments[i])
-		for _, at := range w.rows.Moments[i] {
-			w.last = max(w.last, at) // schema.Unknown is before any
-		}
+		w.last = max(w.last, slices.Max(w.rows.Moments[i])) // schema.Unknown is before any
 	}
 	if c := w.bound.Contract; c.At >= 0 && w.index.Restricted() > 0 {
 		w.rows.Contract = source.Grow(w.rows.Contract, b.Rows)
@@ -290,73 +292,22 @@ func (w *fileWork) readKeys(b *source.Batch) {
 func (w *fileWork) sel(b *source.Batch, sel *rewrite.Selection) {
 	r := &w.result
 	r.RowsIn += int64(b.Rows)
+	var counts DaySlot // counted without a branch, as rows may come in any order
 	for i := 0; i < b.Rows; i += 64 {
 		n := min(64, b.Rows-i)
 		word := uint64(0)
 		for j, reasons := range w.reasons[i : i+n] {
+			kept := uint64(0)
 			if reasons.Kept() {
-				word |= 1 << j
-				r.RowsKept++
-			} else {
-				r.ExcludedByReason[reasons.Primary()]++
+				kept = 1
 			}
+			word |= kept << j
+			counts[slotOf(reasons)]++
 		}
 		sel.SetBits(b.FirstRow+int64(i), word, n)
 	}
-}
-
-// exclude writes the batch's excluded records to the exclusion manifest.
-func (w *fileWork) exclude(b *source.Batch, first int64) error {
-	record, loaded := w.bound.Record, false
-	for i, reasons := range w.reasons {
-		if reasons.Kept() {
-			continue
-		}
-		if !loaded {
-			if err := b.Load(record.At); err != nil {
-				return err
-			}
-			loaded = true
-		}
-		w.findings = w.d.decider.Findings(&w.rows, i, w.findings[:0])
-		w.tally.excluded(reasons.Primary(), w.findings)
-		w.named = w.named[:0]
-		request := ""
-		for _, f := range w.findings {
-			s := manifests.Subject{Account: manifests.NoAccount, Role: uint8(f.Role), Cause: manifests.CauseOf(f.Cause), Since: f.Since}
-			if f.Slot >= 0 {
-				s.Account = w.roles[f.Role].handles[f.Slot]
-			}
-			w.named = append(w.named, s)
-			if request == "" && f.Cause == schema.DeletionRequested.Set() {
-				d, _ := w.index.Deletion(f.Account)
-				request = d.Request
-			}
-		}
-		w.recordID = record.ID.Append(w.recordID[:0], &b.Columns[record.At], i)
-		when := w.d.decider.When(&w.rows, i, reasons.Primary())
-		if err := w.exclusions.Append(w.recordID, first+int64(i), reasons, when, w.named, request); err != nil {
-			return err
-		}
+	r.RowsKept += counts[keptSlot]
+	for reason := range r.ExcludedByReason {
+		r.ExcludedByReason[reason] += counts[reason]
 	}
-	return nil
-}
-
-// indexSubjects tells the subject index of every account that the batch names.
-func (w *fileWork) indexSubjects(first int64) error {
-	for i, reasons := range w.reasons {
-		kept := reasons.Kept()
-		for n, r := range w.roles {
-			lo, hi := i, i+1
-			if o := r.accounts.Offsets; o != nil {
-				lo, hi = int(o[i]), int(o[i+1])
-			}
-			for _, account := range r.handles[lo:hi] {
-				if err := w.subjects.Add(account, first+int64(i), uint8(n), kept); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
 }

@@ -137,8 +137,12 @@ func (r *roleAccounts) read(v *parquet.Vector) {
 	r.handles = r.handles[:0]
 	if v.Dict == nil {
 		r.accounts.IDs, r.handles = r.lookup(r.accounts.IDs, r.handles, r.form.IDs(v, &r.scratch))
+		last := manifests.NoAccount
 		for _, h := range r.handles {
-			r.count(h)
+			if h != last {
+				last = h
+				r.count(h)
+			}
 		}
 		r.lookForNear()
 		return
@@ -149,18 +153,22 @@ func (r *roleAccounts) read(v *parquet.Vector) {
 		r.dictUsed = source.Grow(r.dictUsed, len(r.dictHandles))
 		clear(r.dictUsed)
 	}
+	last, account, handle := int32(-1), filter.Null, manifests.NoAccount // equal entries come in runs
 	for i, entry := range v.Index {
 		if v.Null != nil && v.Null[i] {
 			r.accounts.IDs = append(r.accounts.IDs, filter.Null)
 			r.handles = append(r.handles, manifests.NoAccount)
 			continue
 		}
-		r.accounts.IDs = append(r.accounts.IDs, r.dictAccounts[entry])
-		r.handles = append(r.handles, r.dictHandles[entry])
-		if !r.dictUsed[entry] {
-			r.dictUsed[entry] = true
-			r.count(r.dictHandles[entry])
+		if entry != last {
+			last, account, handle = entry, r.dictAccounts[entry], r.dictHandles[entry]
+			if !r.dictUsed[entry] {
+				r.dictUsed[entry] = true
+				r.count(handle)
+			}
 		}
+		r.accounts.IDs = append(r.accounts.IDs, account)
+		r.handles = append(r.handles, handle)
 	}
 	r.lookForNear()
 }

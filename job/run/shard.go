@@ -36,12 +36,13 @@ type DatasetResult struct {
 	Files []manifests.File
 	Tally *Tally
 	// What the data names of the control inputs' ids.
-	Joins         []source.Join // of the index's accounts, one a role
-	Contracts     source.Join   // of the index's restricted contracts
-	Near          source.Near
-	NearContracts source.Near
-	LeftOut       []LeftOut // of the files' metadata, by key
-	KeptAtOnce    int64     // records, see manifests.Invocation
+	Joins          []source.Join // of the index's accounts, one a role
+	Contracts      source.Join   // of the index's restricted contracts
+	Near           source.Near
+	NearContracts  source.Near
+	LeftOut        []LeftOut // of the files' metadata, by key
+	KeptAtOnce     int64     // records, see manifests.Invocation
+	ExcludedAtOnce int64
 }
 
 // LeftOut is a key of the files' metadata that is left out, in whole or in part, since it may hold values of rows.
@@ -101,6 +102,7 @@ type dataset struct {
 	contracts           *source.JoinCounter
 	near, nearContracts *source.NearSeen
 	keptAtOnce          atomic.Int64
+	excludedAtOnce      atomic.Int64
 }
 
 // run works on files of the plan, several at a time. What it returns does not depend
@@ -140,7 +142,7 @@ func (s *shard) run(ctx context.Context, files []Part) (*ShardResult, error) {
 		for _, j := range d.joins {
 			r.Joins = append(r.Joins, j.Join())
 		}
-		r.KeptAtOnce = d.keptAtOnce.Load()
+		r.KeptAtOnce, r.ExcludedAtOnce = d.keptAtOnce.Load(), d.excludedAtOnce.Load()
 		r.Contracts, r.Near, r.NearContracts = d.contracts.Join(), d.near.Near(), d.nearContracts.Near()
 	}
 	for i, f := range files {

@@ -45,6 +45,7 @@ func (t *total) add(part *DatasetResult) error {
 		return err
 	}
 	t.KeptAtOnce += part.KeptAtOnce
+	t.ExcludedAtOnce += part.ExcludedAtOnce
 	t.Near.Add(&part.Near)
 	t.NearContracts.Add(&part.NearContracts)
 	for _, l := range part.LeftOut {

@@ -24,6 +24,9 @@ type DaySlot [schema.NumReasons + 1]int64
 
 const keptSlot = schema.NumReasons
 
+// slotOf returns the place in a DaySlot.
+func slotOf(why schema.Reasons) int { return min(int(why.Primary()), keptSlot) }
+
 // newTally counts the days from that of the programme's start to that of the horizon,
 // for a data set with so many roles.
 func newTally(p filter.Policy, roles int) *Tally {
@@ -49,17 +52,13 @@ func (t *Tally) slot(at schema.Instant) int {
 // decided counts records by their required moments.
 func (t *Tally) decided(moments []schema.Instant, reasons []schema.Reasons) {
 	for i, why := range reasons {
-		n := keptSlot
-		if !why.Kept() {
-			n = int(why.Primary())
-		}
-		t.Days[t.slot(moments[i])][n]++
+		t.Days[t.slot(moments[i])][slotOf(why)]++
 	}
 }
 
-// excluded counts a record that is excluded, by the roles of the accounts that are the
-// cause of the primary reason.
-func (t *Tally) excluded(reason schema.Reason, findings []filter.Finding) {
+// excluded counts records that are excluded alike, by the roles of the accounts that are
+// the cause of the primary reason.
+func (t *Tally) excluded(reason schema.Reason, findings []filter.Finding, records int) {
 	roles := 0
 	if schema.AccountReasons().Has(reason) {
 		for i := range findings {
@@ -68,7 +67,7 @@ func (t *Tally) excluded(reason schema.Reason, findings []filter.Finding) {
 			}
 		}
 	}
-	t.Causes[reason][roles]++
+	t.Causes[reason][roles] += int64(records)
 }
 
 // empty returns a tally for the same days and roles that has counted nothing.

@@ -29,11 +29,10 @@ func TestLookupReadThrough(t *testing.T) {
 	}
 	for row := range int64(20000) {
 		kept := random.IntN(3) > 0
+		var named []manifests.NamedAs
 		for role := range uint8(2) {
 			id := strconv.AppendInt(nil, random.Int64N(500), 10)
-			if err := w.Add(accounts.Account(id), row, role, kept); err != nil {
-				t.Fatal(err)
-			}
+			named = append(named, manifests.NamedAs{Account: accounts.Account(id), Role: role})
 			ref := referrer.Ref(id)
 			if !slices.Contains(refs, ref) {
 				continue
@@ -44,6 +43,9 @@ func TestLookupReadThrough(t *testing.T) {
 			} else {
 				want[ref] = append(rows, manifests.SubjectRow{Row: row, Kept: kept, Roles: []string{role}})
 			}
+		}
+		if err := w.Add(row, 1, named, kept); err != nil {
+			t.Fatal(err)
 		}
 	}
 	if _, err := w.Close(); err != nil {

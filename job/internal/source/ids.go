@@ -71,11 +71,16 @@ func idFormOf(c *parquet.Column) (IDForm, bool) {
 // IDs returns the values of a vector that is not dictionary-coded as canonical ids,
 // nulls as empty ones. scratch holds them where they are not the vector's own.
 func (form IDForm) IDs(v *parquet.Vector, scratch *parquet.Bytes) parquet.Bytes {
-	if form == idText {
-		return v.Bytes
+	return form.Range(v, 0, max(len(v.Ints), v.Bytes.Len()), scratch)
+}
+
+// Range is IDs for the slots from lo up to hi of any vector.
+func (form IDForm) Range(v *parquet.Vector, lo, hi int, scratch *parquet.Bytes) parquet.Bytes {
+	if form == idText && v.Dict == nil {
+		return v.Bytes.Slice(lo, hi)
 	}
 	scratch.Data, scratch.Ends = scratch.Data[:0], scratch.Ends[:0]
-	for i := range max(len(v.Ints), v.Bytes.Len()) {
+	for i := lo; i < hi; i++ {
 		scratch.Data = form.Append(scratch.Data, v, i)
 		scratch.Ends = append(scratch.Ends, uint32(len(scratch.Data)))
 	}

@@ -51,8 +51,10 @@ func (c *KeyColumn) Instants(v *parquet.Vector, out []schema.Instant) {
 			}
 		}
 	case v.Dict == nil && len(v.Ints) >= len(out) && c.ID <= idInt:
-		for i, t := range v.Ints[:len(out)] {
-			out[i] = c.Time.instant(t)
+		c.Time.instants(v.Ints[:len(out)], out)
+	case v.Dict != nil && v.Dict.Len() > 0 && c.ID <= idInt:
+		for i, entry := range v.Index[:len(out)] {
+			out[i] = c.Time.instant(v.Dict.Int(int(entry)))
 		}
 	default:
 		for i := range out {
@@ -76,6 +78,21 @@ func int96At(v *parquet.Vector, slot int) []byte {
 		return nil
 	}
 	return v.Dict.Bytes(int(v.Index[slot]))
+}
+
+// instants is instant for many, into out.
+func (form TimeForm) instants(v []int64, out []schema.Instant) {
+	out = out[:len(v)]
+	switch form {
+	case timeMicros: // most are
+		for i, t := range v {
+			out[i] = schema.FromMicros(t)
+		}
+	default:
+		for i, t := range v {
+			out[i] = form.instant(t)
+		}
+	}
 }
 
 func (form TimeForm) instant(v int64) schema.Instant {
