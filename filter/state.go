@@ -96,32 +96,67 @@ func (x *Facts) AppendRestrictions(dst []byte, c Contract, before schema.Instant
 	return dst
 }
 
-// Changed returns the references of accounts and contracts of whose state before an
-// instant two indexes do not say the same.
-func Changed(x, y *Stored, before schema.Instant) (accounts, contracts []Ref) {
+// Change says of whose state two indexes do not say the same.
+type Change struct {
+	Ref Ref
+	// From is an instant before which the states are the same; [schema.Unknown] where they differ at all times.
+	From schema.Instant
+}
+
+// Changed returns the accounts and contracts of whose state before an instant two indexes do not say the same.
+func Changed(x, y *Stored, before schema.Instant) (accounts, contracts []Change) {
 	var a, b []byte
+	start := min(x.policy.Start, y.policy.Start)
+	compare := func(all *[]Change, r *Ref, i, j int, state func(dst []byte, of *Stored, i int, before schema.Instant) []byte) {
+		differ := func(before schema.Instant) bool {
+			a, b = state(a[:0], x, i, before), state(b[:0], y, j, before)
+			return !bytes.Equal(a, b)
+		}
+		if differ(before) {
+			*all = append(*all, Change{*r, sameUntil(start, before, differ)})
+		}
+	}
 	plain := func(f accountFlags) bool { return f&^(flagRegistered|flagHistory) == 0 }
 	eachRef(x.accounts.refs, y.accounts.refs, func(r *Ref, i, j int) {
 		if i >= 0 && j >= 0 && x.same == nil && y.same == nil && x.flags[i]&^flagHistory == y.flags[j]&^flagHistory && plain(x.flags[i]) {
 			return // the common account
 		}
-		a, b = x.AppendState(a[:0], Account(i), before), y.AppendState(b[:0], Account(j), before)
-		if !bytes.Equal(a, b) {
-			accounts = append(accounts, *r)
-		}
+		compare(&accounts, r, i, j, func(dst []byte, of *Stored, i int, before schema.Instant) []byte {
+			return of.AppendState(dst, Account(i), before)
+		})
 	})
-	state := func(dst []byte, of *Stored, i int) []byte {
-		if i < 0 {
-			return dst
-		}
-		return of.AppendRestrictions(dst, Contract(i), before)
-	}
 	eachRef(x.contracts.refs, y.contracts.refs, func(r *Ref, i, j int) {
-		if a, b = state(a[:0], x, i), state(b[:0], y, j); !bytes.Equal(a, b) {
-			contracts = append(contracts, *r)
-		}
+		compare(&contracts, r, i, j, func(dst []byte, of *Stored, i int, before schema.Instant) []byte {
+			if i < 0 {
+				return dst
+			}
+			return of.AppendRestrictions(dst, Contract(i), before)
+		})
 	})
 	return accounts, contracts
+}
+
+// sameUntil returns an instant before which two states do not differ, of which they do before another one. It need not be the last such
+// instant. States that differ before an instant differ before any later one: what an account was before the former follows from
+// what it was before the latter.
+func sameUntil(start, before schema.Instant, differ func(before schema.Instant) bool) schema.Instant {
+	const steps = 12 // to some hours of a year
+	if start >= before || differ(start) {
+		return schema.Unknown
+	}
+	same := start
+	for range steps {
+		middle := same + (before-same)/2
+		if middle <= same {
+			break
+		}
+		if differ(middle) {
+			before = middle
+		} else {
+			same = middle
+		}
+	}
+	return same
 }
 
 // eachRef calls do for each reference of two sorted lists with its places there, -1 where it is not in one.

@@ -15,8 +15,12 @@ import (
 // decide alike on a record whose moments are all before it, and find the same causes.
 func TestState(t *testing.T) {
 	same, different, changed := 0, 0, 0
+	random := rand.New(rand.NewPCG(7, 8))
 	for n := range twoNights(t, 3, 60_000) {
 		d, s, x, y, before := n.dice, n.scene, n.x, n.y, n.before
+		if random.IntN(2) == 0 {
+			before = min(before, schema.Instant(random.IntN(100)))
+		}
 		c := schema.Category(d.roll(schema.NumCategories))
 		rest := slices.Clone(d.b)
 		records, rows := newRecords(&dice{rest}, x, c)
@@ -120,17 +124,36 @@ func decidedBefore(r *filter.Record, before schema.Instant) bool {
 	return true
 }
 
-// TestChanged: the accounts and contracts of whose state two stored indexes do not say the same are those whose states differ.
+// TestChanged: the accounts and contracts of whose state two stored indexes do not say the same are those whose states differ, and
+// they do not before the instant that is told.
 func TestChanged(t *testing.T) {
-	found := 0
+	found, later := 0, 0
+	// told reports whether there is a change, which must be one before the horizon and none before its own instant.
+	told := func(all []filter.Change, id string, differ func(before schema.Instant) bool, start schema.Instant) bool {
+		i := slices.IndexFunc(all, func(c filter.Change) bool { return c.Ref == refOf([]byte(id)) })
+		if i < 0 {
+			return false
+		}
+		from := all[i].From
+		if from != schema.Unknown {
+			later++
+		}
+		if from == schema.Unknown && !differ(start) || from != schema.Unknown && (differ(from) || !differ(from+1)) {
+			t.Fatalf("%s: it is said to have changed from %v on", id, int64(from))
+		}
+		return true
+	}
 	for n := range twoNights(t, 5, 5000) {
 		x, y, before := n.x, n.y, n.before
 		sx, sy := storedOf(t, x).Stored, storedOf(t, y).Stored
 		accounts, contracts := filter.Changed(sx, sy, before)
 		for _, id := range []string{"a", "b", "c", "d", "ab"} {
 			ref := refOf([]byte(id))
-			differ := !bytes.Equal(x.AppendState(nil, x.Account([]byte(id)), before), y.AppendState(nil, y.Account([]byte(id)), before))
-			if slices.Contains(accounts, ref) != differ {
+			differs := func(before schema.Instant) bool {
+				return !bytes.Equal(x.AppendState(nil, x.Account([]byte(id)), before), y.AppendState(nil, y.Account([]byte(id)), before))
+			}
+			differ := differs(before)
+			if told(accounts, id, differs, x.Policy().Start) != differ {
 				t.Fatalf("%s: %v, want %v", id, !differ, differ)
 			}
 			if differ {
@@ -142,19 +165,20 @@ func TestChanged(t *testing.T) {
 			}
 		}
 		for _, id := range []string{"k", "l"} {
-			state := func(x *filter.Index) []byte {
+			state := func(x *filter.Index, before schema.Instant) []byte {
 				if c := x.Contract([]byte(id)); c >= 0 {
 					return x.AppendRestrictions(nil, c, before)
 				}
 				return nil
 			}
-			if differ := !bytes.Equal(state(x), state(y)); slices.Contains(contracts, refOf([]byte(id))) != differ {
+			differs := func(before schema.Instant) bool { return !bytes.Equal(state(x, before), state(y, before)) }
+			if differ := differs(before); told(contracts, id, differs, x.Policy().Start) != differ {
 				t.Fatalf("contract %s: %v, want %v", id, !differ, differ)
 			}
 		}
 	}
-	if found < 1000 {
-		t.Errorf("only %d states differed", found)
+	if found < 1000 || later < 300 {
+		t.Errorf("only %d states differed, %d from some instant on", found, later)
 	}
 }
 

@@ -152,7 +152,7 @@ func ReadFootprints(r io.ReaderAt, size int64) (*Footprints, Meta, error) {
 	if !slices.IsSorted(in.texts.Sources) {
 		return nil, meta, fmt.Errorf("footprints: %w: its files are not in order", ErrManifest)
 	}
-	err = readInts(file, numFootprintLeaves, in.read)
+	err = readInts(file, in.read)
 	if err == nil && len(in.f.Files) != len(in.texts.Sources) {
 		err = fmt.Errorf("footprints: %w: files are missing", ErrManifest)
 	}

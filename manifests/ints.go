@@ -2,6 +2,7 @@ package manifests
 
 import (
 	"io"
+	"slices"
 
 	"assent/job/parquet"
 	"assent/job/parquet/table"
@@ -59,23 +60,24 @@ func (w *intWriter) finish(keyValues []parquet.KeyValue) error {
 	return w.file.Finish(keyValues)
 }
 
-// readInts calls read for each row of a document of so many columns of integers. The row is valid until the next one.
-func readInts(f *table.File, leaves int, read func(row []int64) error) error {
-	columns, row := make([]*table.Column, leaves), make([]int64, leaves)
+// readInts calls read for each row of a document of columns of integers. The row is valid until the next one.
+func readInts(f *table.File, read func(row []int64) error) error {
+	var row []int64
 	var failed error
-	err := f.Scan(func(g *table.Group) {
-		for i := range columns {
-			columns[i] = g.Column(i)
+	err := f.ScanInts(func(columns [][]int64) error {
+		row = slices.Grow(row[:0], len(columns))[:len(columns)]
+		for i := range columns[0] {
+			for k := range columns {
+				row[k] = columns[k][i]
+			}
+			if failed = read(row); failed != nil {
+				return failed
+			}
 		}
-	}, func() (bool, error) {
-		for i, c := range columns {
-			row[i], _ = c.Int() // none is optional
-		}
-		failed = read(row)
-		return failed == nil, nil
+		return nil
 	})
-	if err != nil {
-		return damaged(err)
+	if failed != nil {
+		return failed
 	}
-	return failed
+	return damaged(err)
 }

@@ -63,8 +63,10 @@ func (r *Run) Objects() []Object {
 // File returns what became of a file of a data set; nil where there is none.
 func (r *Run) File(dataset, source string) *File {
 	files := r.Datasets[dataset].Files
-	if i := slices.IndexFunc(files, func(f File) bool { return f.Source == source }); i >= 0 {
-		return &files[i]
+	for i := range files {
+		if files[i].Source == source {
+			return &files[i]
+		}
 	}
 	return nil
 }

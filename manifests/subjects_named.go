@@ -15,9 +15,9 @@ func (x *SubjectIndex) NamedBy(refs []Ref) ([]bool, error) {
 	wanted := newWanted(refs)
 	named := make([]bool, x.file.NumRowGroups())
 	for group := range named {
-		g, admitted, err := x.admitted(group, wanted)
+		admitted, err := x.admitted(group, wanted)
 		if err == nil {
-			named[group], err = namesOne(g, admitted)
+			named[group], err = x.namesOne(group, admitted)
 		}
 		if err != nil {
 			return nil, damaged(err)
@@ -31,7 +31,7 @@ func (x *SubjectIndex) Admitted(refs []Ref) ([]Ref, error) {
 	wanted := newWanted(refs)
 	some := make([]bool, len(wanted))
 	for group := range x.groups {
-		_, admitted, err := x.admitted(group, wanted)
+		admitted, err := x.admitted(group, wanted)
 		if err != nil {
 			return nil, damaged(err)
 		}
@@ -72,29 +72,34 @@ func newWanted(refs []Ref) allWanted {
 	return all
 }
 
-// admitted returns a row group, and those that its filter admits; all where it has none.
-func (x *SubjectIndex) admitted(group int, all allWanted) (*table.Group, allWanted, error) {
-	g, err := x.group(group)
-	if err != nil {
-		return nil, nil, err
+// admitted returns those that the filter of a row group admits; all where it has none.
+func (x *SubjectIndex) admitted(group int, all allWanted) (admitted allWanted, err error) {
+	filter, read := x.filters[group]
+	if !read {
+		if filter, err = x.file.Filter(group, leafSubjectRef); err != nil {
+			return nil, err
+		}
+		x.filters[group] = filter
 	}
-	filter, err := g.Filter(leafSubjectRef)
-	if err != nil || filter == nil {
-		return g, all, err
+	if filter == nil {
+		return all, nil
 	}
-	var admitted allWanted
 	for _, w := range all {
 		if filter.May(w.hash) {
 			admitted = append(admitted, w)
 		}
 	}
-	return g, admitted, nil
+	return admitted, nil
 }
 
 // namesOne reports whether a row group names one of some references.
-func namesOne(g *table.Group, all allWanted) (bool, error) {
+func (x *SubjectIndex) namesOne(group int, all allWanted) (bool, error) {
 	if len(all) == 0 {
 		return false, nil
+	}
+	g, err := x.group(group)
+	if err != nil {
+		return false, err
 	}
 	defer g.Close()
 	refs, row := g.Column(leafSubjectRef), int64(0) // both are sorted

@@ -15,10 +15,11 @@ import (
 //
 // It is not safe for concurrent use: it keeps what look-ups have read of the page index.
 type SubjectIndex struct {
-	file   *table.File
-	meta   Meta
-	groups []*table.Group      // of look-ups; nil: not opened yet
-	roles  map[uint16][]string // by set, as given out
+	file    *table.File
+	meta    Meta
+	groups  []*table.Group         // of look-ups; nil: not opened yet
+	filters map[int]*parquet.Bloom // of row groups, as far as they were read; nil of one that has none
+	roles   map[uint16][]string    // by set, as given out
 }
 
 // OpenSubjectIndex reads the footer of a subject index of size bytes. Errors that wrap
@@ -32,7 +33,7 @@ func OpenSubjectIndex(r io.ReaderAt, size int64) (*SubjectIndex, error) {
 	if err := meta.check(); err != nil {
 		return nil, fmt.Errorf("subject index: %w: %w", ErrManifest, err)
 	}
-	return &SubjectIndex{file: f, meta: meta, groups: make([]*table.Group, f.NumRowGroups()), roles: make(map[uint16][]string)}, nil
+	return &SubjectIndex{file: f, meta: meta, groups: make([]*table.Group, f.NumRowGroups()), filters: map[int]*parquet.Bloom{}, roles: make(map[uint16][]string)}, nil
 }
 
 // Meta returns what the file says of itself.
@@ -186,7 +187,11 @@ func (x *SubjectIndex) group(i int) (_ *table.Group, err error) {
 }
 
 func (x *SubjectIndex) lookupGroup(found []foundRow, group int, wanted allWanted) ([]foundRow, error) {
-	g, admitted, err := x.admitted(group, wanted)
+	admitted, err := x.admitted(group, wanted)
+	if err != nil || len(admitted) == 0 {
+		return found, err
+	}
+	g, err := x.group(group)
 	if err != nil {
 		return nil, err
 	}

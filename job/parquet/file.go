@@ -31,6 +31,12 @@ type File struct {
 	ordered bool // column_orders are given
 }
 
+// Held is a reader all of whose bytes are in memory. Nobody writes to them.
+type Held interface {
+	io.ReaderAt
+	Bytes() []byte
+}
+
 // rowGroup is a row group's metadata. It is kept encoded and parsed again where it is needed, so that a file of many row groups
 // takes no more memory than its footer.
 type rowGroup struct {
@@ -60,6 +66,11 @@ func Open(ctx context.Context, r io.ReaderAt, size int64, name string) (*File, e
 	if err != nil {
 		return nil, err
 	}
+	for i := range f.groups {
+		if _, err := f.Chunks(i); err != nil {
+			return nil, err
+		}
+	}
 	var head [4]byte
 	if err = f.ReadFull(head[:], 0); err == nil && string(head[:]) != Magic {
 		err = Corruptf("no %s at the start", Magic)
@@ -70,7 +81,8 @@ func Open(ctx context.Context, r io.ReaderAt, size int64, name string) (*File, e
 	return f, nil
 }
 
-// OpenFooter is Open without a look at how the file begins, which is one read less.
+// OpenFooter is Open without a look at how the file begins, which is one read less, nor at column chunks: Chunks checks those of a row
+// group when they are asked for.
 func OpenFooter(ctx context.Context, r io.ReaderAt, size int64, name string) (*File, error) {
 	f := &File{r: r, size: size, name: name}
 	if err := ctx.Err(); err != nil {
@@ -82,11 +94,6 @@ func OpenFooter(ctx context.Context, r io.ReaderAt, size int64, name string) (*F
 	}
 	if err != nil {
 		return nil, f.Fault(err, -1, -1, -1)
-	}
-	for i := range f.groups {
-		if _, err := f.Chunks(i); err != nil {
-			return nil, err
-		}
 	}
 	return f, nil
 }
@@ -257,18 +264,46 @@ type Chunk struct {
 	MiscountedRows bool
 }
 
-// Chunks parses and checks the column chunks of a row group.
-func (f *File) Chunks(rowGroup int) ([]Chunk, error) {
+// chunkList returns the column chunks of a row group, encoded.
+func (f *File) chunkList(rowGroup int) (thrift.List, error) {
 	g, err := f.RowGroup(rowGroup)
 	if err != nil {
-		return nil, f.Fault(err, rowGroup, -1, -1)
+		return thrift.List{}, f.Fault(err, rowGroup, -1, -1)
 	}
 	l, err := g.Structs(GroupColumns)
 	if err == nil && l.Len != len(f.columns) {
 		err = Corruptf("%d column chunks for %d columns", l.Len, len(f.columns))
 	}
 	if err != nil {
-		return nil, f.Fault(err, rowGroup, -1, -1)
+		return thrift.List{}, f.Fault(err, rowGroup, -1, -1)
+	}
+	return l, nil
+}
+
+// Chunk is Chunks for one column alone.
+func (f *File) Chunk(rowGroup, column int) (c Chunk, err error) {
+	l, err := f.chunkList(rowGroup)
+	if err != nil {
+		return c, err
+	}
+	err = Corruptf("no such column chunk")
+	for i, raw := range l.Elements() {
+		if i == column {
+			c, err = f.parseChunk(raw, i, f.groups[rowGroup].rows)
+			break
+		}
+	}
+	if err != nil {
+		return c, f.Fault(err, rowGroup, column, -1)
+	}
+	return c, nil
+}
+
+// Chunks parses and checks the column chunks of a row group.
+func (f *File) Chunks(rowGroup int) ([]Chunk, error) {
+	l, err := f.chunkList(rowGroup)
+	if err != nil {
+		return nil, err
 	}
 	chunks := make([]Chunk, l.Len)
 	for i, raw := range l.Elements() {

@@ -2,6 +2,7 @@ package parquet
 
 import (
 	"math"
+	"slices"
 
 	"assent/job/parquet/thrift"
 )
@@ -80,14 +81,18 @@ func (o *Output) Take(f *File, i int) (*MovedGroup, error) {
 	if g.Start > g.End || g.End > f.DataEnd() {
 		return nil, Corruptf("a row group that lies outside of the file")
 	}
+	if held, ok := f.r.(Held); ok {
+		_, err := o.Write(held.Bytes()[g.Start:g.End])
+		return &g, err
+	}
 	const most = 4 << 20
-	block := make([]byte, min(most, g.End-g.Start))
-	for at := g.Start; at < g.End; at += int64(len(block)) {
-		block = block[:min(int64(len(block)), g.End-at)]
-		if err := f.ReadFull(block, at); err != nil {
+	for at := g.Start; at < g.End; at += int64(len(o.block)) {
+		n := int(min(most, g.End-at))
+		o.block = slices.Grow(o.block[:0], n)[:n]
+		if err := f.ReadFull(o.block, at); err != nil {
 			return nil, err
 		}
-		if _, err := o.Write(block); err != nil {
+		if _, err := o.Write(o.block); err != nil {
 			return nil, err
 		}
 	}

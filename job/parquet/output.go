@@ -12,7 +12,12 @@ import (
 type Output struct {
 	W    io.Writer
 	Size int64 // bytes written
+
+	block []byte // of Take
 }
+
+// Reset begins a new file, which goes to w, keeping the output's memory.
+func (o *Output) Reset(w io.Writer) { o.W, o.Size = w, 0 }
 
 // Write writes the next bytes.
 func (o *Output) Write(p []byte) (int, error) {

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -23,14 +24,18 @@ type block struct {
 	from, to    int
 	first, rows int64       // counted from 0 in the file
 	taken       *TakenBlock // nil: it is decided anew
+	touched     *TakenBlock // of which the data may be taken over, or is, where it is decided anew; nil: it is not
 	facts       manifests.BlockFacts
 }
 
-// decided is a row group whose rows are decided, or a block that is taken over.
+// earlier is what the block was in the earlier run; nil where nothing of it is taken over.
+func (b *block) earlier() *TakenBlock { return cmp.Or(b.taken, b.touched) }
+
+// decided is a row group whose rows are decided, or a block whose data is taken over.
 type decided struct {
 	block *block
 	group int
-	sel   *rewrite.Selection // nil: the block is taken over
+	sel   *rewrite.Selection // nil: the data of the block is taken over
 }
 
 // findBlocks finds the piece's blocks, and what is to be taken over of them.
@@ -51,10 +56,12 @@ func (w *fileWork) findBlocks(ctx context.Context) error {
 	some := false
 	for i := range w.blocks {
 		b := &w.blocks[i]
-		if b.taken = part.block(b.from); b.taken == nil {
+		b.taken, b.touched = findBlock(part.Blocks, b.from), findBlock(part.Touched, b.from)
+		was := b.earlier()
+		if was == nil {
 			continue
 		}
-		if some = true; b.taken.Facts.To != b.to || b.taken.Facts.Rows != b.rows {
+		if some = true; was.Facts.To != b.to || was.Facts.Rows != b.rows {
 			return fmt.Errorf("%s: the plan takes over row groups that the file does not have", w.uri())
 		}
 	}
@@ -152,6 +159,7 @@ func (w *fileWork) decideBlock(ctx context.Context, b *block, then func(decided)
 		w.tally = newTally(w.index.Policy(), len(w.roles))
 	}
 	base := b.first
+	var held []*rewrite.Selection // of the block, until it is known whether its data is taken over
 	for group := b.from; group < b.to; group++ {
 		w.announceKeys(w.nextDecided(group + 1))
 		rows := w.file.RowGroupRows(group)
@@ -165,17 +173,72 @@ func (w *fileWork) decideBlock(ctx context.Context, b *block, then func(decided)
 				return err
 			}
 		}
-		if w.stage != nil && sel.Count() > 0 {
-			w.announceRows(group)
+		if b.touched != nil && w.earlier != nil {
+			held = append(held, sel)
+			continue
 		}
-		if err := then(decided{b, group, sel}); err != nil {
+		if err := w.handOn(decided{b, group, sel}, then); err != nil {
 			return err
 		}
 		if w.stage == nil {
 			w.progress(rows)
 		}
 	}
+	if held == nil {
+		return nil
+	}
+	same, err := w.keepsSameRows(b, held)
+	if err != nil {
+		return err
+	}
+	if same {
+		w.sameData.Add(1)
+		return then(decided{block: b})
+	}
+	b.touched = nil
+	for i, sel := range held {
+		if err := w.handOn(decided{b, b.from + i, sel}, then); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// handOn hands on a row group that is to be rewritten.
+func (w *fileWork) handOn(d decided, then func(decided) error) error {
+	if w.stage != nil && d.sel.Count() > 0 {
+		w.announceRows(d.group)
+	}
+	return then(d)
+}
+
+// keepsSameRows reports whether the rows that a block keeps are those that it kept in the earlier run, by its exclusions there.
+func (w *fileWork) keepsSameRows(b *block, sels []*rewrite.Selection) (bool, error) {
+	kept, _ := b.touched.Facts.Outcome()
+	for _, sel := range sels {
+		kept -= sel.Count()
+	}
+	if kept != 0 {
+		return false, nil
+	}
+	excluded, group, first := int64(0), 0, b.first
+	for was, err := range w.earlier.exclusions.Fates(func(from, to int64) bool { return to < b.first || from >= b.first+b.rows }) {
+		if err != nil {
+			return false, err
+		}
+		for group < len(sels) && was.Row >= first+sels[group].Len() {
+			first += sels[group].Len()
+			group++
+		}
+		if was.Row < first || group == len(sels) || sels[group].Kept(was.Row-first) {
+			return false, nil
+		}
+		excluded++
+	}
+	for _, sel := range sels {
+		excluded -= sel.Len() - sel.Count()
+	}
+	return excluded == 0, nil
 }
 
 // nextDecided returns the first row group from one on that is not taken over.
@@ -238,9 +301,10 @@ func (w *fileWork) takeManifests(b *block) error {
 // write writes a row group, or a block that is taken over.
 func (w *fileWork) write(ctx context.Context, out *rewrite.Writer, d decided) error {
 	b := d.block
+	was := b.earlier()
 	if d.sel == nil {
-		f := &b.taken.Facts
-		if err := out.Take(ctx, b.to, w.earlier.data, b.taken.At[0], b.taken.At[0]+f.Groups[0], rewrite.Pages(f.Pages)); err != nil {
+		f := &was.Facts
+		if err := out.Take(ctx, b.to, w.earlier.data, was.At[0], was.At[0]+f.Groups[0], rewrite.Pages(f.Pages)); err != nil {
 			return err
 		}
 		w.passed(b.to - 1)
@@ -257,7 +321,10 @@ func (w *fileWork) write(ctx context.Context, out *rewrite.Writer, d decided) er
 	}
 	groups, pages := out.Written()
 	counts := w.handed.Counts()
-	if d.sel != nil && b.taken == nil {
+	switch {
+	case d.sel == nil:
+		b.facts.Groups[0], b.facts.Pages, b.facts.Transforms = was.Facts.Groups[0], was.Facts.Pages, was.Facts.Transforms
+	case b.taken == nil:
 		b.facts.Groups[0] = groups - w.groups[0]
 		b.facts.Pages = manifests.Pages{Copied: pages.Copied - w.pages.Copied, Filtered: pages.Filtered - w.pages.Filtered, Dropped: pages.Dropped - w.pages.Dropped}
 		b.facts.Transforms = since(counts, w.counts)

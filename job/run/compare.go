@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"assent/job/internal/publish"
 	"assent/job/internal/source"
 	"assent/manifests"
+	"assent/schema"
 )
 
 // comparison compares a data set with what it was in an earlier run.
@@ -48,10 +50,21 @@ func (f *sameFile) taken() (n int) {
 	return n
 }
 
+// last returns the latest moment of the blocks that are the same.
+func (f *sameFile) last() schema.Instant {
+	last := schema.Unknown
+	for i, same := range f.same {
+		if same {
+			last = max(last, f.facts.Blocks[i].Last)
+		}
+	}
+	return last
+}
+
 // dataset finds the files and blocks of the data set that are the same, and returns what is known of them; nil where there are none.
 // Where they are all that there is, the footprints are the earlier run's, and none are returned.
 // accounts and contracts are those that have another state.
-func (c *comparison) dataset(ctx context.Context, accounts, contracts []filter.Ref) (*Reuse, *manifests.Footprints, error) {
+func (c *comparison) dataset(ctx context.Context, accounts, contracts []filter.Change) (*Reuse, *manifests.Footprints, error) {
 	was, all := c.footprints[c.d.Name], c.earlierFiles()
 	inputs := inputsOf(c.plan.Inputs, c.d.Name)
 	touched := touchedBlocks(was, contracts)
@@ -99,10 +112,12 @@ func (c *comparison) dataset(ctx context.Context, accounts, contracts []filter.R
 }
 
 // compare finds the blocks of a file that the horizon and contracts do not touch.
-func (c *comparison) compare(old earlierFile, touched map[uint32]bool) *sameFile {
+func (c *comparison) compare(old earlierFile, touched map[uint32]schema.Instant) *sameFile {
 	f := &sameFile{earlierFile: old, same: make([]bool, len(old.facts.Blocks))}
 	for i := range f.same {
-		f.same[i] = old.facts.Blocks[i].Last < c.index.Policy().Horizon && !touched[uint32(old.first+i)]
+		last := old.facts.Blocks[i].Last
+		from, named := touched[uint32(old.first+i)]
+		f.same[i] = last < c.index.Policy().Horizon && (!named || last < from)
 	}
 	return f
 }
@@ -119,6 +134,8 @@ func (r *Reuse) add(f *sameFile) error {
 				return err
 			}
 			part.Blocks = append(part.Blocks, TakenBlock{*b, first, at})
+		} else {
+			part.Touched = append(part.Touched, TakenBlock{*b, first, at})
 		}
 		for k, n := range b.Groups {
 			at[k] += n
@@ -169,41 +186,61 @@ func inputsOf(all []manifests.Input, dataset string) (inputs []*manifests.Input)
 	return inputs
 }
 
-// touchedBlocks returns the blocks that name one of some contracts.
-func touchedBlocks(was *manifests.Footprints, contracts []filter.Ref) map[uint32]bool {
-	blocks := map[uint32]bool{}
-	for _, ref := range contracts {
+// touchedBlocks returns the blocks that name one of some contracts, with the earliest instant from which on one of these has changed.
+func touchedBlocks(was *manifests.Footprints, contracts []filter.Change) map[uint32]schema.Instant {
+	blocks := map[uint32]schema.Instant{}
+	for _, c := range contracts {
 		if was == nil {
 			break
 		}
-		for _, p := range manifests.FindPairs(was.Pairs, ref.Key()) {
-			blocks[p.Block] = true
+		for _, p := range manifests.FindPairs(was.Pairs, c.Ref.Key()) {
+			if from, named := blocks[p.Block]; !named || c.From < from {
+				blocks[p.Block] = c.From
+			}
 		}
 	}
 	return blocks
 }
 
-// namedOf returns those of some accounts that the data set names.
-func namedOf(was *manifests.Footprints, accounts []filter.Ref) (named []manifests.Ref) {
-	for _, ref := range accounts {
+// namedOf returns those of some accounts that the data set names, by the instants from which on they have changed.
+func namedOf(was *manifests.Footprints, accounts []filter.Change) (named []filter.Change) {
+	for _, c := range accounts {
 		if was == nil {
 			break
 		}
-		if _, found := manifests.FindNamed(was.Accounts, ref.Key()); found {
-			named = append(named, manifests.Ref(ref))
+		if _, found := manifests.FindNamed(was.Accounts, c.Ref.Key()); found {
+			named = append(named, c)
 		}
 	}
+	slices.SortStableFunc(named, func(a, b filter.Change) int { return cmp.Compare(a.From, b.From) })
 	return named
 }
 
 // touchedBy finds the blocks that name one of the accounts, by the files' subject indexes: a block's entries stand in row groups of
-// its own.
-func (c *comparison) touchedBy(ctx context.Context, files []*sameFile, accounts []manifests.Ref) error {
-	if len(accounts) == 0 {
-		return nil
+// its own. Of accounts that have changed only after all that is in a file, nothing is asked.
+func (c *comparison) touchedBy(ctx context.Context, files []*sameFile, accounts []filter.Change) error {
+	refs := make([]manifests.Ref, len(accounts))
+	for i := range accounts {
+		refs[i] = manifests.Ref(accounts[i].Ref)
 	}
-	return c.eachIndex(ctx, files, func(f *sameFile, x *manifests.SubjectIndex) error {
-		named, err := x.NamedBy(accounts)
+	concern := func(f *sameFile) []manifests.Ref {
+		last := f.last()
+		n, _ := slices.BinarySearchFunc(accounts, last, func(c filter.Change, last schema.Instant) int {
+			if c.From <= last {
+				return -1
+			}
+			return 1
+		})
+		return refs[:n]
+	}
+	var some []*sameFile
+	for _, f := range files {
+		if len(concern(f)) > 0 {
+			some = append(some, f)
+		}
+	}
+	return c.eachIndex(ctx, some, func(f *sameFile, x *manifests.SubjectIndex) error {
+		named, err := x.NamedBy(concern(f))
 		if err != nil {
 			return err
 		}

@@ -88,9 +88,11 @@ type Reuse struct {
 type TakenPart struct {
 	Source string
 	Blocks []TakenBlock // in order
+	// Touched are the file's other blocks, in order. They are decided anew; where they keep the rows that they kept, their data is taken over.
+	Touched []TakenBlock `json:",omitempty"`
 }
 
-// TakenBlock is a block that is taken over.
+// TakenBlock is a block that is taken over, or of which the data may be.
 type TakenBlock struct {
 	Facts manifests.BlockFacts
 	First int64  // row of the file, from 0
@@ -109,13 +111,13 @@ func (r *Reuse) part(source string) *TakenPart {
 	return &r.Parts[at]
 }
 
-// block returns the block that begins at a row group, if it is taken over.
-func (p *TakenPart) block(from int) *TakenBlock {
-	at, found := slices.BinarySearchFunc(p.Blocks, from, func(b TakenBlock, from int) int { return cmp.Compare(b.Facts.From, from) })
+// findBlock returns that of some blocks that begins at a row group; nil where there is none.
+func findBlock(blocks []TakenBlock, from int) *TakenBlock {
+	at, found := slices.BinarySearchFunc(blocks, from, func(b TakenBlock, from int) int { return cmp.Compare(b.Facts.From, from) })
 	if !found {
 		return nil
 	}
-	return &p.Blocks[at]
+	return &blocks[at]
 }
 
 // holds reports whether rows of the file, from one to another, are all of one block that is taken over.

@@ -163,8 +163,8 @@ func (w *fileWork) writeAll(ctx context.Context) error {
 	w.result.Schema = manifests.SHA256(written.Schema)[:16]
 	w.result.Transforms = w.handed.Counts()
 	for i := range w.blocks {
-		if b := &w.blocks[i]; w.takes(b) {
-			w.result.Transforms = manifests.AddTransforms(w.result.Transforms, b.taken.Facts.Transforms)
+		if was := w.blocks[i].earlier(); w.earlier != nil && was != nil {
+			w.result.Transforms = manifests.AddTransforms(w.result.Transforms, was.Facts.Transforms)
 		}
 	}
 	return w.conserve(written)

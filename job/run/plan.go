@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"runtime/debug"
 	"time"
 
 	"assent/filter"
@@ -163,8 +162,9 @@ func (r *runner) settle(ctx context.Context, p *planned) error {
 	if err := r.keepIndex(ctx, p); err != nil {
 		return err
 	}
+	heap := p.lookup.Heap
 	p.index, p.lookup, p.listing = nil, nil, nil
-	debug.FreeOSMemory() // the stored index takes the place of the one that was built
+	consent.Free(heap) // the stored index takes the place of the one that was built
 	if err := r.openLookup(ctx, p); err != nil {
 		return err
 	}

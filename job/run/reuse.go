@@ -16,8 +16,9 @@ import (
 // A run starts from the last published one. It takes a block of a file over from there, with what stands of it in the manifests,
 // where the outcome is provably the same: the input file is the same, so are the rules, the key and the program; all moments of all
 // records of the block lie before the horizon of both runs; and no account or contract that it names has another state than then, as
-// far as what happened before the earlier horizon goes (filter.Changed). None of this reads a row. Where all blocks of a file are
-// taken over, its objects are, as they are; else a shard puts the file together from both kinds of blocks.
+// far as what happened up to the latest of these moments goes (filter.Changed). None of this reads a row. Where all blocks of a file are
+// taken over, its objects are, as they are; else a shard puts the file together from both kinds of blocks. Of a block that is decided
+// anew the data is taken over where it keeps the rows that it kept: reasons alone have changed.
 
 // earlier is the run to start from.
 type earlier struct {

@@ -1,7 +1,9 @@
 package run
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -33,6 +35,7 @@ func TestReuse(t *testing.T) {
 	var sum, all taken
 	var idle, whole int
 	var settled, opened int // idle nights on which no file had to be opened, and how many were
+	sameData := 0           // nights on which data was taken over of blocks that were decided anew
 	did := map[string]int{}
 	for seed := range histories {
 		m := newMarket(t, uint64(seed))
@@ -46,6 +49,9 @@ func TestReuse(t *testing.T) {
 			got, of := m.compare(t, name)
 			sum.add(got)
 			all.add(of)
+			if m.sameData {
+				sameData++
+			}
 			for _, w := range what {
 				did[w]++
 			}
@@ -62,7 +68,7 @@ func TestReuse(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("of %+v were taken over: %+v; %d of %d nights on which nothing but the horizon moved, whole; what happened: %v", all, sum, whole, idle, did)
+	t.Logf("of %+v were taken over: %+v; %d of %d nights on which nothing but the horizon moved, whole; on %d nights data of blocks that were decided anew; what happened: %v", all, sum, whole, idle, sameData, did)
 	if idle < histories/5 || whole != idle {
 		t.Errorf("of %d nights on which nothing but the horizon moved, all was taken over on %d", idle, whole)
 	}
@@ -71,6 +77,9 @@ func TestReuse(t *testing.T) {
 	}
 	if 4*sum.files < all.files || 20*sum.groups < all.groups {
 		t.Errorf("of %+v were taken over only %+v", all, sum)
+	}
+	if sameData < histories/4 {
+		t.Errorf("on %d nights alone was data taken over of blocks that were decided anew", sameData)
 	}
 	if len(did) < 18 && !testing.Short() {
 		t.Errorf("only some of the changes happened: %v", did)
@@ -96,6 +105,8 @@ type market struct {
 	sizes   sizes
 	ahead   time.Duration // of the clock: whether files were left alone long enough to be known again
 	opened  int           // files of data sets, by the night's run
+
+	sameData bool // the night's run took data over of blocks that it decided anew
 }
 
 var marketHeaders = map[string]string{
@@ -364,12 +375,14 @@ func (m *market) compare(t *testing.T, name string) (reused, all taken) {
 	before := m.current(t)
 	env, seen := jobtest.NewEnv(t), identities{mu: new(sync.Mutex), read: map[string]bool{}, open: map[string]bool{}}
 	env.Now = func() time.Time { return time.Now().Add(m.ahead) }
+	log := new(bytes.Buffer)
+	env.Log = slog.New(slog.NewTextHandler(log, nil))
 	env.Opener.Wrap = func(store objstore.Store) objstore.Store { return identities{store, seen.mu, seen.read, seen.open} }
 	got, err := Run(t.Context(), env, Options{Config: config, sizes: m.sizes})
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
-	m.opened = 0
+	m.opened, m.sameData = 0, strings.Contains(log.String(), "their data is taken over")
 	for file := range seen.open {
 		if strings.Contains(file, "/messages/") || strings.Contains(file, "/events/") {
 			m.opened++

@@ -78,6 +78,7 @@ type sharder struct {
 	memory     *rewrite.Budget
 	progress   func(rows int64)
 	earlierRun func() (*publish.Run, error) // from which blocks are taken over
+	sameData   atomic.Int64                 // blocks that were decided anew, and whose data was taken over
 
 	// What is made once for all shards:
 	stores []objstore.Store // beside the plan's data sets

@@ -157,12 +157,11 @@ func (c *change) file(ctx context.Context, was, now *manifests.File, same *Taken
 		return err
 	}
 	defer after.Close()
-	a, stopA := iter.Pull2(fates(before, was, same))
-	defer stopA()
-	b, stopB := iter.Pull2(fates(after, now, same))
-	defer stopB()
-	x, err, moreA := a()
-	y, err2, moreB := b()
+	a, b := pullFates(before, was, same), pullFates(after, now, same)
+	defer a.stop()
+	defer b.stop()
+	x, moreA, err := a.next()
+	y, moreB, err2 := b.next()
 	for (moreA || moreB) && err == nil && err2 == nil {
 		inA, inB := moreA && (!moreB || x.Row <= y.Row), moreB && (!moreA || y.Row <= x.Row)
 		switch {
@@ -174,16 +173,57 @@ func (c *change) file(ctx context.Context, was, now *manifests.File, same *Taken
 			n.NowExcluded[y.Reason]++
 		}
 		if inA {
-			x, err, moreA = a()
+			x, moreA, err = a.next()
 		}
 		if inB {
-			y, err2, moreB = b()
+			y, moreB, err2 = b.next()
 		}
 	}
 	if err2 != nil {
 		return fmt.Errorf("%s: %w", now.Exclusions, err2)
 	}
 	return c.before.Fault(was.Exclusions, err)
+}
+
+// fateReader reads the exclusions of a file one by one. They come in batches, as to go from one reader to another costs more than they do.
+type fateReader struct {
+	pull  func() ([]manifests.Fate, error, bool)
+	stop  func()
+	batch []manifests.Fate // what is left of it
+}
+
+func pullFates(r objstore.Reader, f *manifests.File, same *TakenPart) *fateReader {
+	const size = 512
+	pull, stop := iter.Pull2(func(yield func([]manifests.Fate, error) bool) {
+		batch := make([]manifests.Fate, 0, size)
+		for fate, err := range fates(r, f, same) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if batch = append(batch, fate); len(batch) == size {
+				if !yield(batch, nil) {
+					return
+				}
+				batch = batch[:0]
+			}
+		}
+		if len(batch) > 0 {
+			yield(batch, nil)
+		}
+	})
+	return &fateReader{pull: pull, stop: stop}
+}
+
+// next returns the next exclusion, if there is one.
+func (r *fateReader) next() (f manifests.Fate, ok bool, err error) {
+	if len(r.batch) == 0 {
+		if r.batch, err, ok = r.pull(); !ok || err != nil {
+			return f, false, err
+		}
+	}
+	f, r.batch = r.batch[0], r.batch[1:]
+	return f, true, nil
 }
 
 // fates yields the exclusions of a file, of which there must be as many as the run manifest says, but for those of blocks that are the same.

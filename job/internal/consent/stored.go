@@ -64,7 +64,7 @@ const (
 // no use any more.
 func (b *Built) Store(ctx context.Context, store objstore.Store, prefix string) (o Objects, err error) {
 	b.x.DropLookup()
-	debug.FreeOSMemory()
+	Free(b.look.Heap)
 	accounts, contracts := b.references()
 	order, err := b.x.Order(accounts, contracts)
 	if err != nil {
@@ -93,6 +93,15 @@ func (b *Built) Store(ctx context.Context, store objstore.Store, prefix string) 
 	}
 	o.Forms, err = put(formsObject, func(w *counting) (uint64, error) { return b.writeForms(w, order, accounts) })
 	return o, err
+}
+
+// Free gives the memory that is of no use any more back to the system, which takes a collection of garbage. bytes is the size of the
+// index that it is of: for a small one that is not worth it.
+func Free(bytes int64) {
+	const small = 32 << 20
+	if bytes > small {
+		debug.FreeOSMemory()
+	}
 }
 
 // counting counts the bytes of an object.

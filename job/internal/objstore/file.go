@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -246,25 +247,41 @@ func (s *fileStore) Stat(ctx context.Context, name string) (Object, error) {
 // statFile describes the file p. A directory is no object.
 func statFile(p, name string) (Object, error) {
 	info, err := os.Stat(p)
-	switch {
-	case err != nil:
+	if err == nil {
+		err = regular(info)
+	}
+	if err != nil {
 		return Object{}, err
-	case info.IsDir():
-		return Object{}, fmt.Errorf("%w: it is a directory", fs.ErrNotExist)
-	case !info.Mode().IsRegular():
-		return Object{}, irregular(info)
 	}
 	return fileObject(name, info), nil
+}
+
+// regular returns what is wrong with a file that is to be an object.
+func regular(info fs.FileInfo) error {
+	switch {
+	case info.IsDir():
+		return fmt.Errorf("%w: it is a directory", fs.ErrNotExist)
+	case !info.Mode().IsRegular():
+		return irregular(info)
+	}
+	return nil
 }
 
 func fileObject(name string, info fs.FileInfo) Object {
 	return Object{
 		Name:       name,
 		Size:       info.Size(),
-		Generation: fmt.Sprintf("%x-%x-%x", inode(info), info.ModTime().UnixNano(), info.Size()),
+		Generation: generationOf(info),
 		Modified:   info.ModTime(),
 		Changed:    changedAt(info),
 	}
+}
+
+// generationOf returns inode, time and size of a file, in hexadecimal.
+func generationOf(info fs.FileInfo) string {
+	b := strconv.AppendUint(make([]byte, 0, 48), inode(info), 16)
+	b = strconv.AppendInt(append(b, '-'), info.ModTime().UnixNano(), 16)
+	return string(strconv.AppendInt(append(b, '-'), info.Size(), 16))
 }
 
 func (s *fileStore) Open(ctx context.Context, obj Object) (Reader, error) {

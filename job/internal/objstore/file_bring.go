@@ -28,10 +28,8 @@ func (s *fileStore) bring(ctx context.Context, to string, objects map[string]Obj
 		if err != nil {
 			return err
 		}
-		if now, err := statFile(src, obj.Name); err != nil {
+		if src, err = linkable(src, obj); err != nil {
 			return fileError(src, "link", err)
-		} else if obj.Generation != "" && obj.Generation != now.Generation {
-			return fileError(src, "link", ErrChanged)
 		}
 		if dir := filepath.Dir(dst); !dirs[dir] {
 			if err := s.makeDir(dir); err != nil {
@@ -51,18 +49,33 @@ func (s *fileStore) bring(ctx context.Context, to string, objects map[string]Obj
 	return nil
 }
 
+// linkable returns the regular file that a file is, which is the object. A link to a symbolic link would be one too, and lead elsewhere
+// from another place.
+func linkable(src string, obj Object) (string, error) {
+	info, err := os.Lstat(src)
+	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		real, err := filepath.EvalSymlinks(src)
+		if err != nil {
+			return src, err
+		}
+		return linkable(real, obj)
+	}
+	if err == nil {
+		err = regular(info)
+	}
+	if err == nil && obj.Generation != "" && obj.Generation != generationOf(info) {
+		err = ErrChanged
+	}
+	return src, err
+}
+
 // linkAs makes name, which is the file dst, a link to the file src, or a copy of the
 // object where it cannot be linked.
 func (s *fileStore) linkAs(ctx context.Context, obj Object, src, dst, name string) error {
-	// A link to a symbolic link would be one too, and lead elsewhere from another place.
-	src, err := filepath.EvalSymlinks(src)
-	if err == nil {
-		err = s.step("link", dst)
-	}
-	if err != nil {
+	if err := s.step("link", dst); err != nil {
 		return err
 	}
-	err = s.hardLink(src, dst)
+	err := s.hardLink(src, dst)
 	if errors.Is(err, fs.ErrExist) {
 		have, herr := os.Lstat(dst)
 		want, werr := os.Stat(src)

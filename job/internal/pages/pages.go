@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"html/template"
 	"strings"
+	"sync"
 	"time"
 
 	"assent/job/plain"
@@ -24,33 +25,35 @@ var head string
 //go:embed style.css
 var style string
 
-// Page makes pages of one kind.
-type Page struct{ text *template.Template }
+// Page makes pages of one kind. Its text is parsed when the first one is made: most commands make none.
+type Page struct{ text func() *template.Template }
 
 // New returns a page. Its text begins with {{template "head" .}}, goes on with the body,
 // and defines two templates: "title" and "style", which adds to the style that all pages
 // have. It has the functions of this package by their names in lower case.
 func New(name, text string, more template.FuncMap) *Page {
-	t := template.New(name).Funcs(template.FuncMap{
-		"style":    func() template.CSS { return template.CSS(style) },
-		"day":      Day,
-		"time":     Time,
-		"count":    Count,
-		"records":  Records,
-		"title":    schema.Category.Title,
-		"audience": schema.Category.AudienceSentence,
-		"join":     func(s []string) string { return plain.Line(strings.Join(s, ", ")) },
-		"line":     plain.Line,
-		"list":     List,
-	}).Funcs(more)
-	template.Must(t.New("head").Parse(head))
-	return &Page{template.Must(t.Parse(text))}
+	return &Page{sync.OnceValue(func() *template.Template {
+		t := template.New(name).Funcs(template.FuncMap{
+			"style":    func() template.CSS { return template.CSS(style) },
+			"day":      Day,
+			"time":     Time,
+			"count":    Count,
+			"records":  Records,
+			"title":    schema.Category.Title,
+			"audience": schema.Category.AudienceSentence,
+			"join":     func(s []string) string { return plain.Line(strings.Join(s, ", ")) },
+			"line":     plain.Line,
+			"list":     List,
+		}).Funcs(more)
+		template.Must(t.New("head").Parse(head))
+		return template.Must(t.Parse(text))
+	})}
 }
 
 // HTML returns the page of some data.
 func (p *Page) HTML(data any) ([]byte, error) {
 	var b bytes.Buffer
-	if err := p.text.Execute(&b, data); err != nil {
+	if err := p.text().Execute(&b, data); err != nil {
 		return nil, err
 	}
 	return []byte(plain.Lines(b.String())), nil

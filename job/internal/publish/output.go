@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"path"
 	"strings"
+	"sync"
 
 	"assent/job"
 	"assent/job/internal/config"
@@ -31,6 +32,9 @@ type Output struct {
 	Store   objstore.Store
 	Program string
 	Log     *slog.Logger
+
+	mu   sync.Mutex
+	last *Run // that Published has read; nobody writes to it
 }
 
 // erased returns where the manifest of a run is that was erased, or is being erased;
@@ -79,6 +83,9 @@ func NoRun(ctx context.Context, output objstore.Store, dir string) error {
 // CheckOwner refuses an output that holds runs of another programme. One run that
 // can be read tells; that others cannot is for `runs` and `verify` to say.
 func (p *Output) CheckOwner(ctx context.Context) error {
+	if run := p.lastRead(); run != nil {
+		return p.checkOwner(run.Run)
+	}
 	dirs, err := p.Store.Dirs(ctx, "")
 	if err != nil {
 		return err
@@ -93,14 +100,24 @@ func (p *Output) CheckOwner(ctx context.Context) error {
 			unreadable = err
 			continue
 		}
-		if run != nil && run.Program.Name != p.Program {
-			return job.UsageError("give each programme an output of its own", "output %s belongs to the programme %q, not to %q", p.Store.URI(""), run.Program.Name, p.Program)
-		}
 		if run != nil {
-			return nil
+			return p.checkOwner(run)
 		}
 	}
 	return unreadable
+}
+
+func (p *Output) checkOwner(run *manifests.Run) error {
+	if run.Program.Name != p.Program {
+		return job.UsageError("give each programme an output of its own", "output %s belongs to the programme %q, not to %q", p.Store.URI(""), run.Program.Name, p.Program)
+	}
+	return nil
+}
+
+func (p *Output) lastRead() *Run {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.last
 }
 
 // Point makes current.json name the run, unless it names one with a newer horizon

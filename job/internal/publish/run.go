@@ -97,8 +97,8 @@ func (p *Output) FindRun(ctx context.Context, dir string) (*Run, error) {
 	return &Run{manifest, digest, dir, p.Store}, nil
 }
 
-// Published returns the manifest of the published run in a directory of the output, and
-// the SHA-256 of its bytes; nil where there is none.
+// Published returns the manifest of the published run in a directory of the output, which is not to be changed, and
+// the SHA-256 of its bytes; nil where there is none. The manifest that was read last is not read again while the run says that it has it.
 func (p *Output) Published(ctx context.Context, dir string) (*manifests.Run, string, error) {
 	data, _, err := p.Store.Read(ctx, path.Join(dir, SuccessObject))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -110,6 +110,9 @@ func (p *Output) Published(ctx context.Context, dir string) (*manifests.Run, str
 	success, err := manifests.ParseSuccess(data)
 	if err != nil {
 		return nil, "", fmt.Errorf("%s: %w", p.Store.URI(path.Join(dir, SuccessObject)), err)
+	}
+	if last := p.lastRead(); last != nil && last.Dir == dir && last.Digest == success.ManifestSHA256 {
+		return last.Run, last.Digest, nil
 	}
 	data, _, err = p.Store.Read(ctx, path.Join(dir, ManifestObject))
 	if err != nil {
@@ -127,6 +130,9 @@ func (p *Output) Published(ctx context.Context, dir string) (*manifests.Run, str
 	if RunDir(run.RunID) != dir {
 		return nil, "", job.Refused("the directory was renamed or copied; do not train on it", "%s: it is the manifest of run %s", uri, run.RunID)
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last = &Run{run, digest, dir, p.Store}
 	return run, digest, nil
 }
 
@@ -160,7 +166,7 @@ func (r *Run) Open(ctx context.Context, o manifests.Object, digested int64) (obj
 	const inMemory = 16 << 20
 	if o.Bytes <= min(digested, inMemory) {
 		data, err := r.Read(ctx, o)
-		return wholeObject{bytes.NewReader(data)}, err
+		return wholeObject{bytes.NewReader(data), data}, err
 	}
 	reader, err := r.store.Open(ctx, objstore.Object{Name: path.Join(r.Dir, o.Path)})
 	if err != nil {
@@ -201,8 +207,13 @@ func (r *Run) checkDigest(o manifests.Object, content io.ReaderAt) error {
 	return r.Fault(o.Path, err)
 }
 
-// wholeObject is an object that was read as a whole.
-type wholeObject struct{ *bytes.Reader }
+// wholeObject is an object that was read as a whole. It is a parquet.Held.
+type wholeObject struct {
+	*bytes.Reader
+	data []byte
+}
+
+func (o wholeObject) Bytes() []byte { return o.data }
 
 func (wholeObject) Close() error { return nil }
 

@@ -258,15 +258,6 @@ func (w *Writer) sameLevels(n int, level uint8) []uint8 {
 	return w.levels[:n]
 }
 
-// pathField returns the path_in_schema of a column's chunks.
-func pathField(col *parquet.Column) thrift.Field {
-	var path []byte
-	for _, name := range col.Path {
-		path = thrift.AppendBytes(path, []byte(name))
-	}
-	return thrift.ListField(parquet.MetaPath, thrift.Binary, len(col.Path), path)
-}
-
 // End ends the chunk.
 func (c *Chunk) End() {
 	w := c.w
@@ -280,7 +271,7 @@ func (c *Chunk) End() {
 	col := &w.schema.columns[c.leaf]
 	meta := c.out.Metadata(thrift.Struct{
 		thrift.Int32Field(parquet.MetaType, int32(col.Physical)),
-		pathField(col),
+		w.schema.paths[c.leaf],
 		thrift.Int32Field(parquet.MetaCodec, int32(c.codec)),
 	}, c.start)
 	filter := c.filter(&meta)

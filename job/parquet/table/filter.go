@@ -44,23 +44,23 @@ func (c *Chunk) filter(meta *thrift.Struct) func() ([]byte, error) {
 	return func() ([]byte, error) { return encoded, nil }
 }
 
-// Filter returns the bloom filter of a leaf; nil where the chunk has none.
-func (g *Group) Filter(leaf int) (*parquet.Bloom, error) {
-	if b, read := g.filters[leaf]; read {
-		return b, nil
-	}
-	b, err := g.file.filter(&g.chunks[leaf])
+// Filter returns the bloom filter of a leaf of row group i; nil where the chunk has none. It looks at nothing else of the row group.
+func (f *File) Filter(i, leaf int) (*parquet.Bloom, error) {
+	c, err := f.Chunk(i, leaf)
 	if err != nil {
-		return nil, g.file.Fault(err, g.number, leaf, -1)
+		return nil, err
 	}
-	if g.filters == nil {
-		g.filters = map[int]*parquet.Bloom{}
+	b, err := f.filter(&c)
+	if err != nil {
+		return nil, f.Fault(err, i, leaf, -1)
 	}
-	g.filters[leaf] = b
 	return b, nil
 }
 
 func (f *File) filter(c *parquet.Chunk) (*parquet.Bloom, error) {
+	if err := f.checkPath(c); err != nil {
+		return nil, err
+	}
 	data, err := f.ReadBloom(c)
 	if err != nil || data == nil {
 		return nil, err

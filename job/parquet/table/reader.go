@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"slices"
 
 	"assent/job/parquet"
@@ -29,16 +30,17 @@ var limits = parquet.Limits{Bytes: 128 << 20, Slots: 1 << 22, Checksum: true}
 // Open reads and checks the footer of a document of size bytes, which must have the schema's columns. Errors are as those of
 // parquet.Open, and name is used in them alone.
 func Open(r io.ReaderAt, size int64, name string, schema *Schema) (*File, error) {
-	tail := &tailReader{r: r, begin: max(0, size-tailSize)}
-	b := make([]byte, max(0, size-tail.begin))
-	if n, err := r.ReadAt(b, tail.begin); n < len(b) {
-		if err == nil || err == io.EOF {
-			err = io.ErrUnexpectedEOF
+	if _, held := r.(parquet.Held); !held {
+		tail := &tailReader{r: r, begin: max(0, size-tailSize), bytes: make([]byte, max(0, min(size, tailSize)))}
+		if n, err := r.ReadAt(tail.bytes, tail.begin); n < len(tail.bytes) {
+			if err == nil || err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		return nil, fmt.Errorf("%s: %w", name, err)
+		r = tail
 	}
-	tail.bytes = b
-	f, err := parquet.OpenFooter(context.Background(), tail, size, name)
+	f, err := parquet.OpenFooter(context.Background(), r, size, name)
 	if err != nil {
 		return nil, err
 	}
@@ -84,8 +86,7 @@ type Group struct {
 	file    *File
 	number  int
 	chunks  []parquet.Chunk
-	indexes []*parquet.PageIndex   // nil: not read yet
-	filters map[int]*parquet.Bloom // by leaf, as far as they were read; nil of a chunk that has none
+	indexes []*parquet.PageIndex // nil: not read yet
 	columns []*Column
 }
 
@@ -96,12 +97,19 @@ func (f *File) Group(i int) (*Group, error) {
 		return nil, err
 	}
 	for leaf := range chunks {
-		path, _ := chunks[leaf].Metadata.Get(parquet.MetaPath)
-		if !bytes.Equal(path.Raw, pathField(&f.schema.columns[leaf]).Raw) {
-			return nil, f.Fault(parquet.Corruptf("not a chunk of this column"), i, leaf, -1)
+		if err := f.checkPath(&chunks[leaf]); err != nil {
+			return nil, f.Fault(err, i, leaf, -1)
 		}
 	}
 	return &Group{Rows: f.RowGroupRows(i), file: f, number: i, chunks: chunks}, nil
+}
+
+// checkPath refuses a chunk that is another column's.
+func (f *File) checkPath(c *parquet.Chunk) error {
+	if path, _ := c.Metadata.Get(parquet.MetaPath); !bytes.Equal(path.Raw, f.schema.paths[c.Column].Raw) {
+		return parquet.Corruptf("not a chunk of this column")
+	}
+	return nil
 }
 
 // Scan calls open for each row group and then read for each of its rows, once the columns that open opened have gone to it. It
@@ -126,6 +134,54 @@ func (f *File) Scan(open func(*Group), read func() (bool, error)) error {
 		if err := g.End(); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// ScanInts calls read for the rows of a document all of whose columns are integers, none of them optional or a list: for as many at a
+// time as lie on one page of each column. columns are valid until read returns.
+func (f *File) ScanInts(read func(columns [][]int64) error) error {
+	columns := make([][]int64, len(f.schema.columns))
+	for i := range f.NumRowGroups() {
+		g, err := f.Group(i)
+		if err != nil {
+			return err
+		}
+		for leaf := range columns {
+			g.Column(leaf)
+		}
+		for left := g.Rows; left > 0; left -= int64(len(columns[0])) {
+			if err := g.nextInts(columns, left); err != nil {
+				return err
+			}
+			if err := read(columns); err != nil {
+				return err
+			}
+		}
+		if err := g.End(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nextInts takes the slots of at most so many rows of all columns.
+func (g *Group) nextInts(columns [][]int64, most int64) error {
+	if err := g.Next(); err != nil {
+		return err
+	}
+	n := int(min(most, math.MaxInt32))
+	for _, c := range g.columns {
+		if c.r.Dict != nil {
+			return c.Fault(parquet.Corruptf("a dictionary, where integers are written without one"))
+		}
+		if n = min(n, c.slots-c.slot); n < 1 {
+			return c.Fault(parquet.Corruptf("a page without values"))
+		}
+	}
+	for i, c := range g.columns {
+		columns[i] = c.r.Values.Ints[c.value : c.value+n]
+		c.slot, c.value = c.slot+n, c.value+n
 	}
 	return nil
 }

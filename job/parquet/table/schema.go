@@ -36,6 +36,7 @@ type Schema struct {
 	elements thrift.Field // FileMetaData's schema
 	fields   []Field      // of each leaf
 	columns  []parquet.Column
+	paths    []thrift.Field // path_in_schema of each leaf's chunks
 }
 
 // NewSchema returns the schema of some fields, which are constants of the program: it panics where they are none.
@@ -56,6 +57,13 @@ func NewSchema(fields ...Field) *Schema {
 	}
 	if err != nil {
 		panic(err)
+	}
+	for i := range s.columns {
+		var path []byte
+		for _, name := range s.columns[i].Path {
+			path = thrift.AppendBytes(path, []byte(name))
+		}
+		s.paths = append(s.paths, thrift.ListField(parquet.MetaPath, thrift.Binary, len(s.columns[i].Path), path))
 	}
 	return s
 }

@@ -49,7 +49,7 @@ func NewWriter(schema *Schema, by string) *Writer {
 
 // Reset begins a new file, which goes to dst and is not closed, keeping the writer's memory.
 func (w *Writer) Reset(dst io.Writer) {
-	w.out = parquet.Output{W: dst}
+	w.out.Reset(dst)
 	w.rows, w.groups = 0, w.groups[:0]
 	w.err = w.out.Begin()
 }

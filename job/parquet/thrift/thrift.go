@@ -301,12 +301,16 @@ type Struct []Field
 // Parse reads the struct at the start of b and returns it with its length in bytes. All of it is checked, also
 // what is nested in it: the accessors fail only where a type differs from the expected one.
 func Parse(b []byte) (Struct, int, error) {
+	const usual = 8 // fields, for which there is room at once
 	r := Reader{b: b}
 	var s Struct
 	for id, t := range r.Fields() {
 		start := r.i
 		r.skip(t, 1, false)
 		if r.err == nil {
+			if s == nil {
+				s = make(Struct, 0, usual)
+			}
 			s = append(s, Field{ID: id, Type: t, Raw: b[start:r.i:r.i]})
 		}
 	}

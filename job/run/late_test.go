@@ -1,0 +1,95 @@
+package run
+
+import (
+	"bytes"
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"assent/job/jobtest"
+)
+
+// TestLateEvent: what happened before the earlier horizon, and is told only now, touches the blocks alone that have something of
+// that time or later. Files of before are taken over, whomever they name.
+func TestLateEvent(t *testing.T) {
+	for name, c := range map[string]struct {
+		events string
+		taken  []string
+	}{
+		"after the first file": {"A,communications,false,2026-03-01T12:00:00Z\nB,platform,false,2026-03-01T12:00:00Z\nC,communications,false,2026-03-09T00:00:00Z\n",
+			[]string{"messages/month=2026-02/a.parquet"}},
+		"taken back":  {"B,platform,false,2026-03-01T12:00:00Z\n", []string{"messages/month=2026-02/a.parquet"}},
+		"before both": {"A,communications,false,2026-03-01T12:00:00Z\nB,communications,false,2026-01-09T00:00:00Z\nB,platform,false,2026-03-01T12:00:00Z\n", nil},
+		"after both": {"A,communications,false,2026-03-01T12:00:00Z\nB,platform,false,2026-03-01T12:00:00Z\nC,communications,false,2026-05-09T00:00:00Z\n",
+			[]string{"messages/month=2026-02/a.parquet", "messages/month=2026-04/a.parquet"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSteps(t)
+			night := func(out string, o Options) string {
+				t.Helper()
+				o.Set = append(o.Set, "output="+out)
+				r, err := Run(t.Context(), s.env(), o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return filepath.Join(out, "run="+r.RunID)
+			}
+			night(s.out, s.options())
+			consent := "account_id:string,category:string,opted_in:bool,effective_at:ts_us\n" + c.events
+			if err := jobtest.WriteParquet(filepath.Join(filepath.Dir(s.config), "consent/a.parquet"), consent); err != nil {
+				t.Fatal(err)
+			}
+			o := s.options()
+			o.Set = []string{"inputs.consent.as_of=2026-06-02T00:00:00Z"}
+			got := night(s.out, o)
+			o.NoReuse = true
+			want := night(t.TempDir(), o)
+			jobtest.SameTrees(t, name, jobtest.Tree(t, got), jobtest.Tree(t, want))
+			if taken := slices.Sorted(maps.Keys(readNight(t, got).Invocation.ReusedFrom)); !slices.Equal(taken, c.taken) {
+				t.Errorf("%q were taken over, want %q", taken, c.taken)
+			}
+		})
+	}
+}
+
+// TestSameData: where an account that had opted out asks for deletion, the blocks that name it are decided anew, as reasons change. They
+// keep the rows that they kept, so that their data is taken over.
+func TestSameData(t *testing.T) {
+	s := manyGroups(t)
+	s.sizes = sizes{1, 1, 1 << 30, 1}
+	dir, log := filepath.Dir(s.config), new(bytes.Buffer)
+	write := func(name, text string) {
+		t.Helper()
+		if err := jobtest.WriteParquet(filepath.Join(dir, name), text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	night := func(out, asOf string, noReuse bool) string {
+		t.Helper()
+		env, o := s.env(), s.options()
+		env.Log, o.NoReuse = slog.New(slog.NewTextHandler(log, nil)), noReuse
+		o.Set = []string{"output=" + out, "inputs.consent.as_of=" + asOf, "inputs.deletions.path=deletions/"}
+		r, err := Run(t.Context(), env, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return filepath.Join(out, "run="+r.RunID)
+	}
+	const requests = "account_id:string,requested_at:ts_us,request_id:string\nG,2026-05-01T00:00:00Z,r1\n"
+	write("consent/b.parquet", "account_id:string,category:string,opted_in:bool,effective_at:ts_us\nH,communications,false,2026-01-06T00:00:00Z\n")
+	write("deletions/a.parquet", requests)
+	night(s.out, "2026-06-01T00:00:00Z", false)
+	write("deletions/a.parquet", requests+"H,2026-06-01T00:00:00Z,r2\n")
+	got := night(s.out, "2026-06-02T00:00:00Z", false)
+	told := log.String()
+	jobtest.SameTrees(t, "H asks for deletion", jobtest.Tree(t, got), jobtest.Tree(t, night(t.TempDir(), "2026-06-02T00:00:00Z", true)))
+	if groups := readNight(t, got).Invocation.ReusedRowGroups["messages/month=2026-03/large.parquet"]; groups < 1 || groups > 10 {
+		t.Errorf("%d of 12 row groups were taken over", groups)
+	}
+	if !strings.Contains(told, "their data is taken over") {
+		t.Errorf("no data was taken over of blocks that were decided anew:\n%s", told)
+	}
+}
