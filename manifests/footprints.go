@@ -114,9 +114,7 @@ func compareNamed(a, b Named) int {
 // SortNamed sorts names by key and makes one of those of one key. Where two of a key have different forms, which means
 // that two ids share the key, both stay.
 func SortNamed(all []Named) []Named {
-	if !slices.IsSortedFunc(all, compareNamed) {
-		slices.SortFunc(all, compareNamed)
-	}
+	sortNamed(all)
 	out := all[:0]
 	for _, n := range all {
 		if last := len(out) - 1; last >= 0 && compareNamed(out[last], n) == 0 {
@@ -126,6 +124,31 @@ func SortNamed(all []Named) []Named {
 		out = append(out, n)
 	}
 	return out
+}
+
+// sortNamed sorts names. What is added to names that are sorted is sorted by itself and merged with them, where it is the smaller part.
+func sortNamed(all []Named) {
+	first := 1 // that is not sorted
+	for first < len(all) && compareNamed(all[first-1], all[first]) <= 0 {
+		first++
+	}
+	if first >= len(all) {
+		return
+	}
+	if first < len(all)/2 {
+		slices.SortFunc(all, compareNamed)
+		return
+	}
+	more := slices.Clone(all[first:])
+	slices.SortFunc(more, compareNamed)
+	for at := len(all) - 1; len(more) > 0; at-- { // from the end, where there is room
+		if last := len(more) - 1; first == 0 || compareNamed(all[first-1], more[last]) <= 0 {
+			all[at], more = more[last], more[:last]
+		} else {
+			first--
+			all[at] = all[first]
+		}
+	}
 }
 
 // FindNamed returns the place of the first of sorted names that has a key.

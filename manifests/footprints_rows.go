@@ -91,6 +91,7 @@ func (f *Footprints) Write(w io.Writer, meta Meta) error {
 			of.Blocks[j].write(out, &texts)
 		}
 	}
+	out.room(len(f.Accounts) + len(f.Contracts) + len(f.Pairs))
 	for i := range f.Accounts {
 		f.Accounts[i].write(out, kindAccount)
 	}
@@ -144,7 +145,7 @@ func ReadFootprints(r io.ReaderAt, size int64) (*Footprints, Meta, error) {
 		return nil, Meta{}, err
 	}
 	meta := metaOf(file)
-	in := &footprintReader{f: new(Footprints)}
+	in := &footprintReader{f: new(Footprints), left: file.NumRows()}
 	text, _ := file.KeyValue(keyTexts)
 	if err := json.Unmarshal([]byte(text), &in.texts); err != nil {
 		return nil, meta, fmt.Errorf("footprints: %w: %s: %w", ErrManifest, keyTexts, err)
@@ -164,6 +165,7 @@ type footprintReader struct {
 	texts  footprintTexts
 	blocks int
 	kind   int64 // of the row before
+	left   int64 // rows, with the one that is read
 }
 
 // read takes a row. One that is not where it belongs would be searched for in vain.
@@ -192,9 +194,14 @@ func (in *footprintReader) read(row []int64) error {
 		if kind == kindContract {
 			all = &f.Contracts
 		}
+		if len(*all) == 0 {
+			const most = 1 << 17 // to begin with
+			*all = slices.Grow(*all, int(min(in.left, most)))
+		}
 		ok = len(*all) == 0 || compareNamed((*all)[len(*all)-1], n) < 0
 		*all = append(*all, n)
 	}
+	in.left--
 	if in.kind = kind; !ok {
 		return fmt.Errorf("footprints: %w: a row is not what it should be, or not where", ErrManifest)
 	}

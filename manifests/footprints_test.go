@@ -172,3 +172,30 @@ func TestDamagedFootprints(t *testing.T) {
 type failing struct{}
 
 func (failing) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
+
+// TestSortNamedParts sorts names of which a part is sorted already, and compares with what a sort of all gives.
+func TestSortNamedParts(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	for range 2000 {
+		all := make([]Named, rng.IntN(40))
+		for i := range all {
+			all[i] = Named{Key: rng.Uint64N(30), Roles: 1 << rng.IntN(3), Form: rng.Uint64N(2)}
+		}
+		if n := len(all); n > 0 {
+			slices.SortFunc(all[:rng.IntN(n+1)], compareNamed)
+		}
+		want := map[Named]uint16{}
+		for _, n := range all {
+			want[Named{Key: n.Key, Form: n.Form}] |= n.Roles
+		}
+		got := SortNamed(all)
+		if len(got) != len(want) || !slices.IsSortedFunc(got, compareNamed) {
+			t.Fatalf("%d names, want %d, or not in order: %v", len(got), len(want), got)
+		}
+		for _, n := range got {
+			if want[Named{Key: n.Key, Form: n.Form}] != n.Roles {
+				t.Fatalf("%+v has the roles %d", n, want[Named{Key: n.Key, Form: n.Form}])
+			}
+		}
+	}
+}

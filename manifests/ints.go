@@ -26,6 +26,13 @@ func newIntWriter(w io.Writer, columns *table.Schema) *intWriter {
 	return out
 }
 
+// room makes room for so many rows more, as far as they are of one row group.
+func (w *intWriter) room(rows int) {
+	for i := range w.columns {
+		w.columns[i] = slices.Grow(w.columns[i], min(rows, intGroupRows-len(w.columns[i])))
+	}
+}
+
 func (w *intWriter) row(values ...int64) {
 	if len(w.columns[0]) == intGroupRows {
 		w.flush()

@@ -31,10 +31,23 @@ type File struct {
 	ordered bool // column_orders are given
 }
 
-// Held is a reader all of whose bytes are in memory. Nobody writes to them.
+// Held is a reader that has the bytes of a file in memory, from an offset to the file's end. Nobody writes to them.
 type Held interface {
 	io.ReaderAt
-	Bytes() []byte
+	Held() (bytes []byte, from int64)
+}
+
+// held returns n bytes of the file, which are in memory; nil where they are not, or are none of the file.
+func (f *File) held(at, n int64) []byte {
+	h, ok := f.r.(Held)
+	if !ok || n < 0 {
+		return nil
+	}
+	b, from := h.Held()
+	if at < from || at-from > int64(len(b))-n {
+		return nil
+	}
+	return b[at-from:][:n:n]
 }
 
 // rowGroup is a row group's metadata. It is kept encoded and parsed again where it is needed, so that a file of many row groups
@@ -102,9 +115,12 @@ func (f *File) readFooter() ([]byte, error) {
 	if f.size < 12 {
 		return nil, Corruptf("%d bytes are too few", f.size)
 	}
-	tail := make([]byte, min(f.size, tailRead))
-	if err := f.ReadFull(tail, f.size-int64(len(tail))); err != nil {
-		return nil, err
+	tail := f.held(f.size-min(f.size, tailRead), min(f.size, tailRead))
+	if tail == nil {
+		tail = make([]byte, min(f.size, tailRead))
+		if err := f.ReadFull(tail, f.size-int64(len(tail))); err != nil {
+			return nil, err
+		}
 	}
 	switch string(tail[len(tail)-4:]) {
 	case Magic:
@@ -121,6 +137,9 @@ func (f *File) readFooter() ([]byte, error) {
 		return nil, Unsupportedf("a footer of more than %d bytes", maxFooter)
 	}
 	f.dataEnd = f.size - 8 - n
+	if footer := f.held(f.dataEnd, n); footer != nil {
+		return footer, nil
+	}
 	if have := int64(len(tail) - 8); n <= have {
 		return bytes.Clone(tail[have-n : have]), nil
 	}

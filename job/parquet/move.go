@@ -37,7 +37,8 @@ func (f *File) moveRowGroup(i int, shiftOf func(start int64) int64) (g MovedGrou
 	moveField(&g.Group, GroupFileOffset, shift, false)
 	for n := range chunks {
 		c := &chunks[n]
-		outer, meta := append(thrift.Struct{}, c.Raw...), append(thrift.Struct{}, c.Metadata...)
+		const more = 4 // fields that Finish adds
+		outer, meta := append(make(thrift.Struct, 0, len(c.Raw)+more), c.Raw...), append(make(thrift.Struct, 0, len(c.Metadata)+more), c.Metadata...)
 		var w WrittenChunk
 		if w.ColumnIndex, err = readIndex(f, outer, ChunkColumnIndexOffset, ChunkColumnIndexLength, &g.Indexes); err != nil {
 			return g, err
@@ -81,8 +82,8 @@ func (o *Output) Take(f *File, i int) (*MovedGroup, error) {
 	if g.Start > g.End || g.End > f.DataEnd() {
 		return nil, Corruptf("a row group that lies outside of the file")
 	}
-	if held, ok := f.r.(Held); ok {
-		_, err := o.Write(held.Bytes()[g.Start:g.End])
+	if b := f.held(g.Start, g.End-g.Start); b != nil {
+		_, err := o.Write(b)
 		return &g, err
 	}
 	const most = 4 << 20
@@ -120,10 +121,13 @@ func readIndex(f *File, outer thrift.Struct, offsetID, lengthID int16, first *in
 	return f.section(at, n)
 }
 
-// section returns the bytes of a page index or a bloom filter.
+// section returns the bytes of a page index or a bloom filter, which are not to be changed.
 func (f *File) section(at, n int64) ([]byte, error) {
 	if n <= 0 || at < int64(len(Magic)) || at > f.DataEnd()-n {
 		return nil, Corruptf("a page index or bloom filter that lies outside of the file")
+	}
+	if b := f.held(at, n); b != nil {
+		return b, nil
 	}
 	b := make([]byte, n)
 	return b, f.ReadFull(b, at)

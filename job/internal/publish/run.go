@@ -213,7 +213,7 @@ type wholeObject struct {
 	data []byte
 }
 
-func (o wholeObject) Bytes() []byte { return o.data }
+func (o wholeObject) Held() (bytes []byte, from int64) { return o.data, 0 }
 
 func (wholeObject) Close() error { return nil }
 

@@ -72,6 +72,9 @@ type tailReader struct {
 	bytes []byte
 }
 
+// Held makes it a parquet.Held.
+func (t *tailReader) Held() (bytes []byte, from int64) { return t.bytes, t.begin }
+
 func (t *tailReader) ReadAt(p []byte, off int64) (int, error) {
 	if off < t.begin || off-t.begin > int64(len(t.bytes)-len(p)) {
 		return t.r.ReadAt(p, off)
