@@ -34,7 +34,7 @@ var exclusionColumns = sync.OnceValue(func() *table.Schema {
 		table.Field{Name: "source_row", Type: table.Int64, Encoding: parquet.DeltaBinaryPacked, Bounded: true},
 		text("reason"),
 		table.Field{Name: "reasons", Type: table.Text, List: true, Encoding: parquet.RLEDictionary},
-		table.Field{Name: "moment", Type: table.Nanos, Optional: true, Encoding: parquet.DeltaBinaryPacked, Bounded: true},
+		table.Field{Name: "moment", Type: table.Nanos, Optional: true, Encoding: parquet.DeltaBinaryPacked, Bounded: true, Literal: true},
 		table.Field{Name: "subjects", List: true, Fields: []table.Field{
 			text("ref"), text("role"), optional(text("cause")),
 			{Name: "since", Type: table.Nanos, Optional: true, Encoding: parquet.RLEDictionary},
@@ -188,8 +188,8 @@ func (w *ExclusionWriter) run(e *Excluded, request int32, n int) {
 			return
 		}
 	}
-	w.runs = append(w.runs, excludedRun{n, e.Reasons, k, request})
-	w.subjects = append(w.subjects, e.Subjects...)
+	w.runs = append(withRoom(w.runs, 1), excludedRun{n, e.Reasons, k, request})
+	w.subjects = append(withRoom(w.subjects, k), e.Subjects...)
 	w.at.runs, w.at.listed = len(w.runs), len(w.subjects)
 }
 
