@@ -157,6 +157,9 @@ func (c ReasonCounts) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads the object. A reason that this program does not know is an
 // error: its records would be missing from every sum.
 func (c *ReasonCounts) UnmarshalJSON(data []byte) error {
+	if c.parsePlain(data) {
+		return nil
+	}
 	var counts map[string]int64
 	if err := json.Unmarshal(data, &counts); err != nil {
 		return err
@@ -170,6 +173,27 @@ func (c *ReasonCounts) UnmarshalJSON(data []byte) error {
 		c[reason] = n
 	}
 	return nil
+}
+
+// parsePlain reads an object as MarshalJSON writes it, but for white space: there is one for each file of a run. It reports whether
+// data is one; what is not may be right all the same.
+func (c *ReasonCounts) parsePlain(data []byte) bool {
+	inner, ok := bytes.CutPrefix(bytes.TrimSuffix(data, []byte("}")), []byte("{"))
+	*c = ReasonCounts{}
+	for pair := range bytes.SplitSeq(inner, []byte(",")) {
+		name, number, _ := bytes.Cut(pair, []byte(":"))
+		name = bytes.TrimSpace(name)
+		n, err := strconv.ParseInt(string(bytes.TrimSpace(number)), 10, 64)
+		if !ok || err != nil || len(name) < 2 || name[0] != '"' || name[len(name)-1] != '"' {
+			return false
+		}
+		reason, err := schema.ParseReason(string(name[1 : len(name)-1]))
+		if err != nil {
+			return false
+		}
+		c[reason] = n
+	}
+	return true
 }
 
 // File is the outcome of an input file. Paths but Source are relative to the run's

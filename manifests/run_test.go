@@ -256,6 +256,33 @@ func TestReasonCounts(t *testing.T) {
 	}
 }
 
+// TestReasonCountsForms reads counts in other forms of JSON, right and wrong, than the one that is written.
+func TestReasonCountsForms(t *testing.T) {
+	want := ReasonCounts{schema.DeletionRequested: 1, schema.PartyOptedOut: 3}
+	for text, right := range map[string]bool{
+		`{ "deletion_requested" : 1 ,` + "\n\t" + `"opted_out":3 }`: true,
+		`{"deletion_requested":1,"opted_out":2,"opted_out":3}`:      true,
+		`{"\u0064eletion_requested":1,"opted_out":3}`:               true,
+		`{"deletion_requested":1,"opted_out":3,"opted_out,more":2}`: false,
+		`{"deletion_requested":1,"opted_out":3,"unknown":0}`:        false,
+		`{"deletion_requested":1,"opted_out":3.5}`:                  false,
+		`{"deletion_requested":1,"opted_out":{"opted_out":3}}`:      false,
+		`["deletion_requested",1]`:                                  false,
+		`{"deletion_requested":1,"opted_out":9223372036854775808}`:  false,
+	} {
+		got := countOf(schema.PartyUnknown) // of which nothing may be left
+		if err := json.Unmarshal([]byte(text), &got); right != (err == nil) || right && got != want {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"{}", "{ }", "null"} {
+		got := countOf(schema.PartyUnknown)
+		if err := json.Unmarshal([]byte(text), &got); err != nil || got != (ReasonCounts{}) {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+	}
+}
+
 func countOf(r schema.Reason) (counts ReasonCounts) {
 	counts[r] = 5
 	return counts

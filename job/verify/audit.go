@@ -215,7 +215,9 @@ func (a *audit) checkCurrent(ctx context.Context) error {
 		a.found.of(publish.CurrentObject, "%v", err)
 		return nil
 	}
-	a.current = current.Run == a.dir
+	if a.current = current.Run == a.dir; a.current && current.ManifestSHA256 == a.sealed {
+		return nil
+	}
 	manifest, _, err := a.store.Read(ctx, path.Join(current.Run, publish.ManifestObject))
 	if errors.Is(err, fs.ErrNotExist) {
 		a.found.of(publish.CurrentObject, "it names %s, which is not there", current.Run)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
 	"go.yaml.in/yaml/v3"
@@ -149,6 +150,9 @@ func (a *audit) checkDistribution(nodes []map[string]json.RawMessage) {
 	}
 	for _, n := range nodes {
 		text := func(key string) (s string) {
+			if b := n[key]; len(b) >= 2 && b[0] == '"' && bytes.IndexByte(b, '\\') < 0 && utf8.Valid(b) {
+				return string(b[1 : len(b)-1])
+			}
 			_ = json.Unmarshal(n[key], &s) // what is no text is none
 			return s
 		}
@@ -233,13 +237,14 @@ const uuids = "UUIDs"
 func columnsOf(f *parquetFile) map[string]string {
 	columns := map[string]string{}
 	for _, c := range f.file.Root().Columns() {
-		columns[c.Name()] = "nested"
+		name := strings.Clone(c.Name()) // it may share the bytes of the file
+		columns[name] = "nested"
 		if c.Leaf() && !c.Repeated() {
 			i := slices.IndexFunc(f.leaves, func(l leaf) bool { return l.path == c.Name() })
-			columns[c.Name()] = f.leaves[i].croissant()
+			columns[name] = f.leaves[i].croissant()
 		}
 		if slices.ContainsFunc(f.leaves, func(l leaf) bool { return l.isUUID() && strings.HasPrefix(l.path+".", c.Name()+".") }) {
-			columns[c.Name()] = uuids
+			columns[name] = uuids
 		}
 	}
 	return columns

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -101,11 +102,19 @@ func (a *audit) checkObjects(ctx context.Context) error {
 		return err
 	}
 	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(a.o.Workers)
-	for _, x := range all {
-		if o, there := a.objects[x.name]; there && o.Err == nil {
-			g.Go(func() error { return x.check(gctx, a.store, o) })
-		}
+	var next atomic.Int64
+	for range a.o.Workers { // not a goroutine an object: most are small, and each would grow its stack anew
+		g.Go(func() error {
+			var buf []byte
+			for i := next.Add(1) - 1; i < int64(len(all)); i = next.Add(1) - 1 {
+				if o, there := a.objects[all[i].name]; there && o.Err == nil {
+					if err := all[i].check(gctx, a.store, o, &buf); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		})
 	}
 	if err := g.Wait(); err != nil {
 		return err
@@ -174,34 +183,45 @@ func (a *audit) checkTree(ctx context.Context, artefacts []*artefact) error {
 // for its digest and again for what it holds.
 const smallObject = 1 << 20
 
-// check reads an object and compares its digest, then looks into it.
-func (x *artefact) check(ctx context.Context, store objstore.Store, o objstore.Object) error {
+// check reads an object and compares its digest, then looks into it. buf has room for small objects, and is grown for them: what looks
+// into one keeps none of its bytes.
+func (x *artefact) check(ctx context.Context, store objstore.Store, o objstore.Object, buf *[]byte) error {
 	if x.bytes != sizeUnknown && o.Size != x.bytes {
 		x.found.of(x.name, "%d bytes, the run manifest has %d", o.Size, x.bytes)
 		return nil
+	}
+	if o.Size <= smallObject {
+		data, err := objstore.Whole(ctx, store, o, *buf)
+		if err != nil {
+			return err
+		}
+		*buf = data
+		sum := sha256.Sum256(data)
+		return x.examine(ctx, memoryReader{bytes.NewReader(data)}, sum[:])
 	}
 	r, err := store.Open(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	w := &watched{Reader: r}
 	hash := sha256.New()
-	if r.Size() <= smallObject {
-		data := make([]byte, r.Size())
-		if _, err := io.ReadFull(io.NewSectionReader(r, 0, r.Size()), data); err != nil {
-			return err
-		}
-		hash.Write(data)
-		w.Reader = memoryReader{r, bytes.NewReader(data)}
-	} else if _, err := io.CopyBuffer(struct{ io.Writer }{hash}, struct{ io.Reader }{io.NewSectionReader(r, 0, r.Size())}, make([]byte, smallObject)); err != nil {
+	if _, err := io.CopyBuffer(struct{ io.Writer }{hash}, struct{ io.Reader }{io.NewSectionReader(r, 0, r.Size())}, make([]byte, smallObject)); err != nil {
 		return err
 	}
-	if x.intact = hex.EncodeToString(hash.Sum(nil)) == x.sha256; !x.intact {
+	if err := x.examine(ctx, r, hash.Sum(nil)); err != nil {
+		return err
+	}
+	return r.Unchanged(ctx)
+}
+
+// examine compares an object's digest, then looks into it.
+func (x *artefact) examine(ctx context.Context, r objstore.Reader, digest []byte) error {
+	if x.intact = hex.EncodeToString(digest) == x.sha256; !x.intact {
 		x.found.of(x.name, "its SHA-256 is not the one of %s", x.by)
-		return r.Unchanged(ctx)
+		return nil
 	}
 	if x.look != nil {
+		w := &watched{Reader: r}
 		if err := x.look(w, x); err != nil {
 			if failed := w.failed(ctx); failed != nil {
 				return failed
@@ -209,16 +229,15 @@ func (x *artefact) check(ctx context.Context, store objstore.Store, o objstore.O
 			x.found.of(x.name, "%v", err)
 		}
 	}
-	return r.Unchanged(ctx)
+	return nil
 }
 
 // memoryReader is an object whose bytes are in memory.
-type memoryReader struct {
-	objstore.Reader
-	data *bytes.Reader
-}
+type memoryReader struct{ *bytes.Reader }
 
-func (m memoryReader) ReadAt(p []byte, off int64) (int, error) { return m.data.ReadAt(p, off) }
+func (memoryReader) Close() error { return nil }
+
+func (memoryReader) Unchanged(context.Context) error { return nil }
 
 // watched remembers whether reading failed, so that a fault of the storage is not
 // taken for one of the file, whatever became of the error on its way.

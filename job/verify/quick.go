@@ -23,18 +23,36 @@ func quickFooter(r *watched) (fields []field, rows int64, err error) {
 	if fields, _, err = fieldsOf(raw); err != nil {
 		return nil, 0, fmt.Errorf("footer: %w", err)
 	}
-	groups, err := structsOf(fields, fileRowGroups)
-	if err != nil {
+	if rows, err = sumRows(find(fields, fileRowGroups)); err != nil {
 		return nil, 0, fmt.Errorf("footer: %w", err)
-	}
-	for _, g := range groups {
-		n, _ := binary.Varint(find(g, groupNumRows))
-		rows += n
 	}
 	if n, size := binary.Varint(find(fields, fileNumRows)); size <= 0 || n != rows {
 		return nil, 0, fmt.Errorf("its row groups have %d rows, its footer %d", rows, n)
 	}
 	return fields, rows, nil
+}
+
+// sumRows adds up the rows of a list of row groups.
+func sumRows(groups []byte) (rows int64, err error) {
+	if groups == nil {
+		return 0, nil
+	}
+	element, n, rest, err := listHead(groups)
+	if err != nil || element != kindStruct && n > 0 {
+		return 0, errThrift
+	}
+	for range n {
+		rest, err = structOf(rest, maxNesting, func(f field) {
+			if f.id == groupNumRows {
+				n, _ := binary.Varint(f.value)
+				rows += n
+			}
+		})
+		if err != nil {
+			return 0, err
+		}
+	}
+	return rows, nil
 }
 
 // quickRows is checkRows. Files of one schema have the same columns.

@@ -40,24 +40,29 @@ var errThrift = errors.New("its thrift is malformed")
 
 // fieldsOf returns the fields of a struct and what follows it. They share its bytes.
 func fieldsOf(data []byte) (fields []field, rest []byte, err error) {
-	return structOf(data, maxNesting, true)
+	fields = make([]field, 0, 8)
+	rest, err = structOf(data, maxNesting, func(f field) { fields = append(fields, f) })
+	if err != nil {
+		return nil, nil, err
+	}
+	return fields, rest, nil
 }
 
-// structOf returns the fields if keep says so, and what follows the struct.
-func structOf(data []byte, nesting int, keep bool) (fields []field, rest []byte, err error) {
+// structOf tells of the fields, where each is not nil, and returns what follows the struct.
+func structOf(data []byte, nesting int, each func(field)) (rest []byte, err error) {
 	id := int16(0)
 	for nesting > 0 && len(data) > 0 {
 		head := data[0]
 		data = data[1:]
 		if head == 0 {
-			return fields, data, nil
+			return data, nil
 		}
 		if delta := head >> 4; delta != 0 {
 			id += int16(delta)
 		} else {
 			n, size := binary.Varint(data)
 			if size <= 0 {
-				return nil, nil, errThrift
+				return nil, errThrift
 			}
 			id, data = int16(n), data[size:]
 		}
@@ -65,15 +70,23 @@ func structOf(data []byte, nesting int, keep bool) (fields []field, rest []byte,
 		size := 0
 		if kind != kindTrue && kind != kindFalse {
 			if size, err = sizeOf(data, kind, nesting-1); err != nil {
-				return nil, nil, err
+				return nil, err
 			}
 		}
-		if keep {
-			fields = append(fields, field{id, kind, data[:size]})
+		if each != nil {
+			each(field{id, kind, data[:size]})
 		}
 		data = data[size:]
 	}
-	return nil, nil, errThrift
+	return nil, errThrift
+}
+
+// uvarint is binary.Uvarint, faster for the small numbers that most are.
+func uvarint(data []byte) (uint64, int) {
+	if len(data) > 0 && data[0] < 0x80 {
+		return uint64(data[0]), 1
+	}
+	return binary.Uvarint(data)
 }
 
 // sizeOf returns the length of the value with which data begins.
@@ -86,12 +99,12 @@ func sizeOf(data []byte, kind byte, nesting int) (size int, err error) {
 	case kindUUID:
 		size = 16
 	case kindInt16, kindInt32, kindInt64:
-		_, size = binary.Uvarint(data)
+		_, size = uvarint(data)
 		if size <= 0 {
 			return 0, errThrift
 		}
 	case kindBinary:
-		n, head := binary.Uvarint(data)
+		n, head := uvarint(data)
 		if head <= 0 || n > uint64(len(data)) {
 			return 0, errThrift
 		}
@@ -114,7 +127,7 @@ func sizeOf(data []byte, kind byte, nesting int) (size int, err error) {
 		}
 		return sizeOfMany(data, data[head+1:], int(n), nesting, data[head]>>4, data[head]&15)
 	case kindStruct:
-		_, rest, err := structOf(data, nesting, false)
+		rest, err := structOf(data, nesting, nil)
 		return len(data) - len(rest), err
 	default:
 		return 0, errThrift

@@ -45,6 +45,25 @@ func Load(ctx context.Context, s Store, name string) (*Content, error) {
 	return &Content{data, false, func() error { return nil }}, nil
 }
 
+// Whole returns the content of a small object as it was listed, in as few operations as may be. It lies in the memory of buf, where that
+// has room for it.
+func Whole(ctx context.Context, s Store, obj Object, buf []byte) ([]byte, error) {
+	if f, ok := s.(*fileStore); ok && obj.Generation != "" {
+		data, err := f.whole(ctx, obj, buf)
+		return data, fileError(f.URI(obj.Name), "read", err)
+	}
+	r, err := s.Open(ctx, obj)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	data, err := readAll(r)
+	if err != nil {
+		return nil, err
+	}
+	return data, OneContent(ctx, r, obj)
+}
+
 // OneContent fails with ErrChanged if what was read of an object may be of more than one content. Where the place knows versions it is of
 // one, whatever the name has now, and nothing is asked.
 func OneContent(ctx context.Context, r Reader, obj Object) error {

@@ -155,6 +155,28 @@ func testLoad(t *testing.T, s objstore.Store) {
 	}
 }
 
+func testWhole(t *testing.T, s objstore.Store) {
+	ctx := t.Context()
+	for _, want := range []string{"", "x", strings.Repeat("0123456789", 200_000)} {
+		obj := put(t, s, "x", want)
+		for _, buf := range [][]byte{nil, []byte("something else"), make([]byte, 10, 1<<20)} {
+			if got, err := objstore.Whole(ctx, s, obj, buf); err != nil || string(got) != want {
+				t.Errorf("%d bytes of %d, %v", len(got), len(want), err)
+			}
+		}
+		put(t, s, "x", "another content")
+		// The former content, or an error.
+		if got, err := objstore.Whole(ctx, s, obj, nil); err == nil && string(got) != want || err != nil && !errors.Is(err, objstore.ErrChanged) {
+			t.Errorf("of what was replaced: %d bytes, %v", len(got), err)
+		}
+	}
+	obj := put(t, s, "x", "content")
+	must(t, s.Delete(ctx, obj))
+	if got, err := objstore.Whole(ctx, s, obj, nil); !errors.Is(err, objstore.ErrNotExist) && !errors.Is(err, objstore.ErrChanged) || !strings.Contains(err.Error(), s.URI("x")) {
+		t.Errorf("of what was deleted: %q, %v", got, err)
+	}
+}
+
 func testReadAt(t *testing.T, s objstore.Store) {
 	ctx := t.Context()
 	data := make([]byte, 3000)

@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) objstore.Store, lacking ...string
 		{"large", testLarge},
 		{"read at", testReadAt},
 		{"load", testLoad},
+		{"whole", testWhole},
 		{"changed", testChanged},
 		{"identity", testIdentity},
 		{"copy", testCopy},
