@@ -82,9 +82,12 @@ func (f *File) readRanges(ranges []byteRange) ([][]byte, error) {
 			hi = max(hi, ranges[order[n]].hi)
 			n++
 		}
-		b := make([]byte, hi-lo)
-		if err := f.ReadFull(b, lo); err != nil {
-			return nil, err
+		b := f.held(lo, hi-lo)
+		if b == nil {
+			b = make([]byte, hi-lo)
+			if err := f.ReadFull(b, lo); err != nil {
+				return nil, err
+			}
 		}
 		for _, i := range order[:n] {
 			parts[i] = b[ranges[i].lo-lo : ranges[i].hi-lo : ranges[i].hi-lo]

@@ -33,13 +33,11 @@ func (r *runner) commit(ctx context.Context, lease *objstore.Lease, plan *planne
 	if err != nil {
 		return nil, false, err
 	}
-	if err := r.checkPinned(ctx, &plan.Plan); err != nil {
+	found, err := r.lookAround(ctx, plan)
+	if err != nil {
 		return nil, false, err
 	}
-	if err := r.checkTaken(ctx, plan); err != nil {
-		return nil, false, err
-	}
-	tree, err := r.tree(ctx, &plan.Plan, results, sum.total)
+	tree, err := r.tree(ctx, &plan.Plan, results, sum.total, found.staged)
 	if err != nil {
 		return nil, false, err
 	}
@@ -50,11 +48,7 @@ func (r *runner) commit(ctx context.Context, lease *objstore.Lease, plan *planne
 	if err := r.keepForLater(ctx, plan, results, run, tree); err != nil {
 		return nil, false, err
 	}
-	notes, err := r.readNotes(ctx, plan)
-	if err != nil {
-		return nil, false, err
-	}
-	run.Invocation.InputStamps, run.Invocation.InputLacks = notes.Stamps, notes.Lacks
+	run.Invocation.InputStamps, run.Invocation.InputLacks = found.notes.Stamps, found.notes.Lacks
 	if run.Invocation.Since, err = r.since(ctx, &plan.Plan, run, tree); err != nil {
 		return nil, false, err
 	}
@@ -71,6 +65,30 @@ func (r *runner) commit(ctx context.Context, lease *objstore.Lease, plan *planne
 	}
 	r.Log.Info("published", "run", run.RunID, "current", current)
 	return run, current, nil
+}
+
+// around is what commit finds beside the shards' results.
+type around struct {
+	staged map[string]objstore.Object // by name below the output
+	notes  noted
+}
+
+// lookAround checks that the inputs and what is taken over are as they were planned, and finds what was staged, at a time: each is a
+// matter of some requests.
+func (r *runner) lookAround(ctx context.Context, plan *planned) (found around, err error) {
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.checkPinned(gctx, &plan.Plan) })
+	g.Go(func() error { return r.checkTaken(gctx, plan) })
+	g.Go(func() (err error) {
+		found.staged, err = objectsBelow(gctx, r.out.Store, path.Join(planDir(plan.RunID), stagedDir))
+		return err
+	})
+	g.Go(func() (err error) {
+		found.notes, err = r.readNotes(gctx, plan)
+		return err
+	})
+	err = g.Wait()
+	return found, err
 }
 
 // seal stages what speaks of the run as a whole: counts by day, manifest, report and

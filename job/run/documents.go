@@ -2,7 +2,10 @@ package run
 
 import (
 	"context"
+	"maps"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"assent/job/internal/card"
 	"assent/job/internal/objstore"
@@ -12,13 +15,22 @@ import (
 
 // documents makes what tells programs of others what the run is. tree is where the run's objects lie until it is published.
 func (r *runner) documents(ctx context.Context, run *manifests.Run, tree map[string]objstore.Object) ([]card.Document, error) {
-	columns := map[string][]card.Column{}
-	for name, d := range run.Datasets {
-		of, err := r.columns(ctx, d.Files, tree)
-		if err != nil {
-			return nil, err
-		}
-		columns[name] = of
+	names := slices.Sorted(maps.Keys(run.Datasets))
+	found := make([][]card.Column, len(names))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(atATime)
+	for i, name := range names {
+		g.Go(func() (err error) {
+			found[i], err = r.columns(gctx, run.Datasets[name].Files, tree)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	columns := make(map[string][]card.Column, len(names))
+	for i, name := range names {
+		columns[name] = found[i]
 	}
 	r.seen.columns = columns
 	return card.Documents(run, columns)

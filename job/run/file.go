@@ -103,9 +103,20 @@ func (w *fileWork) create(ctx context.Context, name string) (*staged, error) {
 	return &staged{Writer: o, hash: sha256.New()}, nil
 }
 
+// Write writes and digests p side by side: both take their time where p is long.
 func (s *staged) Write(p []byte) (int, error) {
+	digested := make(chan struct{})
+	digest := func() {
+		s.hash.Write(p)
+		close(digested)
+	}
+	if len(p) >= 1<<20 {
+		go digest()
+	} else {
+		digest()
+	}
 	n, err := s.Writer.Write(p)
-	s.hash.Write(p[:n])
+	<-digested
 	s.bytes += int64(n)
 	if err != nil && s.err == nil {
 		s.err = err

@@ -19,20 +19,12 @@ import (
 func indexDir(id string) string { return path.Join(planDir(id), "index") }
 
 // keepIndex stores the plan's index, unless a plan that is the same is there with it. What
-// another plan of the run has left is removed before.
-func (r *runner) keepIndex(ctx context.Context, p *planned) error {
-	have, _, err := readPlan(ctx, r.out.Store, p.RunID)
-	if exit, _ := job.Explain(err); err != nil && exit != job.ExitUsage { // what is there may be of use
-		return err
-	}
-	if err == nil && have != nil && have.Tool == p.Tool {
-		p.Index = have.Index // the run's id says by which inputs it was made
-		if there, err := have.Index.Present(ctx, r.out.Store, indexDir(p.RunID)); err != nil || there {
+// another plan of the run has left is removed before. there says whether there may be any of it.
+func (r *runner) keepIndex(ctx context.Context, p *planned, there bool) (err error) {
+	if there {
+		if there, err = r.indexThere(ctx, p); there || err != nil {
 			return err
 		}
-	}
-	if err := r.out.Store.RemoveAll(ctx, planDir(p.RunID)); err != nil {
-		return err
 	}
 	begin := r.Now()
 	if p.Index, err = p.index.Store(ctx, r.out.Store, indexDir(p.RunID)); err != nil {
@@ -40,6 +32,21 @@ func (r *runner) keepIndex(ctx context.Context, p *planned) error {
 	}
 	r.Log.Info("index stored", "bytes", p.Index.Index.Bytes, "near_bytes", p.Index.Near.Bytes, "forms_bytes", p.Index.Forms.Bytes, "took", r.Now().Sub(begin).Round(time.Millisecond).String())
 	return nil
+}
+
+// indexThere reports whether the plan's index is there. If not, it removes what is there.
+func (r *runner) indexThere(ctx context.Context, p *planned) (bool, error) {
+	have, _, err := readPlan(ctx, r.out.Store, p.RunID)
+	if exit, _ := job.Explain(err); err != nil && exit != job.ExitUsage { // what is there may be of use
+		return false, err
+	}
+	if err == nil && have != nil && have.Tool == p.Tool {
+		p.Index = have.Index // the run's id says by which inputs it was made
+		if there, err := have.Index.Present(ctx, r.out.Store, indexDir(p.RunID)); err != nil || there {
+			return there, err
+		}
+	}
+	return false, r.out.Store.RemoveAll(ctx, planDir(p.RunID))
 }
 
 // openLookup opens the plan's index for shards.

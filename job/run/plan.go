@@ -10,6 +10,8 @@ import (
 	"path"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"assent/filter"
 	"assent/job/internal/consent"
 	"assent/job/internal/objstore"
@@ -112,10 +114,20 @@ func (r *runner) identify(ctx context.Context, p *Plan, horizon schema.Instant) 
 	p.Horizon = horizon
 	p.RunID = manifests.RunID(p.PolicyDigest, horizon.Time(), p.Inputs, r.key)
 	r.Log.Info("planned", "run", p.RunID, "horizon", horizon.String(), "records", p.records())
-	if err := r.out.CheckOwner(ctx); err != nil {
+	var owner error
+	var g errgroup.Group
+	g.Go(func() error {
+		owner = r.out.CheckOwner(ctx)
+		return nil
+	})
+	run, digest, err := r.lookFor(ctx, p.RunID)
+	if _ = g.Wait(); owner != nil {
+		return nil, owner
+	}
+	if run == nil || err != nil {
 		return nil, err
 	}
-	return r.findPublished(ctx, p.RunID)
+	return r.found(ctx, run, digest)
 }
 
 // keepPlan writes the plan's document, unless it is there. Another plan of the same run, by
@@ -128,6 +140,9 @@ func (r *runner) keepPlan(ctx context.Context, p *planned) error {
 	p.digest = manifests.SHA256(data)
 	name := path.Join(planDir(p.RunID), planObject)
 	for range 5 {
+		if _, err := r.out.Store.Put(ctx, name, data, objstore.IfAbsent); !errors.Is(err, objstore.ErrPrecondition) {
+			return err
+		}
 		have, _, err := r.out.Store.Read(ctx, name)
 		if err == nil && bytes.Equal(have, data) {
 			return nil
@@ -136,9 +151,6 @@ func (r *runner) keepPlan(ctx context.Context, p *planned) error {
 			err = r.dropWork(ctx, p.RunID)
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		if _, err = r.out.Store.Put(ctx, name, data, objstore.IfAbsent); !errors.Is(err, objstore.ErrPrecondition) {
 			return err
 		}
 	}
@@ -157,9 +169,9 @@ func (r *runner) dropWork(ctx context.Context, id string) error {
 }
 
 // settle makes a plan one that shards can work by: with a stored index, with what is taken over, and cut. It is kept then.
-// What it opens is open until it is closed.
-func (r *runner) settle(ctx context.Context, p *planned) error {
-	if err := r.keepIndex(ctx, p); err != nil {
+// What it opens is open until it is closed. there says that there may be something of an earlier try.
+func (r *runner) settle(ctx context.Context, p *planned, there bool) error {
+	if err := r.keepIndex(ctx, p, there); err != nil {
 		return err
 	}
 	heap := p.lookup.Heap
@@ -174,7 +186,10 @@ func (r *runner) settle(ctx context.Context, p *planned) error {
 		}
 	}
 	p.Shards = cut(p.Datasets, r.options.shards())
-	if err := errors.Join(r.keepNotes(ctx, p), r.keepPlan(ctx, p)); err != nil {
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.keepNotes(gctx, p) })
+	g.Go(func() error { return r.keepPlan(gctx, p) })
+	if err := g.Wait(); err != nil {
 		return errors.Join(err, p.close())
 	}
 	return nil

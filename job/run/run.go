@@ -191,10 +191,11 @@ func (r *runner) publish(ctx context.Context, plan *planned) (_ *Result, err err
 		r.removePlan(ctx, plan.RunID)
 		return r.result(done.run, AlreadyPublished, done.current), nil
 	}
-	if err := r.tidy(ctx, plan.RunID); err != nil {
+	there, err := r.tidy(ctx, plan.RunID)
+	if err != nil {
 		return nil, err
 	}
-	run, current, err := r.stageAndCommit(ctx, lease, plan)
+	run, current, err := r.stageAndCommit(ctx, lease, plan, there)
 	if err = job.Cause(ctx, err); err == nil || hopeless(err) {
 		r.removePlan(ctx, plan.RunID)
 	}
@@ -204,16 +205,16 @@ func (r *runner) publish(ctx context.Context, plan *planned) (_ *Result, err err
 	return r.result(run, Published, current), nil
 }
 
-func (r *runner) stageAndCommit(ctx context.Context, lease *objstore.Lease, plan *planned) (_ *manifests.Run, _ bool, err error) {
-	if err := r.settle(ctx, plan); err != nil {
+// stageAndCommit does the work of a plan, of which something may be there.
+func (r *runner) stageAndCommit(ctx context.Context, lease *objstore.Lease, plan *planned, there bool) (_ *manifests.Run, _ bool, err error) {
+	if err := r.settle(ctx, plan, there); err != nil {
 		return nil, false, err
 	}
 	defer func() { err = errors.Join(err, plan.close()) }()
-	if err := r.openListing(ctx, plan); err != nil {
-		return nil, false, err
-	}
+	var listing errgroup.Group // which only commit needs
+	listing.Go(func() error { return r.openListing(ctx, plan) })
 	results, err := r.shards(ctx, plan, r.out.Store)
-	if err != nil {
+	if err := errors.Join(err, listing.Wait()); err != nil {
 		return nil, false, err
 	}
 	return r.commit(ctx, lease, plan, results)
@@ -289,15 +290,32 @@ func (r *runner) filesAtATime() int {
 
 // findPublished returns the run where it is published, and refuses one that was erased.
 func (r *runner) findPublished(ctx context.Context, runID string) (*published, error) {
-	run, digest, err := r.out.Published(ctx, publish.RunDir(runID))
-	if err != nil {
+	run, digest, err := r.lookFor(ctx, runID)
+	if run == nil || err != nil {
 		return nil, err
 	}
-	if run == nil {
-		return nil, r.out.RefuseErased(ctx, runID)
+	return r.found(ctx, run, digest)
+}
+
+// lookFor returns the manifest of the run where it is published, with its digest, and refuses a run that was erased.
+func (r *runner) lookFor(ctx context.Context, runID string) (run *manifests.Run, digest string, err error) {
+	var erased error
+	var g errgroup.Group
+	g.Go(func() error {
+		erased = r.out.RefuseErased(ctx, runID)
+		return nil
+	})
+	run, digest, err = r.out.Published(ctx, publish.RunDir(runID))
+	if _ = g.Wait(); err == nil && run == nil {
+		err = erased
 	}
+	return run, digest, err
+}
+
+// found finishes a run that is published: one that was killed right before its last step is not the current one yet.
+func (r *runner) found(ctx context.Context, run *manifests.Run, digest string) (_ *published, err error) {
 	done := &published{run: run}
-	if !r.options.DryRun { // a run that was killed right before this step is finished by its repeat
+	if !r.options.DryRun {
 		if done.current, err = r.out.Point(ctx, run, digest); err != nil {
 			return nil, fmt.Errorf("the run is published, but %s does not name it yet: %w", r.out.Store.URI(publish.CurrentObject), err)
 		}

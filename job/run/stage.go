@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"assent/job"
 	"assent/job/internal/objstore"
 	"assent/job/internal/publish"
@@ -56,7 +58,15 @@ func windUp(ctx context.Context) (context.Context, context.CancelFunc) {
 func (r *runner) removePlan(ctx context.Context, id string) {
 	ctx, cancel := windUp(ctx)
 	defer cancel()
-	if err := errors.Join(r.out.Store.RemoveAll(ctx, planDir(id)), r.releaseEarlier(ctx, id)); err != nil {
+	var released error
+	var g errgroup.Group
+	g.Go(func() error {
+		released = r.releaseEarlier(ctx, id)
+		return nil
+	})
+	err := r.out.Store.RemoveAll(ctx, planDir(id))
+	_ = g.Wait()
+	if err := errors.Join(err, released); err != nil {
 		r.Log.Warn("what was staged could not be removed; the next plan will try again", "stage", r.out.Store.URI(planDir(id)), "error", err)
 	}
 }
@@ -73,14 +83,16 @@ const abandonedAfter = 12 * time.Hour
 
 // tidy removes other plans than that of the id: those whose run is published, and those
 // that no step has worked on for abandonedAfter. The caller holds the output's lease, so
-// that no run in one process and no commit is under way.
-func (r *runner) tidy(ctx context.Context, id string) error {
+// that no run in one process and no commit is under way. It reports whether there is
+// anything of the plan with the id.
+func (r *runner) tidy(ctx context.Context, id string) (there bool, err error) {
 	dirs, err := r.out.Store.Dirs(ctx, publish.PlanDir)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, dir := range dirs {
 		if dir == planDir(id) {
+			there = true
 			continue
 		}
 		over, err := r.over(ctx, dir)
@@ -89,10 +101,10 @@ func (r *runner) tidy(ctx context.Context, id string) error {
 			err = errors.Join(r.out.Store.RemoveAll(ctx, dir), r.releaseEarlier(ctx, path.Base(dir)))
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return there, nil
 }
 
 // over reports whether a plan's directory is no use to anyone.
@@ -139,6 +151,6 @@ func (r *runner) clean(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	err = r.tidy(lease.Context(), id)
+	_, err = r.tidy(lease.Context(), id)
 	return errors.Join(err, r.out.Store.RemoveAll(lease.Context(), planDir(id)), r.releaseEarlier(lease.Context(), id), lease.Release())
 }

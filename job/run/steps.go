@@ -75,10 +75,11 @@ func (r *runner) stepPlan(ctx context.Context) (_ *Planned, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, lease.Release()) }()
-	if err := r.tidy(lease.Context(), plan.RunID); err != nil {
+	there, err := r.tidy(lease.Context(), plan.RunID)
+	if err != nil {
 		return nil, job.Cause(lease.Context(), err)
 	}
-	if err := r.settle(lease.Context(), plan); err != nil {
+	if err := r.settle(lease.Context(), plan, there); err != nil {
 		return nil, job.Cause(lease.Context(), err)
 	}
 	if err := plan.close(); err != nil {

@@ -14,13 +14,9 @@ import (
 	"assent/job/parquet/rewrite"
 )
 
-// tree is where the objects of the run's files lie, by their names in the run. Files that
+// tree is where the objects of the run's files lie, of those that were staged, by their names in the run. Files that
 // were cut are joined for it: total gets their sizes and digests.
-func (r *runner) tree(ctx context.Context, plan *Plan, results []*ShardResult, total []*total) (map[string]objstore.Object, error) {
-	staged, err := objectsBelow(ctx, r.out.Store, path.Join(planDir(plan.RunID), stagedDir))
-	if err != nil {
-		return nil, err
-	}
+func (r *runner) tree(ctx context.Context, plan *Plan, results []*ShardResult, total []*total, staged map[string]objstore.Object) (map[string]objstore.Object, error) {
 	tree, cut := map[string]objstore.Object{}, map[Part][]stagedPiece{}
 	for _, result := range results {
 		for part, f := range result.files(plan) {
@@ -94,22 +90,39 @@ type stagedPiece struct {
 	lost    bool               // rows of the piece were left out
 }
 
+// piecesAtATime bounds how many pieces of a file are opened at a time.
+const piecesAtATime = 16
+
 // join makes one object of those that pieces have at a place, all of them Parquet files.
 func (r *runner) join(ctx context.Context, name string, pieces []stagedPiece, at int) (bytes int64, digest string, err error) {
-	var parts []rewrite.JoinPart
+	parts := make([]rewrite.JoinPart, len(pieces))
+	readers := make([]objstore.Reader, len(pieces))
+	defer func() {
+		for _, reader := range readers {
+			if reader != nil {
+				reader.Close()
+			}
+		}
+	}()
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(piecesAtATime)
 	for i := range pieces {
-		o := pieces[i].objects[at]
-		reader, err := r.out.Store.Open(ctx, o)
-		if err != nil {
-			return 0, "", err
-		}
-		defer reader.Close()
-		f, err := parquet.Open(ctx, reader, reader.Size(), r.out.Store.URI(o.Name))
-		if err != nil {
-			return 0, "", err
-		}
-		f.FiltersLast = at > 0 // manifests have them there
-		parts = append(parts, rewrite.JoinPart{File: f, Lost: at == 0 && pieces[i].lost})
+		g.Go(func() (err error) {
+			o := pieces[i].objects[at]
+			if readers[i], err = r.out.Store.Open(ctx, o); err != nil {
+				return err
+			}
+			f, err := parquet.OpenFooter(gctx, readers[i], readers[i].Size(), r.out.Store.URI(o.Name))
+			if err != nil {
+				return err
+			}
+			f.FiltersLast = at > 0 // manifests have them there
+			parts[i] = rewrite.JoinPart{File: f, Lost: at == 0 && pieces[i].lost}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return 0, "", err
 	}
 	w, err := r.out.Store.Create(ctx, name)
 	if err != nil {

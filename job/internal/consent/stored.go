@@ -12,6 +12,9 @@ import (
 	"path"
 	"runtime/debug"
 	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"assent/filter"
 	"assent/filter/sections"
@@ -70,19 +73,25 @@ func (b *Built) Store(ctx context.Context, store objstore.Store, prefix string) 
 	if err != nil {
 		return o, fmt.Errorf("consent index: %w", err)
 	}
+	finishing, fctx := errgroup.WithContext(ctx) // an object waits for storage while the next is written
 	put := func(name string, write func(w *counting) (uint64, error)) (_ Object, err error) {
 		object, err := store.Create(ctx, path.Join(prefix, name))
 		if err != nil {
 			return Object{}, err
 		}
-		defer object.Abort()
 		w := &counting{Writer: object}
 		sum, err := write(w)
 		if err != nil {
+			object.Abort()
 			return Object{}, err
 		}
-		return Object{w.n, fmt.Sprintf("%016x", sum)}, object.Finish(ctx)
+		finishing.Go(func() error {
+			defer object.Abort()
+			return object.Finish(fctx)
+		})
+		return Object{w.n, fmt.Sprintf("%016x", sum)}, nil
 	}
+	defer func() { err = errors.Join(err, finishing.Wait()) }()
 	digest := sha256.New()
 	if o.Index, err = put(indexObject, func(w *counting) (uint64, error) { return order.Write(io.MultiWriter(w, digest)) }); err != nil {
 		return o, err
@@ -197,16 +206,22 @@ func OpenLookup(ctx context.Context, store objstore.Store, prefix string, o Obje
 			err = errors.Join(err, open.close())
 		}
 	}()
-	s, err := open.index(ctx, store, prefix, o.Index)
-	if err != nil {
+	var s *filter.Stored
+	var f *sections.File
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		s, err = open.index(gctx, store, prefix, o.Index)
+		return err
+	})
+	g.Go(func() (err error) {
+		f, err = open.sections(gctx, store, path.Join(prefix, nearObject), o.Near, nearKind, numNear)
+		return err
+	})
+	if err := g.Wait(); err != nil {
 		return nil, err
 	}
 	hash := key.NewHasher()
 	l := &Lookup{Facts: &s.Facts, Hash: hash, Stored: s, ids: storedIDs{s, hash}, close: open.close}
-	f, err := open.sections(ctx, store, path.Join(prefix, nearObject), o.Near, nearKind, numNear)
-	if err != nil {
-		return nil, err
-	}
 	accounts, err := sections.Column[uint64](f, nearAccounts)
 	if err != nil {
 		return nil, err
@@ -272,8 +287,9 @@ func (o *opener) listing(ctx context.Context, store objstore.Store, prefix strin
 	return &Listing{Facts: &s.Facts, AccountList: accounts, ContractList: contracts, close: o.close}, nil
 }
 
-// opener opens the objects of one index.
+// opener opens the objects of one index, also several at a time.
 type opener struct {
+	mu       sync.Mutex // guards:
 	contents []*objstore.Content
 	heap     int64 // bytes of those that are not mapped
 }
@@ -291,6 +307,8 @@ func (o *opener) load(ctx context.Context, store objstore.Store, name string) ([
 	if err != nil {
 		return nil, err
 	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.contents = append(o.contents, c)
 	if !c.Mapped {
 		o.heap += int64(len(c.Data))

@@ -142,7 +142,8 @@ func (s *gsStore) Create(ctx context.Context, name string) (Writer, error) {
 
 // gsWriter uploads one object; the object appears when the upload is closed. Up to
 // wholeSize bytes are kept until then, and sent in one request; from there on it is a
-// resumable upload, which buffers chunkSize bytes.
+// resumable upload, which buffers chunkSize bytes. While it sends them, two blocks more
+// are taken, so that whoever writes need not wait for each request.
 type gsWriter struct {
 	store  *gsStore
 	name   string
@@ -150,10 +151,15 @@ type gsWriter struct {
 	cancel context.CancelFunc
 	small  []byte
 	w      *storage.Writer // nil as long as all is in small
+	blocks [2][]byte       // the one that is being filled, and the one that the upload takes
+	taken  chan error      // from the upload: what became of the latter; nil: there is none
 	size   int64
 	crc    uint32
 	done   bool // finished or aborted
 }
+
+// behindSize is the bytes of a block of a gsWriter.
+const behindSize = 4 << 20
 
 // target repeats the upload whatever happens, which is harmless: the content is the same.
 func (w *gsWriter) target() *storage.ObjectHandle {
@@ -181,12 +187,55 @@ func (w *gsWriter) write(p []byte) (int, error) {
 		w.w.ChunkSize = chunkSize
 		w.w.ChunkRetryDeadline = w.store.patience.total
 		w.w.ChunkTransferTimeout = w.store.patience.answer
-		if _, err := w.w.Write(w.small); err != nil {
+		w.blocks = [2][]byte{make([]byte, 0, behindSize), make([]byte, 0, behindSize)}
+		if err := w.behind(w.small); err != nil {
 			return 0, err
 		}
 		w.small = nil
 	}
-	return w.w.Write(p)
+	if err := w.behind(p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// behind hands bytes on to the upload, which need not have taken them on return.
+func (w *gsWriter) behind(p []byte) error {
+	for len(p) > 0 {
+		block := &w.blocks[0]
+		n := min(len(p), behindSize-len(*block))
+		*block = append(*block, p[:n]...)
+		if p = p[n:]; len(*block) == behindSize {
+			if err := w.hand(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// hand gives the block that was filled to the upload, once that has taken the one before.
+func (w *gsWriter) hand() error {
+	if err := w.settle(); err != nil {
+		return err
+	}
+	block, taken := w.blocks[0], make(chan error, 1)
+	w.blocks[0], w.blocks[1], w.taken = w.blocks[1][:0], block, taken
+	go func() {
+		_, err := w.w.Write(block)
+		taken <- err
+	}()
+	return nil
+}
+
+// settle waits until the upload has taken the block that it has.
+func (w *gsWriter) settle() error {
+	if w.taken == nil {
+		return nil
+	}
+	err := <-w.taken
+	w.taken = nil
+	return err
 }
 
 var errEnded = errors.New("finished or aborted before")
@@ -226,7 +275,11 @@ func (w *gsWriter) send(ctx context.Context) (*storage.ObjectAttrs, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, w.store.patience.total, errNoAnswer)
 	defer cancel()
 	defer context.AfterFunc(ctx, w.cancel)()
-	if err := w.w.Close(); err != nil {
+	err := w.hand()
+	if err = cmp.Or(err, w.settle()); err == nil {
+		err = w.w.Close()
+	}
+	if err != nil {
 		if errors.Is(context.Cause(ctx), errNoAnswer) {
 			return nil, errNoAnswer
 		}
@@ -243,6 +296,7 @@ func (w *gsWriter) Abort() {
 	w.cancel()
 	w.small = nil
 	if w.w != nil {
+		_ = w.settle()
 		w.w.Close() // waits for the upload's end; with its context cancelled it cannot complete
 	}
 }

@@ -207,35 +207,45 @@ func (s *gsStore) promote(ctx context.Context, from, to, last string, with map[s
 	if err := cmp.Or(checkName(from), checkName(to), checkName(last), checkApart(from, to)); err != nil {
 		return err
 	}
-	switch _, err := s.Stat(ctx, to+"/"+last); {
-	case err == nil:
+	var published error // that it is not
+	var staged, remains []Object
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		_, published = s.Stat(gctx, to+"/"+last)
+		return nil
+	})
+	g.Go(func() (err error) {
+		staged, _, err = s.list(gctx, from, "")
+		return err
+	})
+	g.Go(func() (err error) {
+		remains, _, err = s.list(gctx, to, "")
+		return err
+	})
+	switch err := g.Wait(); {
+	case published == nil:
 		return fmt.Errorf("%w: %s", ErrExist, last)
-	case !errors.Is(err, ErrNotExist):
+	case err != nil:
 		return err
-	}
-	staged, _, err := s.list(ctx, from, "")
-	if err != nil {
-		return err
+	case !errors.Is(published, ErrNotExist):
+		return published
 	}
 	marker := slices.IndexFunc(staged, func(o Object) bool { return o.Name == from+"/"+last })
 	if marker < 0 {
 		return gsError(s.URI(from+"/"+last), "promote", ErrNotExist)
 	}
-	remains, _, err := s.list(ctx, to, "")
-	if err != nil {
-		return err
-	}
 	if err := s.deleteAll(ctx, remains); err != nil {
 		return err
 	}
 	rest := slices.Delete(slices.Clone(staged), marker, marker+1)
-	err = s.each(ctx, rest, func(obj Object) error {
-		return s.copy(ctx, obj, to+strings.TrimPrefix(obj.Name, from))
+	var copies errgroup.Group
+	copies.Go(func() error {
+		return s.each(ctx, rest, func(obj Object) error {
+			return s.copy(ctx, obj, to+strings.TrimPrefix(obj.Name, from))
+		})
 	})
-	if err == nil {
-		err = s.bring(ctx, to, with)
-	}
-	if err != nil {
+	copies.Go(func() error { return s.bring(ctx, to, with) })
+	if err := copies.Wait(); err != nil {
 		return err
 	}
 	if err := s.copy(ctx, staged[marker], to+"/"+last); err != nil {

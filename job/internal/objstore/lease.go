@@ -93,15 +93,15 @@ func Acquire(ctx context.Context, store Store, name string, holder Holder, opts 
 	opts = opts.withDefaults()
 	holder = complete(holder)
 	w := watch{store: store, name: name, opts: opts}
+	cond := IfAbsent // nearly always there is none
 	for {
-		cond, err := w.wait(ctx)
-		if err != nil {
-			return nil, err
-		}
 		began := time.Now()
 		obj, err := put(ctx, store, name, &holder, cond)
-		if errors.Is(err, ErrPrecondition) {
-			continue // somebody was faster: watch that one
+		if errors.Is(err, ErrPrecondition) { // somebody has it: watch that one
+			if cond, err = w.wait(ctx); err != nil {
+				return nil, err
+			}
+			continue
 		} else if err != nil {
 			return nil, err
 		}

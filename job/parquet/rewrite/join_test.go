@@ -3,10 +3,13 @@ package rewrite
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
+	"time"
 
 	parquetgo "github.com/parquet-go/parquet-go"
 
@@ -121,6 +124,53 @@ func TestJoinStops(t *testing.T) {
 			t.Errorf("write %d: %v", i, err)
 		}
 	}
+}
+
+// TestJoinReads joins parts that answer late: each is read once for all its page indexes and once for its pages, several at a time.
+func TestJoinReads(t *testing.T) {
+	data := wideFile(t, wideRows(3000), parquetgo.MaxRowsPerRowGroup(300))
+	const n = 12
+	late := &lateReader{ReaderAt: bytes.NewReader(data)}
+	var parts []JoinPart
+	for range n {
+		f, err := parquet.OpenFooter(t.Context(), late, int64(len(data)), "part.parquet")
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts = append(parts, JoinPart{f, false})
+	}
+	late.reads, late.most = 0, 0
+	var joined bytes.Buffer
+	if _, err := Join(t.Context(), &joined, parts); err != nil {
+		t.Fatal(err)
+	}
+	if late.reads != 2*n || late.most < readsAhead || late.most > indexesAhead {
+		t.Errorf("%d reads of %d parts, %d at a time", late.reads, n, late.most)
+	}
+	f, err := parquet.Open(t.Context(), bytes.NewReader(joined.Bytes()), int64(joined.Len()), "joined.parquet")
+	if err != nil || f.NumRows() != n*3000 || f.NumRowGroups() != n*10 {
+		t.Errorf("%v", err)
+	}
+}
+
+// lateReader answers late, and counts.
+type lateReader struct {
+	io.ReaderAt
+	mu              sync.Mutex
+	reads, at, most int
+}
+
+func (r *lateReader) ReadAt(p []byte, off int64) (int, error) {
+	r.mu.Lock()
+	r.reads++
+	r.at++
+	r.most = max(r.most, r.at)
+	r.mu.Unlock()
+	time.Sleep(20 * time.Millisecond)
+	r.mu.Lock()
+	r.at--
+	r.mu.Unlock()
+	return r.ReaderAt.ReadAt(p, off)
 }
 
 type failing struct {

@@ -1,5 +1,6 @@
 // Command latency measures a job on a bucket whose every request takes a while against
-// the same job on a local directory: many small files, and a few large ones.
+// the same job on a local directory: many small files, and a few large ones; or how long
+// commit takes to join the pieces of one very large file.
 //
 //	go build -o /tmp/assent . && go run ./scripts/bench/latency -assent /tmp/assent
 package main
@@ -27,6 +28,7 @@ func main() {
 	assent := flag.String("assent", "./assent", "the program")
 	files := flag.Int("files", 10_000, "small files; 0: none")
 	rows := flag.Int("rows", 0, "messages of a sample in few large files; 0: none")
+	mib := flag.Int("joined", 0, "MiB of one file that is cut into pieces of 512, which commit joins; 0: none")
 	delay := flag.Duration("delay", 30*time.Millisecond, "how long each request takes")
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "latency-")
@@ -42,6 +44,9 @@ func main() {
 		err = measure("large files", *assent, filepath.Join(dir, "large"), *delay, func(dir string) error {
 			return exec.Command(*assent, "sample", "--to", dir, "--rows", fmt.Sprint(*rows)).Run()
 		})
+	}
+	if err == nil && *mib > 0 {
+		err = measureJoined(*assent, filepath.Join(dir, "joined"), *mib, *delay)
 	}
 	if err != nil {
 		log.Print(err)
@@ -86,18 +91,39 @@ func measure(what, assent, dir string, delay time.Duration, generate func(dir st
 	if err != nil {
 		return err
 	}
-	const bucket = "lake"
-	host, stop := startBucket(bucket, delay)
-	defer stop()
-	os.Setenv("STORAGE_EMULATOR_HOST", host)
-	if err := upload(dir, bucket); err != nil {
-		return err
-	}
-	root := "gs://" + bucket
-	args := []string{"run", "-c", filepath.Join(dir, "job.yaml"), "--set", "output=" + root + "/out"}
-	sub, err := os.ReadDir(dir)
+	args, stop, err := intoBucket(dir, delay)
 	if err != nil {
 		return err
+	}
+	defer stop()
+	before := ownCPU()
+	remote, remoteCPU, err := run(assent, append([]string{"run", "-c", filepath.Join(dir, "job.yaml")}, args...)...)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s: local %.1f s (CPU %.1f s), with %v a request %.1f s (CPU %.1f s, the bucket's %.1f s): %.2fx\n", what, local.Seconds(), localCPU.Seconds(),
+		delay, remote.Seconds(), remoteCPU.Seconds(), (ownCPU() - before).Seconds(), remote.Seconds()/local.Seconds())
+	return nil
+}
+
+// intoBucket starts a slow bucket with a job's inputs, and returns the arguments by which the job works there.
+func intoBucket(dir string, delay time.Duration) (args []string, stop func(), err error) {
+	const bucket = "lake"
+	host, end := startBucket(bucket, delay)
+	defer func() {
+		if err != nil {
+			end()
+		}
+	}()
+	os.Setenv("STORAGE_EMULATOR_HOST", host)
+	if err := upload(dir, bucket); err != nil {
+		return nil, nil, err
+	}
+	root := "gs://" + bucket
+	args = []string{"--set", "output=" + root + "/out"}
+	sub, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, nil, err
 	}
 	keys := map[string]string{
 		"consent_history": "inputs.consent.path", "deletion_requests": "inputs.deletions.path", "contract_restrictions": "inputs.restrictions.path",
@@ -108,14 +134,7 @@ func measure(what, assent, dir string, delay time.Duration, generate func(dir st
 			args = append(args, "--set", key+"="+root+"/"+d.Name()+"/")
 		}
 	}
-	before := ownCPU()
-	remote, remoteCPU, err := run(assent, args...)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("%s: local %.1f s (CPU %.1f s), with %v a request %.1f s (CPU %.1f s, the bucket's %.1f s): %.2fx\n", what, local.Seconds(), localCPU.Seconds(),
-		delay, remote.Seconds(), remoteCPU.Seconds(), (ownCPU() - before).Seconds(), remote.Seconds()/local.Seconds())
-	return nil
+	return args, end, nil
 }
 
 // run returns how long the program took, and its CPU time.
