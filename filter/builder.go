@@ -143,7 +143,7 @@ func (b *Builder) Events() int { return b.events.n }
 // deletion requests apart.
 func (b *Builder) Size() int64 {
 	ids := int64(b.accounts.len())
-	return b.accounts.size() + int64(cap(b.flags)) + b.events.size() + 4*schema.NumCategories*ids + b.contracts.size() + 24*int64(cap(b.clauses))
+	return b.accounts.size() + int64(cap(b.flags)) + b.events.size() + 2*schema.NumCategories*ids + b.contracts.size() + 24*int64(cap(b.clauses))
 }
 
 // Account returns the account with the canonical id, a new one if need be. An id
@@ -215,7 +215,7 @@ func (x *Facts) countHistory() {
 // freezeTimelines keeps of each timeline the flips.
 func (b *Builder) freezeTimelines(x *Index) {
 	accounts := b.accounts.len()
-	x.first = make([]uint32, accounts*schema.NumCategories+1)
+	x.first = newPackedStarts(accounts * schema.NumCategories)
 	flips := make([][]schema.Instant, 0, len(b.events.blocks)) // a block's each
 	var sorted timelines
 	out, key := uint32(0), 0
@@ -224,7 +224,7 @@ func (b *Builder) freezeTimelines(x *Index) {
 		sorted.sort(&b.events.blocks[i], here, b.events.sequenced)
 		n := uint32(0) // flips of the block, which take the place of its events
 		for k := range here * schema.NumCategories {
-			x.first[key] = out + n
+			x.first.append(out + n)
 			if t := sorted.of(k); len(t.at) > 0 {
 				if m := uint32(t.flips(x.policy.Default, sorted.at[n:])); m > 0 {
 					x.flags[key/schema.NumCategories] |= flagTimeline << (key % schema.NumCategories)
@@ -236,8 +236,8 @@ func (b *Builder) freezeTimelines(x *Index) {
 		out += n
 		flips = append(flips, slices.Clone(sorted.at[:n]))
 	}
-	for ; key < len(x.first); key++ {
-		x.first[key] = out
+	for ; key <= accounts*schema.NumCategories; key++ {
+		x.first.append(out)
 	}
 	sorted = timelines{}
 	x.flips = make([]schema.Instant, 0, out)

@@ -161,7 +161,7 @@ func (d *Decider) staged(rows *Rows, lo int, ids []Account, out []schema.Reasons
 	var bounds [blockRows][2]uint32
 	for h, i := range hits[:n] {
 		k := int(ids[i])*schema.NumCategories + int(d.category)
-		bounds[h] = [2]uint32{d.x.first[k], d.x.first[k+1]}
+		bounds[h] = [2]uint32{d.x.first.at(k), d.x.first.at(k + 1)}
 	}
 	var first [blockRows]schema.Instant
 	for h := range n {

@@ -38,7 +38,7 @@ type Facts struct {
 	policy    Policy
 	registry  bool // a registry was given: accounts not in it are unknown
 	flags     []accountFlags
-	first     []uint32         // timeline of (account, category) k is flips[first[k]:first[k+1]]
+	first     packedStarts     // timeline of (account, category) k is flips[first.at(k):first.at(k+1)]
 	flips     []schema.Instant // instants at which the state turns over, from the default on
 	deletions deletionList
 	spanFirst []uint32 // restrictions of contract c are spans spanFirst[c] to spanFirst[c+1]
@@ -169,7 +169,7 @@ func (x *Index) DropLookup() { x.accounts.slots = nil }
 func (x *Index) Size() int64 { return x.accounts.size() + x.contracts.size() + x.Facts.size() }
 
 func (x *Facts) size() int64 {
-	return int64(cap(x.flags)) + 4*int64(cap(x.first)) + 8*int64(cap(x.flips)) + x.deletions.size() +
+	return int64(cap(x.flags)) + x.first.size() + 8*int64(cap(x.flips)) + x.deletions.size() +
 		4*int64(cap(x.spanFirst)) + 8*int64(cap(x.spans)) +
 		4*int64(cap(x.same)) + int64(cap(x.told)) + 4*int64(cap(x.memberFirst)) + 8*int64(cap(x.memberSpans)) + 4*int64(cap(x.memberOf))
 }
@@ -177,7 +177,7 @@ func (x *Facts) size() int64 {
 // timeline returns the flips of a numbered account.
 func (x *Facts) timeline(a Account, c schema.Category) []schema.Instant {
 	k := int(a)*schema.NumCategories + int(c)
-	return x.flips[x.first[k]:x.first[k+1]]
+	return x.flips[x.first.at(k):x.first.at(k+1)]
 }
 
 // out reports whether the account is opted out of c at t, and since when:

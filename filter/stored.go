@@ -23,7 +23,7 @@ type Stored struct {
 }
 
 // storedKind changes with the columns, or what they mean.
-const storedKind sections.Kind = "assent index 1"
+const storedKind sections.Kind = "assent index 2"
 
 // The columns of a stored index. Those of accounts are beside each other in the order of
 // references, those of contracts too.
@@ -31,7 +31,9 @@ const (
 	columnPolicy    = iota // start, horizon, default, 1 where a registry is given
 	columnRefs             // of accounts
 	columnFlags            // accountFlags
-	columnFirst            // Facts.first, as the others of its names
+	columnShift            // Facts.first.shift
+	columnFirst            // Facts.first.base
+	columnNear             // Facts.first.near, as the others of their names
 	columnFlips            //
 	columnSame             //
 	columnTold             //
@@ -87,8 +89,9 @@ func inOrder[T ~int32](order []uint32) iter.Seq[T] {
 	}
 }
 
-// Write writes the index in its stored form, and returns what [Stored.Sum] will be. Where
-// there are aliases or memberships it takes 4 bytes an account.
+// Write writes the index in its stored form, once, and returns what [Stored.Sum] will be.
+// It lets go of the references of accounts, and then takes 6 bytes an account, and 4 more
+// where there are aliases or memberships.
 func (o *Order) Write(w io.Writer) (sum uint64, err error) {
 	f := sections.NewWriter(w, storedKind)
 	x, order := o.x, o.byRef
@@ -98,17 +101,21 @@ func (o *Order) Write(w io.Writer) (sum uint64, err error) {
 	}
 	sections.Put(f, slices.Values([]int64{int64(x.policy.Start), int64(x.policy.Horizon), int64(x.policy.Default), registry}))
 	sections.Put(f, gather(o.accounts, order))
+	o.accounts = nil // of no use from here on
 	sections.Put(f, gather(x.flags, order))
-	sections.Put(f, starts(x.first, order, schema.NumCategories))
-	sections.Put(f, ranges(x.flips, x.first, order, schema.NumCategories, 1))
+	first := x.startsIn(order)
+	sections.Put(f, slices.Values([]uint8{first.shift}))
+	sections.Put(f, slices.Values(first.base))
+	sections.Put(f, slices.Values(first.near))
+	sections.Put(f, ranges(x.flips, func(account int) uint32 { return x.first.at(account * schema.NumCategories) }, order, 1))
 	number := x.renumbered(order)
 	sections.Put(f, mapped(gather(x.same, order), number))
 	sections.Put(f, gather(x.told, order))
 	x.writeDeletions(f, order)
 	x.writeMembers(f, order, number)
 	sections.Put(f, gather(o.contracts, o.contractsByRef))
-	sections.Put(f, starts(x.spanFirst, o.contractsByRef, 1))
-	sections.Put(f, ranges([]schema.Instant(x.spans), x.spanFirst, o.contractsByRef, 1, 2))
+	sections.Put(f, starts(x.spanFirst, o.contractsByRef))
+	sections.Put(f, ranges([]schema.Instant(x.spans), func(contract int) uint32 { return x.spanFirst[contract] }, o.contractsByRef, 2))
 	return f.Close()
 }
 
@@ -158,7 +165,7 @@ func (x *Index) writeMembers(f *sections.Writer, order []uint32, number []Accoun
 	if x.memberFirst == nil {
 		order = nil
 	}
-	sections.Put(f, starts(x.memberFirst, order, 1))
+	sections.Put(f, starts(x.memberFirst, order))
 	sections.Put(f, func(yield func(schema.Instant) bool) {
 		for _, m := range members {
 			if !yield(m.span.From) || !yield(m.span.Until) {
@@ -199,9 +206,9 @@ func mapped(accounts iter.Seq[Account], to []Account) iter.Seq[Account] {
 	}
 }
 
-// starts yields where the ranges of each owner begin, which has width of them, once the
-// owners are in another order; and where the last one ends. None of a column that is nil.
-func starts(first []uint32, order []uint32, width int) iter.Seq[uint32] {
+// starts yields where the range of each owner begins, once the owners are in another
+// order; and where the last one ends. None of a column that is nil.
+func starts(first []uint32, order []uint32) iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
 		if first == nil {
 			return
@@ -211,21 +218,19 @@ func starts(first []uint32, order []uint32, width int) iter.Seq[uint32] {
 			return
 		}
 		for _, from := range order {
-			own := first[int(from)*width:][:width+1]
-			for k := range width {
-				if at += own[k+1] - own[k]; !yield(at) {
-					return
-				}
+			if at += first[from+1] - first[from]; !yield(at) {
+				return
 			}
 		}
 	}
 }
 
-// ranges yields what starts says where it begins: each unit of a range is several values.
-func ranges(values []schema.Instant, first []uint32, order []uint32, width, unit int) iter.Seq[schema.Instant] {
+// ranges yields the ranges of owners in another order, whose ranges begin at first and end where the next one's do. Each unit of a
+// range is several values.
+func ranges(values []schema.Instant, first func(owner int) uint32, order []uint32, unit int) iter.Seq[schema.Instant] {
 	return func(yield func(schema.Instant) bool) {
 		for _, from := range order {
-			lo, hi := int(first[int(from)*width]), int(first[(int(from)+1)*width])
+			lo, hi := int(first(int(from))), int(first(int(from)+1))
 			for _, v := range values[lo*unit : hi*unit] {
 				if !yield(v) {
 					return
@@ -245,11 +250,14 @@ func Open(data []byte) (*Stored, error) {
 	}
 	s := &Stored{sum: f.Sum()}
 	var policy []int64
+	var shift []uint8
 	var refs, contracts []Ref
 	read(f, columnPolicy, &policy, &err)
 	read(f, columnRefs, &refs, &err)
 	read(f, columnFlags, &s.flags, &err)
-	read(f, columnFirst, &s.first, &err)
+	read(f, columnShift, &shift, &err)
+	read(f, columnFirst, &s.first.base, &err)
+	read(f, columnNear, &s.first.near, &err)
 	read(f, columnFlips, &s.flips, &err)
 	read(f, columnSame, &s.same, &err)
 	read(f, columnTold, &s.told, &err)
@@ -264,11 +272,14 @@ func Open(data []byte) (*Stored, error) {
 	read(f, columnSpanFirst, &s.spanFirst, &err)
 	read(f, columnSpans, (*[]schema.Instant)(&s.spans), &err)
 	var ok [2]bool
+	if len(shift) == 1 {
+		s.first.shift = shift[0] // which holds looks at
+	}
 	if err == nil && len(refs) <= math.MaxInt32 && len(contracts) <= math.MaxInt32 {
 		s.accounts, ok[0] = newRefTable(refs)
 		s.contracts, ok[1] = newRefTable(contracts)
 	}
-	if !ok[0] || !ok[1] || !s.setPolicy(policy) || !s.holds(len(refs), len(contracts)) {
+	if len(shift) != 1 || !ok[0] || !ok[1] || !s.setPolicy(policy) || !s.holds(len(refs), len(contracts)) {
 		return nil, fmt.Errorf("consent index: %w: its columns do not belong together", sections.ErrDamaged)
 	}
 	s.countHistory()

@@ -10,7 +10,7 @@ import (
 // outside of what it is one of, and timelines are in order. All else may be any value.
 func (x *Facts) holds(accounts, contracts int) bool {
 	return len(x.flags) == accounts &&
-		chain(x.first, accounts*schema.NumCategories, len(x.flips)) && x.timelinesHold() &&
+		x.first.hold(accounts*schema.NumCategories, len(x.flips)) && x.timelinesHold() &&
 		x.aliasesHold() && x.deletionsHold() && x.membersHold() &&
 		chain(x.spanFirst, contracts, len(x.spans)/2) && len(x.spans)%2 == 0
 }
@@ -26,7 +26,7 @@ func (x *Facts) timelinesHold() bool {
 	for a, flags := range x.flags {
 		for c := range schema.NumCategories {
 			k := a*schema.NumCategories + c
-			flips := x.flips[x.first[k]:x.first[k+1]]
+			flips := x.flips[x.first.at(k):x.first.at(k+1)]
 			if (len(flips) > 0) != (flags&(flagTimeline<<c) != 0) {
 				return false
 			}

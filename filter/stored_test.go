@@ -253,7 +253,7 @@ func FuzzOpen(f *testing.F) {
 		if int(at) < len(data) {
 			copy(data[at:], patch)
 		}
-		fixSums(data, 17)
+		fixSums(data, 19)
 		s, err := filter.Open(data)
 		if err != nil {
 			if s != nil || !errors.Is(err, sections.ErrDamaged) {

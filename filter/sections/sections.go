@@ -51,7 +51,7 @@ func (k Kind) head() []byte {
 // Value is the type of a column's values: their bytes in memory are those in the file on
 // a little-endian machine.
 type Value interface {
-	~uint8 | ~uint32 | ~uint64 | ~int32 | ~int64 | ~[16]byte
+	~uint8 | ~uint16 | ~uint32 | ~uint64 | ~int32 | ~int64 | ~[16]byte
 }
 
 var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
