@@ -165,6 +165,7 @@ func (r *reader) content(b *pick.Batch) (err error) {
 	}
 	record := r.rows.Record()
 	defer record.Release()
+	b.Done()
 	for from := 0; from < len(r.batch) && err == nil; {
 		until := from + 1
 		for until < len(r.batch) && r.batch[until].who == r.batch[from].who {

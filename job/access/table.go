@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
+	"github.com/parquet-go/parquet-go/compress/zstd"
 
 	"assent/job/internal/arrowparquet"
 	"assent/job/plain"
@@ -40,6 +42,22 @@ func ParseFormat(s string) (Format, error) {
 	return "", fmt.Errorf("format %q is not parquet, csv or jsonl", s)
 }
 
+// rowGroupBytes is the plain size at which a row group of a Parquet table ends: its pages are in memory until then.
+const rowGroupBytes = 64 << 20
+
+// largeCodec compresses large pages into memory of just the size that they may take, and has what was let go before given back first.
+// Else such memory grows step by step, and garbage of that size beside it.
+type largeCodec struct{ *zstd.Codec }
+
+func (c largeCodec) Encode(dst, src []byte) ([]byte, error) {
+	const large = 16 << 20
+	if most := len(src) + len(src)>>8 + 64; len(src) >= large && cap(dst) < most {
+		debug.FreeOSMemory()
+		dst = make([]byte, 0, most)
+	}
+	return c.Codec.Encode(dst, src)
+}
+
 // Table is a file of records that is being written.
 type Table struct {
 	file  *File
@@ -59,10 +77,10 @@ func (d *Dir) NewTable(name string, format Format, s *arrow.Schema) (*Table, err
 	case CSV:
 		t.write, err = csvWriter(f, s, d.RawCSV)
 	case JSONL:
-		t.write = func(r arrow.Record) error { return array.RecordToJSON(r, f) }
+		t.write = func(r arrow.Record) error { return writeJSON(f, r) }
 	default:
 		var w *arrowparquet.Writer
-		if w, err = arrowparquet.NewWriter(f, s, arrowparquet.Options{Codec: &d.codec}); err == nil {
+		if w, err = arrowparquet.NewWriter(f, s, arrowparquet.Options{Codec: largeCodec{&d.codec}, RowGroupBytes: rowGroupBytes, ShortBounds: true}); err == nil {
 			t.write, t.close = w.Write, w.Close
 		}
 	}

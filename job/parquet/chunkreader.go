@@ -18,8 +18,11 @@ type ChunkReader struct {
 	Dict   *Dictionary
 	Index  []int32
 	Values Values
+	// Large, if set, is called before a body is read and decompressed, with the bytes that this takes. Where it fails, so does the reading.
+	Large func(bytes int) error
 
 	f       *File
+	chunk   *Section // of the whole chunk
 	block   int64
 	page    *Section    // that SeekPage went to
 	dict    *Dictionary // of the chunk, once it was needed
@@ -30,7 +33,8 @@ type ChunkReader struct {
 // NewChunkReader returns a reader of c, a chunk of f. It reads at least block bytes at a time.
 func NewChunkReader(f *File, c *Chunk, block int64) *ChunkReader {
 	r := &ChunkReader{f: f, block: block, carries: f.app.CarriesDelta()}
-	r.PageWalk = *NewPageWalk(&f.columns[c.Column], c, f.Section(c.Start, c.End, block))
+	r.chunk = f.Section(c.Start, c.End, block)
+	r.PageWalk = *NewPageWalk(&f.columns[c.Column], c, r.chunk)
 	return r
 }
 
@@ -61,6 +65,24 @@ func (r *ChunkReader) SeekPage(start, end int64, number int, seen int64) {
 	r.ResumeAt(r.page, number, seen)
 }
 
+// Memory returns the bytes that r keeps.
+func (r *ChunkReader) Memory() int {
+	n := r.Page.Memory() + r.Values.Memory() + 4*cap(r.Index) + r.chunk.Memory() + r.page.Memory()
+	if r.dict != nil {
+		n += r.dict.Memory()
+	}
+	return n
+}
+
+// Forget gives all memory back. The page that was loaded is the next one, and the dictionary is read again where it is needed.
+// A chunk whose pages carry on from one to the next cannot be forgotten.
+func (r *ChunkReader) Forget() {
+	seen := r.Seen - int64(r.Header.Values)
+	r.chunk = r.f.Section(r.Offset, r.Chunk.End, r.block)
+	r.Page, r.Dict, r.Index, r.Values, r.page, r.dict = Page{}, nil, nil, Values{}, nil, nil
+	r.ResumeAt(r.chunk, r.Number, seen)
+}
+
 // Load decodes the page to which Next went.
 func (r *ChunkReader) Load() error {
 	if err := r.LoadPage(); err != nil {
@@ -71,13 +93,26 @@ func (r *ChunkReader) Load() error {
 
 // LoadPage decompresses the page to which Next went, and decodes its levels. Page.Values has the values, as they are encoded.
 func (r *ChunkReader) LoadPage() error {
-	body, err := r.Body()
+	body, err := r.body(&r.PageWalk)
 	if err != nil {
 		return err
 	}
 	r.Dict = nil
 	r.Values.Reset()
-	return withCodec(func(c *codec.Codec) error { return r.Page.Load(c, r.col, r.Chunk.Codec, &r.Header, body) })
+	err = withCodec(func(c *codec.Codec) error { return r.Page.Load(c, r.col, r.Chunk.Codec, &r.Header, body) })
+	r.chunk.Shrink()
+	r.page.Shrink()
+	return err
+}
+
+// body returns the body of the page on which w stands.
+func (r *ChunkReader) body(w *PageWalk) ([]byte, error) {
+	if r.Large != nil {
+		if err := r.Large(w.Header.Size + w.Header.RawSize); err != nil {
+			return nil, err
+		}
+	}
+	return w.Body()
 }
 
 // Decode decodes the values of the page that LoadPage has loaded.
@@ -115,17 +150,19 @@ func (r *ChunkReader) readDictionary(w *PageWalk) error {
 	if w.Header.Kind != DictionaryPage {
 		return Corruptf("dictionary-coded without a dictionary")
 	}
-	body, err := w.Body()
+	body, err := r.body(w)
 	if err != nil {
 		return err
 	}
-	return withCodec(func(c *codec.Codec) error {
+	err = withCodec(func(c *codec.Codec) error {
 		plain, err := LoadDictionary(c, r.Chunk.Codec, &w.Header, body)
 		if err == nil {
 			r.dict, err = ParseDictionary(r.col, plain, w.Header.Values)
 		}
 		return err
 	})
+	r.chunk.Shrink()
+	return err
 }
 
 // codecs holds idle codecs, which are some megabytes each.

@@ -23,6 +23,23 @@ func (s *Section) Move(start, end, block int64) {
 	s.at, s.end, s.block, s.buf, s.pos = start, end, block, s.buf[:0], 0
 }
 
+// Memory returns the bytes that s keeps; 0 of none.
+func (s *Section) Memory() int {
+	if s == nil {
+		return 0
+	}
+	return cap(s.buf)
+}
+
+// Shrink gives the memory of a large block back, beside what is not yet passed over. What was peeked at is not valid any more.
+func (s *Section) Shrink() {
+	const large = 4 << 20
+	if s != nil && cap(s.buf) > large {
+		s.at += int64(s.pos)
+		s.buf, s.pos = append([]byte(nil), s.buf[s.pos:]...), 0
+	}
+}
+
 // Offset returns the file offset of the next byte.
 func (s *Section) Offset() int64 { return s.at + int64(s.pos) }
 

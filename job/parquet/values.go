@@ -63,6 +63,9 @@ type Dictionary struct {
 // Len returns the number of entries.
 func (d *Dictionary) Len() int { return max(len(d.ints), len(d.bytes.Ends)) }
 
+// Memory returns the bytes that d holds.
+func (d *Dictionary) Memory() int { return 8*cap(d.ints) + cap(d.bytes.Data) + 4*cap(d.bytes.Ends) }
+
 // Int returns entry i of a Boolean (0, 1), Int32 or Int64 column.
 func (d *Dictionary) Int(i int) int64 { return d.ints[i] }
 
@@ -80,10 +83,11 @@ func LoadDictionary(c *codec.Codec, id codec.ID, h *PageHeader, body []byte) ([]
 	return decompress(c, nil, id, body, h.RawSize)
 }
 
-// ParseDictionary decodes a dictionary of n PLAIN values.
+// ParseDictionary decodes a dictionary of n PLAIN values. It takes the memory of plain over: byte strings move down in it, each by the
+// lengths before it.
 func ParseDictionary(col *Column, plain []byte, n int) (*Dictionary, error) {
 	d := &Dictionary{}
-	v := Values{Ints: d.ints, Bytes: d.bytes}
+	v := Values{Bytes: encoding.Bytes{Data: plain[:0]}}
 	if err := v.Decode(col, Plain, plain, n, nil); err != nil {
 		return nil, err
 	}

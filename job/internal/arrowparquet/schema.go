@@ -104,7 +104,11 @@ func requiredNodeOf(t arrow.DataType, path string, o *Options) (parquet.Node, er
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return parquet.Encoded(leaf, encodingOf(leaf, path, o)), nil
+	encoding := encodingOf(leaf, path, o)
+	if o.ShortBounds && leaf.Type().Kind() == parquet.ByteArray {
+		leaf = shortBounds(leaf)
+	}
+	return parquet.Encoded(leaf, encoding), nil
 }
 
 // encodingOf returns the encoding that the options mean for a leaf. The library's

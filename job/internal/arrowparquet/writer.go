@@ -19,8 +19,12 @@ type Options struct {
 	Codec        compress.Codec // of every page; nil: zstd at its default level
 	PageVersion  int            // of data pages: 1 or 2; 0: 1, which every reader knows
 	RowGroupRows int64          // rows in a row group; 0: 131072
-	PageBytes    int            // plain size at which a page ends, at most 64 MiB; 0: 1 MiB
-	PageRows     int            // rows at which a page ends, at most 1048576; 0: 20000
+	// RowGroupBytes bounds the encoded pages that are in memory: a row group ends with the batch that makes its pages so large, by
+	// the plain size of their values; 0: it does not.
+	RowGroupBytes int
+	ShortBounds   bool // bounds of byte strings are a few bytes
+	PageBytes     int  // plain size at which a page ends, at most 64 MiB; 0: 1 MiB
+	PageRows      int  // rows at which a page ends, at most 1048576; 0: 20000
 
 	// Dictionary reports whether the leaf of a dotted path (`metadata.tags.list.element`)
 	// is dictionary-encoded; nil: none is. A column chunk whose dictionary outgrows
@@ -85,7 +89,7 @@ func NewWriter(out io.Writer, schema *arrow.Schema, options Options) (*Writer, e
 	if err != nil {
 		return nil, err
 	}
-	layout := leafwriter.Layout{GroupRows: options.RowGroupRows, PageRows: options.PageRows, PageBytes: options.PageBytes}
+	layout := leafwriter.Layout{GroupRows: options.RowGroupRows, GroupBytes: options.RowGroupBytes, PageRows: options.PageRows, PageBytes: options.PageBytes}
 	w := &Writer{schema: schema, file: leafwriter.New(out, parquetSchema, layout,
 		parquet.Compression(options.Codec),
 		parquet.DataPageVersion(options.PageVersion),

@@ -15,9 +15,12 @@ import (
 
 // Layout says how large row groups and pages become. All limits are above 0.
 type Layout struct {
-	GroupRows int64 // rows in every row group but the last
+	GroupRows int64 // rows at which a row group ends
 	PageRows  int   // rows at which a page ends
 	PageBytes int   // plain size of its values at which a page ends; an entry of a dictionary counts as 4 bytes
+
+	// GroupBytes is the plain size of its pages from which on a row group ends, wherever EndRows is called next; 0: it has none.
+	GroupBytes int
 }
 
 // runValues is long enough to spread the cost of a call, short enough to stay in a cache.
@@ -30,12 +33,13 @@ type Writer struct {
 	file   *parquet.GenericWriter[any]
 	layout Layout
 	rows   int64 // in the row group so far
+	bytes  int   // of its pages that are encoded
 }
 
 // Leaf takes the values of one leaf.
 type Leaf struct {
+	of          *Writer
 	writer      *parquet.ColumnWriter
-	layout      *Layout
 	dictionary  bool
 	run         []parquet.Value
 	bytes, rows int // of the page so far
@@ -51,7 +55,7 @@ func New(out io.Writer, schema *parquet.Schema, layout Layout, options ...parque
 	for i, path := range schema.Columns() {
 		leaf, _ := schema.Lookup(path...)
 		w.Leaves = append(w.Leaves, &Leaf{
-			writer: w.file.ColumnWriters()[i], layout: &w.layout, dictionary: leaf.Node.Encoding() == &parquet.RLEDictionary,
+			of: w, writer: w.file.ColumnWriters()[i], dictionary: leaf.Node.Encoding() == &parquet.RLEDictionary,
 		})
 	}
 	return w
@@ -62,10 +66,11 @@ func (w *Writer) Room() int64 { return w.layout.GroupRows - w.rows }
 
 // EndRows counts rows that every leaf has the values of: no more than there is room for.
 func (w *Writer) EndRows(n int64) error {
-	if w.rows += n; w.rows < w.layout.GroupRows {
-		return nil
+	w.rows += n
+	if w.rows >= w.layout.GroupRows || w.layout.GroupBytes > 0 && w.bytes >= w.layout.GroupBytes {
+		return w.endGroup()
 	}
-	return w.endGroup()
+	return nil
 }
 
 // EndRuns gives the library all values, so that what they point to can be used again.
@@ -79,7 +84,7 @@ func (w *Writer) EndRuns() error {
 }
 
 func (w *Writer) endGroup() error {
-	w.rows = 0
+	w.rows, w.bytes = 0, 0
 	for _, l := range w.Leaves {
 		if err := l.endPage(); err != nil {
 			return err
@@ -128,7 +133,7 @@ func plainSize(v parquet.Value) int {
 func (l *Leaf) EndRow() error {
 	l.rows++
 	switch {
-	case l.rows >= l.layout.PageRows, l.bytes >= l.layout.PageBytes:
+	case l.rows >= l.of.layout.PageRows, l.bytes >= l.of.layout.PageBytes:
 		return l.endPage()
 	case len(l.run) >= runValues:
 		return l.EndRun()
@@ -151,6 +156,7 @@ func (l *Leaf) endPage() error {
 	if err := l.EndRun(); err != nil {
 		return err
 	}
+	l.of.bytes += l.bytes
 	l.bytes, l.rows = 0, 0
 	return l.writer.Flush()
 }

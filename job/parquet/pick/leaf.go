@@ -87,7 +87,9 @@ func (a *Assembler) bytesType(c *parquet.Column) (arrow.DataType, appender) {
 	fixed := c.Physical == parquet.FixedLenByteArray
 	switch c.Logical.Kind {
 	case parquet.String, parquet.Enum, parquet.JSON, parquet.Unknown:
-		return textType(func(s *Slots, i int) string { return string(s.Bytes.At(i)) })
+		return arrow.BinaryTypes.String, func(b array.Builder, s *Slots, i int) {
+			appendBytes(b.(*array.StringBuilder).BinaryBuilder, s.Bytes.At(i))
+		}
 	case parquet.UUID:
 		if c.TypeLength == 16 {
 			return textType(func(s *Slots, i int) string { return string(schema.AppendUUID(nil, s.Bytes.At(i))) })
@@ -104,7 +106,15 @@ func (a *Assembler) bytesType(c *parquet.Column) (arrow.DataType, appender) {
 			b.(*array.FixedSizeBinaryBuilder).Append(s.Bytes.At(i))
 		}
 	}
-	return arrow.BinaryTypes.Binary, func(b array.Builder, s *Slots, i int) { b.(*array.BinaryBuilder).Append(s.Bytes.At(i)) }
+	return arrow.BinaryTypes.Binary, func(b array.Builder, s *Slots, i int) { appendBytes(b.(*array.BinaryBuilder), s.Bytes.At(i)) }
+}
+
+// appendBytes appends a value, and for a large one makes no more room than it takes.
+func appendBytes(b *array.BinaryBuilder, value []byte) {
+	if len(value) > batchBytes/2 {
+		b.ReserveData(len(value))
+	}
+	b.Append(value)
 }
 
 func integerType(c *parquet.Column) (arrow.DataType, appender) {

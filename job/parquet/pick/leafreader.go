@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"sort"
+	"sync"
 
 	"assent/job/parquet"
 )
@@ -27,6 +28,13 @@ type leafReader struct {
 	value int   // values before slot
 	begun int64 // rows that begin before slot
 	plain plainStrings
+
+	out   *Slots // those read and not handed out yet
+	most  int64  // bytes of out at which it is enough
+	kept  int    // bytes of pages that may be kept from one batch to the next
+	large int    // bytes of a page from which on it is read in turn
+	turn  *sync.Mutex
+	mine  bool // it has the turn
 }
 
 // readBlock is what is read at least where no offset index says how long a page is.
@@ -46,11 +54,18 @@ func (f *File) leafReaders(group int, leaves []int) ([]*leafReader, error) {
 	if err != nil {
 		return nil, f.Fault(err, group, -1, -1)
 	}
-	readers := make([]*leafReader, len(leaves))
+	readers, turn, all := make([]*leafReader, len(leaves)), new(sync.Mutex), int64(1)
+	for i := range asked {
+		all += asked[i].End - asked[i].Start
+	}
 	for i, leaf := range leaves {
 		c := &asked[i]
-		readers[i] = &leafReader{ChunkReader: parquet.NewChunkReader(f.File, c, readBlock), col: &f.Columns()[leaf], at: -1,
-			carry: f.Application().CarriesDelta()}
+		r := &leafReader{ChunkReader: parquet.NewChunkReader(f.File, c, readBlock), col: &f.Columns()[leaf], at: -1,
+			carry: f.Application().CarriesDelta(), kept: f.kept / len(leaves), turn: turn}
+		r.large = max(r.kept, f.large)
+		part := float64(c.End-c.Start) / float64(all)
+		r.most = max(int64(part*float64(f.batch)), int64(f.batch/len(leaves)/4), 1)
+		r.Large, readers[i] = r.takeTurn, r
 		if x := indexes[i]; x != nil && usable(x.Locations, c, f.RowGroupRows(group)) {
 			readers[i].pages = x.Locations
 		}
@@ -69,25 +84,95 @@ func usable(pages []parquet.PageLocation, c *parquet.Chunk, rows int64) bool {
 	return len(pages) > 0 && pages[0].FirstRow == 0
 }
 
-// read appends the slots of some rows of the file, ascending: of all, or of the n-th if of(n); the row group's first row is base.
-func (l *leafReader) read(ctx context.Context, rows []int64, of func(n int) bool, base int64, out *Slots) error {
-	for n, row := range rows {
-		if of != nil && !of(n) {
-			out.Rows = append(out.Rows, out.count)
-			continue
+// read reads the slots of some rows of the file, ascending, into l.out: of all, or of the n-th if of(n). The row group's first row is
+// base. The first ones may stand there already. It stops where they are enough, but not before the first row.
+func (l *leafReader) read(ctx context.Context, rows []int64, of func(n int) bool, base int64) error {
+	defer l.endTurn()
+	if l.out == nil {
+		l.out = l.newSlots()
+	}
+	for n := l.out.rows(); n < len(rows) && (n == 0 || l.out.bytes() < l.most); n++ {
+		if of == nil || of(n) {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := l.find(rows[n] - base); err != nil {
+				return err
+			}
+			if err := l.take(l.out); err != nil {
+				return err
+			}
 		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := l.find(row - base); err != nil {
-			return err
-		}
-		if err := l.take(out); err != nil {
-			return err
-		}
-		out.Rows = append(out.Rows, out.count)
+		l.out.Rows = append(l.out.Rows, l.out.count)
+	}
+	l.rest()
+	return nil
+}
+
+func (l *leafReader) newSlots() *Slots { return &Slots{Column: l.col, Rows: []int32{0}} }
+
+// cut hands out the slots of the first rows. The others stay.
+func (l *leafReader) cut(rows int) *Slots {
+	s := l.out
+	l.out = nil
+	if rows == s.rows() {
+		return s
+	}
+	rest, n, end := l.newSlots(), int(s.Rows[rows]), uint32(0)
+	for _, at := range s.Rows[rows+1:] {
+		rest.Rows = append(rest.Rows, at-int32(n))
+	}
+	rest.count = s.count - int32(n)
+	s.Rows, s.count = s.Rows[:rows+1], int32(n)
+	s.Reps, rest.Reps = divide(s.Reps, n)
+	s.Defs, rest.Defs = divide(s.Defs, n)
+	s.Null, rest.Null = divide(s.Null, n)
+	s.Ints, rest.Ints = divide(s.Ints, n)
+	s.Bytes.Ends, rest.Bytes.Ends = divide(s.Bytes.Ends, n)
+	if n > 0 && len(s.Bytes.Ends) > 0 {
+		end = s.Bytes.Ends[n-1]
+	}
+	s.Bytes.Data, rest.Bytes.Data = divide(s.Bytes.Data, int(end))
+	for i := range rest.Bytes.Ends {
+		rest.Bytes.Ends[i] -= end
+	}
+	l.out = rest
+	return s
+}
+
+// divide cuts a column of slots in two. It is empty where the leaf does not need it.
+func divide[T any](column []T, n int) (first, rest []T) {
+	if len(column) == 0 {
+		return column, nil
+	}
+	return column[:n:n], column[n:]
+}
+
+// takeTurn waits for the turn to have a page of so many bytes in memory, where that is large.
+func (l *leafReader) takeTurn(bytes int) error {
+	if bytes > l.large && !l.mine && !l.carry {
+		l.turn.Lock()
+		l.mine = true
 	}
 	return nil
+}
+
+// rest gives the memory of pages back, where that is more than may be kept, and the turn, if the leaf has it.
+func (l *leafReader) rest() {
+	if n := l.Memory(); n > l.kept && !l.carry {
+		l.Forget()
+		l.plain = plainStrings{}
+		l.at, l.rows, l.slots = -1, 0, 0
+		letGo(n)
+	}
+	l.endTurn()
+}
+
+func (l *leafReader) endTurn() {
+	if l.mine {
+		l.mine = false
+		l.turn.Unlock()
+	}
 }
 
 // find loads the page on which a row begins, and moves to its first slot.
@@ -141,6 +226,9 @@ func (l *leafReader) jump(i int) error {
 	if l.pages[0].Offset > l.Chunk.Start {
 		number++ // the dictionary page
 	}
+	if err := l.takeTurn(int(at.Size)); err != nil { // the page is read with its header
+		return err
+	}
 	l.SeekPage(at.Offset, at.Offset+int64(at.Size), number, 0)
 	if err := l.Next(); err != nil {
 		return err
@@ -186,6 +274,7 @@ func (l *leafReader) load(first int64) error {
 	if err := l.LoadPage(); err != nil {
 		return err
 	}
+	letGo(l.Header.Size) // of it as it stands in the file
 	isPlain := l.col.Physical == parquet.ByteArray && l.Page.Header.Encoding == parquet.Plain
 	l.plain = plainStrings{is: isPlain, page: l.Page.Values}
 	if !isPlain {

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"runtime/debug"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -26,6 +27,8 @@ import (
 type File struct {
 	*parquet.File
 	firsts []int64 // the first row of each row group, then the number of all rows
+
+	batch, kept, large int // batchBytes and so on, but in tests
 }
 
 // Open reads and checks the footer of the size bytes of r. name is used in errors.
@@ -34,7 +37,7 @@ func Open(ctx context.Context, r io.ReaderAt, size int64, name string) (*File, e
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	f := &File{firsts: []int64{0}}
+	f := &File{firsts: []int64{0}, batch: batchBytes, kept: keptBytes, large: largeBytes}
 	if f.File, err = parquet.Open(ctx, r, size, name); err != nil {
 		return nil, err
 	}
@@ -85,6 +88,11 @@ type Slots struct {
 	count  int32
 }
 
+func (s *Slots) rows() int { return len(s.Rows) - 1 }
+
+// bytes returns what the slots take in memory, about.
+func (s *Slots) bytes() int64 { return 8*int64(s.count) + int64(len(s.Bytes.Data)) }
+
 // Batch holds some rows of a row group.
 type Batch struct {
 	First int     // place of its first row among the rows asked for
@@ -95,10 +103,26 @@ type Batch struct {
 // Slots returns the slots of a leaf that was asked for.
 func (b *Batch) Slots(leaf int) *Slots { return b.slots[leaf] }
 
+// Done gives the batch's values back before the next one is asked for: nothing reads them any more.
+func (b *Batch) Done() {
+	n := 0
+	for _, s := range b.slots {
+		n += cap(s.Bytes.Data)
+	}
+	b.slots = nil
+	letGo(n)
+}
+
 // Limits of a batch and of its reading.
 const (
 	batchRows   = 1024
-	concurrency = 8 // leaves read at a time: an object store answers after tens of milliseconds
+	batchBytes  = 32 << 20 // of all leaves together, and a row beyond
+	concurrency = 8        // leaves read at a time: an object store answers after tens of milliseconds
+	// keptBytes are what all leaves together keep of their pages from one batch to the next. A leaf that has more than its part of that
+	// keeps nothing.
+	keptBytes = 64 << 20
+	// largeBytes is the size of a page from which on one leaf at a time has such pages.
+	largeBytes = 4 << 20
 )
 
 // Batches yields rows, given in ascending order, with the given leaves. A batch is
@@ -154,23 +178,35 @@ func (f *File) group(ctx context.Context, group int, w *wanted, rows []int64, fi
 		yield(nil, err)
 		return false
 	}
-	for from := 0; from < len(rows); from += batchRows {
-		b := &Batch{First: first + from, Rows: rows[from:min(from+batchRows, len(rows))], slots: map[int]*Slots{}}
+	for len(rows) > 0 {
+		b := &Batch{First: first, Rows: rows[:min(batchRows, len(rows))], slots: map[int]*Slots{}}
 		g, gctx := errgroup.WithContext(ctx)
 		g.SetLimit(concurrency)
 		for i, leaf := range w.leaves {
 			r, of := readers[i], w.of(i, b.First)
-			s := &Slots{Column: r.col, Rows: []int32{0}}
-			b.slots[leaf] = s
-			g.Go(func() error { return f.Fault(r.read(gctx, b.Rows, of, f.firsts[group], s), group, leaf, r.Number) })
+			g.Go(func() error { return f.Fault(r.read(gctx, b.Rows, of, f.firsts[group]), group, leaf, r.Number) })
 		}
 		if err := g.Wait(); err != nil {
 			yield(nil, err)
 			return false
 		}
+		for _, r := range readers {
+			b.Rows = b.Rows[:min(len(b.Rows), r.out.rows())]
+		}
+		for i, leaf := range w.leaves {
+			b.slots[leaf] = readers[i].cut(len(b.Rows))
+		}
+		first, rows = first+len(b.Rows), rows[len(b.Rows):]
 		if !yield(b, nil) {
 			return false
 		}
 	}
 	return true
+}
+
+// letGo is called after n bytes were let go. Where they are many they go back to the system, before as much is asked for again.
+func letGo(n int) {
+	if n >= 32<<20 {
+		debug.FreeOSMemory()
+	}
 }
