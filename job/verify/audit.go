@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"runtime/metrics"
 	"strings"
 	"sync"
 
@@ -33,6 +34,8 @@ type audit struct {
 	use     use
 	own     map[string]int64 // records that the account of use is a party to, by subject index
 	schemas sync.Map         // with Quick: columns of data files by the bytes of their schemas, see columnsOf
+	// columnsSeen are the columns of data files by themselves: most files have the same.
+	columnsSeen sync.Map
 }
 
 // published is a run as it lies in its output.
@@ -90,6 +93,19 @@ func openAudit(ctx context.Context, e *job.Env, o Options) (*audit, error) {
 	}
 	a.store, err = e.Opener.OpenLocation(ctx, output)
 	return a, err
+}
+
+// auditMemory is what an audit may take, in bytes, beside the facts of accounts and two of the largest pages.
+const auditMemory = 256 << 20
+
+// limitMemory asks the garbage collector to keep the process within that. Else the heap grows to twice what is in use.
+func (a *audit) limitMemory() {
+	if a.LimitMemory == nil {
+		return
+	}
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}} // as of the last collection
+	metrics.Read(live)
+	a.LimitMemory(max(auditMemory/8*7, int64(live[0].Value.Uint64())+auditMemory/2))
 }
 
 // do audits from the outside in, and goes no deeper where what lies deeper is

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -153,11 +154,9 @@ func (a *audit) checkFiles(ctx context.Context, in *inputs, tasks []*fileAudit) 
 		if first {
 			a.checkMoments(w)
 		}
-		if err := a.checkBatch(ctx, batch, w, bar); err != nil {
+		a.limitMemory()
+		if err := a.checkBatch(ctx, batch, w, recounts, bar); err != nil {
 			return err
-		}
-		for _, t := range batch {
-			recounts[t.d.Name].add(t.recount)
 		}
 		if first {
 			a.checkGates(in, w, whole)
@@ -205,13 +204,18 @@ func (a *audit) policy(in *inputs, newest schema.Instant) (filter.Policy, error)
 	return filter.Policy{Start: a.cfg.Program.StartsAt, Horizon: horizon, Default: a.cfg.Program.Default}, nil
 }
 
-func (a *audit) checkBatch(ctx context.Context, tasks []*fileAudit, w *facts, bar job.Bar) error {
+func (a *audit) checkBatch(ctx context.Context, tasks []*fileAudit, w *facts, recounts map[string]*recount, bar job.Bar) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(a.o.Workers)
+	var mu sync.Mutex // of recounts
 	for _, t := range tasks {
 		g.Go(func() error {
 			err := t.check(gctx, w)
 			bar.Add(t.m.RowsIn)
+			mu.Lock()
+			defer mu.Unlock()
+			recounts[t.d.Name].add(t.recount)
+			t.recount = nil
 			return err
 		})
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// Of large pages there is one copy at a time, as far as that can be: parquet-go would make three of each. Those of PLAIN byte strings are
+// Of large pages there is one copy at a time, as far as that can be: parquet-go would make three of each. Those of byte strings are
 // not given to it, but taken apart as they lie in memory.
 
 const (
@@ -35,8 +35,9 @@ type largeValues struct {
 	slots                  int
 	most                   byte // the definition level of a value that is not null
 	dict                   *largeDict
-	indices                []int32 // of dict, in place of values: those of the whole page
-	at                     int     // of indices
+	indices                []int32     // of dict, in place of values: those of the whole page
+	at                     int         // of indices
+	delta                  *deltaTexts // in place of values
 }
 
 // largeDict is a large dictionary of byte strings.
@@ -102,6 +103,9 @@ func (v *largeValues) value() parquet.Value {
 		v.at++
 		return v.dict.Index(v.indices[v.at-1])
 	}
+	if v.delta != nil {
+		return v.delta.next()
+	}
 	end := 4 + int(binary.LittleEndian.Uint32(v.values)) // settleValues has looked at all lengths
 	value := parquet.ByteArrayValue(v.values[4:end:end])
 	v.values = v.values[end:]
@@ -134,9 +138,11 @@ func expand(data []byte, most, slots int) ([]byte, error) {
 	return all, err
 }
 
-// ReadValues returns the next values, which share the memory of the page.
+// ReadValues returns the next values, which share the memory of the page as far as they stand there as they are. Of others it makes
+// few at a time, where they are large.
 func (v *largeValues) ReadValues(to []parquet.Value) (n int, err error) {
-	for ; n < len(to) && v.slots > 0; n++ {
+	made := 0
+	for ; n < len(to) && v.slots > 0 && made < largePage; n++ {
 		repetition, definition := 0, int(v.most)
 		if v.repetition != nil {
 			repetition, v.repetition = int(v.repetition[0]), v.repetition[1:]
@@ -150,6 +156,10 @@ func (v *largeValues) ReadValues(to []parquet.Value) (n int, err error) {
 		}
 		to[n] = value.Level(repetition, definition, 0)
 		v.slots--
+		if v.delta != nil {
+			made += v.delta.made
+			v.delta.made = 0
+		}
 	}
 	if v.slots == 0 {
 		return n, io.EOF

@@ -70,7 +70,7 @@ func (a *audit) artefacts(erased map[manifests.Ref]bool) []*artefact {
 					if a.o.Quick {
 						return a.quickRows(r, x, f)
 					}
-					return checkRows(r, x, f)
+					return a.checkRows(r, x, f)
 				}},
 				&artefact{name: f.Exclusions, bytes: f.ExclusionsBytes, sha256: f.ExclusionsSHA256, by: by, look: func(r *watched, _ *artefact) error {
 					if a.o.Quick {
@@ -122,7 +122,13 @@ func (a *audit) checkObjects(ctx context.Context) error {
 	a.intact, a.columns, a.own = make(map[string]bool, len(all)), map[string]map[string]string{}, map[string]int64{}
 	for _, x := range all {
 		a.found.merge(&x.found)
-		a.intact[x.name], a.columns[x.name], a.own[x.name] = x.intact, x.columns, x.own
+		a.intact[x.name] = x.intact
+		if x.columns != nil {
+			a.columns[x.name] = x.columns
+		}
+		if x.own > 0 {
+			a.own[x.name] = x.own
+		}
 		if o, there := a.objects[x.name]; there {
 			a.checked.Objects++
 			a.checked.Bytes += o.Size
@@ -265,7 +271,7 @@ func (w *watched) failed(ctx context.Context) error {
 	return cmp.Or(context.Cause(ctx), w.err)
 }
 
-func checkRows(r *watched, x *artefact, f *manifests.File) error {
+func (a *audit) checkRows(r *watched, x *artefact, f *manifests.File) error {
 	file, err := openParquet(context.Background(), r)
 	if err != nil {
 		return err
@@ -273,7 +279,9 @@ func checkRows(r *watched, x *artefact, f *manifests.File) error {
 	if n := file.rows(); n != f.RowsKept || n != file.file.NumRows() {
 		return fmt.Errorf("%d rows, the run manifest has %d", n, f.RowsKept)
 	}
-	x.columns = columnsOf(file)
+	columns := columnsOf(file)
+	known, _ := a.columnsSeen.LoadOrStore(fmt.Sprint(columns), columns)
+	x.columns = known.(map[string]string)
 	return nil
 }
 

@@ -255,10 +255,15 @@ func (s *pageStream) settle(slots int, encoding format.Encoding, find func() (le
 	}
 	values, encoding, err := s.settleValues(s.plain[l.values:], encoding, count)
 	byDict := s.dict != nil && (encoding == format.RLEDictionary || encoding == oldDictionary)
-	if err == nil && large && (byDict || len(values) >= largePage && encoding == format.Plain && s.leaf.kind() == parquet.ByteArray) {
+	byDelta := encoding == format.DeltaLengthByteArray || encoding == format.DeltaByteArray
+	if err == nil && large && (byDict || len(values) >= largePage && (byDelta || encoding == format.Plain) && s.leaf.kind() == parquet.ByteArray) {
 		s.large, err = newLargeValues(s.pageWalk, l, values, slots)
-		if err == nil && byDict {
+		switch {
+		case err != nil:
+		case byDict:
 			err = s.large.setDict(s.dict, count)
+		case byDelta:
+			s.large.delta, err = newDeltaTexts(values, encoding, count)
 		}
 		return nil, 0, err
 	}

@@ -64,7 +64,7 @@ func (a *audit) quickRows(r *watched, x *artefact, f *manifests.File) error {
 	schema := string(find(fields, fileSchema))
 	known, ok := a.schemas.Load(schema)
 	if !ok {
-		if err := checkRows(r, x, f); err != nil {
+		if err := a.checkRows(r, x, f); err != nil {
 			return err
 		}
 		known, _ = a.schemas.LoadOrStore(schema, x.columns)

@@ -190,6 +190,7 @@ func Run(ctx context.Context, e *job.Env, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.limitMemory()
 	if err := a.do(ctx); err != nil {
 		return nil, err
 	}
