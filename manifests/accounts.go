@@ -152,6 +152,11 @@ func (a *Accounts) From(held int) (data []byte, first uint32, ends []uint32, ref
 // Len returns how many accounts the table holds.
 func (a *Accounts) Len() int { return len(a.table.refs) }
 
+// Memory returns the bytes that the table holds.
+func (a *Accounts) Memory() int {
+	return 8*cap(a.slots) + cap(a.ids) + 4*cap(a.starts) + len(Ref{})*cap(a.table.refs)
+}
+
 // Full reports whether the table has grown past ManyAccounts or ManyAccountBytes.
 func (a *Accounts) Full() bool {
 	return len(a.table.refs) > ManyAccounts || len(a.ids) > ManyAccountBytes

@@ -127,6 +127,11 @@ func (w *ExclusionWriter) Reset(dst io.Writer, accounts *Accounts, meta Meta) {
 	w.clear()
 }
 
+// Memory returns the bytes that the writer holds until the row group is written, about.
+func (w *ExclusionWriter) Memory() int {
+	return cap(w.ids) + 4*cap(w.idEnds) + 8*cap(w.rows) + 8*cap(w.moments) + 32*cap(w.runs) + 16*cap(w.subjects)
+}
+
 // clear forgets the row group.
 func (w *ExclusionWriter) clear() {
 	w.ids, w.idEnds = w.ids[:0], append(w.idEnds[:0], 0)

@@ -79,6 +79,11 @@ func (p *postings) clear() {
 	p.lists = p.lists[:0]
 }
 
+// memory returns the bytes that p holds.
+func (p *postings) memory() int {
+	return len(p.blocks)*blockSize + listSize*cap(p.lists) + cap(p.joined)
+}
+
 // add appends rows from one on to an account's list, whose rows do not descend.
 func (p *postings) add(account Account, row, rows uint32, label uint8) {
 	p.waiting = append(p.waiting, posting{account, row, rows, label})

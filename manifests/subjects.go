@@ -93,6 +93,12 @@ func (s *SubjectIndexWriter) Reset(w io.Writer, accounts *Accounts, meta Meta) {
 	s.clear()
 }
 
+// Memory returns the bytes that the writer holds until the segment is written, about.
+func (s *SubjectIndexWriter) Memory() int {
+	x := &s.scratch
+	return s.segment.memory() + 16*cap(x.order) + 12*(cap(x.runs)+cap(x.sorted))
+}
+
 // clear forgets the segment.
 func (s *SubjectIndexWriter) clear() {
 	s.segment.clear()

@@ -6,6 +6,7 @@ import (
 	"assent/filter"
 	"assent/job/internal/source"
 	"assent/job/parquet"
+	"assent/job/parquet/rewrite"
 	"assent/manifests"
 	"assent/schema"
 )
@@ -26,6 +27,21 @@ type desk struct {
 	subjectsOf []manifests.Subject // of a run
 	named      []manifests.NamedAs // by a run
 	recordIDs  parquet.Bytes
+
+	charged int64 // bytes, of the budget
+}
+
+// settle makes what is charged to a budget what the desk holds now.
+func (k *desk) settle(b *rewrite.Budget) {
+	n := k.accounts.table.Memory() + 48*cap(k.accounts.found)
+	for _, r := range k.roles {
+		n += 8*cap(r.handles) + cap(r.scratch.Data) + 4*cap(r.scratch.Ends)
+	}
+	if k.exclusions != nil {
+		n += k.exclusions.Memory() + k.subjects.Memory()
+	}
+	b.Charge(int64(n) - k.charged)
+	k.charged = int64(n)
 }
 
 // takeDesk returns a desk that no other file uses. It is given back by desks.Put, unless the

@@ -76,6 +76,8 @@ func (w *fileWork) do(ctx context.Context) (err error) {
 	} else {
 		err = w.writeAll(ctx)
 	}
+	w.memory.Charge(-w.charged)
+	w.charged = 0
 	if err != nil {
 		return err
 	}
@@ -265,7 +267,9 @@ func (w *fileWork) decideGroup(ctx context.Context, group int, base int64, sel *
 		if err := w.exclude(b, base+b.FirstRow); err != nil {
 			return err
 		}
-		return w.indexSubjects(base + b.FirstRow)
+		err := w.indexSubjects(base + b.FirstRow)
+		w.settle(w.memory)
+		return err
 	})
 }
 

@@ -8,9 +8,10 @@ import (
 // A Budget is the memory, in bytes, that the writers of a run may take together: for blocks of input, for pages that are worked on,
 // and for finished pages that wait for their turn in the output.
 //
-// The task at the head of its file's output must go on, because the others wait for it. So the last quarter of the budget is kept
-// for heads. A head may also go beyond the budget, if all of it is used or one page is larger than it, but only one head at a
-// time. So the budget is exceeded by no more than the working memory of one column chunk.
+// The task at the head of its file's output must go on, because the others wait for it, and so must who reads the keys that rows are
+// decided by, which waits for nobody else while it has memory. So the last quarter of the budget is kept for these heads. A head may also
+// go beyond the budget, if all of it is used or one page is larger than it, but only one head at a time. So the budget is exceeded by
+// no more than the working memory of one column chunk, or of the key columns of one row group.
 type Budget struct {
 	mu    sync.Mutex
 	size  int64
@@ -57,9 +58,9 @@ func (b *Budget) acquire(ctx context.Context, n int64, already bool) (beyond boo
 	return !already, nil
 }
 
-// charge takes n bytes in any case, without waiting: of what must be held for others to go on, such as keys that rows are
-// decided by. Work ahead has so much less room then.
-func (b *Budget) charge(n int64) { b.release(-n) }
+// Charge takes n bytes in any case, without waiting, or gives them back where n is negative: of what else is held beside the writers and
+// must be, for others to go on. Work ahead has so much less room then. A nil budget is unlimited.
+func (b *Budget) Charge(n int64) { b.release(-n) }
 
 // release gives n bytes back.
 func (b *Budget) release(n int64) {
@@ -69,6 +70,13 @@ func (b *Budget) release(n int64) {
 	b.mu.Lock()
 	b.used -= n
 	b.mu.Unlock()
+}
+
+// kept reports whether no more is used than the budget has.
+func (b *Budget) kept() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.used <= b.size
 }
 
 // within ends that a head is beyond the budget.

@@ -12,7 +12,7 @@ import (
 // A File is an opened Parquet file with what this package does with it.
 type File struct {
 	*parquet.File
-	// What readers of keys hold counts against Memory, if it is not nil. They do not wait for it.
+	// What readers of keys hold is taken from Memory, if it is not nil; see Budget.
 	Memory *Budget
 	// Who reads keys holds a unit of CPU, if it is not nil. It is given back while they wait for input.
 	CPU *semaphore.Weighted
@@ -35,8 +35,9 @@ func (f *File) Keys(ctx context.Context, rowGroup int, columns []int) (*KeyReade
 	}
 	k.budget = f.Memory
 	if f.CPU != nil {
+		k.gate = &gate{ctx: ctx, cpu: f.CPU}
 		for _, c := range k.cols {
-			c.walk.src.gate = &gate{ctx: ctx, cpu: f.CPU}
+			c.walk.src.gate = k.gate
 		}
 	}
 	return k, nil

@@ -127,7 +127,7 @@ func (j *groupJob) chunk(t *task, i int) error {
 			s.mapper = transform.New()
 		}
 		if s.bloom, err = newBloom(w.f, c); err == nil {
-			w.opts.Memory.charge(s.bloom.size()) // until the row group's are written
+			w.opts.Memory.Charge(s.bloom.size()) // until the row group's are written
 			s.indexes = j.indexes
 			err = s.run()
 		}
@@ -203,7 +203,7 @@ func (j *groupJob) writeBloom(g *groupOut, i int) error {
 		if err != nil || n == 0 {
 			return err
 		}
-		w.opts.Memory.charge(n)
+		w.opts.Memory.Charge(n)
 		defer w.opts.Memory.release(n)
 		b = make([]byte, n)
 		if err := w.f.ReadFull(b, at); err != nil {

@@ -22,6 +22,7 @@ type keyColumn struct {
 	late     bool         // pages are loaded when a batch is, not before
 	waiting  bool         // the walk stands before the body of a page that is not loaded yet
 	last     []byte       // last value of the page before, where Application.CarriesDelta
+	reserve  func(bytes int64) error
 
 	rows, next int     // number of decoded rows, and of those handed out
 	n          int     // slots
@@ -45,7 +46,7 @@ const maxPooledKeys = 16 << 20
 // recycle gives c back for reuse.
 func (c *keyColumn) recycle() {
 	memory := c.memory()
-	c.f, c.col, c.walk, c.dict = nil, nil, nil, nil
+	c.f, c.col, c.walk, c.dict, c.reserve = nil, nil, nil, nil, nil
 	c.ahead, c.late, c.waiting, c.last, c.rows, c.next = false, false, false, c.last[:0], 0, 0
 	if memory <= maxPooledKeys {
 		keyColumns.Put(c)
@@ -54,7 +55,11 @@ func (c *keyColumn) recycle() {
 
 // memory returns the bytes that c holds.
 func (c *keyColumn) memory() int64 {
-	return int64(c.page.Memory() + c.vals.Memory() + 4*cap(c.offsets) + cap(c.null) + 4*cap(c.index))
+	n := c.page.Memory() + c.vals.Memory() + 4*cap(c.offsets) + cap(c.null) + 4*cap(c.index)
+	if c.dict != nil {
+		n += c.dict.Memory()
+	}
+	return int64(n)
 }
 
 // fill decodes the next page, and the pages after it as long as its last row goes on.
@@ -124,11 +129,24 @@ func (c *keyColumn) load(dec *codec.Codec) error {
 
 // take reads the page that the walk stands before into c.page.
 func (c *keyColumn) take(dec *codec.Codec) error {
-	body, err := c.walk.Body()
+	body, err := c.body()
 	if err != nil {
 		return err
 	}
 	return c.page.Load(dec, c.col, c.walk.Chunk.Codec, &c.walk.Header, body)
+}
+
+// body returns the body of the page that the walk stands before. What it takes beside what c has already is reserved.
+func (c *keyColumn) body() ([]byte, error) {
+	h := &c.walk.Header
+	more := int64(h.RawSize) + 8*int64(h.Values)
+	if h.Kind != parquet.DictionaryPage { // a dictionary has memory of its own
+		more -= c.memory()
+	}
+	if err := c.reserve(more + max(0, int64(h.Size)-3*c.walk.src.block)); err != nil {
+		return nil, err
+	}
+	return c.walk.Body()
 }
 
 // find goes to the next data page that is not empty, and reads the dictionary on the way.
@@ -144,7 +162,7 @@ func (c *keyColumn) find(dec *codec.Codec) error {
 		if h.Kind != parquet.DictionaryPage {
 			continue
 		}
-		body, err := c.walk.Body()
+		body, err := c.body()
 		if err != nil {
 			return err
 		}

@@ -27,7 +27,7 @@ func (b *Batch) Load(i int) error {
 			b.keys.err = c.fault(err)
 			return b.keys.err
 		}
-		b.keys.charge()
+		b.keys.settle()
 	}
 	b.Columns[i] = parquet.Vector{}
 	c.handed(&b.Columns[i], b.Rows)
@@ -43,8 +43,10 @@ type KeyReader struct {
 	batch Batch
 	err   error
 
-	budget  *Budget
-	charged int64
+	budget *Budget
+	gate   *gate
+	held   int64 // bytes of the budget
+	beyond bool  // some of held is beyond it
 }
 
 // Keys returns a reader of some columns of a row group, given as indexes of f.Columns. It yields batches of at most 65536 whole rows;
@@ -62,6 +64,7 @@ func Keys(ctx context.Context, f *parquet.File, rowGroup int, columns []int) (*K
 		}
 		col := keyColumns.Get().(*keyColumn)
 		col.f, col.rowGroup, col.col, col.walk = f, rowGroup, &f.Columns()[c], newWalk(f, nil, &chunks[c])
+		col.reserve = k.reserve
 		col.walk.src.fetch() // of all columns at once, because an answer may take long
 		k.cols = append(k.cols, col)
 	}
@@ -109,7 +112,7 @@ func (k *KeyReader) next() error {
 		}
 		n = min(n, c.rows-c.next)
 	}
-	k.charge()
+	k.settle()
 	k.batch.FirstRow, k.batch.Rows = k.row, n
 	for i, c := range k.cols {
 		c.cut(&k.batch.Columns[i], n)
@@ -122,14 +125,38 @@ func (c *keyColumn) fault(err error) error {
 	return c.f.Fault(err, c.rowGroup, c.walk.Chunk.Column, c.walk.Number)
 }
 
-// charge counts what the columns hold now against the budget.
-func (k *KeyReader) charge() {
+// reserve takes n bytes of the budget for a page that a column is about to load. Where they are not free it does as the head of an
+// output does: it waits until no other is beyond the budget, and goes beyond it.
+func (k *KeyReader) reserve(n int64) error {
+	switch {
+	case n <= 0:
+		return nil
+	case k.budget == nil || k.budget.take(n, k.budget.size):
+		k.held += n
+		return nil
+	}
+	return k.gate.idle(func() error {
+		beyond, err := k.budget.acquire(k.ctx, n, k.beyond)
+		k.beyond = k.beyond || beyond
+		if err == nil {
+			k.held += n
+		}
+		return err
+	})
+}
+
+// settle makes what is taken of the budget what the columns hold now.
+func (k *KeyReader) settle() {
 	n := int64(0)
 	for _, c := range k.cols {
 		n += c.memory() + 3*c.walk.src.block
 	}
-	k.budget.charge(n - k.charged)
-	k.charged = n
+	k.budget.Charge(n - k.held)
+	k.held = n
+	if k.beyond && k.budget.kept() {
+		k.budget.within()
+		k.beyond = false
+	}
 }
 
 // Close ends the reading. The last batch is not valid any more.
@@ -138,7 +165,10 @@ func (k *KeyReader) Close() error {
 		c.walk.close()
 		c.recycle()
 	}
-	k.budget.release(k.charged)
-	k.cols, k.err, k.charged = nil, errClosed, 0
+	k.budget.release(k.held)
+	if k.beyond {
+		k.budget.within()
+	}
+	k.cols, k.err, k.held, k.beyond = nil, errClosed, 0, false
 	return nil
 }

@@ -127,7 +127,7 @@ func (t *task) tryHold(n int64) bool {
 	switch {
 	case t.budget.tryAhead(n):
 	case t.beyond && t.holds+n <= t.budget.size/8:
-		t.budget.charge(n)
+		t.budget.Charge(n)
 	default:
 		return false
 	}
