@@ -1,6 +1,6 @@
 # make demo and make test need Go and make alone; interop and bench also Python.
 GO      ?= go
-FUZZ    ?= 5s
+FUZZ    ?= 6s
 # The GCS client without its gRPC extras, which nothing here uses, and Arrow with the JSON of the standard library:
 # two fifths of the time that a first build takes.
 export GOFLAGS += -tags=disable_grpc_modules,arrow_json_stdlib
