@@ -91,14 +91,14 @@ type ExclusionWriter struct {
 
 // excludedRun is what neighbouring rows of a page have in common.
 type excludedRun struct {
-	rows     int
-	set      schema.Reasons
-	subjects int   // of each row
+	rows     int32
+	subjects int32 // of each row
 	request  int32 // index in requestIDs, or -1
+	set      schema.Reasons
 }
 
 // slots returns how many slots a row has in a column of subjects: one, if it has no subject.
-func (r *excludedRun) slots() int { return max(1, r.subjects) }
+func (r *excludedRun) slots() int { return max(1, int(r.subjects)) }
 
 // spot is a place between two rows of a row group: how many there are of each before it.
 type spot struct {
@@ -188,12 +188,12 @@ func (w *ExclusionWriter) run(e *Excluded, request int32, n int) {
 	w.at.slots += n * max(1, k)
 	if from := w.cuts[len(w.cuts)-1].runs; len(w.runs) > from {
 		last := &w.runs[len(w.runs)-1]
-		if last.set == e.Reasons && last.request == request && last.subjects == k && slices.Equal(w.subjects[len(w.subjects)-k:], e.Subjects) {
-			last.rows += n
+		if last.set == e.Reasons && last.request == request && int(last.subjects) == k && slices.Equal(w.subjects[len(w.subjects)-k:], e.Subjects) {
+			last.rows += int32(n)
 			return
 		}
 	}
-	w.runs = append(withRoom(w.runs, 1), excludedRun{n, e.Reasons, k, request})
+	w.runs = append(withRoom(w.runs, 1), excludedRun{int32(n), int32(k), request, e.Reasons})
 	w.subjects = append(withRoom(w.subjects, k), e.Subjects...)
 	w.at.runs, w.at.listed = len(w.runs), len(w.subjects)
 }

@@ -36,9 +36,9 @@ func (w *ExclusionWriter) runPages(c *table.Chunk, fill func(p *table.Page, r *e
 	w.pages(c, func(p *table.Page, from, to spot) {
 		for i := from.runs; i < to.runs; i++ {
 			r := &w.runs[i]
-			reps, defs, codes := len(p.Reps), len(p.Defs), len(p.Codes)
+			n, reps, defs, codes := int(r.rows), len(p.Reps), len(p.Defs), len(p.Codes)
 			fill(p, r)
-			p.Reps, p.Defs, p.Codes = repeatTail(p.Reps, reps, r.rows), repeatTail(p.Defs, defs, r.rows), repeatTail(p.Codes, codes, r.rows)
+			p.Reps, p.Defs, p.Codes = repeatTail(p.Reps, reps, n), repeatTail(p.Defs, defs, n), repeatTail(p.Codes, codes, n)
 		}
 	})
 }
@@ -55,10 +55,11 @@ func (w *ExclusionWriter) subjectPages(c *table.Chunk, fill func(p *table.Page, 
 			if r.subjects == 0 {
 				p.Null(0)
 			} else {
-				fill(p, w.subjects[at:at+r.subjects], at)
-				at += r.subjects
+				end := at + int(r.subjects)
+				fill(p, w.subjects[at:end], at)
+				at = end
 			}
-			p.Defs, p.Codes = repeatTail(p.Defs, defs, r.rows), repeatTail(p.Codes, codes, r.rows)
+			p.Defs, p.Codes = repeatTail(p.Defs, defs, int(r.rows)), repeatTail(p.Codes, codes, int(r.rows))
 		}
 	})
 	w.scratch.page.Reps = nil // repeats is not the page's own
@@ -88,7 +89,7 @@ func (w *ExclusionWriter) repeat() {
 		for range r.slots() - 1 {
 			all = append(all, 1)
 		}
-		all = repeatTail(all, from, r.rows)
+		all = repeatTail(all, from, int(r.rows))
 	}
 	w.scratch.repeats = all
 }

@@ -3,6 +3,7 @@ package encoding
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 )
 
 // CompactBits appends to dst the bits of src where keep is set. Both must have one
@@ -93,7 +94,7 @@ func compact[T any](dst, src []T, keep *Bitmap, at int) []T {
 // CompactLevels appends the levels where keep is set; there must be keep.Len() of
 // them.
 func CompactLevels(dst, levels []uint8, keep *Bitmap) []uint8 {
-	return compact(dst, levels[:keep.n], keep, 0)
+	return compact(slices.Grow(dst, keep.Count()), levels[:keep.n], keep, 0)
 }
 
 // CompactIndices appends the indices where keep is set; there must be keep.Len()
@@ -206,8 +207,12 @@ func SlotsOfRows(dst *Bitmap, reps []uint8, rows *Bitmap, carry bool) error {
 // MarkUsed sets the bits of all indices, which must be below used.Len().
 func MarkUsed(used *Bitmap, indices []int32) {
 	words := used.words
+	last := int32(-1) // equal ones come in runs, and each would wait for the one before it
 	for _, v := range indices {
-		words[uint32(v)>>6] |= 1 << (uint32(v) & 63)
+		if v != last {
+			words[uint32(v)>>6] |= 1 << (uint32(v) & 63)
+			last = v
+		}
 	}
 }
 

@@ -264,6 +264,9 @@ func FilterIndices(dst []int32, src []byte, keep *Bitmap, dictLen int) ([]int32,
 	if err != nil {
 		return dst, err
 	}
+	if keep.Count() == n {
+		return DecodeIndices(dst, src, n, dictLen)
+	}
 	dst = slices.Grow(dst, keep.Count())
 	var buf [512]int32
 	for at := 0; h.want > 0; {

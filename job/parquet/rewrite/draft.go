@@ -104,7 +104,9 @@ func (t *filter) append(d *draft, p *parquet.Page, words []uint64, lo int64, car
 	slots := &t.rows
 	if t.col.MaxRep > 0 {
 		t.slots.Reset()
-		if err := encoding.SlotsOfRows(&t.slots, p.Reps, &t.rows, carry); err != nil {
+		if len(p.Reps) > 0 && t.rows.Count() == p.Rows && (carry || p.Reps[0] == 0) {
+			t.slots.AppendRun(true, len(p.Reps))
+		} else if err := encoding.SlotsOfRows(&t.slots, p.Reps, &t.rows, carry); err != nil {
 			return err
 		}
 		slots = &t.slots
