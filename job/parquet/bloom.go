@@ -84,9 +84,12 @@ func ParseBloom(data []byte) (*Bloom, error) {
 		return nil, Corruptf("not a bloom filter")
 	}
 	b := NewBloom(size)
-	for data = data[n:]; len(data) > 0; data = data[4:] {
-		at := (size - len(data)) / 4
-		b.blocks[at/8][at%8] = binary.LittleEndian.Uint32(data)
+	data = data[n:]
+	for i := range b.blocks {
+		block := data[i*bloomBlock:][:bloomBlock]
+		for k := range b.blocks[i] {
+			b.blocks[i][k] = binary.LittleEndian.Uint32(block[4*k:])
+		}
 	}
 	return b, nil
 }

@@ -53,8 +53,9 @@ func (f *File) held(at, n int64) []byte {
 // rowGroup is a row group's metadata. It is kept encoded and parsed again where it is needed, so that a file of many row groups
 // takes no more memory than its footer.
 type rowGroup struct {
-	raw  []byte
-	rows int64
+	raw    []byte
+	rows   int64
+	chunks thrift.List // encoded, within raw
 }
 
 // A KeyValue is an entry of the file's key-value metadata. Value is nil where the entry has none.
@@ -259,7 +260,11 @@ func (f *File) parseGroups() error {
 			return Corruptf("too many rows")
 		}
 		f.rows += n
-		f.groups = append(f.groups, rowGroup{raw: raw, rows: n})
+		chunks, err := g.Structs(GroupColumns)
+		if err != nil {
+			return err
+		}
+		f.groups = append(f.groups, rowGroup{raw, n, chunks})
 	}
 	if f.rows != rows && rows != 0 { // some writers left it at 0
 		return Corruptf("%d rows in the footer, %d in its row groups", rows, f.rows)
@@ -285,16 +290,9 @@ type Chunk struct {
 
 // chunkList returns the column chunks of a row group, encoded.
 func (f *File) chunkList(rowGroup int) (thrift.List, error) {
-	g, err := f.RowGroup(rowGroup)
-	if err != nil {
-		return thrift.List{}, f.Fault(err, rowGroup, -1, -1)
-	}
-	l, err := g.Structs(GroupColumns)
-	if err == nil && l.Len != len(f.columns) {
-		err = Corruptf("%d column chunks for %d columns", l.Len, len(f.columns))
-	}
-	if err != nil {
-		return thrift.List{}, f.Fault(err, rowGroup, -1, -1)
+	l := f.groups[rowGroup].chunks
+	if l.Len != len(f.columns) {
+		return l, f.Fault(Corruptf("%d column chunks for %d columns", l.Len, len(f.columns)), rowGroup, -1, -1)
 	}
 	return l, nil
 }

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"bytes"
 	"fmt"
 
 	"assent/job/parquet"
@@ -66,7 +67,7 @@ func (f *File) filter(c *parquet.Chunk) (*parquet.Bloom, error) {
 		return nil, err
 	}
 	want := filterCRC(data)
-	if has, _ := c.Metadata.Get(parquet.MetaKeyValues); string(has.Raw) != string(want.Raw) {
+	if has, _ := c.Metadata.Get(parquet.MetaKeyValues); !bytes.Equal(has.Raw, want.Raw) {
 		return nil, parquet.Corruptf("a bloom filter with another checksum, or none")
 	}
 	return parquet.ParseBloom(data)
