@@ -12,7 +12,7 @@ RACE    := . ./filter ./job ./job/access ./job/diff ./job/erase ./job/run ./job/
 # One static binary; and builds, tests and checks share what is compiled.
 export CGO_ENABLED := 0
 
-.PHONY: build demo test check fuzz interop bench clean
+.PHONY: build demo test test-disk check fuzz interop bench clean
 
 build:
 	$(GO) build -ldflags '-X main.version=$(VERSION)' -o assent .
@@ -26,6 +26,10 @@ demo: build
 
 test:
 	$(GO) test -timeout 30m ./...
+
+# The tests of files, links, crashes and losses of power, on the file system that TMPDIR is on.
+test-disk:
+	$(GO) test -short -run 'File|Disk|Power' ./job/access ./job/run ./job/internal/objstore/...
 
 # What every change must pass. FUZZ=1m make check is the long form.
 check:
