@@ -161,7 +161,7 @@ func (w *ExclusionWriter) Append(e *Excluded) error {
 		return w.file.Fail(fmt.Errorf("exclusions: %s: row %d: %w", w.meta.Source, e.Row, err))
 	}
 	request, ids, moments := w.requestCode(e.Request), w.validIDs(&e.IDs), e.Moments
-	for row := e.Row; len(moments) > 0; {
+	for row := e.Row; ; {
 		n := w.room(ids, len(moments), len(e.Subjects))
 		w.rows, w.moments = withRoom(w.rows, n), withRoom(w.moments, n)
 		w.lastRow = row + int64(n) - 1
@@ -175,9 +175,11 @@ func (w *ExclusionWriter) Append(e *Excluded) error {
 		if err := w.cut(); err != nil {
 			return err
 		}
+		if n == len(moments) { // nearly always; most runs are of one row where exclusions are random
+			return nil
+		}
 		row, moments, ids = row+int64(n), moments[n:], ids.Slice(n, ids.Len())
 	}
-	return nil
 }
 
 // run adds n rows to the last run, or begins one.
