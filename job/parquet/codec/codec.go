@@ -71,6 +71,10 @@ type Codec struct {
 // slack is how much room past the end lets decoders copy in whole words.
 const slack = 32
 
+// heldOn is the size in bytes from which decoders are not used again: they hold on to the last block that they read, and so to the whole
+// memory that it lies in.
+const heldOn = 4 << 20
+
 // Decompress appends to dst the rawSize bytes that src holds and returns the
 // extended slice; src and dst must not overlap. Pass dst[:0] to reuse a buffer: it
 // grows once, by a little more than rawSize. An Uncompressed body is copied.
@@ -102,7 +106,12 @@ func (c *Codec) Decompress(dst []byte, id ID, src []byte, rawSize int) (_ []byte
 			err = fmt.Errorf("%s: %w: decoder failed: %v", id, ErrCorrupt, p)
 		}
 	}()
-	if err := c.decode(out, id, src); err != nil {
+	err = c.decode(out, id, src)
+	c.src.Reset(nil)
+	if len(src) > heldOn {
+		c.decoders = decoders{}
+	}
+	if err != nil {
 		return dst, fmt.Errorf("%s: %w: %w", id, ErrCorrupt, err)
 	}
 	return dst[:at+rawSize], nil

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"weak"
 
 	"github.com/parquet-go/parquet-go/compress"
 	"github.com/parquet-go/parquet-go/compress/brotli"
@@ -389,5 +391,33 @@ func BenchmarkCodec(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// TestHeldOn: a codec does not hold on to a large body that it has read.
+func TestHeldOn(t *testing.T) {
+	raw := make([]byte, heldOn+heldOn/2)
+	rand.NewChaCha8([32]byte{}).Read(raw)
+	for id := Uncompressed; id <= LZ4Raw; id++ {
+		if !id.Supported() {
+			continue
+		}
+		t.Run(id.String(), func(t *testing.T) {
+			var c Codec
+			body, err := c.Compress(nil, id, raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			held := weak.Make(&body[0])
+			if _, err := c.Decompress(nil, id, body, len(raw)); err != nil {
+				t.Fatal(err)
+			}
+			body = nil
+			runtime.GC()
+			if held.Value() != nil {
+				t.Error("the body is held on to")
+			}
+			runtime.KeepAlive(&c)
+		})
 	}
 }

@@ -60,6 +60,15 @@ func (s *splice) dropBody(in *input) {
 	}
 }
 
+// dropDictionary gives the memory of a large dictionary back. It comes before the task ends: another one may take as much then.
+func (s *splice) dropDictionary() {
+	if s.dict != nil && cap(s.dict.plain) > maxPooled {
+		n := cap(s.dict.plain)
+		s.dict.plain = nil
+		letGo(n)
+	}
+}
+
 // dropBody gives the memory of a large body back that was written.
 func dropBody(e *parquet.EncodedPage) {
 	if n := cap(e.Body); n > maxPooled {

@@ -32,9 +32,13 @@ func (p *press) blank() *draft { return drafts.Get().(*draft) }
 
 func (p *press) recycle(d *draft) {
 	d.reset()
-	if d.memory() <= maxPooled {
+	n := d.memory()
+	if n <= maxPooled {
 		drafts.Put(d)
+		return
 	}
+	*d = draft{}
+	letGo(int(n))
 }
 
 // add takes the draft over, encodes it and writes it behind the pages before it.
@@ -142,10 +146,11 @@ func (p *press) writeFirst() error {
 	if err == nil {
 		err = p.splice.dataPage(&job.page.Header, job.page.Head, job.page.Body, job.d)
 	}
-	p.splice.task.unhold(job.memory)
+	dropBody(&job.page)
 	if err == nil {
 		p.recycle(job.d)
 	}
+	p.splice.task.unhold(job.memory)
 	return err
 }
 

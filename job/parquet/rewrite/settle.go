@@ -132,10 +132,8 @@ func (s *splice) write(d *draft) error {
 		d.toPlain(s.col, s.dict)
 		d.size += len(d.plain) // an estimate; the indices were small
 		d.packed += int(float64(len(d.plain)) * s.dict.ratio)
-		if s.final && len(s.dict.plain) > maxPooled {
-			n := cap(s.dict.plain)
-			s.dict.plain = nil
-			letGo(n)
+		if s.final {
+			s.dropDictionary()
 		}
 		dictCoded = false
 	}

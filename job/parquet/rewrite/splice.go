@@ -91,8 +91,9 @@ func recycleInputs(all ...*input) {
 // run splices the chunk.
 func (s *splice) run() error {
 	s.press.splice = s
-	err := s.all()
-	return s.press.drain(err)
+	err := s.press.drain(s.all())
+	s.dropDictionary()
+	return err
 }
 
 func (s *splice) all() error {
