@@ -2,6 +2,7 @@ package parquet
 
 import (
 	"encoding/binary"
+	"runtime/debug"
 
 	"assent/job/parquet/codec"
 )
@@ -14,6 +15,17 @@ func Room(b []byte, n int) []byte {
 		return b[:0]
 	}
 	return make([]byte, 0, n+slack)
+}
+
+// GiveBack is called after n bytes were let go. Very many go back to the system, before as much is asked for again: pieces of other
+// sizes may not fit where they were. It reports whether they did, which takes a collection of garbage.
+func GiveBack(n int) bool {
+	const most = 32 << 20
+	if n < most {
+		return false
+	}
+	debug.FreeOSMemory()
+	return true
 }
 
 // decompress decompresses a section. It uses the memory of b if that is large enough. A large zstd section is first held against

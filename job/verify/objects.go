@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -203,7 +202,7 @@ func (x *artefact) check(ctx context.Context, store objstore.Store, o objstore.O
 		}
 		*buf = data
 		sum := sha256.Sum256(data)
-		return x.examine(ctx, memoryReader{bytes.NewReader(data)}, sum[:])
+		return x.examine(ctx, objstore.InMemory(data), sum[:])
 	}
 	r, err := store.Open(ctx, o)
 	if err != nil {
@@ -237,13 +236,6 @@ func (x *artefact) examine(ctx context.Context, r objstore.Reader, digest []byte
 	}
 	return nil
 }
-
-// memoryReader is an object whose bytes are in memory.
-type memoryReader struct{ *bytes.Reader }
-
-func (memoryReader) Close() error { return nil }
-
-func (memoryReader) Unchanged(context.Context) error { return nil }
 
 // watched remembers whether reading failed, so that a fault of the storage is not
 // taken for one of the file, whatever became of the error on its way.

@@ -1,6 +1,7 @@
 package objstore
 
 import (
+	"bytes"
 	"context"
 	"io"
 
@@ -63,6 +64,22 @@ func Whole(ctx context.Context, s Store, obj Object, buf []byte) ([]byte, error)
 	}
 	return data, OneContent(ctx, r, obj)
 }
+
+// inMemory is a Reader of an object that was read as a whole.
+type inMemory struct {
+	*bytes.Reader
+	data []byte
+}
+
+// InMemory returns a Reader of an object that was read as a whole, and checked where need be. It keeps data, which it does not write to.
+func InMemory(data []byte) Reader { return inMemory{bytes.NewReader(data), data} }
+
+// Held makes it a parquet.Held.
+func (r inMemory) Held() (data []byte, from int64) { return r.data, 0 }
+
+func (inMemory) Close() error { return nil }
+
+func (inMemory) Unchanged(context.Context) error { return nil }
 
 // OneContent fails with ErrChanged if what was read of an object may be of more than one content. Where the place knows versions it is of
 // one, whatever the name has now, and nothing is asked.

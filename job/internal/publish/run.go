@@ -1,7 +1,6 @@
 package publish
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -166,7 +165,7 @@ func (r *Run) Open(ctx context.Context, o manifests.Object, digested int64) (obj
 	const inMemory = 16 << 20
 	if o.Bytes <= min(digested, inMemory) {
 		data, err := r.Read(ctx, o)
-		return wholeObject{bytes.NewReader(data), data}, err
+		return objstore.InMemory(data), err
 	}
 	reader, err := r.store.Open(ctx, objstore.Object{Name: path.Join(r.Dir, o.Path)})
 	if err != nil {
@@ -206,18 +205,6 @@ func (r *Run) checkDigest(o manifests.Object, content io.ReaderAt) error {
 	}
 	return r.Fault(o.Path, err)
 }
-
-// wholeObject is an object that was read as a whole. It is a parquet.Held.
-type wholeObject struct {
-	*bytes.Reader
-	data []byte
-}
-
-func (o wholeObject) Held() (bytes []byte, from int64) { return o.data, 0 }
-
-func (wholeObject) Close() error { return nil }
-
-func (wholeObject) Unchanged(context.Context) error { return nil }
 
 // Damaged reports whether an error says that a run is damaged.
 func Damaged(err error) bool {

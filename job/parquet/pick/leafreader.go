@@ -163,7 +163,7 @@ func (l *leafReader) rest() {
 		l.Forget()
 		l.plain = plainStrings{}
 		l.at, l.rows, l.slots = -1, 0, 0
-		letGo(n)
+		parquet.GiveBack(n)
 	}
 	l.endTurn()
 }
@@ -274,7 +274,7 @@ func (l *leafReader) load(first int64) error {
 	if err := l.LoadPage(); err != nil {
 		return err
 	}
-	letGo(l.Header.Size) // of it as it stands in the file
+	parquet.GiveBack(l.Header.Size) // of it as it stands in the file
 	isPlain := l.col.Physical == parquet.ByteArray && l.Page.Header.Encoding == parquet.Plain
 	l.plain = plainStrings{is: isPlain, page: l.Page.Values}
 	if !isPlain {

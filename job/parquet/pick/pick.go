@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"runtime/debug"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -110,7 +109,7 @@ func (b *Batch) Done() {
 		n += cap(s.Bytes.Data)
 	}
 	b.slots = nil
-	letGo(n)
+	parquet.GiveBack(n)
 }
 
 // Limits of a batch and of its reading.
@@ -202,11 +201,4 @@ func (f *File) group(ctx context.Context, group int, w *wanted, rows []int64, fi
 		}
 	}
 	return true
-}
-
-// letGo is called after n bytes were let go. Where they are many they go back to the system, before as much is asked for again.
-func letGo(n int) {
-	if n >= 32<<20 {
-		debug.FreeOSMemory()
-	}
 }

@@ -2,7 +2,6 @@ package rewrite
 
 import (
 	"runtime"
-	"runtime/debug"
 	"slices"
 
 	"assent/job/parquet"
@@ -16,15 +15,9 @@ import (
 // garbage collector by itself may let several such pieces come together.
 const collectFrom = 2 * maxPooled
 
-// returnFrom is the size from which such memory goes back to the system, too: pieces of other sizes may not fit where it was.
-const returnFrom = 32 << 20
-
 // letGo is called after n bytes were let go.
 func letGo(n int) {
-	switch {
-	case n >= returnFrom:
-		debug.FreeOSMemory()
-	case n >= collectFrom:
+	if !parquet.GiveBack(n) && n >= collectFrom {
 		runtime.GC()
 	}
 }
