@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 	"sync"
 
 	"assent/job/parquet"
@@ -96,7 +95,7 @@ func (s *SubjectIndexWriter) Reset(w io.Writer, accounts *Accounts, meta Meta) {
 // Memory returns the bytes that the writer holds until the segment is written, about.
 func (s *SubjectIndexWriter) Memory() int {
 	x := &s.scratch
-	return s.segment.memory() + 16*cap(x.order) + 12*(cap(x.runs)+cap(x.sorted))
+	return s.segment.memory() + 16*cap(x.order) + runSize*(cap(x.runs)+cap(x.sorted))
 }
 
 // clear forgets the segment.
@@ -161,31 +160,37 @@ const manyAccounts = 16
 
 // name adds a role to those that the current rows name an account under.
 func (s *SubjectIndexWriter) name(n NamedAs) {
-	at, found := 0, false
-	if len(s.current) <= manyAccounts {
-		at = slices.IndexFunc(s.current, func(c rolesOfRow) bool { return c.account == n.Account })
-		found = at >= 0
-	} else {
-		if len(s.places) == 0 {
-			for i, c := range s.current {
-				s.places[c.account] = i
-			}
-		}
-		at, found = s.places[n.Account]
+	if len(s.current) > manyAccounts {
+		s.nameAmongMany(n)
+		return
 	}
+	for i := range s.current {
+		if c := &s.current[i]; c.account == n.Account {
+			c.roles |= 1 << n.Role
+			return
+		}
+	}
+	s.current = append(s.current, rolesOfRow{n.Account, 1 << n.Role})
+}
+
+func (s *SubjectIndexWriter) nameAmongMany(n NamedAs) {
+	if len(s.places) == 0 {
+		for i, c := range s.current {
+			s.places[c.account] = i
+		}
+	}
+	at, found := s.places[n.Account]
 	if !found {
 		at = len(s.current)
 		s.current = append(s.current, rolesOfRow{account: n.Account})
-		if at > manyAccounts {
-			s.places[n.Account] = at
-		}
+		s.places[n.Account] = at
 	}
 	s.current[at].roles |= 1 << n.Role
 }
 
 // add adds rows that name an account to the segment. A segment that is full is written before.
 func (s *SubjectIndexWriter) add(c rolesOfRow, row int64, rows int, kept bool) error {
-	if s.segment.full() || len(s.labels) == maxLabels || s.last-s.first > 1<<32-1 {
+	if s.segment.full() || len(s.labels) == maxLabels || s.last-s.first > maxRow {
 		if err := s.flush(); err != nil {
 			return err
 		}
@@ -193,7 +198,7 @@ func (s *SubjectIndexWriter) add(c rolesOfRow, row int64, rows int, kept bool) e
 	if len(s.labels) == 0 {
 		s.first = row
 	}
-	s.segment.add(c.account, uint32(row-s.first), uint32(rows), s.number(labelOf(c.roles, kept)))
+	s.segment.add(c.account, run{uint32(row - s.first), uint32(rows), s.number(labelOf(c.roles, kept))})
 	return nil
 }
 

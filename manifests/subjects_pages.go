@@ -53,15 +53,15 @@ func (s *SubjectIndexWriter) flush() error {
 	}
 	w.chunks[leafSubjectRoles].TextDictionary(s.meta.Roles...)
 	w.clear()
-	s.segment.drain()
 	s.rank()
-	const batch = 32
-	for order := s.scratch.order; len(order) > 0; order = order[min(batch, len(order)):] {
-		accounts := order[:min(batch, len(order))]
-		s.segment.warm(accounts)
-		for _, r := range accounts {
-			s.writeAccount(&w, r.account)
+	for order := s.scratch.order; len(order) > 0; {
+		entries, n := s.segment.deal(order)
+		for _, r := range order[:n] {
+			held := s.segment.counts[r.account]
+			s.writeAccount(&w, r.account, entries[:held])
+			entries = entries[held:]
 		}
+		order = order[n:]
 	}
 	w.end()
 	err := s.file.EndGroup(w.total, leafSubjectRef)
@@ -74,16 +74,17 @@ func (s *SubjectIndexWriter) flush() error {
 // few.
 func (s *SubjectIndexWriter) rank() {
 	refs := s.table.refs
+	counts := s.segment.count(len(refs))
 	used := 0
-	for i := range s.segment.lists {
-		if s.segment.has(i) {
+	for _, n := range counts {
+		if n > 0 {
 			used++
 		}
 	}
 	shift := 64 - max(1, bits.Len(uint(used))-2)
 	ends := make([]uint32, 1<<(64-shift)+1)
-	for i := range s.segment.lists {
-		if s.segment.has(i) {
+	for i, n := range counts {
+		if n > 0 {
 			ends[binary.BigEndian.Uint64(refs[i][:])>>shift+1]++
 		}
 	}
@@ -91,8 +92,8 @@ func (s *SubjectIndexWriter) rank() {
 		ends[i+1] += ends[i]
 	}
 	order := slices.Grow(s.scratch.order[:0], used)[:used]
-	for i := range s.segment.lists {
-		if s.segment.has(i) {
+	for i, n := range counts {
+		if n > 0 {
 			prefix := binary.BigEndian.Uint64(refs[i][:])
 			at := &ends[prefix>>shift] // where it starts, and then where it ends
 			order[*at] = ranked{prefix, uint32(i)}
@@ -112,11 +113,13 @@ func (s *SubjectIndexWriter) rank() {
 	s.scratch.order = order
 }
 
-// writeAccount writes the entries of an account: one for each label, the rows in order.
-func (s *SubjectIndexWriter) writeAccount(w *subjectPages, account uint32) {
+// writeAccount writes what the postings have of an account: one entry for each label, the rows in order.
+func (s *SubjectIndexWriter) writeAccount(w *subjectPages, account uint32, entries []dealt) {
 	x := &s.scratch
-	x.runs = s.segment.appendRuns(x.runs[:0], account)
-
+	x.runs = x.runs[:0]
+	for _, e := range entries {
+		x.runs = append(x.runs, s.segment.run(e))
+	}
 	starts := x.starts[:len(s.labels)+1]
 	clear(starts)
 	for _, r := range x.runs {
@@ -134,8 +137,8 @@ func (s *SubjectIndexWriter) writeAccount(w *subjectPages, account uint32) {
 	start := 0
 	ref := &s.table.refs[account]
 	for i, l := range s.labels {
-		for runs := x.sorted[start:starts[i]]; len(runs) > 0; {
-			runs = w.add(ref, l, s.first, runs)
+		for alike := x.sorted[start:starts[i]]; len(alike) > 0; {
+			alike = w.add(ref, l, s.first, alike)
 		}
 		start = starts[i]
 	}
