@@ -1,6 +1,7 @@
 package parquet
 
 import (
+	"bytes"
 	"errors"
 	"io"
 
@@ -119,6 +120,7 @@ func (w *PageWalk) header() error {
 		err = w.Header.Parse(b)
 		if err == nil {
 			w.Head = append(w.Head[:0], b[:w.Header.Length]...)
+			w.Header.Statistics = bytes.Clone(w.Header.Statistics) // the next Peek may overwrite b
 			w.src.Skip(int64(w.Header.Length))
 			return nil
 		}

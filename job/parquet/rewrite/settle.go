@@ -180,10 +180,9 @@ func (s *splice) copyPage(d *draft) error {
 	return s.press.addWhole(d, &h)
 }
 
-// copiedHeader returns the header of a page whose body stays as it is. It is made anew, without statistics.
+// copiedHeader returns the header of a page whose body stays as it is. It is made anew, without statistics, which the draft has not.
 func copiedHeader(d *draft) parquet.PageHeader {
 	h := d.h
-	h.Statistics = nil
 	h.CRC = parquet.Checksum(d.body)
 	return h
 }

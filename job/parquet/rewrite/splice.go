@@ -336,6 +336,7 @@ func (s *splice) whole(in *input, lo int64) error {
 	}
 	d := s.draft
 	d.whole, d.h, d.from, d.first = true, in.h, in.mark, lo
+	d.h.Statistics = nil // not written, see copiedHeader
 	d.form = form{v2: in.h.Kind == parquet.DataPageV2, encoding: in.h.Encoding}
 	d.rows, d.slots = in.starts, in.h.Values
 	body := in.body
