@@ -14,6 +14,7 @@ import (
 type pruned struct {
 	col      *parquet.Column
 	plain    []byte   // entries as PLAIN
+	page     []byte   // the page's body as it stands in the file; nil where that is not kept
 	ratio    float64  // of the page's bytes, compressed, to those as PLAIN
 	ends     []uint32 // ByteArray: where the entries end in plain
 	n        int
@@ -58,6 +59,22 @@ func newPruned(col *parquet.Column, plain []byte, h *parquet.PageHeader) (*prune
 	}
 	d.used.AppendRun(false, d.n)
 	return d, nil
+}
+
+// mayStay reports whether the dictionary's page is likely to stand in the output as it is: its entries are few, or all rows are kept
+// from which a dictionary of values that do not repeat comes.
+func (s *splice) mayStay(h *parquet.PageHeader) bool {
+	n := int64(h.Values)
+	return s.mapper == nil && h.Size <= maxPooled && (n <= s.sel.count/4 || n <= s.sel.rows && s.sel.CountRange(0, n) == n)
+}
+
+// stays reports whether the page stands in the output as it is: all entries are used, and it holds nothing else.
+func (d *pruned) stays() bool {
+	size := d.n * d.col.Width()
+	if d.col.Physical == parquet.ByteArray && d.n > 0 {
+		size = int(d.ends[d.n-1])
+	}
+	return d.page != nil && d.identity && d.col.Physical != parquet.Boolean && size == len(d.plain)
 }
 
 func (d *pruned) len() int {

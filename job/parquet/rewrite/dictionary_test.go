@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"assent/job/parquet"
+	"assent/job/parquet/encoding"
 	parquetgo "github.com/parquet-go/parquet-go"
 )
 
@@ -83,6 +84,43 @@ func checkKeptInBloom(t *testing.T, out []byte, value func(i int) parquetgo.Valu
 	for i := range n {
 		if ok, err := bloom.Check(value(i)); err != nil || !ok {
 			t.Fatalf("the bloom filter lacks kept value %d: %v", i, err)
+		}
+	}
+}
+
+// A dictionary page stands in the output as it is only if all of its bytes are entries that kept rows use.
+func TestDictionaryStays(t *testing.T) {
+	ints := &parquet.Column{Physical: parquet.Int32}
+	text := &parquet.Column{Physical: parquet.ByteArray}
+	bools := &parquet.Column{Physical: parquet.Boolean}
+	two := []byte("\x01\x00\x00\x00\x02\x00\x00\x00")
+	words := []byte("\x01\x00\x00\x00a\x02\x00\x00\x00bc")
+	for _, c := range []struct {
+		name  string
+		col   *parquet.Column
+		plain []byte
+		used  []int32
+		want  bool
+	}{
+		{"numbers", ints, two, []int32{1, 0}, true},
+		{"numbers, one unused", ints, two, []int32{1}, false},
+		{"numbers and more bytes", ints, append(bytes.Clone(two), "secret"...), []int32{1, 0}, false},
+		{"text", text, words, []int32{0, 1, 1}, true},
+		{"text, one unused", text, words, []int32{0}, false},
+		{"text and more bytes", text, append(bytes.Clone(words), "secret"...), []int32{0, 1}, false},
+		{"booleans", bools, []byte{2}, []int32{0, 1}, false},
+	} {
+		d, err := newPruned(c.col, c.plain, &parquet.PageHeader{Values: 2})
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		d.page = []byte("as it stands in the file")
+		d.note(&parquet.Bounds{}, &encoding.Bitmap{}, c.used)
+		if err := d.settle(); err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if got := d.stays(); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}
 }

@@ -1,9 +1,53 @@
 package rewrite
 
 import (
+	"bytes"
+
 	"assent/job/parquet"
 	"assent/job/parquet/thrift"
 )
+
+// dictionary reads the dictionary, on which the walk stands.
+func (s *splice) dictionary() error {
+	h := &s.walk.Header
+	if err := s.work(2 * opened(h)); err != nil {
+		return err
+	}
+	s.fixed = int64(h.RawSize) + 9*int64(h.Values)
+	body, err := s.walk.Body()
+	if err != nil {
+		return err
+	}
+	if s.dict != nil {
+		return nil // the walk went back
+	}
+	var page, plain []byte
+	if s.mayStay(h) {
+		page = bytes.Clone(body)
+		s.fixed += int64(len(page))
+	}
+	err = withWorker(func(w *worker) (err error) {
+		plain, err = parquet.LoadDictionary(&w.codec, s.chunk.Codec, &s.walk.Header, body)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if h.Size > maxPooled {
+		s.walk.src.shrink()
+		letGo(h.Size)
+	}
+	if s.dict, err = newPruned(s.col, plain, h); err != nil {
+		return err
+	}
+	s.filter.dict, s.dict.page = s.dict, page
+	if s.mapper != nil {
+		s.dict.mapped = &mapped{mapper: s.mapper, out: s.to, uses: make([]int, s.dict.n)}
+		s.fixed += 8 * int64(s.dict.n)
+	}
+	s.hold = true
+	return nil
+}
 
 // emit writes the draft, or holds it back until the dictionary is settled. The splice goes on with an empty draft.
 func (s *splice) emit() error {
@@ -83,6 +127,15 @@ func (s *splice) writeDictionary() error {
 		h.Encoding, h.Sorted = parquet.Plain, thrift.Stop
 	}
 	s.bloom.addDictionary(d)
+	if d.stays() {
+		h.RawSize = len(d.plain)
+		page.Body, d.page = d.page, nil
+		if err := page.Finish(&h); err != nil {
+			return err
+		}
+		return s.out.DictionaryPage(page)
+	}
+	d.page = nil
 	err := withWorker(func(w *worker) error {
 		raw, err := s.usedEntries(w)
 		if err != nil {
@@ -90,7 +143,11 @@ func (s *splice) writeDictionary() error {
 		}
 		body := int(float64(len(raw)) * d.ratio * 9 / 8)
 		page.Body = roomFor(page.Body[:0], max(min(body, len(raw)+len(raw)/256)+512, s.chunk.Codec.Room(len(raw))))
-		return page.Encode(&w.codec, s.chunk.Codec, &h, raw)
+		c := &w.codec
+		if s.to.Integer() || s.to.Physical == parquet.Float || s.to.Physical == parquet.Double {
+			c = &w.numbers
+		}
+		return page.Encode(c, s.chunk.Codec, &h, raw)
 	})
 	if err != nil {
 		return err

@@ -1,9 +1,10 @@
 package rewrite
 
 import (
-	"assent/job/parquet"
 	"io"
 	"sync"
+
+	"assent/job/parquet"
 )
 
 // A splice writes one column chunk without its dropped rows.
@@ -254,43 +255,6 @@ func opened(h *parquet.PageHeader) int64 {
 		n += 12 * int64(h.Values)
 	}
 	return n
-}
-
-func (s *splice) dictionary() error {
-	h := &s.walk.Header
-	if err := s.work(2 * opened(h)); err != nil {
-		return err
-	}
-	s.fixed = int64(h.RawSize) + 9*int64(h.Values)
-	body, err := s.walk.Body()
-	if err != nil {
-		return err
-	}
-	if s.dict != nil {
-		return nil // the walk went back
-	}
-	var plain []byte
-	err = withWorker(func(w *worker) (err error) {
-		plain, err = parquet.LoadDictionary(&w.codec, s.chunk.Codec, &s.walk.Header, body)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if h.Size > maxPooled {
-		s.walk.src.shrink()
-		letGo(h.Size)
-	}
-	if s.dict, err = newPruned(s.col, plain, h); err != nil {
-		return err
-	}
-	s.filter.dict = s.dict
-	if s.mapper != nil {
-		s.dict.mapped = &mapped{mapper: s.mapper, out: s.to, uses: make([]int, s.dict.n)}
-		s.fixed += 8 * int64(s.dict.n)
-	}
-	s.hold = true
-	return nil
 }
 
 // page drops, copies or filters a page. continued says that its last row goes on in the next page.
