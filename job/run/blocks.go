@@ -112,8 +112,8 @@ func (w *fileWork) openEarlier(ctx context.Context) (_ *earlierOutput, err error
 			e.close()
 		}
 	}()
-	for _, o := range objectsOf(f) {
-		r, err := run.Open(ctx, o, math.MaxInt64)
+	for i, o := range objectsOf(f) {
+		r, err := run.OpenIn(ctx, o, math.MaxInt64, &w.desk.earlier[i])
 		if err != nil {
 			return nil, err
 		}

@@ -27,8 +27,20 @@ type desk struct {
 	subjectsOf []manifests.Subject // of a run
 	named      []manifests.NamedAs // by a run
 	recordIDs  parquet.Bytes
+	gathered   [3][]byte // see staged
+	earlier    [3][]byte // see earlierOutput
 
 	charged int64 // bytes, of the budget
+}
+
+// forgetLarge lets go of what is seldom needed in that size.
+func (k *desk) forgetLarge() {
+	const large = 4 << 20
+	for i := range k.earlier {
+		if cap(k.earlier[i]) > large {
+			k.earlier[i] = nil
+		}
+	}
 }
 
 // settle makes what is charged to a budget what the desk holds now.

@@ -15,6 +15,7 @@ import (
 	"hash"
 	"path"
 	"slices"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -56,6 +57,7 @@ func (w *fileWork) do(ctx context.Context) (err error) {
 	if w.piece.To == 0 {
 		w.piece.To = file.NumRowGroups()
 	}
+	w.desk = w.takeDesk()
 	if err := w.findBlocks(ctx); err != nil {
 		return err
 	}
@@ -68,7 +70,6 @@ func (w *fileWork) do(ctx context.Context) (err error) {
 		return fmt.Errorf("%s: %w", w.uri(), err)
 	}
 	w.bound.LateRecord()
-	w.desk = w.takeDesk()
 	w.prepare(w.shard, w.d, w.bound)
 	w.leftOut = file.LeftOut(w.d.KeepMetadata)
 	if w.stage == nil {
@@ -81,6 +82,7 @@ func (w *fileWork) do(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	w.forgetLarge()
 	w.desks.Put(w.desk)
 	return objstore.OneContent(ctx, r, w.in.Object) // whether the name has it still, commit looks at
 }
@@ -92,42 +94,69 @@ func (w *fileWork) uri() string { return w.d.store.URI(w.in.Object.Name) }
 // write has failed it cannot be finished, whatever became of the error.
 type staged struct {
 	objstore.Writer
-	hash  hash.Hash
-	bytes int64
-	err   error
+	hash     hash.Hash
+	bytes    int64
+	gathered []byte // small writes that are to be one
+	err      error
 }
 
-func (w *fileWork) create(ctx context.Context, name string) (*staged, error) {
-	o, err := w.stage.Create(ctx, name)
+// gather is how many bytes small writes are gathered to: of pages and what is said of them there are many.
+const gather = 64 << 10
+
+// create begins the object at a place of staged.
+func (w *fileWork) create(ctx context.Context, place int) (*staged, error) {
+	o, err := w.stage.Create(ctx, w.staged[place])
 	if err != nil {
 		return nil, err
 	}
-	return &staged{Writer: o, hash: sha256.New()}, nil
+	if w.gathered[place] == nil {
+		w.gathered[place] = make([]byte, 0, gather)
+	}
+	return &staged{Writer: o, hash: sha256.New(), gathered: w.gathered[place]}, nil
 }
 
-// Write writes and digests p side by side: both take their time where p is long.
 func (s *staged) Write(p []byte) (int, error) {
-	digested := make(chan struct{})
-	digest := func() {
-		s.hash.Write(p)
-		close(digested)
+	if len(s.gathered)+len(p) > gather {
+		s.flush()
 	}
-	if len(p) >= 1<<20 {
-		go digest()
+	if len(p) >= gather {
+		s.write(p)
 	} else {
-		digest()
+		s.gathered = append(s.gathered, p...)
 	}
-	n, err := s.Writer.Write(p)
-	<-digested
-	s.bytes += int64(n)
-	if err != nil && s.err == nil {
-		s.err = err
+	if s.err != nil {
+		return 0, s.err
 	}
-	return n, err
+	s.bytes += int64(len(p))
+	return len(p), nil
 }
 
-func (s *staged) Finish(ctx context.Context) error {
+// flush writes what was gathered.
+func (s *staged) flush() {
+	if len(s.gathered) > 0 {
+		s.write(s.gathered)
+		s.gathered = s.gathered[:0]
+	}
+}
+
+// write writes and digests p side by side: both take their time where p is long.
+func (s *staged) write(p []byte) {
 	if s.err != nil {
+		return
+	}
+	var side sync.WaitGroup
+	if len(p) >= 1<<20 {
+		side.Go(func() { s.hash.Write(p) })
+	} else {
+		s.hash.Write(p)
+	}
+	_, s.err = s.Writer.Write(p)
+	side.Wait()
+}
+
+// Finish ends the object. Its digest is known then.
+func (s *staged) Finish(ctx context.Context) error {
+	if s.flush(); s.err != nil {
 		return s.err
 	}
 	return s.Writer.Finish(ctx)
@@ -138,8 +167,8 @@ func (s *staged) digest() string { return hex.EncodeToString(s.hash.Sum(nil)) }
 // writeAll decides and rewrites all row groups and stages the three objects.
 func (w *fileWork) writeAll(ctx context.Context) error {
 	var objects [3]*staged
-	for i, name := range w.staged {
-		o, err := w.create(ctx, name)
+	for i := range w.staged {
+		o, err := w.create(ctx, i)
 		if err != nil {
 			return err
 		}

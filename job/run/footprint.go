@@ -76,7 +76,9 @@ func (s *shard) stageFootprints(ctx context.Context, datasets []*dataset) error 
 func (r *runner) footprintsOf(ctx context.Context, plan *planned, dataset int, results []*ShardResult) (*manifests.Footprints, error) {
 	var f footprints
 	var parts []string
-	if plan.Datasets[dataset].Reuse != nil {
+	if taken := plan.taken[dataset]; plan.Datasets[dataset].Reuse != nil && taken != nil {
+		f.add(taken)
+	} else if plan.Datasets[dataset].Reuse != nil {
 		parts = append(parts, takenFootprints(plan.RunID, dataset))
 	}
 	for _, result := range results {
@@ -125,8 +127,16 @@ func takenFootprints(id string, dataset int) string {
 	return path.Join(indexDir(id), fmt.Sprintf("%d.footprints", dataset))
 }
 
-// keepTaken writes the footprints of a data set's files that are taken over.
+// keepTaken keeps the footprints of a data set's files that are taken over: in memory where this process commits, and they are small.
 func (r *runner) keepTaken(ctx context.Context, plan *planned, dataset int, f *manifests.Footprints) error {
+	const small = 1 << 18 // names and pairs, of 24 bytes at most
+	if plan.alone && len(f.Accounts)+len(f.Contracts)+len(f.Pairs) <= small {
+		if plan.taken == nil {
+			plan.taken = map[int]*manifests.Footprints{}
+		}
+		plan.taken[dataset] = f
+		return nil
+	}
 	return writeFootprints(ctx, r.out.Store, takenFootprints(plan.RunID, dataset), &plan.Datasets[dataset], f)
 }
 

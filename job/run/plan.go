@@ -29,7 +29,9 @@ type planned struct {
 	lookup  *consent.Lookup  // by which shards decide
 	listing *consent.Listing // by which commit counts
 	noted   noted
-	earlier *publish.Run // that files are taken over from, where this process has opened it
+	earlier *publish.Run                  // that files are taken over from, where this process has opened it
+	alone   bool                          // this process does the shards and commits, too
+	taken   map[int]*manifests.Footprints // see keepTaken, by data set
 }
 
 // plan finds the inputs, reads the control inputs and names the run. Where the run is

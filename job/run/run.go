@@ -207,6 +207,7 @@ func (r *runner) publish(ctx context.Context, plan *planned) (_ *Result, err err
 
 // stageAndCommit does the work of a plan, of which something may be there.
 func (r *runner) stageAndCommit(ctx context.Context, lease *objstore.Lease, plan *planned, there bool) (_ *manifests.Run, _ bool, err error) {
+	plan.alone = true
 	if err := r.settle(ctx, plan, there); err != nil {
 		return nil, false, err
 	}

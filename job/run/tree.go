@@ -133,5 +133,6 @@ func (r *runner) join(ctx context.Context, name string, pieces []stagedPiece, at
 	if _, err := rewrite.Join(ctx, out, parts); err != nil {
 		return 0, "", err
 	}
-	return out.bytes, out.digest(), out.Finish(ctx)
+	err = out.Finish(ctx)
+	return out.bytes, out.digest(), err
 }

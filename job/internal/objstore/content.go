@@ -58,11 +58,23 @@ func Whole(ctx context.Context, s Store, obj Object, buf []byte) ([]byte, error)
 		return nil, err
 	}
 	defer r.Close()
-	data, err := readAll(r)
+	data, err := readAll(r, buf)
 	if err != nil {
 		return nil, err
 	}
 	return data, OneContent(ctx, r, obj)
+}
+
+// ReadIn is Store.Read of an object whose content may lie in the memory of buf, where that has room for it.
+func ReadIn(ctx context.Context, s Store, name string, buf []byte) ([]byte, error) {
+	var data []byte
+	var err error
+	if f, ok := s.(*fileStore); ok {
+		data, _, err = f.read(ctx, name, buf)
+	} else {
+		data, _, err = s.Read(ctx, name)
+	}
+	return data, err
 }
 
 // inMemory is a Reader of an object that was read as a whole.

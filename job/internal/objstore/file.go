@@ -328,12 +328,16 @@ func (s *fileStore) open(ctx context.Context, obj Object) (*fileReader, error) {
 // reads: what it has open is one whole content. Only a file that somebody writes to
 // in place is refused.
 func (s *fileStore) Read(ctx context.Context, name string) ([]byte, Object, error) {
+	return s.read(ctx, name, nil)
+}
+
+func (s *fileStore) read(ctx context.Context, name string, buf []byte) ([]byte, Object, error) {
 	r, err := s.open(ctx, Object{Name: name})
 	if err != nil {
 		return nil, Object{}, fileError(s.URI(name), "open", err)
 	}
 	defer r.Close()
-	data, err := readAll(r)
+	data, err := readAll(r, buf)
 	if err == nil {
 		var info fs.FileInfo
 		if info, err = r.f.Stat(); err == nil && fileObject(name, info).Generation != r.obj.Generation {
@@ -373,12 +377,12 @@ func (s *fileStore) whole(ctx context.Context, obj Object, buf []byte) ([]byte, 
 	}
 }
 
-// readAll reads a small object whole.
-func readAll(r Reader) ([]byte, error) {
+// readAll reads a small object whole, into buf where that has room for it.
+func readAll(r Reader, buf []byte) ([]byte, error) {
 	if r.Size() > ReadLimit {
 		return nil, fmt.Errorf("%d bytes, more than the %d expected at most", r.Size(), ReadLimit)
 	}
-	data := make([]byte, r.Size())
+	data := slices.Grow(buf[:0], int(r.Size()))[:r.Size()]
 	if n, err := r.ReadAt(data, 0); n < len(data) {
 		return nil, err
 	}

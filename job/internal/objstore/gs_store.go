@@ -147,7 +147,7 @@ func (s *gsStore) Read(ctx context.Context, name string) ([]byte, Object, error)
 		if err != nil {
 			return nil, Object{}, err
 		}
-		data, err := readAll(r)
+		data, err := readAll(r, nil)
 		if errors.Is(err, ErrChanged) && try < 10 {
 			continue // replaced between the two requests
 		}

@@ -162,10 +162,19 @@ func (r *Run) Fault(name string, err error) error {
 // names. An object of at most digested bytes must have the digest, too. The caller
 // closes the reader.
 func (r *Run) Open(ctx context.Context, o manifests.Object, digested int64) (objstore.Reader, error) {
+	return r.OpenIn(ctx, o, digested, new([]byte))
+}
+
+// OpenIn is Open that uses the memory of buf, and leaves there what it has used, for when the reader is closed.
+func (r *Run) OpenIn(ctx context.Context, o manifests.Object, digested int64, buf *[]byte) (objstore.Reader, error) {
 	const inMemory = 16 << 20
 	if o.Bytes <= min(digested, inMemory) {
-		data, err := r.Read(ctx, o)
-		return objstore.InMemory(data), err
+		data, err := r.readIn(ctx, o, *buf)
+		if err != nil {
+			return nil, err
+		}
+		*buf = data
+		return objstore.InMemory(data), nil
 	}
 	reader, err := r.store.Open(ctx, objstore.Object{Name: path.Join(r.Dir, o.Path)})
 	if err != nil {
@@ -186,7 +195,11 @@ func (r *Run) Open(ctx context.Context, o manifests.Object, digested int64) (obj
 // Read returns the content of a small object of the run, whose size and digest must be
 // those that the run manifest names.
 func (r *Run) Read(ctx context.Context, o manifests.Object) ([]byte, error) {
-	data, _, err := r.store.Read(ctx, path.Join(r.Dir, o.Path))
+	return r.readIn(ctx, o, nil)
+}
+
+func (r *Run) readIn(ctx context.Context, o manifests.Object, buf []byte) ([]byte, error) {
+	data, err := objstore.ReadIn(ctx, r.store, path.Join(r.Dir, o.Path), buf)
 	if err != nil {
 		return nil, refused(err)
 	}
