@@ -36,6 +36,9 @@ func OpenSubjectIndex(r io.ReaderAt, size int64) (*SubjectIndex, error) {
 	return &SubjectIndex{file: f, meta: meta, groups: make([]*table.Group, f.NumRowGroups()), filters: map[int]*parquet.Bloom{}, roles: make(map[uint16][]string)}, nil
 }
 
+// Release ends the use of the index, and of all that it has returned but for numbers: the next one uses its memory.
+func (x *SubjectIndex) Release() { x.file.Release() }
+
 // Meta returns what the file says of itself.
 func (x *SubjectIndex) Meta() Meta { return x.meta }
 

@@ -10,9 +10,9 @@ import (
 )
 
 // A Bloom is a split block bloom filter (BloomFilter.md). The hash of a value picks one of its 256-bit blocks and sets a bit in each
-// of the block's eight words.
+// of the block's eight words. It is held as it stands in a file, words in little endian.
 type Bloom struct {
-	blocks [][8]uint32
+	data []byte
 }
 
 const (
@@ -24,7 +24,7 @@ const (
 var bloomSalt = [8]uint32{0x47b6137b, 0x44974d91, 0x8824ad5b, 0xa2b7289d, 0x705495c7, 0x2df1424b, 0x9efc4947, 0x5c6bfb31}
 
 // NewBloom returns an empty filter of so many bytes, a multiple of 32.
-func NewBloom(size int) *Bloom { return &Bloom{make([][8]uint32, size/bloomBlock)} }
+func NewBloom(size int) *Bloom { return &Bloom{make([]byte, size)} }
 
 // BloomSize returns the bytes of a filter for so many values: 10 to 20 bits for each, by which it takes at most one in 80 other values for
 // one of them. It is a power of two, as some readers want it.
@@ -34,28 +34,30 @@ func BloomSize(values int) int {
 }
 
 // Size returns the bytes that the filter holds.
-func (b *Bloom) Size() int64 { return bloomBlock * int64(len(b.blocks)) }
+func (b *Bloom) Size() int64 { return int64(len(b.data)) }
 
 // BloomHash returns the hash of a value: PLAIN, without a length.
 func BloomHash(value []byte) uint64 { return xxhash.Sum64(value) }
 
-func (b *Bloom) block(hash uint64) *[8]uint32 {
-	return &b.blocks[(hash>>32)*uint64(len(b.blocks))>>32]
+// block returns the block that a hash picks.
+func (b *Bloom) block(hash uint64) []byte {
+	return b.data[(hash>>32)*uint64(len(b.data)/bloomBlock)>>32*bloomBlock:][:bloomBlock]
 }
 
 // Add adds a value by its hash.
 func (b *Bloom) Add(hash uint64) {
 	block, x := b.block(hash), uint32(hash)
-	for i := range block {
-		block[i] |= 1 << (x * bloomSalt[i] >> 27)
+	for i, salt := range bloomSalt {
+		word := block[4*i:]
+		binary.LittleEndian.PutUint32(word, binary.LittleEndian.Uint32(word)|1<<(x*salt>>27))
 	}
 }
 
 // May reports whether a value, by its hash, may have been added. Where it says no, it was not.
 func (b *Bloom) May(hash uint64) bool {
 	block, x := b.block(hash), uint32(hash)
-	for i := range block {
-		if block[i]&(1<<(x*bloomSalt[i]>>27)) == 0 {
+	for i, salt := range bloomSalt {
+		if binary.LittleEndian.Uint32(block[4*i:])&(1<<(x*salt>>27)) == 0 {
 			return false
 		}
 	}
@@ -68,30 +70,16 @@ func (b *Bloom) Append(dst []byte) []byte {
 		return thrift.StructField(id, thrift.Struct{thrift.StructField(1, nil)})
 	}
 	s := thrift.Struct{thrift.Int32Field(1, int32(b.Size())), union(2), union(3), union(4)}
-	dst = s.Append(dst)
-	for i := range b.blocks {
-		for _, w := range b.blocks[i] {
-			dst = binary.LittleEndian.AppendUint32(dst, w)
-		}
-	}
-	return dst
+	return append(s.Append(dst), b.data...)
 }
 
-// ParseBloom is the inverse of Append. It fails where data is not one filter, or one of a kind that the format does not define yet.
+// ParseBloom is the inverse of Append. The filter is that in data, to which nobody may write. It fails where data is not one filter, or one of a kind that the format does not define yet.
 func ParseBloom(data []byte) (*Bloom, error) {
 	n, size, ok := bloomHeader(data)
 	if !ok || n+size != len(data) {
 		return nil, Corruptf("not a bloom filter")
 	}
-	b := NewBloom(size)
-	data = data[n:]
-	for i := range b.blocks {
-		block := data[i*bloomBlock:][:bloomBlock]
-		for k := range b.blocks[i] {
-			b.blocks[i][k] = binary.LittleEndian.Uint32(block[4*k:])
-		}
-	}
-	return b, nil
+	return &Bloom{data[n:]}, nil
 }
 
 // bloomHeader returns the length of the header with which data begins, and the size of the filter behind it.

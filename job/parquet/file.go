@@ -192,9 +192,9 @@ func (f *File) parseOrders() error {
 		return Corruptf("%d column orders for %d columns", orders.Len, len(f.columns))
 	}
 	f.ordered = true
+	var o thrift.Struct
 	for i, raw := range orders.Elements() {
-		o, _, err := thrift.Parse(raw)
-		if err != nil {
+		if o, _, err = thrift.ParseIn(o, raw); err != nil {
 			return err
 		}
 		if len(o) != 1 || o[0].ID != 1 {
@@ -209,9 +209,9 @@ func (f *File) parseKeyValues() error {
 	if err != nil {
 		return err
 	}
+	var s thrift.Struct
 	for _, raw := range l.Elements() {
-		s, _, err := thrift.Parse(raw)
-		if err != nil {
+		if s, _, err = thrift.ParseIn(s, raw); err != nil {
 			return err
 		}
 		key, _, err := s.Bytes(1)
@@ -241,9 +241,10 @@ func (f *File) parseGroups() error {
 	if err != nil {
 		return err
 	}
+	f.groups = make([]rowGroup, 0, min(l.Len, 1<<10))
+	var g thrift.Struct
 	for _, raw := range l.Elements() {
-		g, _, err := thrift.Parse(raw)
-		if err != nil {
+		if g, _, err = thrift.ParseIn(g, raw); err != nil {
 			return err
 		}
 		n, err := g.Int(GroupNumRows, 0)

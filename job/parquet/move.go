@@ -211,10 +211,10 @@ func moveLocations(index []byte, shift int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var locations []byte
+	var l thrift.Struct
+	locations := make([]byte, 0, len(index)+list.Len) // offsets may take more room
 	for _, raw := range list.Elements() {
-		l, _, err := thrift.Parse(raw)
-		if err != nil {
+		if l, _, err = thrift.ParseIn(l, raw); err != nil {
 			return nil, err
 		}
 		moveField(&l, 1, shift, false)

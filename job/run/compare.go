@@ -271,7 +271,10 @@ func (c *comparison) eachIndex(ctx context.Context, files []*sameFile, do func(f
 			if err != nil {
 				return err
 			}
-			defer x.Close()
+			defer func() {
+				x.Close()
+				x.Release()
+			}()
 			return c.Fault(f.Subjects, do(f, x.SubjectIndex))
 		})
 	}

@@ -2,7 +2,10 @@ package table
 
 import (
 	"bytes"
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
+	"sync"
 
 	"assent/job/parquet"
 	"assent/job/parquet/thrift"
@@ -16,6 +19,21 @@ const keyFilterCRC = "assent.filter.crc32"
 func filterCRC(filter []byte) thrift.Field {
 	crc := fmt.Appendf(nil, "%08x", parquet.Checksum(filter))
 	return thrift.ListField(parquet.MetaKeyValues, thrift.StrucT, 1, thrift.Struct{thrift.BytesField(1, []byte(keyFilterCRC)), thrift.BytesField(2, crc)}.Append(nil))
+}
+
+// noCRC is what filterCRC returns, but for the digits.
+var noCRC = sync.OnceValue(func() []byte { return filterCRC(nil).Raw })
+
+// sameCRC reports whether f is filterCRC(filter). Readers ask for many filters.
+func sameCRC(f thrift.Field, filter []byte) bool {
+	const digits, stop = 8, 1 // byte behind them, which ends the struct
+	want, at := noCRC(), len(noCRC())-stop-digits
+	if len(f.Raw) != len(want) || !bytes.Equal(f.Raw[:at], want[:at]) || !bytes.Equal(f.Raw[at+digits:], want[at+digits:]) {
+		return false
+	}
+	var has [digits / 2]byte
+	_, err := hex.Decode(has[:], f.Raw[at:at+digits])
+	return err == nil && binary.BigEndian.Uint32(has[:]) == parquet.Checksum(filter)
 }
 
 // hash notes the page's values for the chunk's filter.
@@ -66,8 +84,7 @@ func (f *File) filter(c *parquet.Chunk) (*parquet.Bloom, error) {
 	if err != nil || data == nil {
 		return nil, err
 	}
-	want := filterCRC(data)
-	if has, _ := c.Metadata.Get(parquet.MetaKeyValues); !bytes.Equal(has.Raw, want.Raw) {
+	if has, _ := c.Metadata.Get(parquet.MetaKeyValues); !sameCRC(has, data) {
 		return nil, parquet.Corruptf("a bloom filter with another checksum, or none")
 	}
 	return parquet.ParseBloom(data)

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"math"
 	"slices"
+	"sync"
 
 	"assent/job/parquet"
 )
@@ -17,6 +18,7 @@ import (
 type File struct {
 	*parquet.File
 	schema *Schema
+	tail   *tailReader // nil: the document is in memory
 }
 
 const (
@@ -30,8 +32,14 @@ var limits = parquet.Limits{Bytes: 128 << 20, Slots: 1 << 22, Checksum: true}
 // Open reads and checks the footer of a document of size bytes, which must have the schema's columns. Errors are as those of
 // parquet.Open, and name is used in them alone.
 func Open(r io.ReaderAt, size int64, name string, schema *Schema) (*File, error) {
+	var tail *tailReader
 	if _, held := r.(parquet.Held); !held {
-		tail := &tailReader{r: r, begin: max(0, size-tailSize), bytes: make([]byte, max(0, min(size, tailSize)))}
+		if size >= tailSize {
+			tail = tails.Get().(*tailReader)
+		} else {
+			tail = &tailReader{bytes: make([]byte, max(0, size))}
+		}
+		tail.r, tail.begin = r, size-int64(len(tail.bytes))
 		if n, err := r.ReadAt(tail.bytes, tail.begin); n < len(tail.bytes) {
 			if err == nil || err == io.EOF {
 				err = io.ErrUnexpectedEOF
@@ -48,7 +56,15 @@ func Open(r io.ReaderAt, size int64, name string, schema *Schema) (*File, error)
 		return nil, f.Fault(err, -1, -1, -1)
 	}
 	f.FiltersLast = true
-	return &File{f, schema}, nil
+	return &File{f, schema, tail}, nil
+}
+
+// Release gives memory back that the next document can use. Nothing that was read of the document, nor the document, is used afterwards.
+func (f *File) Release() {
+	if f.tail != nil && len(f.tail.bytes) == tailSize {
+		f.tail.r = nil
+		tails.Put(f.tail)
+	}
 }
 
 // check refuses columns that are not those of the schema.
@@ -71,6 +87,9 @@ type tailReader struct {
 	begin int64
 	bytes []byte
 }
+
+// tails holds those that were released, of tailSize bytes.
+var tails = sync.Pool{New: func() any { return &tailReader{bytes: make([]byte, tailSize)} }}
 
 // Held makes it a parquet.Held.
 func (t *tailReader) Held() (bytes []byte, from int64) { return t.bytes, t.begin }
