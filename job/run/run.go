@@ -249,6 +249,7 @@ func (r *runner) someShards(ctx context.Context, plan *planned, stage objstore.S
 	if err := s.open(ctx); err != nil {
 		return nil, nil, err
 	}
+	r.limitMemory(plan.lookup.Heap + s.buffers)
 	results, there := make([]*ShardResult, len(shards)), make([]bool, len(shards))
 	var counts tallies
 	g, gctx := errgroup.WithContext(ctx)
@@ -325,12 +326,12 @@ func (r *runner) found(ctx context.Context, run *manifests.Run, digest string) (
 }
 
 // limitMemory asks the garbage collector to keep the process within the memory that was
-// promised: the budget and the index, of which so many bytes are there. Without it the
+// promised: the budget and so many bytes beside it, of the index and of storage. Without it the
 // heap grows to twice what is in use. The collector takes a limit that cannot be kept for
 // a wish: it works harder, up to half of the time, and goes beyond.
-func (r *runner) limitMemory(index int64) {
+func (r *runner) limitMemory(beside int64) {
 	const outside = 32 << 20 // of the heap: the program's own text and stacks
 	if r.LimitMemory != nil {
-		r.LimitMemory(max(r.options.Memory-outside, r.options.Memory/2) + index)
+		r.LimitMemory(max(r.options.Memory-outside, r.options.Memory/2) + beside)
 	}
 }

@@ -74,6 +74,7 @@ type sharder struct {
 	inTurn     bool           // one file after the other, whatever its size
 	files      *semaphore.Weighted
 	overlap    int64 // see lateFiles
+	buffers    int64 // bytes of memory that storage may take for what it reads ahead and writes behind
 	cpu        *semaphore.Weighted
 	memory     *rewrite.Budget
 	progress   func(rows int64)
@@ -199,6 +200,9 @@ func (s *sharder) open(ctx context.Context) error {
 	s.overlap = 1
 	if late && !s.inTurn {
 		s.overlap = lateFiles
+	}
+	if late {
+		s.buffers = objstore.AheadMemory + int64(s.workers)*s.overlap*objstore.WriterMemory // of a file's three objects one is large
 	}
 	s.files = semaphore.NewWeighted(int64(s.workers) * wholeFile * s.overlap)
 	return nil

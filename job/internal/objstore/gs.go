@@ -26,7 +26,7 @@ const (
 	// answerIn bounds how long one request may go without being answered in whole; then
 	// it is given up and repeated, as a connection may be dead without anybody knowing.
 	answerIn = 40 * time.Second
-	// chunkSize is the bytes that a Writer buffers: one resumable request each.
+	// chunkSize is the bytes of a request of a resumable upload.
 	// At 8 MiB the round trip costs less than the transfer.
 	chunkSize = 8 << 20
 	// writeTag is the metadata key that tells Put's own write from others'.
@@ -48,7 +48,8 @@ type gsClient struct {
 	mu       sync.Mutex
 	client   *storage.Client
 	patience patience
-	ahead    *semaphore.Weighted // bytes, see aheadBytes
+	ahead    *semaphore.Weighted // bytes, see AheadMemory
+	buffers  buffers
 }
 
 func (c *gsClient) open(ctx context.Context, loc Location) (Store, error) {
@@ -67,13 +68,13 @@ func (c *gsClient) open(ctx context.Context, loc Location) (Store, error) {
 		client.SetRetry( // with jitter: each pause is a random part of what the backoff allows
 			storage.WithBackoff(gax.Backoff{Initial: 100 * time.Millisecond, Max: 20 * time.Second, Multiplier: 2}),
 			storage.WithMaxRetryDuration(c.patience.total))
-		c.client, c.ahead = client, semaphore.NewWeighted(aheadBytes)
+		c.client, c.ahead = client, semaphore.NewWeighted(AheadMemory)
 	}
 	bucket := c.client.Bucket(loc.Bucket)
 	if project := os.Getenv(payer); project != "" {
 		bucket = bucket.UserProject(project)
 	}
-	return &gsStore{bucket: bucket, root: loc, patience: c.patience, ahead: c.ahead}, nil
+	return &gsStore{bucket: bucket, root: loc, patience: c.patience, ahead: c.ahead, buffers: &c.buffers}, nil
 }
 
 func (c *gsClient) close() error {
@@ -97,6 +98,7 @@ type gsStore struct {
 	root     Location
 	patience patience
 	ahead    *semaphore.Weighted // of all stores of the Opener
+	buffers  *buffers            // too
 }
 
 // handle reads what is stored, also where that has a Content-Encoding (which
@@ -206,7 +208,7 @@ func (s *gsStore) put(ctx context.Context, name string, data []byte, cond Condit
 		h = h.Retryer(storage.WithPolicy(storage.RetryAlways))
 	}
 	sum, tag := crc32.Checksum(data, castagnoli), rand.Text()
-	attrs, err := s.upload(ctx, h, data, sum, tag)
+	attrs, err := s.upload(ctx, h, sum, tag, data)
 	if errors.Is(gsKind(err), ErrPrecondition) {
 		// Perhaps the answer to this very write was lost, and it was repeated.
 		attrs, err = s.attrs(ctx, name)
@@ -226,21 +228,26 @@ func (s *gsStore) put(ctx context.Context, name string, data []byte, cond Condit
 // upload writes a small object in one request, which GCS refuses where its bytes do not
 // have the sum. Repeated, it writes the same again, or h's condition forbids it. A tag
 // that is not empty tells this write from all others.
-func (s *gsStore) upload(ctx context.Context, h *storage.ObjectHandle, data []byte, sum uint32, tag string) (*storage.ObjectAttrs, error) {
+func (s *gsStore) upload(ctx context.Context, h *storage.ObjectHandle, sum uint32, tag string, data ...[]byte) (*storage.ObjectAttrs, error) {
+	size := 0
+	for _, part := range data {
+		size += len(part)
+	}
 	return ask(ctx, s.patience, func(ctx context.Context) (*storage.ObjectAttrs, error) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel() // what was begun and failed cannot be completed later
 		w := h.NewWriter(ctx)
-		w.ChunkSize = len(data) + 1 // one request
+		w.ChunkSize = size + 1 // one request
 		w.CRC32C, w.SendCRC32C = sum, true
 		if tag != "" {
 			w.Metadata = map[string]string{writeTag: tag}
 		}
-		_, err := w.Write(data)
-		if err == nil {
-			err = w.Close()
+		for _, part := range data {
+			if _, err := w.Write(part); err != nil {
+				return nil, err
+			}
 		}
-		if err != nil {
+		if err := w.Close(); err != nil {
 			return nil, err
 		}
 		return w.Attrs(), nil

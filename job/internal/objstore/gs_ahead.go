@@ -8,17 +8,19 @@ import (
 )
 
 // What is read ahead lies in pieces of up to pieceSize bytes, one request each. All readers
-// of an Opener hold aheadBytes of them at most; what has no room yet waits, and a caller
+// of an Opener hold AheadMemory of them at most; what has no room yet waits, and a caller
 // that is faster asks for its bytes itself.
 const (
-	pieceSize  = 4 << 20
-	aheadBytes = 48 << 20
+	pieceSize = 4 << 20
+	// AheadMemory is the bytes of memory that what is read ahead from buckets takes at most.
+	AheadMemory = 48 << 20
 )
 
 // ahead is what a reader reads before it is asked for.
 type ahead struct {
-	room  *semaphore.Weighted
-	fetch func(ctx context.Context, p []byte, off int64) error
+	room    *semaphore.Weighted
+	buffers *buffers
+	fetch   func(ctx context.Context, p []byte, off int64) error
 
 	mu     sync.Mutex
 	pieces []*piece // in the order in which they were wanted
@@ -50,17 +52,18 @@ func (a *ahead) want(ctx context.Context, from, to int64) {
 // bring asks for a piece, and gives its room back once nobody wants it any more.
 func (a *ahead) bring(ctx context.Context, p *piece) {
 	size := p.to - p.from
-	if a.room.Acquire(ctx, size) != nil {
+	if a.room.Acquire(ctx, roomOf(size)) != nil {
 		return
 	}
-	defer a.room.Release(size)
+	defer a.room.Release(roomOf(size))
 	a.mu.Lock()
 	p.begun = ctx.Err() == nil
 	a.mu.Unlock()
 	if !p.begun {
 		return
 	}
-	data := make([]byte, size)
+	data := a.buffers.get(size)[:size]
+	defer a.buffers.put(data) // readers copy under the lock
 	err := a.fetch(ctx, data, p.from)
 	a.mu.Lock()
 	if err == nil {

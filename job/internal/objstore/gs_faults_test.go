@@ -26,6 +26,7 @@ func gsCalls(s objstore.Store, x objstore.Object) map[string]func(context.Contex
 		"delete": func(ctx context.Context) error { return s.Delete(ctx, x) },
 		"create": func(ctx context.Context) error { return create(ctx, s, "w", []byte("w")) },
 		"large":  func(ctx context.Context) error { return create(ctx, s, "large", make([]byte, 1<<20)) },
+		"resume": func(ctx context.Context) error { return create(ctx, s, "resume", make([]byte, 9<<20)) },
 		"read at": func(ctx context.Context) error {
 			r, err := s.Open(ctx, x)
 			if err == nil {
@@ -107,7 +108,7 @@ func TestGSCorrupt(t *testing.T) {
 	g := storetest.FakeGCS(t)
 	s := openPatient(t, gsRoot, time.Second, 2*time.Second)
 	data := []byte("some " + storetest.Fragile + " content")
-	long := append(data, make([]byte, 1<<20)...)
+	long := append(data, make([]byte, 9<<20)...)
 	for name, call := range map[string]func() error{
 		"put":    func() error { _, err := s.Put(t.Context(), "x", data, objstore.IfAbsent); return err },
 		"create": func() error { return create(t.Context(), s, "x", data) },

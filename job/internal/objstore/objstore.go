@@ -216,7 +216,7 @@ type Reader interface {
 }
 
 // Ahead is a Reader of a place that answers late. What its caller announces it asks for at
-// once, in few requests, as far as there is room (see aheadBytes). Announcements change
+// once, in few requests, as far as there is room (see [AheadMemory]). Announcements change
 // what is waited for, never what is read.
 type Ahead interface {
 	Reader
