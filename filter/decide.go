@@ -205,13 +205,18 @@ func (d *Decider) party(rows *Rows, i int, a Account) schema.Reasons {
 	if flags&flagDeleted != 0 {
 		why |= schema.DeletionRequested.Set()
 	}
-	if flags&(flagTimeline<<d.category|flagMember) == 0 && d.x.policy.Default == schema.OptedIn {
-		return why // never touched this switch: the common case
+	if d.neverTouched(flags) {
+		return why
 	}
 	if out, _ := d.partyOut(rows, i, a); out {
 		why |= schema.PartyOptedOut.Set()
 	}
 	return why
+}
+
+// neverTouched reports whether an account is in at all times, as it and its organisations never touched this switch: the common case.
+func (d *Decider) neverTouched(flags accountFlags) bool {
+	return flags&(flagTimeline<<d.category|flagMember) == 0 && d.x.policy.Default == schema.OptedIn
 }
 
 // partyOut reports whether a, or an organisation of it, is out at some moment of record

@@ -38,27 +38,32 @@ func (d *Decider) findings(rows *Rows, role *Accounts, i, r int, party bool, dst
 				f.Slot = -1
 			}
 		}
-		d.cause(rows, i, party, &f)
+		f.Cause, f.Since = d.cause(rows, i, party, a)
 		dst = append(dst, f)
 	}
 	return dst
 }
 
-func (d *Decider) cause(rows *Rows, i int, party bool, f *Finding) {
-	if i, ok := d.x.deletion(f.Account); ok {
-		f.Cause, f.Since = schema.DeletionRequested.Set(), d.x.deletions.at[i]
-		return
+// cause returns what account a of record i is a cause of, and since when.
+func (d *Decider) cause(rows *Rows, i int, party bool, a Account) (schema.Reasons, schema.Instant) {
+	var flags accountFlags
+	if a >= 0 {
+		flags = d.x.flags[a]
 	}
-	if !party {
-		return
+	switch {
+	case flags&flagDeleted != 0:
+		n, _ := d.x.deletion(a)
+		return schema.DeletionRequested.Set(), d.x.deletions.at[n]
+	case !party:
+	case a == Null || d.x.registry && flags&flagRegistered == 0:
+		return schema.PartyUnknown.Set(), schema.Unknown
+	case d.neverTouched(flags):
+	default:
+		if out, since := d.partyOut(rows, i, a); out {
+			return schema.PartyOptedOut.Set(), since
+		}
 	}
-	if f.Account == Null || d.x.registry && (f.Account < 0 || d.x.flags[f.Account]&flagRegistered == 0) {
-		f.Cause = schema.PartyUnknown.Set()
-		return
-	}
-	if out, since := d.partyOut(rows, i, f.Account); out {
-		f.Cause, f.Since = schema.PartyOptedOut.Set(), since
-	}
+	return 0, schema.Unknown
 }
 
 // When returns the first moment of record i, in the order configured, at which
@@ -69,6 +74,13 @@ func (d *Decider) When(rows *Rows, i int, why schema.Reason) schema.Instant {
 
 // MomentOf returns which of the moments When is.
 func (d *Decider) MomentOf(rows *Rows, i int, why schema.Reason) int {
+	known := len(rows.Moments) - 1
+	for known > 0 && rows.Moments[known][i] == schema.Unknown {
+		known--
+	}
+	if known <= 0 {
+		return 0 // whether or not it holds
+	}
 	for m, moments := range rows.Moments {
 		t := moments[i]
 		if t == schema.Unknown {

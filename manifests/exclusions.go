@@ -100,6 +100,9 @@ type excludedRun struct {
 // slots returns how many slots a row has in a column of subjects: one, if it has no subject.
 func (r *excludedRun) slots() int { return max(1, int(r.subjects)) }
 
+// single reports whether it has one row, and that has subjects.
+func (r *excludedRun) single() bool { return r.rows == 1 && r.subjects > 0 }
+
 // spot is a place between two rows of a row group: how many there are of each before it.
 type spot struct {
 	rows, runs int
@@ -160,7 +163,7 @@ func (w *ExclusionWriter) Append(e *Excluded) error {
 	if err := w.check(e); err != nil {
 		return w.file.Fail(fmt.Errorf("exclusions: %s: row %d: %w", w.meta.Source, e.Row, err))
 	}
-	request, ids, moments := w.requestCode(e.Request), w.validIDs(&e.IDs), e.Moments
+	request, ids, moments := w.requestCode(e.Request), e.IDs, e.Moments
 	for row := e.Row; ; {
 		n := w.room(ids, len(moments), len(e.Subjects))
 		w.rows, w.moments = withRoom(w.rows, n), withRoom(w.moments, n)
@@ -175,7 +178,7 @@ func (w *ExclusionWriter) Append(e *Excluded) error {
 		if err := w.cut(); err != nil {
 			return err
 		}
-		if n == len(moments) { // nearly always; most runs are of one row where exclusions are random
+		if n == len(moments) { // nearly always
 			return nil
 		}
 		row, moments, ids = row+int64(n), moments[n:], ids.Slice(n, ids.Len())
@@ -218,22 +221,26 @@ func (w *ExclusionWriter) check(e *Excluded) error {
 	return nil
 }
 
-// validIDs returns ids as UTF-8.
-func (w *ExclusionWriter) validIDs(ids *parquet.Bytes) parquet.Bytes {
-	end := ids.Ends[len(ids.Ends)-1]
-	valid := utf8.Valid(ids.Data[ids.First:end])
-	for _, at := range ids.Ends {
-		valid = valid && (at == end || utf8.RuneStart(ids.Data[at]))
+// validateIDs makes the ids of the rows of a page UTF-8, which are the last ones. That is looked at once for all of them.
+func (w *ExclusionWriter) validateIDs(from spot) {
+	ends := w.idEnds[from.rows:]
+	data := w.ids[ends[0]:]
+	valid := utf8.Valid(data)
+	for _, end := range ends[:len(ends)-1] {
+		valid = valid && (int(end-ends[0]) == len(data) || utf8.RuneStart(data[end-ends[0]]))
 	}
 	if valid {
-		return *ids
+		return
 	}
-	var all parquet.Bytes
+	ids := parquet.Bytes{Data: slices.Clone(data), Ends: slices.Clone(ends[1:])}
+	w.ids = w.ids[:ends[0]]
+	for i := range ids.Ends {
+		ids.Ends[i] -= ends[0]
+	}
 	for i := range ids.Len() {
-		all.Data = append(all.Data, bytes.ToValidUTF8(ids.At(i), []byte("\uFFFD"))...)
-		all.Ends = append(all.Ends, uint32(len(all.Data)))
+		w.ids = append(w.ids, bytes.ToValidUTF8(ids.At(i), []byte("\uFFFD"))...)
+		ends[i+1] = uint32(len(w.ids))
 	}
-	return all
 }
 
 // appendIDs appends the first n ids.
@@ -270,6 +277,9 @@ func (w *ExclusionWriter) requestCode(id string) int32 {
 // room returns how many of n rows come before the page is full, at least one: the row that
 // fills it is one of them.
 func (w *ExclusionWriter) room(ids parquet.Bytes, n, subjects int) int {
+	if n == 1 { // most runs are of one row where exclusions are random
+		return 1
+	}
 	from := w.cuts[len(w.cuts)-1]
 	n = min(n, groupRows/8-(w.at.rows-from.rows))
 	if subjects > 0 {
@@ -288,11 +298,16 @@ func (w *ExclusionWriter) cut() error {
 	if w.at.rows-from.rows < groupRows/8 && len(w.ids)-int(w.idEnds[from.rows]) < groupIDBytes/8 && w.at.subjects-from.subjects < groupSubjects/8 {
 		return nil
 	}
-	w.cuts = append(w.cuts, w.at)
+	w.endPage()
 	if w.at.rows < groupRows && len(w.ids) < groupIDBytes && w.at.subjects < groupSubjects {
 		return nil
 	}
 	return w.flush()
+}
+
+func (w *ExclusionWriter) endPage() {
+	w.validateIDs(w.cuts[len(w.cuts)-1])
+	w.cuts = append(w.cuts, w.at)
 }
 
 // EndBlock ends the row group, so that what follows does not depend on what came before. It returns how many row groups there are.
@@ -329,7 +344,7 @@ func (w *ExclusionWriter) flush() error {
 		return err
 	}
 	if w.cuts[len(w.cuts)-1].rows < len(w.rows) {
-		w.cuts = append(w.cuts, w.at)
+		w.endPage()
 	}
 	w.repeat()
 	w.file.BeginGroup()

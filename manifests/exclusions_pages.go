@@ -30,37 +30,41 @@ func (w *ExclusionWriter) pages(c *table.Chunk, fill func(p *table.Page, from, t
 	c.End()
 }
 
-// runPages is pages for a column whose values are the same in all rows of a run. Fill adds
-// those of one row.
-func (w *ExclusionWriter) runPages(c *table.Chunk, fill func(p *table.Page, r *excludedRun)) {
-	w.pages(c, func(p *table.Page, from, to spot) {
-		for i := from.runs; i < to.runs; i++ {
-			r := &w.runs[i]
-			n, reps, defs, codes := int(r.rows), len(p.Reps), len(p.Defs), len(p.Codes)
-			fill(p, r)
-			p.Reps, p.Defs, p.Codes = repeatTail(p.Reps, reps, n), repeatTail(p.Defs, defs, n), repeatTail(p.Codes, codes, n)
+// runPages is pages for a column whose values are the same in all rows of a run. Fill adds those of one row of each of some runs,
+// whose subjects are the writer's from one place up to another: of one run, or of several that have one row and some subjects each.
+func (w *ExclusionWriter) runPages(c *table.Chunk, fill func(p *table.Page, runs []excludedRun, at, end int)) {
+	w.pages(c, func(p *table.Page, from, to spot) { w.fillRuns(p, from, to, fill) })
+}
+
+func (w *ExclusionWriter) fillRuns(p *table.Page, from, to spot, fill func(p *table.Page, runs []excludedRun, at, end int)) {
+	at := from.listed
+	for runs := w.runs[from.runs:to.runs]; len(runs) > 0; {
+		n, end := 1, at+int(runs[0].subjects)
+		for runs[0].single() && n < len(runs) && runs[n].single() {
+			end += int(runs[n].subjects)
+			n++
 		}
-	})
+		reps, defs, codes := len(p.Reps), len(p.Defs), len(p.Codes)
+		fill(p, runs[:n], at, end)
+		if rows := int(runs[0].rows); rows > 1 {
+			p.Reps, p.Defs, p.Codes = repeatTail(p.Reps, reps, rows), repeatTail(p.Defs, defs, rows), repeatTail(p.Codes, codes, rows)
+		}
+		runs, at = runs[n:], end
+	}
 }
 
 // subjectPages is runPages for one of a subject's columns. Fill is called for rows that have
-// subjects, and is told the place of these among those of all runs.
-func (w *ExclusionWriter) subjectPages(c *table.Chunk, fill func(p *table.Page, subjects []Subject, at int)) {
+// subjects.
+func (w *ExclusionWriter) subjectPages(c *table.Chunk, fill func(p *table.Page, at, end int)) {
 	w.pages(c, func(p *table.Page, from, to spot) {
 		p.Reps = w.scratch.repeats[from.slots:to.slots]
-		at := from.listed
-		for i := from.runs; i < to.runs; i++ {
-			r := &w.runs[i]
-			defs, codes := len(p.Defs), len(p.Codes)
-			if r.subjects == 0 {
+		w.fillRuns(p, from, to, func(p *table.Page, _ []excludedRun, at, end int) {
+			if at == end {
 				p.Null(0)
 			} else {
-				end := at + int(r.subjects)
-				fill(p, w.subjects[at:end], at)
-				at = end
+				fill(p, at, end)
 			}
-			p.Defs, p.Codes = repeatTail(p.Defs, defs, int(r.rows)), repeatTail(p.Codes, codes, int(r.rows))
-		}
+		})
 	})
 	w.scratch.page.Reps = nil // repeats is not the page's own
 }
@@ -68,7 +72,7 @@ func (w *ExclusionWriter) subjectPages(c *table.Chunk, fill func(p *table.Page, 
 // repeatTail makes n of what s has from a place on.
 func repeatTail[T uint8 | int32](s []T, from, n int) []T {
 	size := len(s) - from
-	if n == 1 || size == 0 {
+	if size == 0 {
 		return s
 	}
 	end := from + n*size
@@ -89,7 +93,9 @@ func (w *ExclusionWriter) repeat() {
 		for range r.slots() - 1 {
 			all = append(all, 1)
 		}
-		all = repeatTail(all, from, int(r.rows))
+		if r.rows > 1 {
+			all = repeatTail(all, from, int(r.rows))
+		}
 	}
 	w.scratch.repeats = all
 }
@@ -104,7 +110,10 @@ func (w *ExclusionWriter) writeIDs() {
 func (w *ExclusionWriter) writeSource() {
 	c := w.file.Chunk(leafSourceFile)
 	c.TextDictionary(w.meta.Source)
-	w.runPages(c, func(p *table.Page, _ *excludedRun) { p.Codes = append(p.Codes, 0) })
+	w.pages(c, func(p *table.Page, from, to spot) {
+		p.Codes = slices.Grow(p.Codes, p.Rows)[:p.Rows]
+		clear(p.Codes)
+	})
 }
 
 func (w *ExclusionWriter) writeRows() {
@@ -133,18 +142,22 @@ func reasonNames(reasons []schema.Reason) (names []string) {
 }
 
 func (w *ExclusionWriter) writeReason() {
-	w.runPages(w.reasonChunk(leafReason), func(p *table.Page, r *excludedRun) {
-		p.Codes = append(p.Codes, int32(r.set.Primary()))
+	w.runPages(w.reasonChunk(leafReason), func(p *table.Page, runs []excludedRun, _, _ int) {
+		for i := range runs {
+			p.Codes = append(p.Codes, int32(runs[i].set.Primary()))
+		}
 	})
 }
 
 func (w *ExclusionWriter) writeReasons() {
-	w.runPages(w.reasonChunk(leafReasons), func(p *table.Page, r *excludedRun) {
-		repeat := uint8(0)
-		for set := r.set; !set.Kept(); set &= set - 1 {
-			p.Codes = append(p.Codes, int32(set.Primary()))
-			p.Reps = append(p.Reps, repeat)
-			repeat = 1
+	w.runPages(w.reasonChunk(leafReasons), func(p *table.Page, runs []excludedRun, _, _ int) {
+		for i := range runs {
+			repeat := uint8(0)
+			for set := runs[i].set; !set.Kept(); set &= set - 1 {
+				p.Codes = append(p.Codes, int32(set.Primary()))
+				p.Reps = append(p.Reps, repeat)
+				repeat = 1
+			}
 		}
 	})
 }
@@ -185,12 +198,12 @@ func (w *ExclusionWriter) writeRefs() {
 	}
 	c := w.file.Chunk(leafRef)
 	c.HexDictionary(s.refs)
-	w.subjectPages(c, func(p *table.Page, subjects []Subject, _ int) {
-		for i := range subjects {
-			if a := subjects[i].Account; a == NoAccount {
+	w.subjectPages(c, func(p *table.Page, at, end int) {
+		for _, subject := range w.subjects[at:end] {
+			if subject.Account == NoAccount {
 				p.Code(1, 0)
 			} else {
-				p.Code(1, s.byRef[a])
+				p.Code(1, s.byRef[subject.Account])
 			}
 		}
 	})
@@ -199,9 +212,9 @@ func (w *ExclusionWriter) writeRefs() {
 func (w *ExclusionWriter) writeRoles() {
 	c := w.file.Chunk(leafRole)
 	c.TextDictionary(w.meta.Roles...)
-	w.subjectPages(c, func(p *table.Page, subjects []Subject, _ int) {
-		for i := range subjects {
-			p.Code(1, int32(subjects[i].Role))
+	w.subjectPages(c, func(p *table.Page, at, end int) {
+		for _, s := range w.subjects[at:end] {
+			p.Code(1, int32(s.Role))
 		}
 	})
 }
@@ -209,12 +222,12 @@ func (w *ExclusionWriter) writeRoles() {
 func (w *ExclusionWriter) writeCauses() {
 	c := w.file.Chunk(leafCause)
 	c.TextDictionary(reasonNames(causeReasons[:])...)
-	w.subjectPages(c, func(p *table.Page, subjects []Subject, _ int) {
-		for i := range subjects {
-			if cause := subjects[i].Cause; cause == NoCause {
+	w.subjectPages(c, func(p *table.Page, at, end int) {
+		for _, s := range w.subjects[at:end] {
+			if s.Cause == NoCause {
 				p.Null(1)
 			} else {
-				p.Code(2, int32(cause-1))
+				p.Code(2, int32(s.Cause-1))
 			}
 		}
 	})
@@ -233,8 +246,8 @@ func (w *ExclusionWriter) writeSinces() {
 	w.scratch.codes = codes
 	c := w.file.Chunk(leafSince)
 	c.IntDictionary(since.values)
-	w.subjectPages(c, func(p *table.Page, subjects []Subject, at int) {
-		for _, code := range codes[at : at+len(subjects)] {
+	w.subjectPages(c, func(p *table.Page, at, end int) {
+		for _, code := range codes[at:end] {
 			if code < 0 {
 				p.Null(1)
 			} else {
@@ -247,11 +260,13 @@ func (w *ExclusionWriter) writeSinces() {
 func (w *ExclusionWriter) writeRequests() {
 	c := w.file.Chunk(leafRequestID)
 	c.TextDictionary(w.requestIDs...)
-	w.runPages(c, func(p *table.Page, r *excludedRun) {
-		if r.request < 0 {
-			p.Null(0)
-		} else {
-			p.Code(1, r.request)
+	w.runPages(c, func(p *table.Page, runs []excludedRun, _, _ int) {
+		for i := range runs {
+			if runs[i].request < 0 {
+				p.Null(0)
+			} else {
+				p.Code(1, runs[i].request)
+			}
 		}
 	})
 }

@@ -201,9 +201,21 @@ func (c *Chunk) bound(p *Page) {
 	case parquet.DeltaBinaryPacked:
 		c.bounds.AddInts(col, p.Ints)
 	case parquet.DeltaLengthByteArray, parquet.DeltaByteArray:
-		for i, end := range p.Ends[1:] {
-			c.bounds.Add(col, p.Data[p.Ends[i]:end])
+		if len(p.Ends) == 1 {
+			return
 		}
+		least := p.Data[p.Ends[0]:p.Ends[1]] // the bytes are in place: no value is copied but these two
+		most := least
+		for i, end := range p.Ends[1:] {
+			switch v := p.Data[p.Ends[i]:end]; {
+			case bytes.Compare(v, most) > 0:
+				most = v
+			case bytes.Compare(v, least) < 0:
+				least = v
+			}
+		}
+		c.bounds.Add(col, least)
+		c.bounds.Add(col, most)
 	}
 }
 
