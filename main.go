@@ -135,7 +135,7 @@ func newEnv(format string) *job.Env {
 // limitMemory has the collector keep the process within so many bytes. As that bounds the heap, what lies below may hold more garbage
 // than usual: a short run would spend a tenth of its time on collections else. A setting from the environment stands.
 func limitMemory(bytes int64) {
-	const lazy = 200 // percent; the default is 100
+	const lazy = 150 // percent; the default is 100
 	debug.SetMemoryLimit(bytes)
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(lazy)

@@ -225,6 +225,11 @@ func (f *Footprints) NumBlocks() (n int) {
 	return n
 }
 
+// About returns about how many bytes Write writes.
+func (f *Footprints) About() int {
+	return 22*(len(f.Accounts)+len(f.Contracts)) + 6*len(f.Pairs) + 100*f.NumBlocks() + 64<<10
+}
+
 // Add adds the footprints of other files. The order is the caller's to make again.
 func (f *Footprints) Add(other *Footprints) {
 	first := uint32(f.NumBlocks())

@@ -77,7 +77,7 @@ func (r *runner) footprintsOf(ctx context.Context, plan *planned, dataset int, r
 	var f footprints
 	var parts []string
 	if taken := plan.taken[dataset]; plan.Datasets[dataset].Reuse != nil && taken != nil {
-		f.add(taken)
+		f.all = *taken // nobody else needs it any more
 	} else if plan.Datasets[dataset].Reuse != nil {
 		parts = append(parts, takenFootprints(plan.RunID, dataset))
 	}
@@ -199,6 +199,7 @@ func (r *runner) sealFootprints(ctx context.Context, plan *planned, dataset int,
 		return o, err
 	}
 	var b bytes.Buffer
+	b.Grow(f.About())
 	if err := f.Write(&b, manifests.Meta{Dataset: d.Name, Roles: d.RoleNames()}); err != nil {
 		return o, err
 	}

@@ -172,6 +172,7 @@ func newRunner(ctx context.Context, env *job.Env, o Options) (*runner, error) {
 		return nil, err
 	}
 	r.out = &publish.Output{Store: store, Program: r.cfg.Program.Name, Log: env.Log}
+	r.limitMemory(0)
 	return r, nil
 }
 

@@ -396,7 +396,7 @@ func (s *fileStore) Identity(ctx context.Context, obj Object) (string, error) {
 	}
 	defer r.Close()
 	sum := crc32.New(castagnoli)
-	n, err := io.CopyBuffer(sum, struct{ io.Reader }{io.NewSectionReader(r, 0, r.Size())}, make([]byte, 1<<20))
+	n, err := io.CopyBuffer(sum, struct{ io.Reader }{io.NewSectionReader(r, 0, r.Size())}, make([]byte, min(1<<20, r.Size()+1)))
 	switch {
 	case err != nil:
 	case n != r.Size():

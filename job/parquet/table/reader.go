@@ -21,10 +21,14 @@ type File struct {
 	tail   *tailReader // nil: the document is in memory
 }
 
-const (
-	tailSize = 128 << 10 // read at once at a file's end: footers and indexes lie there
-	scanRead = 256 << 10 // read at once of a chunk that is read through
-)
+// tailOf returns how many bytes are read at once at the end of a file of a size: footers, indexes and filters lie there. They take less than
+// a tenth of it, where it is not small.
+func tailOf(size int64) int64 {
+	const least, most = 64 << 10, 128 << 10 // parquet.OpenFooter looks at the least
+	return min(max(0, size), most, max(least, size/8))
+}
+
+const scanRead = 256 << 10 // bytes read at once of a chunk that is read through
 
 // limits are far above what a Writer's pages need.
 var limits = parquet.Limits{Bytes: 128 << 20, Slots: 1 << 22, Checksum: true}
@@ -34,12 +38,9 @@ var limits = parquet.Limits{Bytes: 128 << 20, Slots: 1 << 22, Checksum: true}
 func Open(r io.ReaderAt, size int64, name string, schema *Schema) (*File, error) {
 	var tail *tailReader
 	if _, held := r.(parquet.Held); !held {
-		if size >= tailSize {
-			tail = tails.Get().(*tailReader)
-		} else {
-			tail = &tailReader{bytes: make([]byte, max(0, size))}
-		}
-		tail.r, tail.begin = r, size-int64(len(tail.bytes))
+		tail = tails.Get().(*tailReader)
+		tail.bytes = slices.Grow(tail.bytes[:0], int(tailOf(size)))[:tailOf(size)]
+		tail.r, tail.begin = r, size-tailOf(size)
 		if n, err := r.ReadAt(tail.bytes, tail.begin); n < len(tail.bytes) {
 			if err == nil || err == io.EOF {
 				err = io.ErrUnexpectedEOF
@@ -61,7 +62,7 @@ func Open(r io.ReaderAt, size int64, name string, schema *Schema) (*File, error)
 
 // Release gives memory back that the next document can use. Nothing that was read of the document, nor the document, is used afterwards.
 func (f *File) Release() {
-	if f.tail != nil && len(f.tail.bytes) == tailSize {
+	if f.tail != nil {
 		f.tail.r = nil
 		tails.Put(f.tail)
 	}
@@ -88,8 +89,8 @@ type tailReader struct {
 	bytes []byte
 }
 
-// tails holds those that were released, of tailSize bytes.
-var tails = sync.Pool{New: func() any { return &tailReader{bytes: make([]byte, tailSize)} }}
+// tails holds those that were released.
+var tails = sync.Pool{New: func() any { return new(tailReader) }}
 
 // Held makes it a parquet.Held.
 func (t *tailReader) Held() (bytes []byte, from int64) { return t.bytes, t.begin }

@@ -1,9 +1,18 @@
 package thrift
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // Append appends the encoded struct to dst.
 func (s Struct) Append(dst []byte) []byte {
+	const header = 4 // bytes before a field, at most
+	n := 1
+	for _, f := range s {
+		n += header + len(f.Raw)
+	}
+	dst = slices.Grow(dst, n)
 	last := int16(0)
 	for _, f := range s {
 		dst = AppendField(dst, last, f)
@@ -43,16 +52,19 @@ func AppendListHeader(dst []byte, elem Type, n int) []byte {
 
 // Int32Field returns an I32 field.
 func Int32Field(id int16, v int32) Field {
-	return Field{ID: id, Type: I32, Raw: AppendInt(nil, int64(v))}
+	return Field{ID: id, Type: I32, Raw: newInt(int64(v))}
 }
 
 // Int64Field returns an I64 field.
-func Int64Field(id int16, v int64) Field { return Field{ID: id, Type: I64, Raw: AppendInt(nil, v)} }
+func Int64Field(id int16, v int64) Field { return Field{ID: id, Type: I64, Raw: newInt(v)} }
 
 // Int16Field returns an I16 field.
 func Int16Field(id int16, v int16) Field {
-	return Field{ID: id, Type: I16, Raw: AppendInt(nil, int64(v))}
+	return Field{ID: id, Type: I16, Raw: newInt(int64(v))}
 }
+
+// newInt is AppendInt to new memory, which is asked for once.
+func newInt(v int64) []byte { return AppendInt(make([]byte, 0, binary.MaxVarintLen64), v) }
 
 // BoolField returns a boolean field.
 func BoolField(id int16, v bool) Field {

@@ -300,20 +300,25 @@ type Struct []Field
 
 // Parse reads the struct at the start of b and returns it with its length in bytes. All of it is checked, also
 // what is nested in it: the accessors fail only where a type differs from the expected one.
-func Parse(b []byte) (Struct, int, error) { return ParseIn(nil, b) }
+func Parse(b []byte) (Struct, int, error) {
+	var room [24]Field // most have fewer
+	some, n, err := ParseIn(room[:0], b)
+	if len(some) == 0 {
+		return nil, n, err
+	}
+	s := make(Struct, len(some))
+	copy(s, some)
+	return s, n, err
+}
 
 // ParseIn is Parse into the memory of s, whose fields are gone then.
 func ParseIn(s Struct, b []byte) (Struct, int, error) {
-	const usual = 8 // fields, for which there is room at once
 	r := Reader{b: b}
 	s = s[:0]
 	for id, t := range r.Fields() {
 		start := r.i
 		r.skip(t, 1, false)
 		if r.err == nil {
-			if cap(s) == 0 {
-				s = make(Struct, 0, usual)
-			}
 			s = append(s, Field{ID: id, Type: t, Raw: b[start:r.i:r.i]})
 		}
 	}
