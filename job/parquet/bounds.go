@@ -187,6 +187,52 @@ func (b *Bounds) AddFixed(c *Column, plain []byte) {
 	}
 }
 
+// AddEntries adds the entries of a PLAIN dictionary of numbers to which indices point. It reports false, and adds none, if the column
+// has no numbers.
+func (b *Bounds) AddEntries(c *Column, plain []byte, indices []int32) bool {
+	switch c.Physical {
+	case Int32, Int64, Float, Double:
+	default:
+		return false
+	}
+	switch width := c.Width(); {
+	case c.Order == OrderFloat:
+		b.addFloats(plain, width, indices)
+	case c.Order != OrderSigned && c.Order != OrderUnsigned:
+		return false
+	case len(indices) > 0:
+		lo, hi := int64(math.MaxInt64), int64(math.MinInt64)
+		unsigned := c.Order == OrderUnsigned
+		for _, i := range indices {
+			v := plainInt(plain[int(i)*width:][:width])
+			if unsigned {
+				v = biased(v, width)
+			}
+			lo, hi = min(lo, v), max(hi, v)
+		}
+		b.AddInt(lo)
+		b.AddInt(hi)
+	}
+	return true
+}
+
+func (b *Bounds) addFloats(plain []byte, width int, indices []int32) {
+	lo, hi := math.Inf(1), math.Inf(-1)
+	for _, i := range indices {
+		v := plainFloat(plain[int(i)*width:][:width])
+		if v < lo {
+			lo = v
+		}
+		if v > hi {
+			hi = v
+		}
+	}
+	if lo <= hi { // one is not NaN
+		b.addFloat(lo)
+		b.addFloat(hi)
+	}
+}
+
 // AddByteArrays adds PLAIN byte arrays, each after its length. They must have been checked: none may be cut short.
 func (b *Bounds) AddByteArrays(c *Column, plain []byte) {
 	if c.Order == OrderBytes && len(plain) > 0 {

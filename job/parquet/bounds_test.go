@@ -166,3 +166,43 @@ func TestBoundsAgree(t *testing.T) {
 		}
 	}
 }
+
+// The bounds of entries of a dictionary are those of the values that they stand for.
+func TestAddEntries(t *testing.T) {
+	r := rand.New(rand.NewPCG(17, 4))
+	for _, c := range []*Column{
+		{Physical: Int32, Order: OrderSigned}, {Physical: Int64, Order: OrderSigned}, {Physical: Int32, Order: OrderUnsigned}, {Physical: Int64, Order: OrderUnsigned},
+		{Physical: Float, Order: OrderFloat}, {Physical: Double, Order: OrderFloat},
+	} {
+		for range 200 {
+			plain := make([]byte, c.Width()*(1+r.IntN(5)))
+			for i := range plain {
+				plain[i] = byte(r.Uint32())
+				if r.IntN(3) == 0 { // zeros, infinities and NaN, too
+					plain[i] = []byte{0, 0x7f, 0x80, 0xff, 0xf0}[r.IntN(5)]
+				}
+			}
+			var got, want Bounds
+			indices := make([]int32, r.IntN(4))
+			for i := range indices {
+				indices[i] = int32(r.IntN(len(plain) / c.Width()))
+				want.Add(c, plain[int(indices[i])*c.Width():][:c.Width()])
+			}
+			if !got.AddEntries(c, plain, indices) {
+				t.Fatalf("%v: none added", c)
+			}
+			if got.Any != want.Any {
+				t.Fatalf("%v: %x of %x: any %v, want %v", c, indices, plain, got.Any, want.Any)
+			}
+			gotLo, gotHi := got.Plain(c)
+			wantLo, wantHi := want.Plain(c)
+			if got.Any && (!bytes.Equal(gotLo, wantLo) || !bytes.Equal(gotHi, wantHi)) {
+				t.Fatalf("%v: %x of %x: %x..%x, want %x..%x", c, indices, plain, gotLo, gotHi, wantLo, wantHi)
+			}
+		}
+	}
+	var b Bounds
+	if b.AddEntries(&Column{Physical: ByteArray, Order: OrderBytes}, nil, nil) {
+		t.Error("byte arrays count as numbers")
+	}
+}

@@ -204,15 +204,11 @@ func SlotsOfRows(dst *Bitmap, reps []uint8, rows *Bitmap, carry bool) error {
 	return nil
 }
 
-// MarkUsed sets the bits of all indices, which must be below used.Len().
-func MarkUsed(used *Bitmap, indices []int32) {
-	words := used.words
-	last := int32(-1) // equal ones come in runs, and each would wait for the one before it
+// MarkUsed sets the bytes of all indices, which must be below len(used), to 1. Bytes, not bits: with few entries each bit would wait for
+// the one before it.
+func MarkUsed(used []byte, indices []int32) {
 	for _, v := range indices {
-		if v != last {
-			words[uint32(v)>>6] |= 1 << (uint32(v) & 63)
-			last = v
-		}
+		used[v] = 1
 	}
 }
 

@@ -187,21 +187,20 @@ func TestSpread(t *testing.T) {
 }
 
 func TestRemap(t *testing.T) {
-	var used Bitmap
-	used.AppendRun(false, 100)
+	used := make([]byte, 100)
 	indices := []int32{5, 99, 0, 5, 64}
-	MarkUsed(&used, indices)
+	MarkUsed(used, indices)
 	table := make([]int32, 100)
 	n := int32(0)
 	for i := range table {
 		table[i] = -1
-		if used.Get(i) {
+		if used[i] == 1 {
 			table[i] = n
 			n++
 		}
 	}
 	Remap(indices, table)
-	if want := []int32{1, 3, 0, 1, 2}; !slices.Equal(indices, want) || used.Count() != 4 {
+	if want := []int32{1, 3, 0, 1, 2}; !slices.Equal(indices, want) || n != 4 {
 		t.Fatalf("%v, want %v", indices, want)
 	}
 }

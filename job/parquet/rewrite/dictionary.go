@@ -3,6 +3,7 @@ package rewrite
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 
 	"assent/job/parquet"
 	"assent/job/parquet/encoding"
@@ -19,10 +20,12 @@ type pruned struct {
 	ends     []uint32 // ByteArray: where the entries end in plain
 	n        int
 	encoding parquet.Encoding
-	sorted   thrift.Type // is_sorted
-	used     encoding.Bitmap
-	values   int // kept values that are entries, and their bytes as PLAIN
+	sorted   thrift.Type     // is_sorted
+	hits     []byte          // by entry: 1 if a kept row uses it; nil once the dictionary is settled
+	used     encoding.Bitmap // the same, once it is settled
+	values   int             // kept values that are entries, and their bytes as PLAIN
 	bytes    int64
+	pays     bool // whatever values are still to come, the dictionary takes less than they would as PLAIN; bytes are not counted any more
 	settled  bool
 	plainly  bool    // the output has PLAIN values instead, see unfold
 	identity bool    // all entries are used
@@ -57,7 +60,7 @@ func newPruned(col *parquet.Column, plain []byte, h *parquet.PageHeader) (*prune
 			return nil, parquet.Corruptf("a dictionary of %d entries in %d bytes", d.n, len(plain))
 		}
 	}
-	d.used.AppendRun(false, d.n)
+	d.hits = make([]byte, d.n)
 	return d, nil
 }
 
@@ -105,34 +108,39 @@ func (d *pruned) begin(i int) uint32 {
 }
 
 // note adds the entries to which the indices point to b. Until the dictionary is settled they count as used. page is scratch.
-func (d *pruned) note(b *parquet.Bounds, page *encoding.Bitmap, indices []int32) {
+func (d *pruned) note(b *parquet.Bounds, page *[]byte, indices []int32) {
 	if len(indices) == 0 {
 		return
 	}
-	page.Reset()
-	page.AppendRun(false, d.n)
-	encoding.MarkUsed(page, indices)
 	if !d.settled {
-		d.values += len(indices)
-		if d.mapped != nil {
-			for _, i := range indices {
-				d.mapped.uses[i]++
-			}
-		} else {
-			d.bytes += d.plainSize(indices)
+		encoding.MarkUsed(d.hits, indices)
+		d.count(indices)
+	}
+	if d.col.Order == parquet.OrderNone || d.mapped != nil || b.AddEntries(d.col, d.plain, indices) { // see addBounds
+		return
+	}
+	*page = slices.Grow((*page)[:0], d.n)[:d.n]
+	clear(*page)
+	encoding.MarkUsed(*page, indices)
+	for i, hit := range *page {
+		if hit != 0 {
+			b.Add(d.col, d.entry(i))
 		}
 	}
-	used := d.used.Words()
-	for i, w := range page.Words() {
-		if !d.settled {
-			used[i] |= w
+}
+
+// count counts the values that the indices stand for, and their bytes as PLAIN.
+func (d *pruned) count(indices []int32) {
+	d.values += len(indices)
+	switch {
+	case d.mapped != nil:
+		for _, i := range indices {
+			d.mapped.uses[i]++
 		}
-		if d.col.Order == parquet.OrderNone || d.mapped != nil { // see addBounds
-			continue
-		}
-		for ; w != 0; w &= w - 1 {
-			b.Add(d.col, d.entry(i<<6+bits.TrailingZeros64(w)))
-		}
+	case !d.pays:
+		d.bytes += d.plainSize(indices)
+		// A value more takes 4 bytes or more as PLAIN, and its index 4 at most.
+		d.pays = d.bytes > int64(len(d.plain))+int64(d.values)*int64(bits.Len(uint(d.n)))/8
 	}
 }
 
@@ -154,6 +162,8 @@ func (d *pruned) plainSize(indices []int32) int64 {
 // settle fixes the used entries. A dictionary without used entries is not written, see splice.write.
 func (d *pruned) settle() error {
 	d.settled = true
+	encoding.Present(&d.used, d.hits, 1)
+	d.hits = nil
 	if d.mapped != nil {
 		err := d.mapEntries()
 		d.plainly = d.kept > 0 && d.unfold()
@@ -181,7 +191,7 @@ func (d *pruned) settle() error {
 // nearly unique values often has a dictionary, because writers give it up only at a limit. Without the dropped rows the dictionary
 // pays even less, and PLAIN values compress better than indices.
 func (d *pruned) unfold() bool {
-	if d.col.Physical == parquet.Boolean || d.bytes == 0 {
+	if d.col.Physical == parquet.Boolean || d.bytes == 0 || d.pays {
 		return false
 	}
 	entries := int64(d.kept) * int64(d.col.Width())

@@ -93,7 +93,7 @@ type filter struct {
 	to       *parquet.Column // of mapped values
 	carries  bool            // see parquet.Application.CarriesDelta
 	last     []byte          // last value of the page before
-	pageUsed encoding.Bitmap
+	pageUsed []byte
 }
 
 // append appends the slots of p whose rows are kept to d. The bits lo up to lo+p.Rows of words say which of the rows that begin on

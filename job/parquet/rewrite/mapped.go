@@ -76,12 +76,12 @@ func (s *splice) addBounds(d *draft) {
 		addPlain(&d.bounds, s.to, d.plain)
 		return
 	}
-	n, used := s.dict.kept, &s.filter.pageUsed
-	used.Reset()
-	used.AppendRun(false, n)
+	used := slices.Grow(s.filter.pageUsed[:0], s.dict.kept)[:s.dict.kept]
+	s.filter.pageUsed = used
+	clear(used)
 	encoding.MarkUsed(used, d.indices)
-	for lo, hi := used.Run(0); lo < n; lo, hi = used.Run(hi) {
-		for i := lo; i < hi; i++ {
+	for i, hit := range used {
+		if hit != 0 {
 			d.bounds.Add(s.to, s.dict.mapped.result(i))
 		}
 	}

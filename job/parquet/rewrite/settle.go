@@ -13,7 +13,7 @@ func (s *splice) dictionary() error {
 	if err := s.work(2 * opened(h)); err != nil {
 		return err
 	}
-	s.fixed = int64(h.RawSize) + 9*int64(h.Values)
+	s.fixed = int64(h.RawSize) + 10*int64(h.Values)
 	body, err := s.walk.Body()
 	if err != nil {
 		return err
