@@ -60,6 +60,7 @@ func (c *gsClient) open(ctx context.Context, loc Location) (Store, error) {
 		client, err := storage.NewClient(context.WithoutCancel(ctx),
 			option.WithScopes(storage.ScopeReadWrite),
 			option.WithUserAgent("assent"),
+			option.WithTelemetryDisabled(), // it wraps every request
 			storage.WithDisabledClientMetrics())
 		if err != nil {
 			return nil, gsError(loc.String(), "open", err)
