@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 
 	"assent/schema"
@@ -139,11 +140,29 @@ func CheckRestriction(contract []byte, s schema.Span) error {
 // Events returns how many events were added.
 func (b *Builder) Events() int { return b.events.n }
 
-// Size returns the bytes that the builder holds and freezing takes beside, about;
-// deletion requests apart.
-func (b *Builder) Size() int64 {
-	ids := int64(b.accounts.len())
-	return b.accounts.size() + int64(cap(b.flags)) + b.events.size() + 2*schema.NumCategories*ids + b.contracts.size() + 24*int64(cap(b.clauses))
+// BuilderSize says what a builder holds, and what freezing takes beside. All are bytes, about.
+type BuilderSize struct {
+	IDs    int64 // held, as the index will
+	Events int64 // held until they are frozen
+	Starts int64 // that freezing takes, as the index will
+}
+
+// Held is what the builder holds.
+func (s BuilderSize) Held() int64 { return s.IDs + s.Events }
+
+// Freezing is what freezing holds at most, where there are few events an account.
+func (s BuilderSize) Freezing() int64 { return s.IDs + s.Events + s.Starts }
+
+// Index is what the index will hold at least.
+func (s BuilderSize) Index() int64 { return s.IDs + s.Starts }
+
+// Size returns what the builder holds; deletion requests, aliases and memberships apart.
+func (b *Builder) Size() BuilderSize {
+	return BuilderSize{
+		IDs:    b.accounts.size() + int64(cap(b.flags)) + b.contracts.size() + 24*int64(cap(b.clauses)),
+		Events: b.events.size(),
+		Starts: 2 * schema.NumCategories * int64(b.accounts.len()),
+	}
 }
 
 // Account returns the account with the canonical id, a new one if need be. An id
@@ -212,6 +231,17 @@ func (x *Facts) countHistory() {
 	}
 }
 
+// collect collects garbage after so many bytes were let go, and reports whether they are so many that it did. Left to itself the collector
+// comes when the next large slice is there already.
+func collect(bytes int64) bool {
+	const many = 32 << 20
+	if bytes < many {
+		return false
+	}
+	runtime.GC()
+	return true
+}
+
 // freezeTimelines keeps of each timeline the flips.
 func (b *Builder) freezeTimelines(x *Index) {
 	accounts := b.accounts.len()
@@ -219,7 +249,9 @@ func (b *Builder) freezeTimelines(x *Index) {
 	flips := make([][]schema.Instant, 0, len(b.events.blocks)) // a block's each
 	var sorted timelines
 	out, key := uint32(0), 0
+	freed := int64(0) // bytes of events since garbage was collected
 	for i := range b.events.blocks {
+		freed += b.events.blocks[i].size()
 		here := min(blockAccounts, accounts-i*blockAccounts)
 		sorted.sort(&b.events.blocks[i], here, b.events.sequenced)
 		n := uint32(0) // flips of the block, which take the place of its events
@@ -235,11 +267,15 @@ func (b *Builder) freezeTimelines(x *Index) {
 		}
 		out += n
 		flips = append(flips, slices.Clone(sorted.at[:n]))
+		if collect(freed) { // the starts and flips of the index take their place
+			freed = 0
+		}
 	}
 	for ; key <= accounts*schema.NumCategories; key++ {
 		x.first.append(out)
 	}
 	sorted = timelines{}
+	collect(freed + 8*int64(out)) // as much is asked for now
 	x.flips = make([]schema.Instant, 0, out)
 	for i, f := range flips {
 		x.flips = append(x.flips, f...)

@@ -113,10 +113,15 @@ func (t *idTable) tags(ids [][]byte, tags *[warm]uint64) (sum uint32) {
 
 func (t *idTable) append(id []byte) {
 	if t.n%blockIDs == 0 {
+		next := idBlock{ends: make([]uint32, 0, min(blockIDs, max(1024, len(t.block)*blockIDs)))}
 		if last := len(t.block) - 1; last >= 0 {
-			t.block[last].data = bytes.Clone(t.block[last].data) // to its exact size
+			data := &t.block[last].data
+			if n := len(*data); cap(*data)-n > n/32 {
+				*data = bytes.Clone(*data) // to its exact size
+			}
+			next.data = make([]byte, 0, len(*data)+len(*data)/64) // ids are about as long as those before
 		}
-		t.block = append(t.block, idBlock{ends: make([]uint32, 0, min(blockIDs, max(1024, len(t.block)*blockIDs)))})
+		t.block = append(t.block, next)
 	}
 	b := &t.block[len(t.block)-1]
 	b.data = append(b.data, id...)

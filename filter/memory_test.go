@@ -45,7 +45,7 @@ func buildMemory(t *testing.T, events, accounts int) (ofIndex, ofTold float64) {
 	most := liveheap.Peak(func() {
 		b := filter.NewBuilder()
 		history(b, events, accounts)
-		told = b.Size()
+		told = b.Size().Freezing()
 		x = b.Freeze(filter.Policy{Start: 1, Default: schema.OptedIn, Horizon: schema.Forever})
 	})
 	ofIndex, ofTold = most/float64(x.Size()), most/float64(told)

@@ -102,6 +102,7 @@ func (o *Order) Write(w io.Writer) (sum uint64, err error) {
 	sections.Put(f, slices.Values([]int64{int64(x.policy.Start), int64(x.policy.Horizon), int64(x.policy.Default), registry}))
 	sections.Put(f, gather(o.accounts, order))
 	o.accounts = nil // of no use from here on
+	collect(int64(len(order)) * int64(len(Ref{})))
 	sections.Put(f, gather(x.flags, order))
 	first := x.startsIn(order)
 	sections.Put(f, slices.Values([]uint8{first.shift}))

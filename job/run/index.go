@@ -9,14 +9,15 @@ import (
 // indexSink builds the index.
 type indexSink struct {
 	b        *filter.Builder
-	accounts []filter.Account  // beside the ids announced last
-	limit    func(index int64) // told what the builder holds, in bytes, as it grows
-	limited  int               // events that the builder had when it was told last
+	accounts []filter.Account        // beside the ids announced last
+	limit    func(index, held int64) // told what the index will take at least and what the builder holds, in bytes, as they grow
+	limited  int                     // events that the builder had when it was told last
 }
 
 func (s *indexSink) IDs(all parquet.Bytes) (err error) {
-	if n := s.b.Events(); n-s.limited > 1<<18+n/16 {
-		s.limit(s.b.Size())
+	if n := s.b.Events(); n-s.limited > 1<<18 {
+		size := s.b.Size()
+		s.limit(size.Index(), size.Held())
 		s.limited = n
 	}
 	s.accounts, err = s.b.AppendAccounts(s.accounts[:0], all.Data, all.First, all.Ends)

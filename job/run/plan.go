@@ -212,7 +212,7 @@ func (p *planned) close() (err error) {
 func (r *runner) loadHistory(ctx context.Context, in *source.Inputs, p *planned) error {
 	begin := r.Now()
 	b := filter.NewBuilder()
-	loader := source.Loader{Cfg: r.cfg, Sink: &indexSink{b: b, limit: r.limitMemory}}
+	loader := source.Loader{Cfg: r.cfg, Sink: &indexSink{b: b, limit: r.limitBuilding}}
 	if err := loader.Load(ctx, in); err != nil {
 		return err
 	}
@@ -221,7 +221,8 @@ func (r *runner) loadHistory(ctx context.Context, in *source.Inputs, p *planned)
 		return err
 	}
 	events := b.Events()
-	r.limitMemory(b.Size())
+	size := b.Size()
+	r.limitBuilding(size.Index(), size.Freezing())
 	x := b.Freeze(in.Policy(horizon))
 	p.index = consent.New(x, r.key)
 	p.lookup, p.listing = p.index.Lookup(), p.index.Listing()

@@ -31,6 +31,7 @@ import (
 	"assent/job"
 	"assent/job/internal/attest"
 	"assent/job/internal/config"
+	"assent/job/internal/consent"
 	"assent/job/internal/metrics"
 	"assent/job/internal/objstore"
 	"assent/job/internal/publish"
@@ -219,6 +220,7 @@ func (r *runner) stageAndCommit(ctx context.Context, lease *objstore.Lease, plan
 	if err := errors.Join(err, listing.Wait()); err != nil {
 		return nil, false, err
 	}
+	consent.Free(plan.Index.Forms.Bytes) // which come into memory now, in place of what shards have held
 	return r.commit(ctx, lease, plan, results)
 }
 
@@ -331,8 +333,23 @@ func (r *runner) found(ctx context.Context, run *manifests.Run, digest string) (
 // heap grows to twice what is in use. The collector takes a limit that cannot be kept for
 // a wish: it works harder, up to half of the time, and goes beyond.
 func (r *runner) limitMemory(beside int64) {
-	const outside = 32 << 20 // of the heap: the program's own text and stacks
 	if r.LimitMemory != nil {
-		r.LimitMemory(max(r.options.Memory-outside, r.options.Memory/2) + beside)
+		r.LimitMemory(r.heapBudget() + beside)
 	}
+}
+
+// limitBuilding does the same while an index is built, which will take so many bytes at least, and for which so many are held. Where that
+// is the larger part of the promise, there is little room for garbage. But to collect it among ids and events costs next to nothing, as
+// there are no pointers in them.
+func (r *runner) limitBuilding(index, held int64) {
+	const reading = 40 << 20 // pages of control inputs and garbage; the runtime's own tables grow with what is held
+	if r.LimitMemory != nil {
+		r.LimitMemory(max(r.heapBudget()+index, held+held/32+reading))
+	}
+}
+
+// heapBudget is the part of the budget that the heap may take.
+func (r *runner) heapBudget() int64 {
+	const outside = 32 << 20 // of the heap: the program's own text and stacks
+	return max(r.options.Memory-outside, r.options.Memory/2)
 }

@@ -3,7 +3,6 @@ package consent
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -64,12 +63,11 @@ const (
 )
 
 // Store writes the index below a prefix. While it does it takes 20 bytes an account, and frees most of these before: the lookup is of
-// no use any more.
+// no use any more. Of the references it lets go before it folds ids.
 func (b *Built) Store(ctx context.Context, store objstore.Store, prefix string) (o Objects, err error) {
 	b.x.DropLookup()
 	Free(b.look.Heap)
-	accounts, contracts := b.references()
-	order, err := b.x.Order(accounts, contracts)
+	order, err := b.x.Order(b.references())
 	if err != nil {
 		return o, fmt.Errorf("consent index: %w", err)
 	}
@@ -100,7 +98,7 @@ func (b *Built) Store(ctx context.Context, store objstore.Store, prefix string) 
 	if o.Near, err = put(nearObject, b.writeNear); err != nil {
 		return o, err
 	}
-	o.Forms, err = put(formsObject, func(w *counting) (uint64, error) { return b.writeForms(w, order, accounts) })
+	o.Forms, err = put(formsObject, func(w *counting) (uint64, error) { return b.writeForms(w, order) })
 	return o, err
 }
 
@@ -132,12 +130,11 @@ func (b *Built) writeNear(w *counting) (sum uint64, err error) {
 	return f.Close()
 }
 
-// writeForms overwrites the references of the accounts, which nobody needs any more.
-func (b *Built) writeForms(w *counting, order *filter.Order, references []filter.Ref) (sum uint64, err error) {
+func (b *Built) writeForms(w *counting, order *filter.Order) (sum uint64, err error) {
 	f := sections.NewWriter(w, formsKind)
 	hash := b.look.Hash
-	putForms(f, order.Accounts(), packForms(references, func(a filter.Account) source.NearID { return source.NearIDOf(hash, b.x.ID(a)) }))
-	putForms(f, order.Contracts(), func(c filter.Contract) source.NearID { return source.NearIDOf(hash, b.x.ContractID(c)) })
+	putForms(f, order.Accounts(), formsOf(b.x.Accounts(), func(a filter.Account) source.NearID { return source.NearIDOf(hash, b.x.ID(a)) }))
+	putForms(f, order.Contracts(), formsOf(b.x.Restricted(), func(c filter.Contract) source.NearID { return source.NearIDOf(hash, b.x.ContractID(c)) }))
 	refs := b.key.NewReferrer()
 	sections.Put(f, func(yield func(manifests.Ref) bool) {
 		for c := range order.Contracts() {
@@ -149,32 +146,35 @@ func (b *Built) writeForms(w *counting, order *filter.Order, references []filter
 	return f.Close()
 }
 
-// packForms asks for the form of each account in the order of the index, in which ids lie beside each other, and packs it into the memory of
-// its reference. In the order of references every id would be a miss of the caches.
-func packForms(into []filter.Ref, near func(filter.Account) source.NearID) func(filter.Account) source.NearID {
-	inParts(len(into), func(from, to int) {
-		for i := from; i < to; i++ {
-			n := near(filter.Account(i))
-			binary.LittleEndian.PutUint64(into[i][:], n.Form)
-			binary.LittleEndian.PutUint32(into[i][8:], n.Mark())
-		}
-	})
-	return func(a filter.Account) source.NearID {
-		return source.Marked(binary.LittleEndian.Uint64(into[a][:]), binary.LittleEndian.Uint32(into[a][8:]))
-	}
+// forms are the folded forms of ids and their marks, by the numbers of the index.
+type forms struct {
+	form []uint64
+	mark []uint32
 }
 
-func putForms[T ~int32](f *sections.Writer, numbers iter.Seq[T], near func(T) source.NearID) {
-	sections.Put(f, func(yield func(uint64) bool) {
-		for n := range numbers {
-			if !yield(near(n).Form) {
-				return
-			}
+// formsOf asks for the forms of n ids in the order of the index, in which ids lie beside each other. In the order of references every
+// id would be a miss of the caches.
+func formsOf[T ~int32](n int, near func(T) source.NearID) forms {
+	of := forms{make([]uint64, n), make([]uint32, n)}
+	inParts(n, func(from, to int) {
+		for i := from; i < to; i++ {
+			id := near(T(i))
+			of.form[i], of.mark[i] = id.Form, id.Mark()
 		}
 	})
-	sections.Put(f, func(yield func(uint32) bool) {
+	return of
+}
+
+func putForms[T ~int32](f *sections.Writer, numbers iter.Seq[T], of forms) {
+	putBy(f, numbers, of.form)
+	putBy(f, numbers, of.mark)
+}
+
+// putBy writes what a column has for numbers.
+func putBy[T ~int32, V sections.Value](f *sections.Writer, numbers iter.Seq[T], column []V) {
+	sections.Put(f, func(yield func(V) bool) {
 		for n := range numbers {
-			if !yield(near(n).Mark()) {
+			if !yield(column[n]) {
 				return
 			}
 		}
@@ -284,6 +284,7 @@ func (o *opener) listing(ctx context.Context, store objstore.Store, prefix strin
 		return nil, fmt.Errorf("%s: %w", store.URI(name), err)
 	}
 	contracts.ref = func(i int) manifests.Ref { return refs[i] }
+	o.unload() // it was checked as a whole, and commit looks at it later
 	return &Listing{Facts: &s.Facts, AccountList: accounts, ContractList: contracts, close: o.close}, nil
 }
 
@@ -300,6 +301,12 @@ func (o *opener) close() (err error) {
 	}
 	o.contents = nil
 	return err
+}
+
+func (o *opener) unload() {
+	for _, c := range o.contents {
+		c.Unload()
+	}
 }
 
 func (o *opener) load(ctx context.Context, store objstore.Store, name string) ([]byte, error) {

@@ -11,8 +11,15 @@ import (
 // Content is the whole content of an object, however large. Nobody may write to Data.
 type Content struct {
 	Data   []byte
-	Mapped bool // by the system: it takes no memory of the process, and processes share it
+	Mapped bool // by the system: processes share it, and it takes memory of this one only while it is looked at; see Unload
 	close  func() error
+}
+
+// Unload says that Data will not be looked at for a while. What is mapped takes no memory of the process then.
+func (c *Content) Unload() {
+	if c.Mapped {
+		unload(c.Data)
+	}
 }
 
 // Close ends the use of Data.

@@ -8,3 +8,5 @@ import (
 )
 
 func mapFile(*os.File, int64) ([]byte, func() error, error) { return nil, nil, errors.ErrUnsupported }
+
+func unload([]byte) {}

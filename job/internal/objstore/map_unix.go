@@ -5,6 +5,8 @@ package objstore
 import (
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // mapFile maps a file's content for reading. It stays mapped after the file is closed.
@@ -18,3 +20,7 @@ func mapFile(f *os.File, size int64) (data []byte, unmap func() error, err error
 	}
 	return data, func() error { return os.NewSyscallError("munmap", syscall.Munmap(data)) }, nil
 }
+
+// unload lets the system take what it has read of a mapped file out of the process's memory. It is there again when it is looked at. That
+// it may fail does not matter.
+func unload(data []byte) { _ = unix.Madvise(data, unix.MADV_DONTNEED) }
