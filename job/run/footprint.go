@@ -3,14 +3,17 @@ package run
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
 
+	"assent/job"
 	"assent/job/internal/consent"
 	"assent/job/internal/objstore"
 	"assent/manifests"
@@ -76,10 +79,15 @@ func (s *shard) stageFootprints(ctx context.Context, datasets []*dataset) error 
 func (r *runner) footprintsOf(ctx context.Context, plan *planned, dataset int, results []*ShardResult) (*manifests.Footprints, error) {
 	var f footprints
 	var parts []string
-	if taken := plan.taken[dataset]; plan.Datasets[dataset].Reuse != nil && taken != nil {
-		f.all = *taken // nobody else needs it any more
-	} else if plan.Datasets[dataset].Reuse != nil {
-		parts = append(parts, takenFootprints(plan.RunID, dataset))
+	taken := ""
+	if reuse := plan.Datasets[dataset].Reuse; reuse != nil && plan.taken[dataset] != nil {
+		f.all = *plan.taken[dataset] // nobody else needs it any more
+	} else if reuse != nil {
+		var err error
+		if taken, err = takenFootprints(plan.RunID, reuse); err != nil {
+			return nil, err
+		}
+		parts = append(parts, taken)
 	}
 	for _, result := range results {
 		if len(result.Datasets[dataset].Files) > 0 {
@@ -91,7 +99,9 @@ func (r *runner) footprintsOf(ctx context.Context, plan *planned, dataset int, r
 		g, gctx := errgroup.WithContext(ctx)
 		for i, name := range names {
 			g.Go(func() (err error) {
-				loaded[i], err = r.loadFootprints(gctx, name)
+				if loaded[i], err = r.loadFootprints(gctx, name); name == taken && errors.Is(err, fs.ErrNotExist) {
+					return errNotKept
+				}
 				return err
 			})
 		}
@@ -121,14 +131,21 @@ func (r *runner) loadFootprints(ctx context.Context, name string) (*manifests.Fo
 	return f, nil
 }
 
+// errNotKept says that the process which planned has ended without a commit, and had kept footprints in its memory.
+var errNotKept = &job.Error{
+	Exit: job.ExitFailed, Hint: "run again, or plan again: shards that are done stay done",
+	Err: errors.New("the plan is of a run in one process, which has not left what a commit by another process needs"),
+}
+
 // takenFootprints is the name of the footprints of a data set's files that are taken over. It is beside the index, as it is
-// made by the plan.
-func takenFootprints(id string, dataset int) string {
-	return path.Join(indexDir(id), fmt.Sprintf("%d.footprints", dataset))
+// made by the plan. It says what is taken over: footprints of another plan of the same run are never read in their place.
+func takenFootprints(id string, reuse *Reuse) (string, error) {
+	data, err := json.Marshal(reuse)
+	return path.Join(indexDir(id), manifests.SHA256(data)[:16]+".footprints"), err
 }
 
 // keepTaken keeps the footprints of a data set's files that are taken over: in memory where this process commits, and they are small.
-func (r *runner) keepTaken(ctx context.Context, plan *planned, dataset int, f *manifests.Footprints) error {
+func (r *runner) keepTaken(ctx context.Context, plan *planned, dataset int, reuse *Reuse, f *manifests.Footprints) error {
 	const small = 1 << 18 // names and pairs, of 24 bytes at most
 	if plan.alone && len(f.Accounts)+len(f.Contracts)+len(f.Pairs) <= small {
 		if plan.taken == nil {
@@ -137,7 +154,11 @@ func (r *runner) keepTaken(ctx context.Context, plan *planned, dataset int, f *m
 		plan.taken[dataset] = f
 		return nil
 	}
-	return writeFootprints(ctx, r.out.Store, takenFootprints(plan.RunID, dataset), &plan.Datasets[dataset], f)
+	name, err := takenFootprints(plan.RunID, reuse)
+	if err != nil {
+		return err
+	}
+	return writeFootprints(ctx, r.out.Store, name, &plan.Datasets[dataset], f)
 }
 
 // writeFootprints sorts footprints and writes them.

@@ -117,7 +117,7 @@ func (r *runner) takeOverFrom(ctx context.Context, plan *planned) (err error) {
 			continue
 		}
 		if footprints != nil {
-			if err := r.keepTaken(ctx, plan, i, footprints); err != nil {
+			if err := r.keepTaken(ctx, plan, i, reuse, footprints); err != nil {
 				return err
 			}
 		}
