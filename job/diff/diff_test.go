@@ -3,6 +3,7 @@ package diff_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -233,6 +234,36 @@ func TestDiffFiles(t *testing.T) {
 	}
 	if r.Listed != 10 || !slices.Equal(r.Differs, []string{"datasets.messages"}) || r.List != list {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestDiffLargeIDs wants the footer of a list to stay small, however long ids of records are.
+func TestDiffLargeIDs(t *testing.T) {
+	config := jobtest.TinyJob(t)
+	dir := filepath.Join(filepath.Dir(config), "messages")
+	var runs []*run.Result
+	for _, id := range []string{"a", "b"} {
+		text := "message_id:string,freelancer_id:string,client_id:string,sent_at:ts_us,edited_at:ts_us\n" + strings.Repeat(id, 1<<20) + ",A,B,2026-02-01T00:00:00Z,\n"
+		if err := jobtest.WriteParquet(filepath.Join(dir, "large.parquet"), text); err != nil {
+			t.Fatal(err)
+		}
+		r, err := run.Run(t.Context(), jobtest.NewEnv(t), run.Options{Config: config})
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs = append(runs, r)
+	}
+	list := filepath.Join(t.TempDir(), "list.parquet")
+	r, err := diff.Run(t.Context(), jobtest.NewEnv(t), diff.Options{Config: config, Before: runs[0].URI, After: runs[1].RunID, To: list})
+	if err != nil || r.Listed != 2 {
+		t.Fatal(r, err)
+	}
+	data, err := os.ReadFile(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := binary.LittleEndian.Uint32(data[len(data)-8:]); n > 4<<10 {
+		t.Errorf("a footer of %d bytes", n)
 	}
 }
 

@@ -146,7 +146,8 @@ type parquetRows struct {
 }
 
 func newParquetRows(w io.Writer, version string) *parquetRows {
-	return &parquetRows{w: parquet.NewGenericWriter[changeRow](w, parquet.MaxRowsPerRowGroup(1<<17), parquet.CreatedBy("assent", version, ""))}
+	noBounds := parquet.SkipPageBounds("record_id") // the footer would have whole ids, however long
+	return &parquetRows{w: parquet.NewGenericWriter[changeRow](w, parquet.MaxRowsPerRowGroup(1<<17), noBounds, parquet.CreatedBy("assent", version, ""))}
 }
 
 func (r *parquetRows) write(c Change) error {

@@ -266,7 +266,7 @@ func (x *exporter) writePart(ctx context.Context, name string, s *arrow.Schema, 
 	}
 	defer object.Abort()
 	digest := &digester{Writer: object, hash: sha256.New()}
-	w, err := arrowparquet.NewWriter(digest, s, arrowparquet.Options{Codec: codec})
+	w, err := arrowparquet.NewWriter(digest, s, arrowparquet.Options{Codec: codec, ShortBounds: true})
 	if err != nil {
 		return File{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
@@ -289,6 +290,49 @@ func checkCroissant(t *testing.T, a *scope.Account, document string) {
 				t.Errorf("%s is not in %s", f.Path, document)
 			}
 		}
+	}
+}
+
+// TestShortBounds wants footers to stay small, however large values are.
+func TestShortBounds(t *testing.T) {
+	o := market(t, 9, "")
+	dir := filepath.Dir(o.Config)
+	large := "message_id:string,freelancer_id:string,client_id:string,sender_id:string,sent_at:ts_us,body:string\n"
+	body := func(letter string) string { return strings.Repeat(letter, 1<<20) }
+	for _, letter := range []string{"a", "b", "c"} {
+		large += fmt.Sprintf("large-%s,B,E,B,2026-05-01T00:00:00Z,%s\n", letter, body(letter))
+	}
+	if err := jobtest.WriteParquet(filepath.Join(dir, "messages/large.parquet"), large); err != nil {
+		t.Fatal(err)
+	}
+	r, err := run.Run(t.Context(), jobtest.NewEnv(t), run.Options{Config: o.Config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Run, o.Subject, o.Memory = r.URI, "B", 1 // a part a file
+	if _, err := scope.Run(t.Context(), jobtest.NewEnv(t), o); err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for name, data := range jobtest.Tree(t, o.To) {
+		if !strings.HasSuffix(name, ".parquet") {
+			continue
+		}
+		f, err := parquet.OpenFile(strings.NewReader(data), int64(len(data)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rows, err := parquet.Read[record](strings.NewReader(data), int64(len(data))); err != nil || !strings.HasPrefix(rows[0].Message, "large") {
+			continue
+		}
+		seen++
+		stats := f.Metadata().RowGroups[0].Columns[5].MetaData.Statistics
+		if n := binary.LittleEndian.Uint32([]byte(data[len(data)-8:])); n > 4<<10 || string(stats.MinValue) > body("a") || string(stats.MaxValue) < body("c") {
+			t.Errorf("%s: a footer of %d bytes, bounds of %d and %d", name, n, len(stats.MinValue), len(stats.MaxValue))
+		}
+	}
+	if seen != 1 {
+		t.Errorf("%d parts of large values", seen)
 	}
 }
 
