@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"assent/job/parquet"
 	"assent/job/parquet/codec"
 )
 
@@ -30,6 +31,7 @@ type peakCase struct {
 	name   string
 	make   func(c *peakCase, dir string) error
 	memory int64    // that run is given, in MiB
+	cores  int      // that the program believes to have; 0: as there are
 	page   int64    // bytes of the largest page of all inputs
 	verbs  []string // that are held to the promise, run among them
 }
@@ -43,6 +45,8 @@ func TestPeak(t *testing.T) {
 	for _, c := range []peakCase{
 		{name: "500 columns", make: wideJob, memory: 64, verbs: []string{"run", "verify", "access"}},
 		{name: "values of 48 MiB in pages of 144", make: valueJob, memory: 64, page: 144 * miB, verbs: []string{"run", "verify", "access"}},
+		{name: "deltas in pages of 48 MiB", make: deltaJob(parquet.DeltaLengthByteArray, parquet.DeltaByteArray), memory: 64, page: 48 * miB, verbs: []string{"run", "verify", "access"}},
+		{name: "deltas in pages of 18 MiB, eight at a time", make: deltaJob(parquet.DeltaByteArray), memory: 64, cores: 8, page: 18 * miB, verbs: []string{"run", "verify"}},
 		{name: "a row group of 5 M rows", make: groupJob, memory: 128, verbs: []string{"run", "access"}},
 		{name: "10 M events", make: eventsJob, memory: 64, verbs: []string{"run", "verify", "access"}},
 	} {
@@ -74,6 +78,9 @@ func TestPeak(t *testing.T) {
 func (c *peakCase) hold(t *testing.T, memory int64, args ...string) {
 	t.Helper()
 	cmd := exec.Command("assent", args...)
+	if c.cores > 0 {
+		cmd.Env = append(cmd.Environ(), fmt.Sprintf("GOMAXPROCS=%d", c.cores))
+	}
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = io.Discard, &log
 	if err := cmd.Start(); err != nil {
@@ -189,21 +196,45 @@ func wideJob(c *peakCase, dir string) error {
 
 func valueJob(c *peakCase, dir string) error {
 	b := &bulkFile{codec: codec.Zstd, groups: 1, pages: 2, rows: 24}
-	large := func(dst []byte, i int) []byte {
-		if i%8 != 3 {
-			return fmt.Appendf(dst, "short %d", i)
+	b.columns = []bulkColumn{once(b.texts("body", c.large)), b.entries("attachment", 24, c.large)}
+	return b.several(dir, 2)
+}
+
+// deltaJob is a job of as many files as there are cores, two at least, with a page of each encoding.
+func deltaJob(encodings ...parquet.Encoding) func(*peakCase, string) error {
+	return func(c *peakCase, dir string) error {
+		b := &bulkFile{codec: codec.Snappy, groups: 1, pages: 1, rows: 24}
+		for _, e := range encodings {
+			column := b.texts(fmt.Sprint("body_", e), c.large)
+			column.encoding = e
+			b.columns = append(b.columns, column)
 		}
-		at := len(dst)
-		dst = append(dst, make([]byte, c.page/3)...)
-		noise(dst[at:], uint64(i))
-		return dst
+		return b.several(dir, max(c.cores, 2))
 	}
-	b.columns = []bulkColumn{once(b.texts("body", large)), b.entries("attachment", 24, large)}
+}
+
+// large appends text i of a page of 24 rows: of eight one is large.
+func (c *peakCase) large(dst []byte, i int) []byte {
+	if i%8 != 3 {
+		return fmt.Appendf(dst, "short %d", i)
+	}
+	at := len(dst)
+	dst = append(dst, make([]byte, c.page/3)...)
+	noise(dst[at:], uint64(i))
+	return dst
+}
+
+// several writes a job of n such files, which are worked on at the same time.
+func (b *bulkFile) several(dir string, n int) error {
 	if err := b.messages(dir); err != nil {
 		return err
 	}
-	// Another such file, at the same time.
-	return os.Link(filepath.Join(dir, "messages", "part.parquet"), filepath.Join(dir, "messages", "more.parquet"))
+	for i := range n - 1 {
+		if err := os.Link(filepath.Join(dir, "messages", "part.parquet"), filepath.Join(dir, "messages", fmt.Sprintf("more%d.parquet", i))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func groupJob(c *peakCase, dir string) error {

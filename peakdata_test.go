@@ -30,6 +30,7 @@ type bulkColumn struct {
 	page     func(page int) []byte // PLAIN values of a page, by its number in the column
 	same     bool                  // all pages are page 0
 	entries  int                   // where it is above 0, page returns that many entries of a dictionary, and the rows have them in turn
+	encoding parquet.Encoding      // of texts where it is not PLAIN: DeltaLengthByteArray or DeltaByteArray
 }
 
 // Converted types, by their numbers in parquet.thrift.
@@ -180,6 +181,9 @@ func (w *bulkWriter) page(column, page int) (*parquet.EncodedPage, error) {
 		raw = encoding.AppendIndices(nil, indices, n)
 	} else {
 		raw = w.columns[column].page(page)
+		if h.Encoding = w.columns[column].encoding; h.Encoding != parquet.Plain {
+			raw = deltaTexts(h.Encoding, raw)
+		}
 	}
 	if err := e.Encode(&w.codec, w.bulkFile.codec, &h, raw); err != nil {
 		return nil, err
@@ -212,6 +216,21 @@ func plainTexts(n, first int, value func(dst []byte, i int) []byte) (all []byte)
 		binary.LittleEndian.PutUint32(all[at:], uint32(len(all)-at-4))
 	}
 	return all
+}
+
+// deltaTexts returns PLAIN texts in an encoding of deltas.
+func deltaTexts(e parquet.Encoding, plain []byte) []byte {
+	all := new(encoding.Bytes)
+	for len(plain) > 0 {
+		end := 4 + binary.LittleEndian.Uint32(plain)
+		all.Data = append(all.Data, plain[4:end]...)
+		all.Ends = append(all.Ends, uint32(len(all.Data)))
+		plain = plain[end:]
+	}
+	if e == parquet.DeltaLengthByteArray {
+		return encoding.AppendDeltaLengths(nil, all)
+	}
+	return encoding.AppendDeltaStrings(nil, all)
 }
 
 // longs is a column of int64, or of instants in microseconds.

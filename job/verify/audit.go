@@ -53,7 +53,7 @@ type published struct {
 	intact  map[string]bool       // objects whose bytes are those that run.json names
 
 	columns map[string]map[string]string // of the data files that could be read, see columnsOf
-	turns   chan struct{}                // for largeTurn
+	turns   *turns                       // nil: no file waits for another
 }
 
 const (
@@ -66,8 +66,7 @@ const (
 
 // openAudit finds the run's directory and loads the configuration where there is one.
 func openAudit(ctx context.Context, e *job.Env, o Options) (*audit, error) {
-	a := &audit{Env: e, o: o, hint: hintDiffers, published: published{turns: make(chan struct{}, 1)}}
-	a.turns <- struct{}{}
+	a := &audit{Env: e, o: o, hint: hintDiffers, published: published{turns: newTurns(o.Workers)}}
 	output, dir, err := publish.SplitRun(o.Run)
 	if err != nil {
 		return nil, err

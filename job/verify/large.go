@@ -21,7 +21,7 @@ import (
 const (
 	// largePage is the size in bytes from which on a page is large, compressed or not.
 	largePage = 4 << 20
-	// veryLarge is the size from which on a page waits for its turn, and its memory goes back to the system as soon as it can.
+	// veryLarge is the size from which on memory goes back to the system as soon as it can.
 	veryLarge = 32 << 20
 )
 
@@ -169,10 +169,8 @@ func (v *largeValues) ReadValues(to []parquet.Value) (n int, err error) {
 
 // enlarge makes room for a large page of so many bytes, compressed and not. What others have let go by now makes room first.
 func (w *pageWalk) enlarge(size, raw int) error {
-	if max(size, raw) >= veryLarge {
-		if err := w.turn.wait(); err != nil {
-			return err
-		}
+	if err := w.turn.wait(max(size, raw)); err != nil {
+		return err
 	}
 	if cap(w.body) < size {
 		w.body = nil
@@ -203,16 +201,31 @@ func letGo(n int) {
 	}
 }
 
-// largeTurn is a file's turn to have very large pages in memory: one file at a time has it, with its input.
-type largeTurn struct {
-	ctx  context.Context
+// turns are what the files of an audit take turns by: those whose pages are larger than all may have at a time.
+type turns struct {
+	from int           // the size from which on a page waits for its file's turn
 	free chan struct{} // has a token where nobody has the turn
-	mine bool
-	mu   sync.Mutex
 }
 
-func (t *largeTurn) wait() error {
-	if t == nil {
+// newTurns returns turns of so many files at a time. Smaller pages, two copies each of the input's and the data file's, are within what
+// an audit may take.
+func newTurns(workers int) *turns {
+	t := &turns{from: min(max(auditMemory/(4*workers), largePage), veryLarge), free: make(chan struct{}, 1)}
+	t.free <- struct{}{}
+	return t
+}
+
+// largeTurn is a file's turn: one file at a time has it, with its input.
+type largeTurn struct {
+	*turns // nil: nobody waits
+	ctx    context.Context
+	mine   bool
+	mu     sync.Mutex
+}
+
+// wait waits for the turn, if a page of so many bytes has to.
+func (t *largeTurn) wait(size int) error {
+	if t == nil || t.turns == nil || size < t.from {
 		return nil
 	}
 	t.mu.Lock()

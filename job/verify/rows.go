@@ -48,7 +48,7 @@ func (a *fileAudit) compareData(ctx context.Context, d *decisions, r *watched) e
 	if err != nil {
 		return fmt.Errorf("cannot be read: %w", err)
 	}
-	turn := &largeTurn{ctx: ctx, free: a.turns}
+	turn := &largeTurn{turns: a.turns, ctx: ctx}
 	defer turn.end()
 	d.turn, out.turn = turn, turn
 	c := &comparison{fileAudit: a, in: d, out: out}
