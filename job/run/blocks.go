@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"path"
 
 	"assent/job/internal/objstore"
 	"assent/job/internal/publish"
@@ -82,6 +83,8 @@ func (w *fileWork) takes(b *block) bool { return b.taken != nil && w.earlier != 
 
 // earlierOutput is what an earlier run made of the file.
 type earlierOutput struct {
+	file       *manifests.File
+	place      objstore.Object // of the data file, as it was before its bytes were looked at
 	readers    []objstore.Reader
 	data       *parquet.File
 	exclusions *manifests.Exclusions
@@ -106,7 +109,10 @@ func (w *fileWork) openEarlier(ctx context.Context) (_ *earlierOutput, err error
 	if f == nil {
 		return nil, run.Fault(publish.ManifestObject, fmt.Errorf("%w: a file is missing", manifests.ErrManifest))
 	}
-	e := new(earlierOutput)
+	e := &earlierOutput{file: f}
+	if e.place, err = w.stage.Stat(ctx, path.Join(run.Dir, f.Output)); err != nil {
+		return nil, run.Fault(f.Output, err)
+	}
 	defer func() {
 		if err != nil {
 			e.close()
@@ -304,7 +310,9 @@ func (w *fileWork) write(ctx context.Context, out *rewrite.Writer, d decided) er
 	was := b.earlier()
 	if d.sel == nil {
 		f := &was.Facts
-		if err := out.Take(ctx, b.to, w.earlier.data, was.At[0], was.At[0]+f.Groups[0], rewrite.Pages(f.Pages)); err != nil {
+		if w.allSame {
+			// The data file is taken over as a whole.
+		} else if err := out.Take(ctx, b.to, w.earlier.data, was.At[0], was.At[0]+f.Groups[0], rewrite.Pages(f.Pages)); err != nil {
 			return err
 		}
 		w.passed(b.to - 1)

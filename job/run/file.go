@@ -38,6 +38,8 @@ type fileWork struct {
 	*desk
 	blocks  []block
 	earlier *earlierOutput        // what some blocks are taken over from; nil: none are
+	held    []decided             // blocks whose data is taken over, while there is nothing else; see allSame
+	allSame bool                  // the data of all blocks so far is taken over; in the end: the data file is the earlier one
 	last    schema.Instant        // of all moments of the block so far
 	tally   *Tally                // of the block
 	groups  [3]int                // row groups so far of the outputs, in the order of objectsOf
@@ -191,18 +193,19 @@ func (w *fileWork) writeAll(ctx context.Context) error {
 		return err
 	}
 	w.d.footprints.add(w.footprint())
-	written, err := out.Close()
-	if err != nil {
+	var written rewrite.Result
+	g, gctx := errgroup.WithContext(ctx) // each may wait for storage
+	g.Go(func() error { return exclusions.Finish(gctx) })
+	g.Go(func() error { return subjects.Finish(gctx) })
+	g.Go(func() (err error) {
+		written, err = w.endData(gctx, out, data)
+		return err
+	})
+	if err := g.Wait(); err != nil {
 		return err
 	}
-	if err := finishAll(ctx, objects[:]); err != nil {
-		return err
-	}
-	w.result.Bytes, w.result.SHA256 = data.bytes, data.digest()
 	w.result.ExclusionsBytes, w.result.ExclusionsSHA256 = exclusions.bytes, exclusions.digest()
 	w.result.SubjectsBytes, w.result.SubjectsSHA256 = subjects.bytes, subjects.digest()
-	w.result.Pages = manifests.Pages(written.Pages)
-	w.result.Schema = manifests.SHA256(written.Schema)[:16]
 	w.result.Transforms = w.handed.Counts()
 	for i := range w.blocks {
 		if was := w.blocks[i].earlier(); w.earlier != nil && was != nil {
@@ -210,15 +213,6 @@ func (w *fileWork) writeAll(ctx context.Context) error {
 		}
 	}
 	return w.conserve(written)
-}
-
-// finishAll finishes objects at a time: each may wait for storage.
-func finishAll(ctx context.Context, objects []*staged) error {
-	g, ctx := errgroup.WithContext(ctx)
-	for _, o := range objects {
-		g.Go(func() error { return o.Finish(ctx) })
-	}
-	return g.Wait()
 }
 
 // closeManifests ends the manifests, once all rows are decided.
@@ -266,12 +260,13 @@ func (w *fileWork) pipeline(ctx context.Context, out *rewrite.Writer) error {
 		return w.closeManifests()
 	})
 	g.Go(func() error {
+		w.allSame = w.earlier != nil && w.in.pieces() == 1
 		for d := range ready {
-			if err := w.write(ctx, out, d); err != nil {
+			if err := w.holdOrWrite(ctx, out, d); err != nil {
 				return err
 			}
 		}
-		return nil
+		return w.writeHeld(ctx, out)
 	})
 	return g.Wait()
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"log/slog"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -81,12 +82,18 @@ func TestSameData(t *testing.T) {
 	const requests = "account_id:string,requested_at:ts_us,request_id:string\nG,2026-05-01T00:00:00Z,r1\n"
 	write("consent/b.parquet", "account_id:string,category:string,opted_in:bool,effective_at:ts_us\nH,communications,false,2026-01-06T00:00:00Z\n")
 	write("deletions/a.parquet", requests)
-	night(s.out, "2026-06-01T00:00:00Z", false)
+	before := night(s.out, "2026-06-01T00:00:00Z", false)
 	write("deletions/a.parquet", requests+"H,2026-06-01T00:00:00Z,r2\n")
 	got := night(s.out, "2026-06-02T00:00:00Z", false)
 	told := log.String()
 	jobtest.SameTrees(t, "H asks for deletion", jobtest.Tree(t, got), jobtest.Tree(t, night(t.TempDir(), "2026-06-02T00:00:00Z", true)))
-	if groups := readNight(t, got).Invocation.ReusedRowGroups["messages/month=2026-03/large.parquet"]; groups < 1 || groups > 10 {
+	const large = "messages/month=2026-03/large.parquet"
+	was, err := os.Stat(filepath.Join(before, large))
+	is, err2 := os.Stat(filepath.Join(got, large))
+	if err != nil || err2 != nil || !os.SameFile(was, is) {
+		t.Errorf("the data of all blocks was taken over, but the data file was written anew: %v, %v", err, err2)
+	}
+	if groups := readNight(t, got).Invocation.ReusedRowGroups[large]; groups < 1 || groups > 10 {
 		t.Errorf("%d of 12 row groups were taken over", groups)
 	}
 	if !strings.Contains(told, "their data is taken over") {
