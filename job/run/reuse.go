@@ -25,8 +25,8 @@ type earlier struct {
 	*publish.Run
 	objects    *objectsOfRun
 	index      *filter.Stored
+	content    *objstore.Content                // that index lies in
 	footprints map[string]*manifests.Footprints // by data set
-	close      func() error
 }
 
 // earlier opens the run to start from, nil where there is none.
@@ -62,7 +62,7 @@ func (r *runner) earlier(ctx context.Context, plan *planned) (*earlier, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.close = c.Close
+	e.content = c
 	if e.index, err = filter.Open(c.Data); err != nil {
 		return nil, errors.Join(run.Fault(run.Index.Path, fmt.Errorf("%w: %w", manifests.ErrManifest, err)), c.Close())
 	}
@@ -98,13 +98,14 @@ func (r *runner) takeOverFrom(ctx context.Context, plan *planned) (err error) {
 	if err != nil || e == nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, e.close()) }()
+	defer func() { err = errors.Join(err, e.content.Close()) }()
 	plan.earlier = e.Run
 	x := plan.lookup.Stored
 	if e.index.HasRegistry() != x.HasRegistry() {
 		return nil
 	}
 	accounts, contracts := filter.Changed(e.index, x, e.index.Policy().Horizon)
+	e.content.Unload() // of a large history it takes as much memory as the plan's own index, and only its policy is asked for from here on
 	files, taken, parts := 0, 0, 0
 	for i := range plan.Datasets {
 		c := &comparison{earlier: e, plan: plan, d: &plan.Datasets[i], workers: r.options.Workers, warn: r.Log.Warn}
