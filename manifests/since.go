@@ -142,12 +142,12 @@ func (x *Exclusions) Fates(pass func(from, to int64) bool) iter.Seq2[Fate, error
 		var row *table.Column
 		var reason table.Parsed[schema.Reason]
 		last := int64(-1)
-		open := func(g *table.Group) {
-			if from, to, ok := g.Ints(leafSourceRow); !ok || !pass(from, to) {
-				row, reason = g.Column(leafSourceRow), reasonColumn(g, leafReason)
-			}
+		passes := func(group int) bool {
+			from, to, ok := x.file.Ints(group, leafSourceRow)
+			return ok && pass(from, to)
 		}
-		err := x.file.Scan(open, func() (more bool, err error) {
+		open := func(g *table.Group) { row, reason = g.Column(leafSourceRow), reasonColumn(g, leafReason) }
+		err := x.file.ScanSome(passes, open, func() (more bool, err error) {
 			f := Fate{}
 			f.Row, _ = row.Int()
 			if f.Row <= last {

@@ -136,16 +136,22 @@ func (f *File) checkPath(c *parquet.Chunk) error {
 }
 
 // Scan calls open for each row group and then read for each of its rows, once the columns that open opened have gone to it. It
-// ends where read returns false. A row group of which open opens no column is passed over.
+// ends where read returns false.
 func (f *File) Scan(open func(*Group), read func() (bool, error)) error {
+	return f.ScanSome(func(int) bool { return false }, open, read)
+}
+
+// ScanSome is Scan that passes over the row groups of which pass says so by their numbers, before it parses their chunks.
+func (f *File) ScanSome(pass func(group int) bool, open func(*Group), read func() (bool, error)) error {
 	for i := range f.NumRowGroups() {
+		if pass(i) {
+			continue
+		}
 		g, err := f.Group(i)
 		if err != nil {
 			return err
 		}
-		if open(g); g.columns == nil {
-			continue
-		}
+		open(g)
 		for range g.Rows {
 			if err := g.Next(); err != nil {
 				return err
@@ -280,20 +286,27 @@ func (g *Group) readIndexes() (err error) {
 }
 
 // bounds returns those of a leaf; not ok where it has none.
-func (g *Group) bounds(leaf int) (lo, hi []byte, ok bool) {
-	stats, err := g.chunks[leaf].Metadata.Struct(parquet.MetaStatistics)
+func (g *Group) bounds(leaf int) (lo, hi []byte, ok bool) { return g.file.bounds(&g.chunks[leaf]) }
+
+func (f *File) bounds(c *parquet.Chunk) (lo, hi []byte, ok bool) {
+	stats, err := c.Metadata.Struct(parquet.MetaStatistics)
 	if err != nil {
 		return nil, nil, false
 	}
-	col := &g.file.Columns()[leaf]
+	col := &f.Columns()[c.Column]
 	lo, _, err1 := stats.Bytes(parquet.StatsMinValue)
 	hi, _, err2 := stats.Bytes(parquet.StatsMaxValue)
 	return lo, hi, err1 == nil && err2 == nil && len(lo) > 0 && len(hi) > 0 && parquet.SoundBound(col, lo) && parquet.SoundBound(col, hi)
 }
 
-// Ints returns the least and the greatest value of a bounded leaf of integers; not ok where the chunk does not say.
-func (g *Group) Ints(leaf int) (least, greatest int64, ok bool) {
-	lo, hi, ok := g.bounds(leaf)
+// Ints returns the least and the greatest value of a bounded leaf of integers in a row group; not ok where the chunk does not say, or is
+// damaged. It parses that chunk alone.
+func (f *File) Ints(group, leaf int) (least, greatest int64, ok bool) {
+	c, err := f.Chunk(group, leaf)
+	if err != nil || f.checkPath(&c) != nil {
+		return 0, 0, false
+	}
+	lo, hi, ok := f.bounds(&c)
 	if !ok || len(lo) != 8 || len(hi) != 8 {
 		return 0, 0, false
 	}
