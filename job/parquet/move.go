@@ -160,7 +160,7 @@ func (o *Output) Take(f *File, i int) (*MovedGroup, error) {
 
 // moveField moves an offset that a struct has, and none that is 0 where that stands for none.
 func moveField(s *thrift.Struct, id int16, shift int64, zeroIsNone bool) {
-	if at, err := s.Int(id, -1); err == nil && at >= 0 && !(at == 0 && zeroIsNone) {
+	if at, err := s.Int(id, -1); shift != 0 && err == nil && at >= 0 && !(at == 0 && zeroIsNone) {
 		s.Set(thrift.Int64Field(id, at+shift))
 	}
 }
@@ -198,10 +198,10 @@ func (f *File) section(at, n int64) ([]byte, error) {
 	return b, f.ReadFull(b, at)
 }
 
-// moveLocations moves the pages of an OffsetIndex.
+// moveLocations moves the pages of an OffsetIndex. One that stays where it is is returned as it is.
 func moveLocations(index []byte, shift int64) ([]byte, error) {
-	if index == nil {
-		return nil, nil
+	if index == nil || shift == 0 {
+		return index, nil
 	}
 	s, _, err := thrift.Parse(index)
 	if err != nil {
