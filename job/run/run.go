@@ -246,7 +246,7 @@ func (r *runner) someShards(ctx context.Context, plan *planned, stage objstore.S
 	defer bar.Stop()
 	s := &sharder{
 		Env: r.Env, plan: &plan.Plan, digest: plan.digest, index: plan.lookup, key: r.key, pseudonyms: r.pseudonyms, stage: stage,
-		workers: r.filesAtATime(), inTurn: r.options.inTurn, cpu: semaphore.NewWeighted(int64(r.options.Workers)), memory: rewrite.NewBudget(r.options.Memory),
+		workers: r.filesAtATime(), inTurn: r.options.inTurn, cpu: semaphore.NewWeighted(int64(r.options.Workers)), memory: rewrite.NewBudget(r.options.Memory / 4 * 3), // the rest is for garbage
 		progress: bar.Add, earlierRun: r.openEarlierRun(ctx, plan),
 	}
 	if err := s.open(ctx); err != nil {

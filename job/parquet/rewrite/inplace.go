@@ -7,31 +7,33 @@ import (
 	"assent/job/parquet/encoding"
 )
 
-// PLAIN values are not copied on their way from a page of the input to one of the output, as far as that can be done. The draft
-// takes the memory of the first page over, and the kept values move to the front of the others. The levels are then written just
-// before them:
+// PLAIN values are copied once at most on their way from a page of the input to one of the output: into the draft. It may take the memory
+// of the first page over instead, where the kept values move to the front of the others. The levels are then written just before them:
 //
 //	draft.room:   | free | levels | kept values | bytes of dropped values, and free |
 //	                              draft.plain
 //
 // So only draft.plain[:len] may be read, and nothing may read the page afterwards.
 
-// makeRoom prepares the draft for the values of a page, of which so many are kept: it takes the memory of the page if it has no
-// values yet, and grows otherwise.
+// makeRoom prepares the draft for the values of a page, of which so many are kept. If it has none yet, and its memory is large enough for
+// most of a second page, too, it stays; else it takes the memory of the page.
 func (d *draft) makeRoom(p *parquet.Page, col *parquet.Column, kept int) {
-	if len(d.plain) == 0 {
-		d.plain, d.room = p.Take(d.memoryOfPlain())
-		return
-	}
 	n := len(p.Values)
-	if p.Count > 0 { // about the kept share, and some more
-		share := int(int64(n)*int64(kept)/int64(p.Count)) + n/16
-		if n > maxPooled { // a few large values: the share of their number says little, and growing again would copy them
-			share = n
-		}
-		n = min(n, share)
+	share, spare := n, 0
+	if p.Count > 0 && n <= maxPooled { // of a few large values the share of their number says little, and growing again would copy them
+		share, spare = min(n, int(int64(n)*int64(kept)/int64(p.Count))+n/16), n/8
 	}
-	d.grow(col, n)
+	own, head := d.memoryOfPlain(), levelBytes(col, 2*p.Header.Values)
+	switch {
+	case len(d.plain) > 0 && cap(d.plain)-len(d.plain) < share:
+		d.grow(col, share+spare) // so much that it stays the next time
+	case len(d.plain) > 0:
+	case n <= maxPooled && head+2*share <= cap(own):
+		d.room = own[:cap(own)]
+		d.plain = d.room[head:head]
+	default:
+		d.plain, d.room = p.Take(own)
+	}
 }
 
 // grow makes room for n more bytes of values, and for the levels before them.

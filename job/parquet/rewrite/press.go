@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"runtime"
+	"sync"
 
 	"assent/job/parquet"
 )
@@ -22,10 +23,13 @@ func maxAside() int { return min(runtime.GOMAXPROCS(0)+2, 16) }
 // A pressed is a page of the queue.
 type pressed struct {
 	d      *draft
-	page   parquet.EncodedPage
+	page   *parquet.EncodedPage
 	memory int64
 	done   chan error // nil: it is encoded
 }
+
+// pages holds pages that were encoded aside for reuse, with their memory.
+var pages = sync.Pool{New: func() any { return new(parquet.EncodedPage) }}
 
 // blank returns an empty draft.
 func (p *press) blank() *draft { return drafts.Get().(*draft) }
@@ -57,11 +61,11 @@ func (p *press) add(d *draft, dictLen int) error {
 		p.recycle(d)
 		return err
 	}
-	hold.d, hold.done = d, make(chan error, 1)
+	hold.d, hold.page, hold.done = d, pages.Get().(*parquet.EncodedPage), make(chan error, 1)
 	go func() {
 		err := s.task.enter()
 		if err == nil {
-			err = p.encode(&hold.page, d, dictLen)
+			err = p.encode(hold.page, d, dictLen)
 			s.task.leave()
 		}
 		hold.done <- err
@@ -83,7 +87,7 @@ func (p *press) addWhole(d *draft, h *parquet.PageHeader) error {
 		return err
 	}
 	hold.d = d
-	hold.page = parquet.EncodedPage{Header: *h, Head: h.Append(nil), Body: d.body}
+	hold.page = &parquet.EncodedPage{Header: *h, Head: h.Append(nil), Body: d.body}
 	return nil
 }
 
@@ -146,7 +150,10 @@ func (p *press) writeFirst() error {
 	if err == nil {
 		err = p.splice.dataPage(&job.page.Header, job.page.Head, job.page.Body, job.d)
 	}
-	dropBody(&job.page)
+	dropBody(job.page)
+	if job.done != nil {
+		pages.Put(job.page)
+	}
 	if err == nil {
 		p.recycle(job.d)
 	}

@@ -21,6 +21,7 @@ type source struct {
 	f     *parquet.File
 	gate  *gate
 	block int64
+	room  int   // bytes before a block in its buffer, for what is unread of the block before it
 	read  int64 // file offset up to which buf reaches
 	end   int64
 	buf   []byte
@@ -37,7 +38,11 @@ type fetched struct {
 func blockSize(n int64) int64 { return max(min(max(n/8, minBlock), maxBlock, n), 1) }
 
 func newSource(f *parquet.File, g *gate, start, end int64) *source {
-	return &source{f: f, gate: g, block: blockSize(end - start), read: start, end: end}
+	s := &source{f: f, gate: g, block: blockSize(end - start), read: start, end: end}
+	if s.block < end-start {
+		s.room = int(s.block / 4) // a page seldom takes more
+	}
+	return s
 }
 
 // Offset returns the file offset of the next byte.
@@ -74,17 +79,18 @@ func (s *source) more(n int) error {
 	if got.err != nil {
 		return got.err
 	}
-	if s.pos == len(s.buf) { // nothing unread: the block is the buffer
-		s.buf, *got.p, s.pos = *got.p, s.buf[:0], 0
-		s.read += int64(len(s.buf))
+	block := (*got.p)[s.room:]
+	s.read += int64(len(block))
+	if rest := s.buf[s.pos:]; len(rest) <= s.room { // what is unread goes before the block, which is the buffer then
+		s.pos = s.room - copy((*got.p)[s.room-len(rest):], rest)
+		s.buf, *got.p = *got.p, s.buf[:0]
 		s.fetch()
 		return nil
 	}
 	s.buf = s.buf[:copy(s.buf, s.buf[s.pos:])]
 	s.pos = 0
 	// Room for n bytes and for what the last block brings beyond: to grow again is to hold a large page twice.
-	s.buf = append(roomFor(s.buf, min(n+int(s.block)-len(s.buf), int(s.end-s.read))), *got.p...)
-	s.read += int64(len(*got.p))
+	s.buf = append(roomFor(s.buf, min(n+int(s.block)-len(s.buf), len(block)+int(s.end-s.read))), block...)
 	s.fetch()
 	return nil
 }
@@ -100,14 +106,14 @@ func (s *source) fetch() {
 	at := s.read
 	go func() {
 		p := blockPool.Get().(*[]byte)
-		*p = parquet.Room(*p, int(n))[:n]
-		ahead <- fetched{p, s.f.ReadFull(*p, at)}
+		*p = parquet.Room(*p, s.room+int(n))[:s.room+int(n)]
+		ahead <- fetched{p, s.f.ReadFull((*p)[s.room:], at)}
 	}()
 }
 
 // shrink gives a very large buffer back. What was peeked at is not valid any more.
 func (s *source) shrink() {
-	if cap(s.buf) > maxBlock+1024 {
+	if cap(s.buf) > maxBlock+maxBlock/4+1024 {
 		s.buf, s.pos = append([]byte(nil), s.buf[s.pos:]...), 0
 	}
 }
