@@ -20,6 +20,7 @@ type bulkFile struct {
 	pages   int // of a chunk
 	rows    int // of a page
 	columns []bulkColumn
+	ids     func(dst []byte, i int) []byte // of records; nil: short ones
 }
 
 // A bulkColumn is a column of a bulkFile.

@@ -79,6 +79,8 @@ func (a *fileAudit) check(ctx context.Context, w *facts) error {
 		return a.found.unreadable(err)
 	}
 	defer in.close()
+	in.turn = &largeTurn{turns: a.turns, ctx: ctx}
+	defer in.turn.end()
 	d, err := a.decide(ctx, in, w)
 	if err != nil {
 		return a.found.unreadable(err)

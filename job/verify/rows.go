@@ -48,9 +48,7 @@ func (a *fileAudit) compareData(ctx context.Context, d *decisions, r *watched) e
 	if err != nil {
 		return fmt.Errorf("cannot be read: %w", err)
 	}
-	turn := &largeTurn{turns: a.turns, ctx: ctx}
-	defer turn.end()
-	d.turn, out.turn = turn, turn
+	out.turn = d.turn
 	c := &comparison{fileAudit: a, in: d, out: out}
 	if c.handed, err = a.handover(d.parquetFile); err != nil {
 		return err
