@@ -73,7 +73,8 @@ func (b *Bloom) Append(dst []byte) []byte {
 	return append(s.Append(dst), b.data...)
 }
 
-// ParseBloom is the inverse of Append. The filter is that in data, to which nobody may write. It fails where data is not one filter, or one of a kind that the format does not define yet.
+// ParseBloom is the inverse of Append. The filter is that in data, to which nobody may write. It fails where data is not one filter, or
+// one of a kind that the format does not define yet.
 func ParseBloom(data []byte) (*Bloom, error) {
 	n, size, ok := bloomHeader(data)
 	if !ok || n+size != len(data) {

@@ -11,7 +11,7 @@ type buffers [33]sync.Pool // of *[]byte, by the bits of their size
 
 // get returns an empty slice with room for size bytes, of at most 4 GiB.
 func (b *buffers) get(size int64) []byte {
-	class := bits.Len64(uint64(max(size, 1) - 1))
+	class := classOf(size)
 	if p, _ := b[class].Get().(*[]byte); p != nil {
 		return *p
 	}
@@ -27,4 +27,7 @@ func (b *buffers) put(p []byte) {
 }
 
 // roomOf is the memory that a slice takes which get returns.
-func roomOf(size int64) int64 { return 1 << bits.Len64(uint64(max(size, 1)-1)) }
+func roomOf(size int64) int64 { return 1 << classOf(size) }
+
+// classOf is the number of the smallest power of two that has room for size bytes.
+func classOf(size int64) int { return bits.Len64(uint64(max(size, 1) - 1)) }
