@@ -128,7 +128,7 @@ def history():
     lines = subprocess.run(["go", "test", "-run", "^$", "-bench", "^Benchmark(Build|Decide)$", "-benchtime", "3x",
                             "-cpu", "1", *short, "./filter"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
     micro = {name: {unit: float(v) for v, unit in re.findall(r"([\d.e+]+) (\S+/\S+)", rest)}
-             for name, rest in re.findall(r"^Benchmark(\w+)\s+\d+\s+(.*)$", lines, re.M)}
+             for name, rest in re.findall(r"^Benchmark(\w+)\S*\s+\d+\s+(.*)$", lines, re.M)}  # of several sizes the last, the largest
     return {"runs": runs, "events": EVENTS, "micro": micro}
 
 

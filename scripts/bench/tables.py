@@ -77,7 +77,7 @@ def after(results):
 
 def index(results):
     if h := results.get("history"):
-        rate = lambda k, unit, scale: "{:.1f}".format(h["micro"].get(k, {}).get(unit, 0) / scale)
+        rate = lambda k, unit, scale: "{:.1f}".format(h["micro"][k][unit] / scale)
         yield f"| index built, M events/s a core | ≥ 2.5 | {rate('Build', 'events/cpu-s', 1e6)} |"
         yield f"| index, bytes an event | ≤ 20 | {rate('Build', 'B/event', 1)} |"
         yield f"| M decisions/s a core | ≥ 10 | {rate('Decide', 'decisions/cpu-s', 1e6)} |"
