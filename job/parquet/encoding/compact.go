@@ -1,6 +1,7 @@
 package encoding
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -217,6 +218,25 @@ func Remap(indices, table []int32) {
 	for i, v := range indices {
 		indices[i] = table[v]
 	}
+}
+
+// AppendEntries appends the entries, of 4 or 8 bytes each, that the indices name in a PLAIN dictionary.
+func AppendEntries(dst, dict []byte, width int, indices []int32) []byte {
+	at := len(dst)
+	dst = extend(dst, width*len(indices))
+	out := dst[at:]
+	if width == 4 {
+		for _, v := range indices {
+			binary.LittleEndian.PutUint32(out, binary.LittleEndian.Uint32(dict[4*int(v):]))
+			out = out[4:]
+		}
+		return dst
+	}
+	for _, v := range indices {
+		binary.LittleEndian.PutUint64(out, le64(dict[8*int(v):]))
+		out = out[8:]
+	}
+	return dst
 }
 
 // Spread puts values, one for each set bit of present, in their slots; the others

@@ -171,29 +171,76 @@ func unpackBy1(dst []int32, src []byte, width int) {
 	}
 }
 
-// packIndices appends values of width bits, 1 to 32, padded with zero values to a
+// packIndices appends values of width bits, 1 to 32, none of which has more, padded with zero values to a
 // multiple of 8 of them.
 func packIndices(dst []byte, values []int32, width int) []byte {
-	w, mask := uint(width), uint64(1)<<uint(width)-1
 	size := (len(values) + 7) / 8 * width
 	at := len(dst)
-	dst = extend(dst, size+8)
+	dst = extend(dst, size+8) // a step may write up to 8 bytes beyond its group
 	out := dst[at:]
+	groups := len(values) / 8
+	whole, rest := values[:groups*8], values[groups*8:]
+	switch {
+	case width <= 8:
+		packBy8(out, whole, width)
+	case width <= 16:
+		packBy4(out, whole, width)
+	default:
+		packBy1(out, whole, width)
+	}
+	if len(rest) > 0 {
+		var last [8]int32
+		copy(last[:], rest)
+		packBy1(out[groups*width:], last[:], width)
+	}
+	return dst[:at+size]
+}
+
+// packBy8 writes a group of 8 values with one store.
+func packBy8(out []byte, values []int32, width int) {
+	w := uint(width)
+	for ; len(values) >= 8; values = values[8:] {
+		v := (*[8]int32)(values)
+		x := uint64(v[0]) | uint64(v[1])<<(w&63) | uint64(v[2])<<(2*w&63) | uint64(v[3])<<(3*w&63)
+		y := uint64(v[4]) | uint64(v[5])<<(w&63) | uint64(v[6])<<(2*w&63) | uint64(v[7])<<(3*w&63)
+		binary.LittleEndian.PutUint64(out, x|y<<(4*w&63))
+		out = out[width:]
+	}
+}
+
+// packBy4 writes a group of 8 values with two stores. The second half begins at bit 0 or 4 of its first byte.
+func packBy4(out []byte, values []int32, width int) {
+	w := uint(width)
+	half, shift := width/2, 4*w&7
+	for ; len(values) >= 8; values = values[8:] {
+		v := (*[8]int32)(values)
+		x := uint64(v[0]) | uint64(v[1])<<(w&63) | uint64(v[2])<<(2*w&63) | uint64(v[3])<<(3*w&63)
+		y := uint64(v[4]) | uint64(v[5])<<(w&63) | uint64(v[6])<<(2*w&63) | uint64(v[7])<<(3*w&63)
+		o := out[:half+8]
+		binary.LittleEndian.PutUint64(o, x)
+		binary.LittleEndian.PutUint64(o[half:], y<<shift|x>>uint(8*half))
+		out = out[width:]
+	}
+}
+
+// packBy1 takes one value after the other, of which there is a multiple of 8.
+func packBy1(out []byte, values []int32, width int) {
+	w := uint(width)
+	size := len(values) / 8 * width
 	var acc uint64
 	var used uint
 	for _, v := range values {
-		acc |= uint64(uint32(v)) & mask << (used & 63)
+		acc |= uint64(uint32(v)) << (used & 63)
 		if used += w; used >= 32 {
 			binary.LittleEndian.PutUint32(out, uint32(acc))
-			out = out[4:]
+			out, size = out[4:], size-4
 			acc >>= 32
 			used -= 32
 		}
 	}
-	for tail := at + size - (len(dst) - len(out)); tail > 0; tail -= 4 {
+	for ; size > 0; size -= 4 {
 		binary.LittleEndian.PutUint32(out, uint32(acc))
 		out = out[4:]
 		acc >>= 32
 	}
-	return dst[:at+size]
 }

@@ -1,7 +1,6 @@
 package rewrite
 
 import (
-	"encoding/binary"
 	"math/bits"
 	"slices"
 
@@ -113,18 +112,25 @@ func (d *pruned) note(b *parquet.Bounds, page *[]byte, indices []int32) {
 		return
 	}
 	if !d.settled {
-		encoding.MarkUsed(d.hits, indices)
 		d.count(indices)
 	}
-	if d.col.Order == parquet.OrderNone || d.mapped != nil || b.AddEntries(d.col, d.plain, indices) { // see addBounds
+	bounded := d.col.Order != parquet.OrderNone && d.mapped == nil // see addBounds
+	if !bounded || d.n > len(indices)/2 && b.AddEntries(d.col, d.plain, indices) {
+		if !d.settled {
+			encoding.MarkUsed(d.hits, indices)
+		}
 		return
 	}
+	// Of few entries, or of byte arrays, each that occurs is looked at once.
 	*page = slices.Grow((*page)[:0], d.n)[:d.n]
 	clear(*page)
 	encoding.MarkUsed(*page, indices)
 	for i, hit := range *page {
 		if hit != 0 {
 			b.Add(d.col, d.entry(i))
+			if !d.settled {
+				d.hits[i] = 1
+			}
 		}
 	}
 }
@@ -252,19 +258,23 @@ func (d *pruned) compact() ([]byte, error) {
 
 // appendPlain appends the values to which the draft's indices point to its plain values, of a boolean column to its bools.
 func (d *pruned) appendPlain(to *draft) {
-	if d.col.Physical != parquet.Boolean {
-		to.grow(d.col, int(d.plainSize(to.indices)))
+	if d.col.Physical == parquet.Boolean {
+		for _, i := range to.indices {
+			to.bools.AppendRun(d.plain[i] != 0, 1)
+		}
+		return
 	}
-	for _, i := range to.indices {
-		v := d.entry(int(i))
-		switch d.col.Physical {
-		case parquet.Boolean:
-			to.bools.AppendRun(v[0] != 0, 1)
-		case parquet.ByteArray:
-			to.plain = binary.LittleEndian.AppendUint32(to.plain, uint32(len(v)))
-			to.plain = append(to.plain, v...)
-		default:
-			to.plain = append(to.plain, v...)
+	to.grow(d.col, int(d.plainSize(to.indices)))
+	switch width := d.col.Width(); {
+	case d.col.Physical == parquet.ByteArray:
+		for _, i := range to.indices {
+			to.plain = append(to.plain, d.plain[d.begin(int(i)):d.ends[i]]...)
+		}
+	case width == 4 || width == 8:
+		to.plain = encoding.AppendEntries(to.plain, d.plain, width, to.indices)
+	default:
+		for _, i := range to.indices {
+			to.plain = append(to.plain, d.entry(int(i))...)
 		}
 	}
 }
