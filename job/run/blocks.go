@@ -5,13 +5,10 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"math"
-	"path"
+	"slices"
 
-	"assent/job/internal/objstore"
 	"assent/job/internal/publish"
 	"assent/job/internal/source"
-	"assent/job/parquet"
 	"assent/job/parquet/rewrite"
 	"assent/manifests"
 	"assent/schema"
@@ -26,6 +23,7 @@ type block struct {
 	first, rows int64       // counted from 0 in the file
 	taken       *TakenBlock // nil: it is decided anew
 	touched     *TakenBlock // of which the data may be taken over, or is, where it is decided anew; nil: it is not
+	redone      bool        // its data was to be taken over, but is lost: it is rewritten
 	facts       manifests.BlockFacts
 }
 
@@ -80,60 +78,6 @@ func (w *fileWork) findBlocks(ctx context.Context) error {
 
 // takes reports whether a block is taken over: the plan says so, and what the earlier run made is as it was published.
 func (w *fileWork) takes(b *block) bool { return b.taken != nil && w.earlier != nil }
-
-// earlierOutput is what an earlier run made of the file.
-type earlierOutput struct {
-	file       *manifests.File
-	place      objstore.Object // of the data file, as it was before its bytes were looked at
-	readers    []objstore.Reader
-	data       *parquet.File
-	exclusions *manifests.Exclusions
-	subjects   *manifests.SubjectIndex
-}
-
-func (e *earlierOutput) close() {
-	if e != nil {
-		for _, r := range e.readers {
-			r.Close()
-		}
-	}
-}
-
-// openEarlier opens the earlier outputs, whose bytes must be those that were published.
-func (w *fileWork) openEarlier(ctx context.Context) (_ *earlierOutput, err error) {
-	run, err := w.earlierRun()
-	if err != nil {
-		return nil, err
-	}
-	f := run.File(w.d.Name, w.in.Rel)
-	if f == nil {
-		return nil, run.Fault(publish.ManifestObject, fmt.Errorf("%w: a file is missing", manifests.ErrManifest))
-	}
-	e := &earlierOutput{file: f}
-	if e.place, err = w.stage.Stat(ctx, path.Join(run.Dir, f.Output)); err != nil {
-		return nil, run.Fault(f.Output, err)
-	}
-	defer func() {
-		if err != nil {
-			e.close()
-		}
-	}()
-	for i, o := range objectsOf(f) {
-		r, err := run.OpenIn(ctx, o, math.MaxInt64, &w.desk.earlier[i])
-		if err != nil {
-			return nil, err
-		}
-		e.readers = append(e.readers, r)
-	}
-	if e.data, err = parquet.Open(ctx, e.readers[0], e.readers[0].Size(), f.Output); err != nil {
-		return nil, err
-	}
-	if e.exclusions, err = manifests.OpenExclusions(e.readers[1], e.readers[1].Size()); err != nil {
-		return nil, err
-	}
-	e.subjects, err = manifests.OpenSubjectIndex(e.readers[2], e.readers[2].Size())
-	return e, err
-}
 
 // decideAll decides all row groups in order and hands on each one's selection. Blocks that are taken over are handed on as they are.
 func (w *fileWork) decideAll(ctx context.Context, then func(decided) error) error {
@@ -198,7 +142,7 @@ func (w *fileWork) decideBlock(ctx context.Context, b *block, then func(decided)
 		return err
 	}
 	if same {
-		w.sameData.Add(1)
+		w.reused.sameData.Add(1)
 		return then(decided{block: b})
 	}
 	b.touched = nil
@@ -218,7 +162,7 @@ func (w *fileWork) handOn(d decided, then func(decided) error) error {
 	return then(d)
 }
 
-// keepsSameRows reports whether the rows that a block keeps are those that it kept in the earlier run, by its exclusions there.
+// keepsSameRows reports whether the rows that a block keeps are those that it kept in the earlier run.
 func (w *fileWork) keepsSameRows(b *block, sels []*rewrite.Selection) (bool, error) {
 	kept, _ := b.touched.Facts.Outcome()
 	for _, sel := range sels {
@@ -227,24 +171,8 @@ func (w *fileWork) keepsSameRows(b *block, sels []*rewrite.Selection) (bool, err
 	if kept != 0 {
 		return false, nil
 	}
-	excluded, group, first := int64(0), 0, b.first
-	for was, err := range w.earlier.exclusions.Fates(func(from, to int64) bool { return to < b.first || from >= b.first+b.rows }) {
-		if err != nil {
-			return false, err
-		}
-		for group < len(sels) && was.Row >= first+sels[group].Len() {
-			first += sels[group].Len()
-			group++
-		}
-		if was.Row < first || group == len(sels) || sels[group].Kept(was.Row-first) {
-			return false, nil
-		}
-		excluded++
-	}
-	for _, sel := range sels {
-		excluded -= sel.Len() - sel.Count()
-	}
-	return excluded == 0, nil
+	was, err := w.keptBefore(b)
+	return err == nil && slices.EqualFunc(was, sels, func(x, y *rewrite.Selection) bool { return slices.Equal(x.Words(), y.Words()) }), err
 }
 
 // nextDecided returns the first row group from one on that is not taken over.
@@ -309,11 +237,10 @@ func (w *fileWork) write(ctx context.Context, out *rewrite.Writer, d decided) er
 	b := d.block
 	was := b.earlier()
 	if d.sel == nil {
-		f := &was.Facts
-		if w.allSame {
-			// The data file is taken over as a whole.
-		} else if err := out.Take(ctx, b.to, w.earlier.data, was.At[0], was.At[0]+f.Groups[0], rewrite.Pages(f.Pages)); err != nil {
-			return err
+		if !w.allSame { // else the data file is taken over as a whole
+			if err := w.takeData(ctx, out, b); err != nil {
+				return err
+			}
 		}
 		w.passed(b.to - 1)
 		w.progress(b.rows)

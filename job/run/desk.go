@@ -4,6 +4,7 @@ import (
 	"io"
 
 	"assent/filter"
+	"assent/job/internal/publish"
 	"assent/job/internal/source"
 	"assent/job/parquet"
 	"assent/job/parquet/rewrite"
@@ -27,8 +28,8 @@ type desk struct {
 	subjectsOf []manifests.Subject // of a run
 	named      []manifests.NamedAs // by a run
 	recordIDs  parquet.Bytes
-	gathered   [3][]byte // see staged
-	earlier    [3][]byte // see earlierOutput
+	gathered   [3][]byte       // see staged
+	earlier    [3]publish.Room // see earlierOutput
 
 	charged int64 // bytes, of the budget
 }
@@ -37,8 +38,8 @@ type desk struct {
 func (k *desk) forgetLarge() {
 	const large = 4 << 20
 	for i := range k.earlier {
-		if cap(k.earlier[i]) > large {
-			k.earlier[i] = nil
+		if k.earlier[i].Memory() > large {
+			k.earlier[i] = publish.Room{}
 		}
 	}
 }

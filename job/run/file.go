@@ -2,6 +2,7 @@ package run
 
 import (
 	"assent/job/internal/objstore"
+	"assent/job/internal/publish"
 	"assent/job/internal/source"
 	"assent/job/internal/transform"
 	"assent/job/parquet"
@@ -96,7 +97,10 @@ func (w *fileWork) uri() string { return w.d.store.URI(w.in.Object.Name) }
 // write has failed it cannot be finished, whatever became of the error.
 type staged struct {
 	objstore.Writer
-	hash     hash.Hash
+	like     *publish.Room // an earlier object that has begun as this one does, so far; nil: there is none
+	hash     hash.Hash     // nil: like's
+	hashed   int64         // bytes
+	shared   int64         // of these with like
 	bytes    int64
 	gathered []byte // small writes that are to be one
 	err      error
@@ -114,7 +118,13 @@ func (w *fileWork) create(ctx context.Context, place int) (*staged, error) {
 	if w.gathered[place] == nil {
 		w.gathered[place] = make([]byte, 0, gather)
 	}
-	return &staged{Writer: o, hash: sha256.New(), gathered: w.gathered[place]}, nil
+	s := &staged{Writer: o, gathered: w.gathered[place]}
+	if w.earlier != nil {
+		s.like = &w.desk.earlier[place]
+	} else {
+		s.hash = sha256.New()
+	}
+	return s, nil
 }
 
 func (s *staged) Write(p []byte) (int, error) {
@@ -148,9 +158,9 @@ func (s *staged) write(p []byte) {
 	}
 	var side sync.WaitGroup
 	if len(p) >= 1<<20 {
-		side.Go(func() { s.hash.Write(p) })
+		side.Go(func() { s.add(p) })
 	} else {
-		s.hash.Write(p)
+		s.add(p)
 	}
 	_, s.err = s.Writer.Write(p)
 	side.Wait()
@@ -164,7 +174,23 @@ func (s *staged) Finish(ctx context.Context) error {
 	return s.Writer.Finish(ctx)
 }
 
-func (s *staged) digest() string { return hex.EncodeToString(s.hash.Sum(nil)) }
+// add adds p to the digest. As long as the object is like the earlier one there is nothing to do for it: that one's bytes were digested.
+func (s *staged) add(p []byte) {
+	if s.like == nil || !s.like.Has(s.hashed, p) {
+		s.sum().Write(p)
+	}
+	s.hashed += int64(len(p))
+}
+
+// sum returns the digest under way. From here on it goes its own way.
+func (s *staged) sum() hash.Hash {
+	if s.like != nil {
+		s.hash, s.like, s.shared = s.like.Digest(s.hashed), nil, s.hashed
+	}
+	return s.hash
+}
+
+func (s *staged) digest() string { return hex.EncodeToString(s.sum().Sum(nil)) }
 
 // writeAll decides and rewrites all row groups and stages the three objects.
 func (w *fileWork) writeAll(ctx context.Context) error {
@@ -206,9 +232,12 @@ func (w *fileWork) writeAll(ctx context.Context) error {
 	}
 	w.result.ExclusionsBytes, w.result.ExclusionsSHA256 = exclusions.bytes, exclusions.digest()
 	w.result.SubjectsBytes, w.result.SubjectsSHA256 = subjects.bytes, subjects.digest()
+	for _, o := range objects {
+		w.reused.digested.Add(o.shared)
+	}
 	w.result.Transforms = w.handed.Counts()
 	for i := range w.blocks {
-		if was := w.blocks[i].earlier(); w.earlier != nil && was != nil {
+		if was := w.blocks[i].earlier(); w.earlier != nil && was != nil && !w.blocks[i].redone {
 			w.result.Transforms = manifests.AddTransforms(w.result.Transforms, was.Facts.Transforms)
 		}
 	}
@@ -263,6 +292,12 @@ func (w *fileWork) pipeline(ctx context.Context, out *rewrite.Writer) error {
 		w.allSame = w.earlier != nil && w.in.pieces() == 1
 		for d := range ready {
 			if err := w.holdOrWrite(ctx, out, d); err != nil {
+				return err
+			}
+		}
+		if w.allSame {
+			var err error
+			if w.allSame, err = w.dataStands(ctx); err != nil {
 				return err
 			}
 		}

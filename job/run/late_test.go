@@ -2,14 +2,18 @@ package run
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"assent/job/internal/objstore"
 	"assent/job/jobtest"
 )
 
@@ -79,13 +83,18 @@ func TestSameData(t *testing.T) {
 		}
 		return filepath.Join(out, "run="+r.RunID)
 	}
+	var read []string
+	s.wrap = func(store objstore.Store) objstore.Store {
+		return reads{store, func(uri string) { read = append(read, uri) }}
+	}
 	const requests = "account_id:string,requested_at:ts_us,request_id:string\nG,2026-05-01T00:00:00Z,r1\n"
 	write("consent/b.parquet", "account_id:string,category:string,opted_in:bool,effective_at:ts_us\nH,communications,false,2026-01-06T00:00:00Z\n")
 	write("deletions/a.parquet", requests)
 	before := night(s.out, "2026-06-01T00:00:00Z", false)
 	write("deletions/a.parquet", requests+"H,2026-06-01T00:00:00Z,r2\n")
+	read = nil
 	got := night(s.out, "2026-06-02T00:00:00Z", false)
-	told := log.String()
+	told, readThen := log.String(), read
 	jobtest.SameTrees(t, "H asks for deletion", jobtest.Tree(t, got), jobtest.Tree(t, night(t.TempDir(), "2026-06-02T00:00:00Z", true)))
 	const large = "messages/month=2026-03/large.parquet"
 	was, err := os.Stat(filepath.Join(before, large))
@@ -96,7 +105,65 @@ func TestSameData(t *testing.T) {
 	if groups := readNight(t, got).Invocation.ReusedRowGroups[large]; groups < 1 || groups > 10 {
 		t.Errorf("%d of 12 row groups were taken over", groups)
 	}
-	if !strings.Contains(told, "their data is taken over") {
+	if !strings.Contains(told, "their data is taken over") || !strings.Contains(told, "files_linked=1\n") {
 		t.Errorf("no data was taken over of blocks that were decided anew:\n%s", told)
+	}
+	if slices.Contains(readThen, filepath.Join(before, large)) || !slices.Contains(readThen, filepath.Join(before, "_manifest/exclusions", large)) {
+		t.Errorf("of the earlier run were read: %q", readThen)
+	}
+}
+
+// reads notes what is read whole.
+type reads struct {
+	objstore.Store
+	read func(uri string)
+}
+
+func (s reads) Read(ctx context.Context, name string) ([]byte, objstore.Object, error) {
+	s.read(s.URI(name))
+	return s.Store.Read(ctx, name)
+}
+
+// TestDigestsGoOn: of a data file that begins as the earlier one did, what they have in common is not digested again.
+func TestDigestsGoOn(t *testing.T) {
+	s := newSteps(t)
+	s.sizes = sizes{1, 1, 1 << 30, 1}
+	dir, log := filepath.Dir(s.config), new(bytes.Buffer)
+	rows := new(strings.Builder)
+	rows.WriteString("message_id:string,freelancer_id:string,client_id:string,sent_at:ts_us,edited_at:ts_us,body:string\n")
+	random := rand.New(rand.NewPCG(3, 4))
+	for i := range 12 {
+		body := make([]byte, 50_000)
+		for j := range body {
+			body[j] = byte('a' + random.IntN(26))
+		}
+		fmt.Fprintf(rows, "g%d,%c,Z,2026-02-01T00:00:00Z,,%s\n", i, 'A'+i/2, body)
+	}
+	if err := jobtest.WriteRowGroups(filepath.Join(dir, "messages/month=2026-03/large.parquet"), rows.String(), 2); err != nil {
+		t.Fatal(err)
+	}
+	night := func(out string, noReuse bool) string {
+		t.Helper()
+		env, o := s.env(), s.options()
+		env.Log, o.NoReuse, o.Set = slog.New(slog.NewTextHandler(log, nil)), noReuse, []string{"output=" + out}
+		r, err := Run(t.Context(), env, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return filepath.Join(out, "run="+r.RunID)
+	}
+	night(s.out, false)
+	const late = "account_id:string,category:string,opted_in:bool,effective_at:ts_us\nE,communications,false,2026-01-06T00:00:00Z\n"
+	if err := jobtest.WriteParquet(filepath.Join(dir, "consent/b.parquet"), late); err != nil {
+		t.Fatal(err)
+	}
+	log.Reset()
+	got := night(s.out, false)
+	told := log.String()
+	jobtest.SameTrees(t, "E had opted out", jobtest.Tree(t, got), jobtest.Tree(t, night(t.TempDir(), true)))
+	_, after, _ := strings.Cut(told, "whose digests go on from there\" bytes=")
+	var bytes int
+	if _, err := fmt.Sscan(after, &bytes); err != nil || bytes < 4*2*25_000 {
+		t.Errorf("of what the outputs have in common, %d bytes were not digested again: %v\n%s", bytes, err, told)
 	}
 }

@@ -271,9 +271,7 @@ func (r *runner) someShards(ctx context.Context, plan *planned, stage objstore.S
 	if len(results) > 0 {
 		counts.give(results[0])
 	}
-	if n := s.sameData.Load(); n > 0 {
-		r.Log.Info("blocks that were decided anew keep the rows that they kept, so their data is taken over", "blocks", n)
-	}
+	s.reused.tell(r.Log)
 	done := []int{}
 	for n, i := range shards {
 		if !there[n] {

@@ -33,7 +33,7 @@ func (w *fileWork) writeHeld(ctx context.Context, out *rewrite.Writer) error {
 }
 
 // endData ends the data file and says in the file's result what it is. Where it is the earlier one, nothing is written: that is linked,
-// or copied by storage. Its bytes had the digest that was published when it was opened, and it must not have been replaced since.
+// or copied by storage. It was as it was published, see dataStands, and must not have been replaced since.
 func (w *fileWork) endData(ctx context.Context, out *rewrite.Writer, data *staged) (rewrite.Result, error) {
 	if !w.allSame {
 		written, err := out.Close()
@@ -49,6 +49,7 @@ func (w *fileWork) endData(ctx context.Context, out *rewrite.Writer, data *stage
 		return written, nil
 	}
 	data.Abort()
+	w.reused.linked.Add(1)
 	was := w.earlier.file
 	if _, err := w.stage.Copy(ctx, w.earlier.place, w.staged[0]); err != nil {
 		return rewrite.Result{}, err

@@ -3,6 +3,7 @@ package run
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"path"
 	"slices"
 	"sync"
@@ -79,11 +80,28 @@ type sharder struct {
 	memory     *rewrite.Budget
 	progress   func(rows int64)
 	earlierRun func() (*publish.Run, error) // from which blocks are taken over
-	sameData   atomic.Int64                 // blocks that were decided anew, and whose data was taken over
+	reused     reuseCounts
 
 	// What is made once for all shards:
 	stores []objstore.Store // beside the plan's data sets
 	desks  sync.Pool        // of *desk, that no file uses
+}
+
+// reuseCounts count what was spared within files that are not taken over whole.
+type reuseCounts struct {
+	sameData atomic.Int64 // blocks that were decided anew, and whose data was taken over
+	linked   atomic.Int64 // files of which all data was taken over so: it was not read
+	digested atomic.Int64 // bytes of outputs that begin as earlier ones do, and were not digested again
+}
+
+// tell logs the counts.
+func (c *reuseCounts) tell(log *slog.Logger) {
+	if n := c.sameData.Load(); n > 0 {
+		log.Info("blocks that were decided anew keep the rows that they kept, so their data is taken over", "blocks", n, "files_linked", c.linked.Load())
+	}
+	if n := c.digested.Load(); n > 0 {
+		log.Info("outputs begin as earlier ones do, whose digests go on from there", "bytes", n)
+	}
 }
 
 // shard is one shard under way.

@@ -58,7 +58,7 @@ type change struct {
 	before *publish.Run
 	run    *manifests.Run
 	tree   map[string]objstore.Object // of run
-	room   sync.Pool                  // of *[]byte, for exclusions of before
+	room   sync.Pool                  // of *publish.Room, for exclusions of before
 }
 
 func (c *change) all(ctx context.Context) (*manifests.Since, error) {
@@ -149,9 +149,9 @@ func filesOf(run *manifests.Run, dataset string) map[string]inputFile {
 // file compares a file that both runs read, by its exclusions. Errors in those of the earlier run are refusals. Of the part that is taken
 // over they are the same.
 func (c *change) file(ctx context.Context, was, now *manifests.File, same *TakenPart, n *manifests.Changes) error {
-	room, ok := c.room.Get().(*[]byte)
+	room, ok := c.room.Get().(*publish.Room)
 	if !ok {
-		room = new([]byte)
+		room = new(publish.Room)
 	}
 	defer c.room.Put(room)
 	before, err := c.before.OpenIn(ctx, was.ExclusionManifest(), publish.DigestSmall, room)

@@ -162,19 +162,23 @@ func (r *Run) Fault(name string, err error) error {
 // names. An object of at most digested bytes must have the digest, too. The caller
 // closes the reader.
 func (r *Run) Open(ctx context.Context, o manifests.Object, digested int64) (objstore.Reader, error) {
-	return r.OpenIn(ctx, o, digested, new([]byte))
+	return r.OpenIn(ctx, o, digested, new(Room))
 }
 
-// OpenIn is Open that uses the memory of buf, and leaves there what it has used, for when the reader is closed.
-func (r *Run) OpenIn(ctx context.Context, o manifests.Object, digested int64, buf *[]byte) (objstore.Reader, error) {
+// OpenIn is Open that reads an object whose digest is checked into a room, unless it is large.
+func (r *Run) OpenIn(ctx context.Context, o manifests.Object, digested int64, room *Room) (objstore.Reader, error) {
+	room.Clear()
 	const inMemory = 16 << 20
 	if o.Bytes <= min(digested, inMemory) {
-		data, err := r.readIn(ctx, o, *buf)
-		if err != nil {
-			return nil, err
+		var err error
+		if room.data, err = objstore.ReadIn(ctx, r.store, path.Join(r.Dir, o.Path), room.data); err != nil {
+			return nil, refused(err)
 		}
-		*buf = data
-		return objstore.InMemory(data), nil
+		if int64(len(room.data)) != o.Bytes || room.sum() != o.SHA256 {
+			room.Clear()
+			return nil, r.Fault(o.Path, errSeal)
+		}
+		return objstore.InMemory(room.data), nil
 	}
 	reader, err := r.store.Open(ctx, objstore.Object{Name: path.Join(r.Dir, o.Path)})
 	if err != nil {
@@ -195,11 +199,7 @@ func (r *Run) OpenIn(ctx context.Context, o manifests.Object, digested int64, bu
 // Read returns the content of a small object of the run, whose size and digest must be
 // those that the run manifest names.
 func (r *Run) Read(ctx context.Context, o manifests.Object) ([]byte, error) {
-	return r.readIn(ctx, o, nil)
-}
-
-func (r *Run) readIn(ctx context.Context, o manifests.Object, buf []byte) ([]byte, error) {
-	data, err := objstore.ReadIn(ctx, r.store, path.Join(r.Dir, o.Path), buf)
+	data, _, err := r.store.Read(ctx, path.Join(r.Dir, o.Path))
 	if err != nil {
 		return nil, refused(err)
 	}
