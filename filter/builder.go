@@ -84,7 +84,6 @@ func (b *Builder) Event(a Account, c schema.Category, s schema.State, at schema.
 	if b.events.n == math.MaxUint32-1 {
 		return ErrTooMany
 	}
-	b.flags[a] |= flagHistory
 	kind := eventKind(c)<<kindCategory | eventKind(s)
 	if seq.Valid {
 		kind |= kindSequenced
@@ -211,6 +210,7 @@ func (b *Builder) account(id []byte, tag uint64) (Account, error) {
 // Freeze returns the index for a policy and ends the builder's life.
 func (b *Builder) Freeze(p Policy) *Index {
 	x := &Index{Facts: Facts{policy: p, registry: b.registry, flags: b.flags}, accounts: b.accounts, contracts: b.contracts}
+	b.events.flag(x.flags, flagHistory)
 	b.freezeAliases(x)
 	x.deletions = newDeletionList(b.deletions)
 	b.deletions = nil
@@ -248,25 +248,26 @@ func (b *Builder) freezeTimelines(x *Index) {
 	x.first = newPackedStarts(accounts * schema.NumCategories)
 	flips := make([][]schema.Instant, 0, len(b.events.blocks)) // a block's each
 	var sorted timelines
+	var at []schema.Instant // flips of a block
 	out, key := uint32(0), 0
 	freed := int64(0) // bytes of events since garbage was collected
 	for i := range b.events.blocks {
 		freed += b.events.blocks[i].size()
 		here := min(blockAccounts, accounts-i*blockAccounts)
-		sorted.sort(&b.events.blocks[i], here, b.events.sequenced)
-		n := uint32(0) // flips of the block, which take the place of its events
+		sorted.sort(&b.events.blocks[i], here)
+		at = at[:0]
 		for k := range here * schema.NumCategories {
-			x.first.append(out + n)
-			if t := sorted.of(k); len(t.at) > 0 {
-				if m := uint32(t.flips(x.policy.Default, sorted.at[n:])); m > 0 {
+			x.first.append(out + uint32(len(at)))
+			if t := sorted.of(k); len(t) > 0 {
+				before := len(at)
+				if at = t.appendFlips(at, x.policy.Default); len(at) > before {
 					x.flags[key/schema.NumCategories] |= flagTimeline << (key % schema.NumCategories)
-					n += m
 				}
 			}
 			key++
 		}
-		out += n
-		flips = append(flips, slices.Clone(sorted.at[:n]))
+		out += uint32(len(at))
+		flips = append(flips, slices.Clone(at))
 		if collect(freed) { // the starts and flips of the index take their place
 			freed = 0
 		}
@@ -274,7 +275,7 @@ func (b *Builder) freezeTimelines(x *Index) {
 	for ; key <= accounts*schema.NumCategories; key++ {
 		x.first.append(out)
 	}
-	sorted = timelines{}
+	sorted, at = timelines{}, nil
 	collect(freed + 8*int64(out)) // as much is asked for now
 	x.flips = make([]schema.Instant, 0, out)
 	for i, f := range flips {
@@ -297,60 +298,53 @@ func (b *Builder) freezeRestrictions(x *Index) {
 	}
 }
 
-// timeline sorts the events of one account and category by instant.
-type timeline struct {
-	at   []schema.Instant
-	kind []eventKind
-	seq  []int64 // nil where no event of the history has one
-}
+// timeline is the events of one account and category.
+type timeline []event
 
-func (t timeline) Len() int           { return len(t.at) }
-func (t timeline) Less(i, j int) bool { return t.at[i] < t.at[j] }
-func (t timeline) Swap(i, j int) {
-	t.at[i], t.at[j] = t.at[j], t.at[i]
-	t.kind[i], t.kind[j] = t.kind[j], t.kind[i]
-	if t.seq != nil {
-		t.seq[i], t.seq[j] = t.seq[j], t.seq[i]
-	}
-}
-
-// flips writes the instants at which the state turns over to dst, which may be
-// where the timeline's own instants start, and returns how many.
-func (t timeline) flips(state schema.State, dst []schema.Instant) int {
-	sortTimeline(t)
-	n := 0
-	for i := 0; i < len(t.at); {
-		j := i + 1
-		for j < len(t.at) && t.at[j] == t.at[i] {
-			j++
-		}
-		if s := t.settle(i, j); s != state {
-			state = s
-			dst[n] = t.at[i]
+// appendFlips sorts the events by instant and appends the instants at which the state turns over to dst.
+func (t timeline) appendFlips(dst []schema.Instant, state schema.State) []schema.Instant {
+	t.sort()
+	for len(t) > 0 {
+		at := t[0].at
+		n := 1
+		for n < len(t) && t[n].at == at {
 			n++
 		}
-		i = j
+		if s := t[:n].settle(); s != state {
+			state = s
+			dst = append(dst, at)
+		}
+		t = t[n:]
 	}
-	return n
+	return dst
 }
 
-// settle returns the state that the events [i,j) of one instant leave: that of the
-// highest sequence; opted out at equal sequences, and where an event among them
-// has no sequence and so cannot be ordered.
-func (t timeline) settle(i, j int) schema.State {
-	if j == i+1 {
-		return t.kind[i].state()
+// sort sorts by instant. Nearly every timeline has a handful of events, for which insertion needs neither a call nor a pivot.
+func (t timeline) sort() {
+	if len(t) > 12 {
+		slices.SortFunc(t, func(a, b event) int { return cmp.Compare(a.at, b.at) })
+		return
 	}
-	ordered := t.seq != nil
-	for _, k := range t.kind[i:j] {
-		ordered = ordered && k.sequenced()
+	for i := 1; i < len(t); i++ {
+		for j := i; j > 0 && t[j].at < t[j-1].at; j-- {
+			t[j], t[j-1] = t[j-1], t[j]
+		}
 	}
-	top := int64(math.MinInt64)
-	if ordered {
-		top = slices.Max(t.seq[i:j])
+}
+
+// settle returns the state that events of one instant leave: that of the highest sequence; opted out at equal sequences, and where
+// an event among them has no sequence and so cannot be ordered.
+func (t timeline) settle() schema.State {
+	if len(t) == 1 {
+		return t[0].kind.state()
 	}
-	for e := i; e < j; e++ {
-		if (!ordered || t.seq[e] == top) && t.kind[e].state() == schema.OptedOut {
+	ordered, top := true, int64(math.MinInt64)
+	for i := range t {
+		ordered = ordered && t[i].kind.sequenced()
+		top = max(top, t[i].seq)
+	}
+	for i := range t {
+		if (!ordered || t[i].seq == top) && t[i].kind.state() == schema.OptedOut {
 			return schema.OptedOut
 		}
 	}

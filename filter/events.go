@@ -2,8 +2,10 @@ package filter
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
 	"slices"
+	"unsafe"
 
 	"assent/schema"
 )
@@ -16,9 +18,8 @@ import (
 // it before the next. Within a block, full chunks are packed: instants and sequences as
 // the distance from the chunk's smallest, in as many bytes as the largest distance takes.
 type eventLog struct {
-	blocks    []eventBlock
-	n         int
-	sequenced bool // some event has a sequence
+	blocks []eventBlock
+	n      int
 }
 
 const (
@@ -31,17 +32,18 @@ const (
 )
 
 type eventBlock struct {
-	n      int
 	packed []packedChunk
-	open   eventChunk
+	open   []event // a chunk that is not full
 }
 
-// eventChunk is a run of events in columns.
-type eventChunk struct {
-	account []uint16 // within the block
-	kind    []eventKind
-	at      []schema.Instant
-	seq     []int64 // nil where no event of the chunk has a sequence
+func (b *eventBlock) len() int { return len(b.packed)*chunkEvents + len(b.open) }
+
+// event is an event of a block. All of it lies in one place: blocks get theirs in turn, and each place is a miss of the caches.
+type event struct {
+	at      schema.Instant
+	seq     int64
+	account uint16 // within the block
+	kind    eventKind
 }
 
 // packedChunk is a full chunk: accounts, kinds, instants and sequences one after the
@@ -63,21 +65,31 @@ func (l *eventLog) add(a Account, at schema.Instant, kind eventKind, seq int64) 
 		l.blocks = append(l.blocks, make([]eventBlock, i+1-len(l.blocks))...)
 	}
 	b := &l.blocks[i]
-	c := &b.open
-	if len(c.at) == chunkEvents {
-		b.packed = append(b.packed, c.pack())
-		c.reset()
+	if len(b.open) == chunkEvents {
+		b.packed = append(b.packed, pack(b.open))
+		b.open = b.open[:0]
 	}
-	if kind.sequenced() && c.seq == nil {
-		c.seq = make([]int64, len(c.at), cap(c.at))
+	if n := len(b.open); n == cap(b.open) {
+		b.open = append(make([]event, 0, min(max(2*n, 16), chunkEvents)), b.open...)
 	}
-	l.sequenced = l.sequenced || kind.sequenced()
-	c.account, c.kind, c.at = append(c.account, uint16(a&(blockAccounts-1))), append(c.kind, kind), append(c.at, at)
-	if c.seq != nil {
-		c.seq = append(c.seq, seq)
-	}
-	b.n++
+	b.open = append(b.open, event{at, seq, uint16(a & (blockAccounts - 1)), kind})
 	l.n++
+}
+
+// flag sets a flag of the accounts that have an event.
+func (l *eventLog) flag(flags []accountFlags, flag accountFlags) {
+	for i := range l.blocks {
+		here := flags[i<<accountBits:]
+		b := &l.blocks[i]
+		for j := range b.packed {
+			for accounts := b.packed[j].accounts(); len(accounts) > 0; accounts = accounts[2:] {
+				here[binary.LittleEndian.Uint16(accounts)] |= flag
+			}
+		}
+		for j := range b.open {
+			here[b.open[j].account] |= flag
+		}
+	}
 }
 
 // move gives the events of a block of accounts to the accounts that to names for them.
@@ -87,91 +99,75 @@ func (l *eventLog) move(block int, to []Account) {
 	}
 	b := l.blocks[block]
 	l.blocks[block] = eventBlock{}
-	l.n -= b.n
-	again := func(c *eventChunk) {
-		for i, a := range c.account {
-			seq := int64(0)
-			if len(c.seq) > 0 {
-				seq = c.seq[i]
-			}
-			l.add(to[block<<accountBits|int(a)], c.at[i], c.kind[i], seq)
+	l.n -= b.len()
+	again := func(events []event) {
+		for _, e := range events {
+			l.add(to[block<<accountBits|int(e.account)], e.at, e.kind, e.seq)
 		}
 	}
-	var c eventChunk
+	chunk := make([]event, chunkEvents)
 	for i := range b.packed {
-		c.unpack(&b.packed[i])
-		again(&c)
+		b.packed[i].unpack(chunk)
+		again(chunk)
 	}
-	again(&b.open)
+	again(b.open)
 }
 
-func (c *eventChunk) reset() {
-	c.account, c.kind, c.at, c.seq = c.account[:0], c.kind[:0], c.at[:0], c.seq[:0]
-}
+// accounts returns the accounts of the events, two bytes each.
+func (p *packedChunk) accounts() []byte { return p.data[:2*chunkEvents] }
 
-// packingOf returns how a column is packed.
-func packingOf[T ~int64](column []T) packing {
-	if len(column) == 0 {
-		return packing{}
-	}
-	least, most := slices.Min(column), slices.Max(column)
+// kinds returns the kinds of the events.
+func (p *packedChunk) kinds() []byte { return p.data[2*chunkEvents : 3*chunkEvents] }
+
+// packingOf returns how a column of values from least to most is packed.
+func packingOf(least, most int64) packing {
 	// The distance is right as an unsigned number, also where the difference overflows.
-	return packing{base: int64(least), width: (bits.Len64(uint64(most)-uint64(least)) + 7) / 8}
+	return packing{base: least, width: (bits.Len64(uint64(most)-uint64(least)) + 7) / 8}
 }
 
-func (c *eventChunk) pack() packedChunk {
-	p := packedChunk{at: packingOf(c.at), seq: packingOf(c.seq)}
-	n := len(c.at)
-	p.data = make([]byte, n*(2+1+p.at.width+p.seq.width)+8)
-	to := p.data
-	for _, a := range c.account {
-		binary.LittleEndian.PutUint16(to, a)
-		to = to[2:]
+// pack packs a full chunk. A column of one value takes nothing.
+func pack(events []event) (p packedChunk) {
+	at, seq := [2]int64{math.MaxInt64, math.MinInt64}, [2]int64{math.MaxInt64, math.MinInt64}
+	for i := range events {
+		e := &events[i]
+		at = [2]int64{min(at[0], int64(e.at)), max(at[1], int64(e.at))}
+		seq = [2]int64{min(seq[0], e.seq), max(seq[1], e.seq)}
 	}
-	for i, k := range c.kind {
-		to[i] = byte(k)
+	p = packedChunk{at: packingOf(at[0], at[1]), seq: packingOf(seq[0], seq[1])}
+	p.data = make([]byte, chunkEvents*(2+1+p.at.width+p.seq.width)+8)
+	accounts, kinds := p.accounts(), p.kinds()
+	instants := p.data[3*chunkEvents:]
+	seqs := instants[chunkEvents*p.at.width:]
+	// Each value is written with the bytes behind it, which the next one then takes: instants before sequences.
+	for i := range events {
+		e := &events[i]
+		binary.LittleEndian.PutUint16(accounts[2*i:], e.account)
+		kinds[i] = byte(e.kind)
+		binary.LittleEndian.PutUint64(instants[i*p.at.width:], uint64(e.at)-uint64(p.at.base))
 	}
-	to = to[n:]
-	to = packColumn(to, c.at, p.at)
-	packColumn(to, c.seq, p.seq)
+	for i := range events {
+		binary.LittleEndian.PutUint64(seqs[i*p.seq.width:], uint64(events[i].seq)-uint64(p.seq.base))
+	}
 	return p
 }
 
-// packColumn writes a column to dst and returns what is behind it.
-func packColumn[T ~int64](dst []byte, column []T, p packing) []byte {
-	for _, v := range column {
-		binary.LittleEndian.PutUint64(dst, uint64(v)-uint64(p.base))
-		dst = dst[p.width:]
+// unpack sets events to those of a packed chunk.
+func (p *packedChunk) unpack(events []event) {
+	accounts, kinds := p.accounts(), p.kinds()
+	instants := p.data[3*chunkEvents:]
+	seqs := instants[chunkEvents*p.at.width:]
+	for i := range events[:chunkEvents] {
+		events[i] = event{
+			schema.Instant(p.at.value(instants, i)), p.seq.value(seqs, i),
+			binary.LittleEndian.Uint16(accounts[2*i:]), eventKind(kinds[i]),
+		}
 	}
-	return dst
 }
 
-func unpackColumn[T ~int64](dst []T, data []byte, n int, p packing) ([]T, []byte) {
-	mask := ^uint64(0)
-	if p.width < 8 {
-		mask = 1<<(8*p.width) - 1
-	}
-	for range n {
-		dst = append(dst, T(binary.LittleEndian.Uint64(data)&mask+uint64(p.base)))
-		data = data[p.width:]
-	}
-	return dst, data
-}
-
-// unpack sets c to the events of a packed chunk.
-func (c *eventChunk) unpack(p *packedChunk) {
-	c.reset()
-	data := p.data
-	for range chunkEvents {
-		c.account = append(c.account, binary.LittleEndian.Uint16(data))
-		data = data[2:]
-	}
-	for _, k := range data[:chunkEvents] {
-		c.kind = append(c.kind, eventKind(k))
-	}
-	data = data[chunkEvents:]
-	c.at, data = unpackColumn(c.at, data, chunkEvents, p.at)
-	c.seq, _ = unpackColumn(c.seq, data, chunkEvents, p.seq)
+// value returns value i of a packed column.
+func (p packing) value(column []byte, i int) int64 {
+	unused := 64 - 8*uint(p.width)
+	return int64(binary.LittleEndian.Uint64(column[i*p.width:])<<unused>>unused + uint64(p.base))
 }
 
 // size returns the bytes that the log holds, about.
@@ -186,78 +182,57 @@ func (b *eventBlock) size() (n int64) {
 	for j := range b.packed {
 		n += int64(cap(b.packed[j].data))
 	}
-	return n + int64(2*cap(b.open.account)+cap(b.open.kind)+8*cap(b.open.at)+8*cap(b.open.seq))
+	return n + int64(unsafe.Sizeof(event{}))*int64(cap(b.open))
 }
 
-// timelines sorts the events of a block by account and category, and each timeline's
-// by instant. It uses the same memory for block after block.
+// timelines sorts the events of a block by account and category. It uses the same memory for block after block.
 type timelines struct {
-	chunk eventChunk
-	first []uint32 // timeline k of the block is [first[k], first[k+1]) of the columns
-	timeline
+	chunk  []event
+	first  []uint32 // timeline k of the block is events[first[k]:first[k+1]]
+	events []event
 }
 
 // sort takes the events of a block of so many accounts, and empties it.
-func (t *timelines) sort(b *eventBlock, accounts int, sequenced bool) {
+func (t *timelines) sort(b *eventBlock, accounts int) {
 	t.first = slices.Grow(t.first[:0], accounts*schema.NumCategories+1)[:accounts*schema.NumCategories+1]
 	clear(t.first)
 	for i := range b.packed {
-		t.count(b.packed[i].data[:2*chunkEvents], b.packed[i].data[2*chunkEvents:])
+		accounts, kinds := b.packed[i].accounts(), b.packed[i].kinds()
+		for j, kind := range kinds {
+			t.first[timelineKey(binary.LittleEndian.Uint16(accounts[2*j:]), eventKind(kind))+1]++
+		}
 	}
-	for i, a := range b.open.account {
-		t.first[timelineKey(a, b.open.kind[i])+1]++
+	for i := range b.open {
+		t.first[timelineKey(b.open[i].account, b.open[i].kind)+1]++
 	}
 	for k := 1; k < len(t.first); k++ {
 		t.first[k] += t.first[k-1]
 	}
-	t.at = slices.Grow(t.at[:0], b.n)[:b.n]
-	t.kind = slices.Grow(t.kind[:0], b.n)[:b.n]
-	if sequenced {
-		t.seq = slices.Grow(t.seq[:0], b.n)[:b.n]
-	}
+	t.events = slices.Grow(t.events[:0], b.len())[:b.len()]
+	t.chunk = slices.Grow(t.chunk[:0], chunkEvents)[:chunkEvents]
 	for i := range b.packed {
-		t.chunk.unpack(&b.packed[i])
-		t.scatter(&t.chunk)
+		b.packed[i].unpack(t.chunk)
+		t.scatter(t.chunk)
 	}
-	t.scatter(&b.open)
+	t.scatter(b.open)
 	*b = eventBlock{}
 	// Scattering has moved first[k] to where k+1 starts.
 	copy(t.first[1:], t.first)
 	t.first[0] = 0
 }
 
-// count counts the timelines' events in a packed chunk.
-func (t *timelines) count(accounts, kinds []byte) {
-	for i := range chunkEvents {
-		t.first[timelineKey(binary.LittleEndian.Uint16(accounts[2*i:]), eventKind(kinds[i]))+1]++
-	}
-}
-
 // scatter puts events at the ends of their timelines.
-func (t *timelines) scatter(c *eventChunk) {
-	for i, a := range c.account {
-		k := timelineKey(a, c.kind[i])
-		to := t.first[k]
+func (t *timelines) scatter(events []event) {
+	for i := range events {
+		e := &events[i]
+		k := timelineKey(e.account, e.kind)
+		t.events[t.first[k]] = *e
 		t.first[k]++
-		t.at[to], t.kind[to] = c.at[i], c.kind[i]
-		if t.seq != nil {
-			t.seq[to] = 0
-			if len(c.seq) > 0 {
-				t.seq[to] = c.seq[i]
-			}
-		}
 	}
 }
 
 // of returns timeline k of the block.
-func (t *timelines) of(k int) timeline {
-	lo, hi := t.first[k], t.first[k+1]
-	one := timeline{at: t.at[lo:hi], kind: t.kind[lo:hi]}
-	if t.seq != nil {
-		one.seq = t.seq[lo:hi]
-	}
-	return one
-}
+func (t *timelines) of(k int) timeline { return t.events[t.first[k]:t.first[k+1]] }
 
 func timelineKey(account uint16, k eventKind) int {
 	return int(account)*schema.NumCategories + int(k.category())

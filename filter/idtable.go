@@ -88,24 +88,28 @@ const warm = 32
 // tags hashes some ids, at most warm of them, and touches what looking them up will
 // read. The sum it returns only keeps the loads from being optimised away.
 func (t *idTable) tags(ids [][]byte, tags *[warm]uint64) (sum uint32) {
-	var slots [warm]uint64
 	for i, id := range ids {
 		tags[i] = t.tag(id)
 	}
 	for i := range ids {
-		slots[i] = t.slots[tags[i]>>t.shift]
+		sum += uint32(t.slots[tags[i]>>t.shift])
 	}
-	var starts [warm]uint32
+	// Where the id is not in its first slot, it is in one of the next, as a rule of the same cache line.
+	var found, starts [warm]uint32
+	mask := uint64(len(t.slots) - 1)
 	for i := range ids {
-		if s := slots[i]; s != 0 && s>>32 == tags[i] {
-			n := uint32(s) - 1
+		at := tags[i] >> t.shift
+		for t.slots[at&mask] != 0 && t.slots[at&mask]>>32 != tags[i] {
+			at++
+		}
+		if found[i] = uint32(t.slots[at&mask]); found[i] != 0 {
+			n := found[i] - 1
 			starts[i] = t.block[n>>blockBits].ends[n&(blockIDs-1)]
 		}
 	}
 	for i := range ids {
-		if starts[i] > 0 {
-			n := uint32(slots[i]) - 1
-			sum += uint32(t.block[n>>blockBits].data[starts[i]-1])
+		if found[i] != 0 {
+			sum += uint32(t.block[(found[i]-1)>>blockBits].data[starts[i]-1])
 		}
 	}
 	return sum
