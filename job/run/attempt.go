@@ -72,7 +72,7 @@ var errPlanGone = errors.New("the plan is gone: its run was published, or anothe
 
 // do does a shard of the plan, unless its result is there. It reports whether it was.
 func (s *sharder) do(ctx context.Context, shard int) (_ *ShardResult, there bool, err error) {
-	if s.stage != nil {
+	if s.stage != nil && !s.fresh {
 		if r, _, err := readResult(ctx, s.stage, s.plan, s.digest, shard); r != nil || err != nil {
 			if err == nil {
 				s.progress(s.plan.rows(shard))

@@ -45,7 +45,7 @@ func (r *runner) commit(ctx context.Context, lease *objstore.Lease, plan *planne
 	if err := lease.Confirm(ctx); err != nil {
 		return nil, false, err
 	}
-	if err := r.keepForLater(ctx, plan, results, run, tree); err != nil {
+	if err := r.keepForLater(ctx, plan, results, run, found.staged, tree); err != nil {
 		return nil, false, err
 	}
 	run.Invocation.InputStamps, run.Invocation.InputLacks = found.notes.Stamps, found.notes.Lacks

@@ -76,32 +76,42 @@ func (s *shard) stageFootprints(ctx context.Context, datasets []*dataset) error 
 }
 
 // footprintsOf returns the footprints of a data set's files: of those that shards have worked on, and of those that were taken over.
-func (r *runner) footprintsOf(ctx context.Context, plan *planned, dataset int, results []*ShardResult) (*manifests.Footprints, error) {
+// staged is what was staged, by name.
+func (r *runner) footprintsOf(ctx context.Context, plan *planned, dataset int, results []*ShardResult, staged map[string]objstore.Object) (*manifests.Footprints, error) {
 	var f footprints
-	var parts []string
-	taken := ""
 	if reuse := plan.Datasets[dataset].Reuse; reuse != nil && plan.taken[dataset] != nil {
 		f.all = *plan.taken[dataset] // nobody else needs it any more
 	} else if reuse != nil {
-		var err error
-		if taken, err = takenFootprints(plan.RunID, reuse); err != nil {
+		name, err := takenFootprints(plan.RunID, reuse)
+		if err != nil {
 			return nil, err
 		}
-		parts = append(parts, taken)
+		taken, err := r.loadFootprints(ctx, objstore.Object{Name: name})
+		if errors.Is(err, fs.ErrNotExist) {
+			err = errNotKept
+		}
+		if err != nil {
+			return nil, err
+		}
+		f.add(taken)
 	}
+	var parts []objstore.Object
 	for _, result := range results {
 		if len(result.Datasets[dataset].Files) > 0 {
-			parts = append(parts, stagedFootprints(result.Stage, dataset))
+			name := stagedFootprints(result.Stage, dataset)
+			o := staged[name]
+			o.Name = name // also of one that is not there
+			parts = append(parts, o)
 		}
 	}
-	for names := range slices.Chunk(parts, partsAtATime) {
-		loaded := make([]*manifests.Footprints, len(names))
+	for len(parts) > 0 {
+		now := parts[:partsAtATime(parts)]
+		parts = parts[len(now):]
+		loaded := make([]*manifests.Footprints, len(now))
 		g, gctx := errgroup.WithContext(ctx)
-		for i, name := range names {
+		for i, o := range now {
 			g.Go(func() (err error) {
-				if loaded[i], err = r.loadFootprints(gctx, name); name == taken && errors.Is(err, fs.ErrNotExist) {
-					return errNotKept
-				}
+				loaded[i], err = r.loadFootprints(gctx, o)
 				return err
 			})
 		}
@@ -116,17 +126,31 @@ func (r *runner) footprintsOf(ctx context.Context, plan *planned, dataset int, r
 	return &f.all, nil
 }
 
-// partsAtATime is how many parts of footprints are read at a time: each may name all accounts.
-const partsAtATime = 8
+// partsAtATime is how many of some parts of footprints are read next: few, as each may name all accounts, but many small ones.
+func partsAtATime(parts []objstore.Object) (n int) {
+	const few, small = 8, 4 << 20 // bytes
+	for bytes := int64(0); n < min(atATime, len(parts)); n++ {
+		if bytes += parts[n].Size; n >= few && bytes > small {
+			break
+		}
+	}
+	return n
+}
 
-func (r *runner) loadFootprints(ctx context.Context, name string) (*manifests.Footprints, error) {
-	c, err := objstore.Load(ctx, r.out.Store, name)
+// loadFootprints reads footprints that were listed, or, where they have no generation, those with the name.
+func (r *runner) loadFootprints(ctx context.Context, o objstore.Object) (f *manifests.Footprints, err error) {
+	var c *objstore.Content
+	if o.Generation != "" {
+		c, err = objstore.LoadListed(ctx, r.out.Store, o)
+	} else {
+		c, err = objstore.Load(ctx, r.out.Store, o.Name)
+	}
 	if err != nil {
 		return nil, err
 	}
-	f, err := readFootprints(c.Data)
+	f, err = readFootprints(c.Data)
 	if err = errors.Join(err, c.Close()); err != nil {
-		return nil, fmt.Errorf("%s: %w", r.out.Store.URI(name), err)
+		return nil, fmt.Errorf("%s: %w", r.out.Store.URI(o.Name), err)
 	}
 	return f, nil
 }
@@ -176,7 +200,7 @@ func writeFootprints(ctx context.Context, store objstore.Store, name string, d *
 }
 
 // keepForLater adds to the run what a later one starts from: the index and the footprints.
-func (r *runner) keepForLater(ctx context.Context, plan *planned, results []*ShardResult, run *manifests.Run, tree map[string]objstore.Object) error {
+func (r *runner) keepForLater(ctx context.Context, plan *planned, results []*ShardResult, run *manifests.Run, staged, tree map[string]objstore.Object) error {
 	const index = "_manifest/consent.index"
 	run.Index = manifests.Object{Path: index, Bytes: plan.Index.Index.Bytes, SHA256: plan.Index.SHA256}
 	tree[index] = objstore.Object{Name: consent.IndexName(indexDir(plan.RunID))}
@@ -188,7 +212,7 @@ func (r *runner) keepForLater(ctx context.Context, plan *planned, results []*Sha
 			if reuse := plan.Datasets[i].Reuse; reuse != nil && reuse.Whole {
 				return nil
 			}
-			objects[i], err = r.sealFootprints(gctx, plan, i, results)
+			objects[i], err = r.sealFootprints(gctx, plan, i, results, staged)
 			return err
 		})
 	}
@@ -213,9 +237,9 @@ func (r *runner) keepForLater(ctx context.Context, plan *planned, results []*Sha
 }
 
 // sealFootprints writes the footprints of a data set of the run.
-func (r *runner) sealFootprints(ctx context.Context, plan *planned, dataset int, results []*ShardResult) (o manifests.Object, err error) {
+func (r *runner) sealFootprints(ctx context.Context, plan *planned, dataset int, results []*ShardResult, staged map[string]objstore.Object) (o manifests.Object, err error) {
 	d := &plan.Datasets[dataset]
-	f, err := r.footprintsOf(ctx, plan, dataset, results)
+	f, err := r.footprintsOf(ctx, plan, dataset, results, staged)
 	if err != nil {
 		return o, err
 	}

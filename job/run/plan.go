@@ -31,6 +31,7 @@ type planned struct {
 	noted   noted
 	earlier *publish.Run                  // that files are taken over from, where this process has opened it
 	alone   bool                          // this process does the shards and commits, too
+	fresh   bool                          // of a plan that was alone from the start no shard has a result
 	taken   map[int]*manifests.Footprints // see keepTaken, by data set
 }
 

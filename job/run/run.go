@@ -209,7 +209,7 @@ func (r *runner) publish(ctx context.Context, plan *planned) (_ *Result, err err
 
 // stageAndCommit does the work of a plan, of which something may be there.
 func (r *runner) stageAndCommit(ctx context.Context, lease *objstore.Lease, plan *planned, there bool) (_ *manifests.Run, _ bool, err error) {
-	plan.alone = true
+	plan.alone, plan.fresh = true, !there
 	if err := r.settle(ctx, plan, there); err != nil {
 		return nil, false, err
 	}
@@ -245,7 +245,7 @@ func (r *runner) someShards(ctx context.Context, plan *planned, stage objstore.S
 	bar := r.Progress.Start(records)
 	defer bar.Stop()
 	s := &sharder{
-		Env: r.Env, plan: &plan.Plan, digest: plan.digest, index: plan.lookup, key: r.key, pseudonyms: r.pseudonyms, stage: stage,
+		Env: r.Env, plan: &plan.Plan, digest: plan.digest, index: plan.lookup, key: r.key, pseudonyms: r.pseudonyms, stage: stage, fresh: plan.fresh,
 		workers: r.filesAtATime(), inTurn: r.options.inTurn, cpu: semaphore.NewWeighted(int64(r.options.Workers)), memory: rewrite.NewBudget(r.options.Memory / 4 * 3), // the rest is for garbage
 		progress: bar.Add, earlierRun: r.openEarlierRun(ctx, plan),
 	}

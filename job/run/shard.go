@@ -71,6 +71,7 @@ type sharder struct {
 	key        *manifests.Key
 	pseudonyms *manifests.Key // the key that they are made by; nil where none are
 	stage      objstore.Store // the output; nil: a dry run
+	fresh      bool           // no shard of the plan has a result yet
 	workers    int            // files at a time, see weightOf and lateFiles
 	inTurn     bool           // one file after the other, whatever its size
 	files      *semaphore.Weighted
@@ -181,9 +182,9 @@ const (
 	smallFile   = 16 << 10 // bytes, for each of which a file takes a part of a place
 	wholeFile   = 32       // parts that a place has
 	lateFiles   = 2        // places for each worker where inputs lie in a place that answers late: one file computes while another one waits
-	shardsAhead = 16       // shards at a time, at least, as a shard has few files
+	shardsAhead = 16       // shards at a time, at least, as a shard has few files; lateFiles times as many where inputs lie in such a place
 	manyIDs     = 1 << 20  // with more accounts no shards more, as each counts them all
-	atATime     = 64       // requests that only look
+	atATime     = 128      // requests that only look
 )
 
 // weightOf is how many parts of a place a file takes.
@@ -191,14 +192,14 @@ func (s *sharder) weightOf(f *File) int64 {
 	if s.inTurn {
 		return wholeFile
 	}
-	return min(wholeFile, s.overlap*(1+f.Object.Size/smallFile))
+	return min(wholeFile, 1+s.overlap*f.Object.Size/smallFile)
 }
 
 func (s *sharder) shardsAtATime() int {
 	if s.inTurn || s.index.Accounts() > manyIDs {
 		return s.workers
 	}
-	return max(s.workers, shardsAhead)
+	return max(s.workers, shardsAhead*int(s.overlap))
 }
 
 // open makes what all shards share.

@@ -33,6 +33,11 @@ func Load(ctx context.Context, s Store, name string) (*Content, error) {
 	if err != nil {
 		return nil, err
 	}
+	return LoadListed(ctx, s, obj)
+}
+
+// LoadListed is Load of an object as it was listed.
+func LoadListed(ctx context.Context, s Store, obj Object) (*Content, error) {
 	r, err := s.Open(ctx, obj)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"hash/crc32"
+	"net/http"
 	"os"
 	"slices"
 	"strconv"
@@ -34,6 +35,8 @@ const (
 	// payer is the environment variable of Google's libraries for the project that is
 	// billed: also for a bucket whose readers pay.
 	payer = "GOOGLE_CLOUD_QUOTA_PROJECT"
+	// emulator is the environment variable of Google's libraries for the host of an emulator.
+	emulator = "STORAGE_EMULATOR_HOST"
 )
 
 // gsPlace is gs://: buckets of Google Cloud Storage.
@@ -56,19 +59,22 @@ func (c *gsClient) open(ctx context.Context, loc Location) (Store, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.client == nil {
-		// The client outlives ctx: its credentials refresh under what it gets here.
-		client, err := storage.NewClient(context.WithoutCancel(ctx),
+		options := []option.ClientOption{
 			option.WithScopes(storage.ScopeReadWrite),
 			option.WithUserAgent("assent"),
 			option.WithTelemetryDisabled(), // it wraps every request
-			storage.WithDisabledClientMetrics())
+			storage.WithDisabledClientMetrics(),
+		}
+		if os.Getenv(emulator) != "" {
+			options = append(options, option.WithHTTPClient(&http.Client{Transport: plainTransport()}))
+		}
+		// The client outlives ctx: its credentials refresh under what it gets here.
+		client, err := storage.NewClient(context.WithoutCancel(ctx), options...)
 		if err != nil {
 			return nil, gsError(loc.String(), "open", err)
 		}
 		c.patience = c.patience.orDefault()
-		client.SetRetry( // with jitter: each pause is a random part of what the backoff allows
-			storage.WithBackoff(gax.Backoff{Initial: 100 * time.Millisecond, Max: 20 * time.Second, Multiplier: 2}),
-			storage.WithMaxRetryDuration(c.patience.total))
+		client.SetRetry(storage.WithBackoff(backoff()), storage.WithMaxRetryDuration(c.patience.total))
 		c.client, c.ahead = client, semaphore.NewWeighted(AheadMemory)
 	}
 	bucket := c.client.Bucket(loc.Bucket)
@@ -76,6 +82,19 @@ func (c *gsClient) open(ctx context.Context, loc Location) (Store, error) {
 		bucket = bucket.UserProject(project)
 	}
 	return &gsStore{bucket: bucket, root: loc, patience: c.patience, ahead: c.ahead, buffers: &c.buffers}, nil
+}
+
+// plainTransport is for an emulator. It speaks HTTP/1.1, where each request that is under way has a connection: the client's
+// own transport keeps 100, and closes those of all requests beyond when they are answered.
+func plainTransport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, 1024
+	return t
+}
+
+// backoff has jitter: each pause is a random part of what it allows.
+func backoff() gax.Backoff {
+	return gax.Backoff{Initial: 100 * time.Millisecond, Max: 20 * time.Second, Multiplier: 2}
 }
 
 func (c *gsClient) close() error {
@@ -224,35 +243,6 @@ func (s *gsStore) put(ctx context.Context, name string, data []byte, cond Condit
 		return Object{}, errors.New("stored content differs from what was written")
 	}
 	return gsObject(name, attrs), nil
-}
-
-// upload writes a small object in one request, which GCS refuses where its bytes do not
-// have the sum. Repeated, it writes the same again, or h's condition forbids it. A tag
-// that is not empty tells this write from all others.
-func (s *gsStore) upload(ctx context.Context, h *storage.ObjectHandle, sum uint32, tag string, data ...[]byte) (*storage.ObjectAttrs, error) {
-	size := 0
-	for _, part := range data {
-		size += len(part)
-	}
-	return ask(ctx, s.patience, func(ctx context.Context) (*storage.ObjectAttrs, error) {
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel() // what was begun and failed cannot be completed later
-		w := h.NewWriter(ctx)
-		w.ChunkSize = size + 1 // one request
-		w.CRC32C, w.SendCRC32C = sum, true
-		if tag != "" {
-			w.Metadata = map[string]string{writeTag: tag}
-		}
-		for _, part := range data {
-			if _, err := w.Write(part); err != nil {
-				return nil, err
-			}
-		}
-		if err := w.Close(); err != nil {
-			return nil, err
-		}
-		return w.Attrs(), nil
-	})
 }
 
 func (s *gsStore) delete(ctx context.Context, obj Object) error {

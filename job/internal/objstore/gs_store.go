@@ -17,7 +17,7 @@ import (
 )
 
 // parallel bounds the copies and deletes of one Promote or RemoveAll on GCS.
-const parallel = 128
+const parallel = 256
 
 func (s *gsStore) URI(name string) string {
 	return s.root.Join(name).String()

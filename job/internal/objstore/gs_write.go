@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"cloud.google.com/go/storage"
+	"github.com/googleapis/gax-go/v2"
 )
 
 const (
@@ -18,9 +19,48 @@ const (
 	// behind is how many blocks may wait for a resumable upload, so that whoever writes need not wait for each request.
 	behind = 4
 	// WriterMemory is the bytes of memory that a Writer of a bucket takes at most: a chunk, blocks that wait, one that is being
-	// filled, and one that goes into the chunk. An object that is written in one request lies there twice.
-	WriterMemory = max(chunkSize+(behind+2)*blockSize, 2*wholeBlocks*blockSize)
+	// filled, and one that goes into the chunk.
+	WriterMemory = chunkSize + (behind+2)*blockSize
 )
+
+// upload writes an object in one request, which GCS refuses where its bytes do not have the sum. Repeated, it writes the same again,
+// or h's condition forbids it: so what is transient is repeated here. The client could do that itself, but takes at least 256 KiB of
+// memory for each object then. A tag that is not empty tells this write from all others.
+func (s *gsStore) upload(ctx context.Context, h *storage.ObjectHandle, sum uint32, tag string, data ...[]byte) (*storage.ObjectAttrs, error) {
+	pauses, began := backoff(), time.Now()
+	for {
+		attrs, err := ask(ctx, s.patience, func(ctx context.Context) (*storage.ObjectAttrs, error) {
+			return uploadOnce(ctx, h, sum, tag, data)
+		})
+		if err == nil || ctx.Err() != nil || !storage.ShouldRetry(err) || time.Since(began) >= s.patience.total {
+			return attrs, err
+		}
+		if gax.Sleep(ctx, pauses.Pause()) != nil {
+			return attrs, err
+		}
+	}
+}
+
+func uploadOnce(ctx context.Context, h *storage.ObjectHandle, sum uint32, tag string, data [][]byte) (*storage.ObjectAttrs, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // what was begun and failed cannot be completed later
+	w := h.NewWriter(ctx)
+	w.ChunkSize = 0 // one request
+	w.CRC32C, w.SendCRC32C = sum, true
+	if tag != "" {
+		w.Metadata = map[string]string{writeTag: tag}
+	}
+	for _, part := range data {
+		if _, err := w.Write(part); err != nil {
+			_ = w.Close() // waits for the request's end
+			return nil, err
+		}
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return w.Attrs(), nil
+}
 
 func (s *gsStore) Create(ctx context.Context, name string) (Writer, error) {
 	if err := cmp.Or(checkName(name), ctx.Err()); err != nil {

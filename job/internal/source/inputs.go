@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"assent/filter"
 	"assent/job"
@@ -119,6 +120,12 @@ type Planner struct {
 	finder listing.Finder
 }
 
+// A file is looked at for its footer. But a bucket's small file is read as a whole, for that is one request.
+const (
+	lookMemory = 32 << 20  // bytes of files that are looked at at a time
+	lookMost   = 512 << 10 // bytes of one file
+)
+
 // Inputs resolves, opens and identifies every input file and checks that it serves.
 func (p *Planner) Inputs(ctx context.Context) (*Inputs, error) {
 	cfg := p.Cfg
@@ -131,14 +138,25 @@ func (p *Planner) Inputs(ctx context.Context) (*Inputs, error) {
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(p.Limit)
+	room := semaphore.NewWeighted(lookMemory)
+	look := func(f *File, at func() error) {
+		g.Go(func() error {
+			size := min(f.Size, lookMost)
+			if err := room.Acquire(gctx, size); err != nil {
+				return err
+			}
+			defer room.Release(size)
+			return at()
+		})
+	}
 	for _, c := range controlsOf(cfg, in) {
 		for _, f := range c.into.Files {
-			g.Go(func() error { return p.Look(gctx, c.into, f, c.check) })
+			look(f, func() error { return p.Look(gctx, c.into, f, c.check) })
 		}
 	}
 	for _, d := range in.Datasets {
 		for _, f := range d.Files {
-			g.Go(func() error { return p.lookAt(gctx, d, f) })
+			look(f, func() error { return p.lookAt(gctx, d, f) })
 		}
 	}
 	if err := g.Wait(); err != nil {

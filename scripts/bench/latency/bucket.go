@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -30,6 +31,7 @@ type bucket struct {
 	objects    map[string]*object
 	uploads    map[string]*session
 	generation int64
+	sorted     []string // names of objects; nil once there are others
 }
 
 // object is one content. It is not changed.
@@ -46,7 +48,8 @@ type object struct {
 type session struct {
 	about resource
 	query url.Values
-	data  []byte
+	parts [][]byte
+	size  int
 }
 
 // resource is what the JSON API tells and takes of an object.
@@ -107,7 +110,7 @@ func (b *bucket) put(name string, data []byte, about resource, query url.Values)
 	}
 	b.generation++
 	o.generation = 1_700_000_000_000_000 + b.generation
-	b.objects[name] = o
+	b.objects[name], b.sorted = o, nil
 	return o
 }
 
@@ -172,36 +175,40 @@ func (b *bucket) list(w http.ResponseWriter, r *http.Request) {
 	if most <= 0 || most > 1000 {
 		most = 1000
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var names, prefixes []string
-	for name := range b.objects {
-		rest, below := strings.CutPrefix(name, q.Get("prefix"))
-		if !below || name <= q.Get("pageToken") {
-			continue
-		}
-		if d := q.Get("delimiter"); d != "" && strings.Contains(rest, d) {
-			dir, _, _ := strings.Cut(rest, d)
-			prefixes = append(prefixes, q.Get("prefix")+dir+d)
-			continue
-		}
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	slices.Sort(prefixes)
 	page := struct {
 		Kind          string     `json:"kind"`
 		Items         []resource `json:"items,omitempty"`
 		Prefixes      []string   `json:"prefixes,omitempty"`
 		NextPageToken string     `json:"nextPageToken,omitempty"`
-	}{Kind: "storage#objects", Prefixes: slices.Compact(prefixes)}
-	for _, name := range names[:min(most, len(names))] {
-		page.Items = append(page.Items, b.resource(b.objects[name]))
-	}
-	if len(names) > most {
-		page.NextPageToken = names[most-1]
+	}{Kind: "storage#objects"}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	names, prefix := b.names(), q.Get("prefix")
+	at, _ := slices.BinarySearch(names, max(prefix, q.Get("pageToken")))
+	for ; at < len(names) && strings.HasPrefix(names[at], prefix); at++ {
+		if len(page.Items)+len(page.Prefixes) == most {
+			page.NextPageToken = names[at]
+			break
+		}
+		if d := q.Get("delimiter"); d != "" {
+			if dir, _, deeper := strings.Cut(names[at][len(prefix):], d); deeper {
+				if dir = prefix + dir + d; !slices.Contains(page.Prefixes, dir) {
+					page.Prefixes = append(page.Prefixes, dir)
+				}
+				continue
+			}
+		}
+		page.Items = append(page.Items, b.resource(b.objects[names[at]]))
 	}
 	answer(w, page)
+}
+
+// names are the names of all objects, in their order; the caller holds mu. A listing of many pages sorts them once.
+func (b *bucket) names() []string {
+	if b.sorted == nil {
+		b.sorted = slices.Sorted(maps.Keys(b.objects))
+	}
+	return b.sorted
 }
 
 func (b *bucket) rewrite(w http.ResponseWriter, r *http.Request, from, to string) {
@@ -235,6 +242,7 @@ func (b *bucket) remove(w http.ResponseWriter, r *http.Request, name string) {
 		refuse(w, http.StatusPreconditionFailed)
 	default:
 		delete(b.objects, name)
+		b.sorted = nil
 		w.WriteHeader(http.StatusNoContent)
 	}
 }
@@ -283,7 +291,11 @@ func (b *bucket) upload(w http.ResponseWriter, r *http.Request) {
 
 // resume takes a range of an upload. The last one names the whole length.
 func (b *bucket) resume(w http.ResponseWriter, r *http.Request, id string) {
-	data, _ := io.ReadAll(r.Body)
+	data := make([]byte, max(r.ContentLength, 0))
+	if _, err := io.ReadFull(r.Body, data); err != nil {
+		refuse(w, http.StatusBadRequest)
+		return
+	}
 	b.mu.Lock()
 	u := b.uploads[id]
 	b.mu.Unlock()
@@ -291,9 +303,9 @@ func (b *bucket) resume(w http.ResponseWriter, r *http.Request, id string) {
 		refuse(w, http.StatusNotFound)
 		return
 	}
-	u.data = append(u.data, data...)
+	u.parts, u.size = append(u.parts, data), u.size+len(data)
 	if strings.HasSuffix(r.Header.Get("Content-Range"), "/*") {
-		w.Header().Set("Range", fmt.Sprintf("bytes=0-%d", len(u.data)-1))
+		w.Header().Set("Range", fmt.Sprintf("bytes=0-%d", u.size-1))
 		w.Header().Set("X-Http-Status-Code-Override", "308")
 		w.WriteHeader(http.StatusOK)
 		return
@@ -302,5 +314,5 @@ func (b *bucket) resume(w http.ResponseWriter, r *http.Request, id string) {
 	if name == "" {
 		name = u.query.Get("name")
 	}
-	b.answerObject(w, b.put(name, u.data, u.about, u.query))
+	b.answerObject(w, b.put(name, slices.Concat(u.parts...), u.about, u.query))
 }
