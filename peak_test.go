@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -49,7 +48,9 @@ func TestPeak(t *testing.T) {
 		{name: "values of 48 MiB in pages of 144", make: valueJob, memory: 64, page: 144 * miB, verbs: []string{"run", "verify", "access"}},
 		{name: "deltas in pages of 48 MiB", make: deltaJob(parquet.DeltaLengthByteArray, parquet.DeltaByteArray), memory: 64, page: 48 * miB, verbs: []string{"run", "verify", "access"}},
 		{name: "deltas in pages of 18 MiB, eight at a time", make: deltaJob(parquet.DeltaByteArray), memory: 64, cores: 8, page: 18 * miB, verbs: []string{"run", "verify"}},
-		{name: "ids in pages of 28 MiB, eight at a time", make: idsJob, memory: 64, cores: 8, page: 28 * miB, verbs: []string{"verify"}},
+		{name: "ids in pages of 28 MiB, eight at a time", make: idsJob, memory: 128, cores: 8, page: 28 * miB, verbs: []string{"run", "verify"}},
+		{name: "a page a column, eight at a time", make: pageJob, memory: 128, cores: 8, page: 12 * miB, verbs: []string{"run", "verify"}},
+		{name: "many files, sixteen at a time", make: filesJob, memory: 64, cores: 16, verbs: []string{"run", "verify", "access"}},
 		{name: "a row group of 5 M rows", make: groupJob, memory: 128, verbs: []string{"run", "access"}},
 		{name: "10 M events", make: eventsJob, memory: 64, verbs: []string{"run", "verify", "access"}},
 	} {
@@ -60,11 +61,7 @@ func TestPeak(t *testing.T) {
 				t.Fatal(err)
 			}
 			job := filepath.Join(dir, "job.yaml")
-			memory := c.memory * miB
-			if !slices.Contains(c.verbs, "run") {
-				memory = math.MaxInt32 * miB // whatever it takes
-			}
-			c.hold(t, memory, "run", "-c", job, fmt.Sprintf("--memory=%dMiB", c.memory))
+			c.hold(t, c.memory*miB, "run", "-c", job, fmt.Sprintf("--memory=%dMiB", c.memory))
 			run, err := filepath.Glob(filepath.Join(dir, "out", "run=*"))
 			if err != nil || len(run) != 1 {
 				t.Fatal(run, err)
@@ -230,6 +227,21 @@ func idsJob(c *peakCase, dir string) error {
 	b := &bulkFile{codec: codec.Snappy, groups: 1, pages: 1, rows: int(c.page) / (4 + id)}
 	b.ids = text(strings.Repeat("m", id-8) + "%08d")
 	return b.several(dir, c.cores)
+}
+
+// pageJob is a job of files whose columns have a page of some megabytes each.
+func pageJob(c *peakCase, dir string) error {
+	b := &bulkFile{codec: codec.Snappy, groups: 1, pages: 1, rows: 300_000}
+	b.ids = text("message-of-some-length-%015d")
+	b.columns = []bulkColumn{b.longs("number", noLogical, func(i int) int64 { return int64(i) * 7919 })}
+	return b.several(dir, c.cores)
+}
+
+// filesJob is a job of many small files.
+func filesJob(c *peakCase, dir string) error {
+	b := &bulkFile{codec: codec.Zstd, groups: 1, pages: 1, rows: 20}
+	b.columns = []bulkColumn{b.texts("body", text("body %d"))}
+	return b.several(dir, 5_000)
 }
 
 // large appends text i of a page of 24 rows: of eight one is large.

@@ -246,7 +246,11 @@ func (w *ExclusionWriter) validateIDs(from spot) {
 // appendIDs appends the first n ids.
 func (w *ExclusionWriter) appendIDs(ids parquet.Bytes, n int) {
 	move := uint32(len(w.ids)) - ids.First
-	w.ids, w.idEnds = withRoom(w.ids, int(ids.Ends[n-1]-ids.First)), withRoom(w.idEnds, n)
+	size := int(ids.Ends[n-1] - ids.First)
+	if len(w.ids)+size > groupIDBytes/2 && cap(w.ids)-len(w.ids) < size { // the row group ends soon: twice as many would never be used
+		w.ids = slices.Grow(w.ids, max(size, groupIDBytes+groupIDBytes/8-len(w.ids)))
+	}
+	w.ids, w.idEnds = withRoom(w.ids, size), withRoom(w.idEnds, n)
 	w.ids = append(w.ids, ids.Data[ids.First:ids.Ends[n-1]]...)
 	for _, end := range ids.Ends[:n] {
 		w.idEnds = append(w.idEnds, end+move)

@@ -30,6 +30,13 @@ func (p *Page) Take(other []byte) (values, room []byte) {
 	return values, room
 }
 
+// Give gives memory to a page that holds none of its own, or less: that of Take.
+func (p *Page) Give(room []byte) {
+	if cap(room) > cap(p.raw) {
+		p.Values, p.raw = nil, room[:0]
+	}
+}
+
 // Drop gives the memory of a page back whose values have been decoded.
 func (p *Page) Drop() { p.Values, p.raw = nil, nil }
 

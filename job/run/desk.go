@@ -1,6 +1,7 @@
 package run
 
 import (
+	"context"
 	"io"
 
 	"assent/filter"
@@ -33,6 +34,35 @@ type desk struct {
 
 	charged int64 // bytes, of the budget
 }
+
+// takeRoom waits until there is room for what the desk will hold, as far as that can be foreseen: until then the file is not decided. One
+// that would take more than there is is worked on alone.
+func (w *fileWork) takeRoom(ctx context.Context) (int64, error) {
+	const (
+		desk    = 1 << 20 // bytes of any
+		perRow  = 56      // bytes of manifests and accounts
+		mostIDs = 10 << 20
+	)
+	most, record := int64(0), w.bound.Columns[w.bound.Record.At].Leaf
+	for g := w.piece.From; g < w.piece.To; g++ {
+		rows, ids := w.file.RowGroupRows(g), int64(0)
+		if record >= 0 {
+			c, err := w.file.Chunk(g, record)
+			if err != nil {
+				return 0, err
+			}
+			if ids, err = c.Metadata.Int(parquet.MetaTotalUncompressedSize, 0); err != nil {
+				return 0, w.file.Fault(err, g, record, -1)
+			}
+		}
+		most = max(most, perRow*min(rows, 1<<20)+min(max(ids, 0), mostIDs))
+	}
+	n := min(desk+most, w.roomSize())
+	return n, w.room.Acquire(ctx, n)
+}
+
+// roomSize is the bytes that what files hold beside pages may take together: most of what is left of the budget is for pages.
+func (s *sharder) roomSize() int64 { return s.memory.Size() / 3 * 2 }
 
 // forgetLarge lets go of what is seldom needed in that size.
 func (k *desk) forgetLarge() {

@@ -73,6 +73,11 @@ func (w *fileWork) do(ctx context.Context) (err error) {
 		return fmt.Errorf("%s: %w", w.uri(), err)
 	}
 	w.bound.LateRecord()
+	room, err := w.takeRoom(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.room.Release(room)
 	w.prepare(w.shard, w.d, w.bound)
 	w.leftOut = file.LeftOut(w.d.KeepMetadata)
 	if w.stage == nil {

@@ -246,7 +246,7 @@ func (r *runner) someShards(ctx context.Context, plan *planned, stage objstore.S
 	defer bar.Stop()
 	s := &sharder{
 		Env: r.Env, plan: &plan.Plan, digest: plan.digest, index: plan.lookup, key: r.key, pseudonyms: r.pseudonyms, stage: stage, fresh: plan.fresh,
-		workers: r.filesAtATime(), inTurn: r.options.inTurn, cpu: semaphore.NewWeighted(int64(r.options.Workers)), memory: rewrite.NewBudget(r.options.Memory / 4 * 3), // the rest is for garbage
+		workers: r.options.Workers, inTurn: r.options.inTurn, cpu: semaphore.NewWeighted(r.computing()), memory: rewrite.NewBudget(r.options.Memory / 4 * 3), // the rest is for garbage
 		progress: bar.Add, earlierRun: r.openEarlierRun(ctx, plan),
 	}
 	if err := s.open(ctx); err != nil {
@@ -281,14 +281,10 @@ func (r *runner) someShards(ctx context.Context, plan *planned, stage objstore.S
 	return results, done, nil
 }
 
-// filesAtATime is the number of files that are worked on at a time: fewer than workers where memory is scarce, because each
-// file holds keys and manifests beside the budget. The processors then share the columns of the files.
-func (r *runner) filesAtATime() int {
-	const scarce, file = 128 << 20, 64 << 20
-	if r.options.Memory >= scarce {
-		return r.options.Workers
-	}
-	return min(r.options.Workers, max(1, int(r.options.Memory/file)))
+// computing is how many goroutines compute at a time: fewer than workers where memory is scarce, because each has encoders and decoders.
+func (r *runner) computing() int64 {
+	const codecs = 8 << 20
+	return max(1, min(int64(r.options.Workers), r.options.Memory/codecs))
 }
 
 // findPublished returns the run where it is published, and refuses one that was erased.

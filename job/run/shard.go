@@ -79,6 +79,7 @@ type sharder struct {
 	buffers    int64 // bytes of memory that storage may take for what it reads ahead and writes behind
 	cpu        *semaphore.Weighted
 	memory     *rewrite.Budget
+	room       *semaphore.Weighted // bytes, of the same budget: what files hold beside pages, see standing
 	progress   func(rows int64)
 	earlierRun func() (*publish.Run, error) // from which blocks are taken over
 	reused     reuseCounts
@@ -223,6 +224,7 @@ func (s *sharder) open(ctx context.Context) error {
 	if late {
 		s.buffers = objstore.AheadMemory + int64(s.workers)*s.overlap*objstore.WriterMemory // of a file's three objects one is large
 	}
+	s.room = semaphore.NewWeighted(s.roomSize())
 	s.files = semaphore.NewWeighted(int64(s.workers) * wholeFile * s.overlap)
 	return nil
 }

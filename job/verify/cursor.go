@@ -43,6 +43,7 @@ func (c *cursor) close() {
 	c.drop()
 	if c.pages != nil {
 		c.pages.rest.Close()
+		c.pages.stream.end()
 		c.pages = nil
 	}
 }

@@ -168,10 +168,7 @@ func (v *largeValues) ReadValues(to []parquet.Value) (n int, err error) {
 }
 
 // enlarge makes room for a large page of so many bytes, compressed and not. What others have let go by now makes room first.
-func (w *pageWalk) enlarge(size, raw int) error {
-	if err := w.turn.wait(max(size, raw)); err != nil {
-		return err
-	}
+func (w *pageWalk) enlarge(size, raw int) {
 	if cap(w.body) < size {
 		w.body = nil
 		letGo(size)
@@ -183,7 +180,6 @@ func (w *pageWalk) enlarge(size, raw int) error {
 		letGo(raw)
 		w.plain = make([]byte, 0, raw+slack)
 	}
-	return nil
 }
 
 // shrink gives the memory of a large body back: it is decompressed.
@@ -201,16 +197,15 @@ func letGo(n int) {
 	}
 }
 
-// turns are what the files of an audit take turns by: those whose pages are larger than all may have at a time.
+// turns are what the files of an audit take turns by: those that hold more bytes of pages than each may have.
 type turns struct {
-	from int           // the size from which on a page waits for its file's turn
-	free chan struct{} // has a token where nobody has the turn
+	share int           // that each file may hold without the turn
+	free  chan struct{} // has a token where nobody has the turn
 }
 
-// newTurns returns turns of so many files at a time. Smaller pages, two copies each of the input's and the data file's, are within what
-// an audit may take.
-func newTurns(workers int) *turns {
-	t := &turns{from: min(max(auditMemory/(4*workers), largePage), veryLarge), free: make(chan struct{}, 1)}
+// newTurns returns turns of so many files at a time.
+func newTurns(files int) *turns {
+	t := &turns{share: auditMemory / 2 / files, free: make(chan struct{}, 1)}
 	t.free <- struct{}{}
 	return t
 }
@@ -219,18 +214,22 @@ func newTurns(workers int) *turns {
 type largeTurn struct {
 	*turns // nil: nobody waits
 	ctx    context.Context
-	mine   bool
 	mu     sync.Mutex
+	mine   bool
+	held   int // bytes of pages
 }
 
-// wait waits for the turn, if a page of so many bytes has to.
-func (t *largeTurn) wait(size int) error {
-	if t == nil || t.turns == nil || size < t.from {
+// hold says that who has held some bytes of pages is about to hold more. Where the file holds more than its share then, it waits for its
+// turn. Nobody who has the turn waits for another file.
+func (t *largeTurn) hold(held *int, bytes int) error {
+	if t == nil || t.turns == nil || bytes <= *held {
 		return nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.mine {
+	t.held += bytes - *held
+	*held = bytes
+	if t.mine || t.held <= t.share {
 		return nil
 	}
 	select {
@@ -240,6 +239,17 @@ func (t *largeTurn) wait(size int) error {
 	case <-t.ctx.Done():
 		return context.Cause(t.ctx)
 	}
+}
+
+// letGo says that who has held some bytes of pages holds none any more.
+func (t *largeTurn) letGo(held *int) {
+	if t == nil || t.turns == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.held -= *held
+	*held = 0
 }
 
 // end ends the turn, if the file has it.

@@ -35,6 +35,7 @@ type pageWalk struct {
 	def    int // maximum levels
 	rep    int
 	turn   *largeTurn // nil: nobody waits
+	held   int        // bytes of pages, as far as the turn knows
 }
 
 // walk begins at a chunk's first page. Some writers left a dictionary page's header
@@ -78,10 +79,12 @@ func (w *pageWalk) next() (err error) {
 		return fmt.Errorf("page %d: its sizes are out of range", w.number)
 	}
 	w.left -= size
-	if raw := int(w.header.UncompressedPageSize); max(int(size), raw) >= largePage {
-		if err := w.enlarge(int(size), raw); err != nil {
-			return err
-		}
+	raw := int(w.header.UncompressedPageSize)
+	if err := w.turn.hold(&w.held, int(size)+copies*raw); err != nil {
+		return err
+	}
+	if max(int(size), raw) >= largePage {
+		w.enlarge(int(size), raw)
 	}
 	w.body = slices.Grow(w.body[:0], int(size))[:size]
 	if _, err := io.ReadFull(w.in, w.body); err != nil {
@@ -121,6 +124,13 @@ func (w *pageWalk) decompress() (err error) {
 	w.plain, err = decompress(w.plain, w.codec, compressed, raw)
 	return err
 }
+
+// copies is how many of a page's bytes there are at a time where it is not compressed: parquet-go decodes beside it, and large texts are
+// looked at while the next page comes.
+const copies = 2
+
+// end says that the pages are not needed any more.
+func (w *pageWalk) end() { w.turn.letGo(&w.held) }
 
 // pageStream is a column chunk as it would stand in a file without compression, made
 // page by page while it is read in sequence. So chunks reach parquet-go, of which version

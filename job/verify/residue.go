@@ -244,6 +244,9 @@ func (c *comparison) searchPages(column int, r *remains) error {
 				}
 			}
 		}
+		if w != nil {
+			w.end()
+		}
 		if !errors.Is(err, io.EOF) {
 			return fmt.Errorf("row group %d: column %s: %w", group, c.out.leaves[column].path, err)
 		}

@@ -31,6 +31,7 @@ type keyColumn struct {
 	coded      bool    // the slots are in index, else in vals
 	index      []int32
 	vals       parquet.Values
+	room       []byte // of a page, in which the bytes of vals lie; see decodePlain
 
 	cutOffsets []int32 // of the batch handed out
 	defs       []uint8
@@ -50,7 +51,10 @@ func (c *keyColumn) recycle() {
 	c.ahead, c.late, c.waiting, c.last, c.rows, c.next = false, false, false, c.last[:0], 0, 0
 	if memory <= maxPooledKeys {
 		keyColumns.Put(c)
+		return
 	}
+	*c = keyColumn{}
+	letGo(int(memory))
 }
 
 // memory returns the bytes that c holds.
@@ -129,6 +133,11 @@ func (c *keyColumn) load(dec *codec.Codec) error {
 
 // take reads the page that the walk stands before into c.page.
 func (c *keyColumn) take(dec *codec.Codec) error {
+	if c.n == 0 && c.room != nil { // its values are not needed any more
+		c.vals.Bytes = encoding.Bytes{Ends: c.vals.Bytes.Ends[:0]}
+		c.page.Give(c.room)
+		c.room = nil
+	}
 	body, err := c.body()
 	if err != nil {
 		return err
@@ -140,6 +149,9 @@ func (c *keyColumn) take(dec *codec.Codec) error {
 func (c *keyColumn) body() ([]byte, error) {
 	h := &c.walk.Header
 	more := int64(h.RawSize) + 8*int64(h.Values)
+	if c.col.Physical == parquet.ByteArray && h.IsData() && !h.DictCoded() && h.Encoding != parquet.Plain {
+		more += int64(h.RawSize) // the values are decoded beside it
+	}
 	if h.Kind != parquet.DictionaryPage { // a dictionary has memory of its own
 		more -= c.memory()
 	}
@@ -198,7 +210,7 @@ func (c *keyColumn) decode() error {
 		c.index = c.index[:0]
 	}
 	c.coded = false
-	if err := c.vals.Decode(c.col, p.Header.Encoding, p.Values, p.Count, c.last); err != nil {
+	if err := c.decodeValues(); err != nil {
 		return err
 	}
 	if n := c.vals.Bytes.Len(); p.Header.Encoding == parquet.DeltaByteArray && p.Count > 0 && c.f.Application().CarriesDelta() {
@@ -212,6 +224,17 @@ func (c *keyColumn) decode() error {
 		}
 	}
 	return nil
+}
+
+// decodeValues appends the values of c.page. Byte strings that are the first ones stay in the memory of the page, where they move down,
+// each by the lengths before it: to copy them would take as much memory again.
+func (c *keyColumn) decodeValues() error {
+	p := &c.page
+	src := p.Values
+	if p.Header.Encoding == parquet.Plain && c.col.Physical == parquet.ByteArray && c.vals.Bytes.Len() == 0 {
+		c.vals.Bytes.Data, c.room = p.Take(c.room)
+	}
+	return c.vals.Decode(c.col, p.Header.Encoding, src, p.Count, c.last)
 }
 
 func (c *keyColumn) decodeIndices(first int, present *encoding.Bitmap) error {

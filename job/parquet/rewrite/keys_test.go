@@ -3,6 +3,7 @@ package rewrite
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"testing"
 	"time"
@@ -80,5 +81,67 @@ func TestKeysBudget(t *testing.T) {
 	}
 	if file.Memory.used != 0 || len(file.Memory.alone) != 0 {
 		t.Errorf("%d bytes are not given back", file.Memory.used)
+	}
+}
+
+// TestKeysHold: a reader of keys holds one copy of a page of PLAIN texts, and the budget knows of it; from page to page it is the same memory.
+func TestKeysHold(t *testing.T) {
+	type row struct {
+		ID string `parquet:"id,optional,plain"`
+	}
+	const size, pages = 4 << 20, 3
+	rows := make([]row, pages*size>>10)
+	for i := range rows {
+		rows[i].ID = fmt.Sprintf("%01020d", i)
+	}
+	var data bytes.Buffer
+	w := parquetgo.NewGenericWriter[row](&data, parquetgo.PageBufferSize(size))
+	if _, err := w.Write(rows); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := parquet.Open(t.Context(), bytes.NewReader(data.Bytes()), int64(data.Len()), "in")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := &File{File: f, Memory: NewBudget(1 << 30)}
+	k, err := file.Keys(t.Context(), 0, []int{0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	var memory *byte
+	seen, large := 0, 0
+	for b, err := k.Next(); err != io.EOF; b, err = k.Next() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range b.Rows {
+			if got := string(b.Columns[0].Bytes.At(i)); got != rows[seen].ID {
+				t.Fatalf("row %d is %q", seen, got)
+			}
+			seen++
+		}
+		page := k.cols[0].page.Header.RawSize
+		if page < size/2 { // the last one
+			continue
+		}
+		large++
+		if held := k.cols[0].memory(); held > int64(page)*5/4 || file.Memory.used < held {
+			t.Errorf("of a page of %d bytes %d are held, and the budget knows of %d", page, held, file.Memory.used)
+		}
+		if at := &k.cols[0].room[:1][0]; memory == nil {
+			memory = at
+		} else if at != memory {
+			t.Error("a page has other memory than the one before")
+		}
+	}
+	if large < 2 {
+		t.Errorf("%d large pages", large)
+	}
+	if seen != len(rows) {
+		t.Errorf("%d rows of %d", seen, len(rows))
 	}
 }

@@ -115,7 +115,7 @@ func (c *Chunk) dictionary(raw []byte, n int) {
 	}
 	h := dictionaryHeader(n)
 	if c.w.err == nil {
-		c.w.err = c.w.page.Encode(&c.w.codec, c.codec, &h, raw)
+		c.w.err = withCodec(func(k *codec.Codec) error { return c.w.page.Encode(k, c.codec, &h, raw) })
 	}
 	c.dictionaryPage()
 }

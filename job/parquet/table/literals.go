@@ -79,7 +79,11 @@ func (l *literals) better(c *codec.Codec, raw []byte) (bool, error) {
 func (c *Chunk) encode(h *parquet.PageHeader) error {
 	w := c.w
 	if c.codec == codec.Zstd && c.w.schema.fields[c.leaf].Literal && len(w.raw) > 2*literalSample {
-		better, err := w.literals.better(&w.codec, w.raw)
+		var better bool
+		err := withCodec(func(k *codec.Codec) (err error) {
+			better, err = w.literals.better(k, w.raw)
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -89,5 +93,5 @@ func (c *Chunk) encode(h *parquet.PageHeader) error {
 			return w.page.Finish(h)
 		}
 	}
-	return w.page.Encode(&w.codec, c.codec, h, w.raw)
+	return withCodec(func(k *codec.Codec) error { return w.page.Encode(k, c.codec, h, w.raw) })
 }

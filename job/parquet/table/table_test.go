@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"assent/job/parquet"
+	"assent/job/parquet/codec"
 )
 
 // testSchema has a column of each kind that a Field can describe.
@@ -406,7 +407,7 @@ func writePage(t testing.TB, leaf int, encoding parquet.Encoding, body []byte, n
 		if i == leaf {
 			h.Encoding, raw = encoding, body
 		}
-		if err := w.page.Encode(&w.codec, c.codec, &h, raw); err != nil {
+		if err := w.page.Encode(new(codec.Codec), c.codec, &h, raw); err != nil {
 			t.Fatal(err)
 		}
 		if err := c.out.DataPage(&w.page.Header, w.page.Head, w.page.Body, n, -1, &parquet.Bounds{}); err != nil {

@@ -3,6 +3,7 @@ package table
 import (
 	"io"
 	"math"
+	"sync"
 
 	"assent/job/parquet"
 	"assent/job/parquet/codec"
@@ -19,7 +20,6 @@ type Writer struct {
 	groups []rowGroup
 	chunks []Chunk // by leaf, of the row group that is being written
 
-	codec    codec.Codec
 	page     parquet.EncodedPage
 	raw      []byte  // a page before compression
 	section  []byte  // a section of it
@@ -44,7 +44,17 @@ type rowGroup struct {
 
 // NewWriter returns a writer of documents, each of which begins with Reset. by names the application.
 func NewWriter(schema *Schema, by string) *Writer {
-	return &Writer{schema: schema, by: by, chunks: make([]Chunk, len(schema.columns)), codec: codec.Codec{Fast: true}}
+	return &Writer{schema: schema, by: by, chunks: make([]Chunk, len(schema.columns))}
+}
+
+// codecs holds idle codecs, of a megabyte and more each: there are as many as goroutines that write at a time, and not one for each of the
+// many files that are.
+var codecs = sync.Pool{New: func() any { return &codec.Codec{Fast: true} }}
+
+func withCodec(do func(*codec.Codec) error) error {
+	c := codecs.Get().(*codec.Codec)
+	defer codecs.Put(c)
+	return do(c)
 }
 
 // Reset begins a new file, which goes to dst and is not closed, keeping the writer's memory.
