@@ -50,7 +50,6 @@ func TestPeak(t *testing.T) {
 		{name: "deltas in pages of 18 MiB, eight at a time", make: deltaJob(parquet.DeltaByteArray), memory: 64, cores: 8, page: 18 * miB, verbs: []string{"run", "verify"}},
 		{name: "ids in pages of 28 MiB, eight at a time", make: idsJob, memory: 128, cores: 8, page: 28 * miB, verbs: []string{"run", "verify"}},
 		{name: "a page a column, eight at a time", make: pageJob, memory: 128, cores: 8, page: 12 * miB, verbs: []string{"run", "verify"}},
-		{name: "many files, sixteen at a time", make: filesJob, memory: 64, cores: 16, verbs: []string{"run", "verify", "access"}},
 		{name: "a row group of 5 M rows", make: groupJob, memory: 128, verbs: []string{"run", "access"}},
 		{name: "10 M events", make: eventsJob, memory: 64, verbs: []string{"run", "verify", "access"}},
 	} {
@@ -235,13 +234,6 @@ func pageJob(c *peakCase, dir string) error {
 	b.ids = text("message-of-some-length-%015d")
 	b.columns = []bulkColumn{b.longs("number", noLogical, func(i int) int64 { return int64(i) * 7919 })}
 	return b.several(dir, c.cores)
-}
-
-// filesJob is a job of many small files.
-func filesJob(c *peakCase, dir string) error {
-	b := &bulkFile{codec: codec.Zstd, groups: 1, pages: 1, rows: 20}
-	b.columns = []bulkColumn{b.texts("body", text("body %d"))}
-	return b.several(dir, 5_000)
 }
 
 // large appends text i of a page of 24 rows: of eight one is large.
