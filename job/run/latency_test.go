@@ -18,7 +18,7 @@ import (
 // there is to tell, and many files wait at a time, whatever the number of processors.
 func TestLatency(t *testing.T) {
 	g := storetest.FakeGCS(t)
-	const files = 80
+	const files = 144
 	config := jobtest.TinyJob(t)
 	dir := filepath.Dir(config)
 	store, err := new(objstore.Opener).Open(t.Context(), "gs://"+storetest.Bucket+"/in")
@@ -49,7 +49,7 @@ func TestLatency(t *testing.T) {
 	if err != nil || r.Status != run.Published {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	if most := g.MostUploads(); most < 16 || most > 200 {
+	if most := g.MostUploads(); most < 16 || most > 3*128+32 { // of the files and of the shards that are worked on at a time
 		t.Errorf("%d uploads at a time", most)
 	}
 	requests := g.Requests()
@@ -61,8 +61,8 @@ func TestLatency(t *testing.T) {
 		}
 	}
 	// Plan: read. Shard: read, three uploads. Commit: three copies. Then three are deleted. Some
-	// more are the run's own: plan, index, footprints, documents; a shard of eight files has six.
-	const each, own = 11, 200
+	// more are the run's own: plan, index, documents; a shard of eight files has seven, for its result and its footprints.
+	const each, own = 11, 100 + 7*files/8
 	if len(requests) > each*files+own {
 		t.Errorf("%d requests for %d files: %v", len(requests), files, count)
 	}
