@@ -4,16 +4,18 @@
 // run's selection mixes, and compresses as many of their bytes as stay, with assent's own
 // codec, and does nothing else in the time it counts.
 //
-// usage: floor DATA RUN, where DATA has the input files of the data set messages, with V1
+// usage: floor DATA RUN [KEY...], where DATA has the input files of the data set messages, with V1
 // pages, and RUN is the run of assent over them, whose exclusion manifests say which rows
 // stay. Prints one line of JSON; CPU is that of the one thread at work.
 //
-// The codec is internal to job, so scripts/bench/run builds this file as if it stood there.
+// With KEYs, the columns that decisions need and the record's id first, it measures all that
+// such a run cannot do without, but for its start, the history and the commit: see needed.
 package main
 
 import (
 	"encoding/json"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"io/fs"
 	"os"
@@ -30,15 +32,22 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: floor DATA RUN")
+	if len(os.Args) < 3 {
+		fmt.Fprintln(os.Stderr, "usage: floor DATA RUN [KEY...]")
 		os.Exit(2)
 	}
 	runtime.LockOSThread() // whose CPU time is counted
 	var f floor
-	err := f.run(os.Args[1], os.Args[2])
+	n := needed{keys: os.Args[3:], seed: maphash.MakeSeed(), numbers: codec.Codec{Fast: true}}
+	var err error
+	var out any = &f.figures
+	if len(n.keys) > 0 {
+		out, err = &n.neededFigures, n.run(os.Args[1], os.Args[2])
+	} else {
+		err = f.run(os.Args[1], os.Args[2])
+	}
 	if err == nil {
-		err = json.NewEncoder(os.Stdout).Encode(f.figures)
+		err = json.NewEncoder(os.Stdout).Encode(out)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "floor:", err)
