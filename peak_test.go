@@ -50,6 +50,7 @@ func TestPeak(t *testing.T) {
 		{name: "deltas in pages of 18 MiB, eight at a time", make: deltaJob(parquet.DeltaByteArray), memory: 64, cores: 8, page: 18 * miB, verbs: []string{"run", "verify"}},
 		{name: "ids in pages of 28 MiB, eight at a time", make: idsJob, memory: 128, cores: 8, page: 28 * miB, verbs: []string{"run", "verify"}},
 		{name: "a page a column, eight at a time", make: pageJob, memory: 128, cores: 8, page: 12 * miB, verbs: []string{"run", "verify"}},
+		{name: "40 columns of long texts", make: textsJob, memory: 64, page: 2 * miB, verbs: []string{"run", "verify", "access"}},
 		{name: "a row group of 5 M rows", make: groupJob, memory: 128, verbs: []string{"run", "access"}},
 		{name: "10 M events", make: eventsJob, memory: 64, verbs: []string{"run", "verify", "access"}},
 	} {
@@ -268,6 +269,19 @@ func groupJob(c *peakCase, dir string) error {
 		noise(dst[at:], uint64(i))
 		return dst
 	}))}
+	return b.messages(dir)
+}
+
+func textsJob(c *peakCase, dir string) error {
+	b := &bulkFile{codec: codec.Zstd, groups: 1, pages: 5, rows: 20_000}
+	for i := range 40 {
+		b.columns = append(b.columns, once(b.texts(fmt.Sprintf("column_%d", i), func(dst []byte, row int) []byte {
+			at := len(dst)
+			dst = append(dst, make([]byte, 60+row%60)...)
+			noise(dst[at:], uint64(row+i))
+			return dst
+		})))
+	}
 	return b.messages(dir)
 }
 

@@ -93,13 +93,14 @@ func (id ID) Room(n int) int {
 // that, SpeedFastest 10 % more, in 0.7 of the time.
 func (c *Codec) encodeZstd(dst, src []byte) ([]byte, error) {
 	if c.encoders.zstd == nil {
-		// Pages seldom exceed 1 MiB; they have a checksum of their own.
+		// Pages have a checksum of their own. Those of long texts are of 3 to 4 MiB: a window of 2 takes 0.6 % less for them than one of 1,
+		// and one of 4 hardly less than that.
 		level := zstd.SpeedDefault
 		if c.Fast {
 			level = zstd.SpeedFastest
 		}
 		e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false),
-			zstd.WithZeroFrames(true), zstd.WithAllLitEntropyCompression(c.Fast), zstd.WithWindowSize(1<<20))
+			zstd.WithZeroFrames(true), zstd.WithAllLitEntropyCompression(c.Fast), zstd.WithWindowSize(2<<20))
 		if err != nil {
 			return dst, err
 		}

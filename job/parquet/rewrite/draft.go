@@ -45,8 +45,11 @@ type draft struct {
 // maxPooled bounds the bytes of an object that is kept for reuse. Buffers of very large pages are left to the garbage collector.
 const maxPooled = 4 << 20
 
-// drafts holds drafts for reuse, with their memory.
-var drafts = sync.Pool{New: func() any { return new(draft) }}
+// drafts holds drafts for reuse, with their memory, and textDrafts those with so much that only merged pages of long texts need it.
+var (
+	drafts     = sync.Pool{New: func() any { return new(draft) }}
+	textDrafts = sync.Pool{New: func() any { return new(draft) }}
+)
 
 func (d *draft) reset() {
 	d.form = form{}

@@ -23,10 +23,15 @@ func (d *draft) makeRoom(p *parquet.Page, col *parquet.Column, kept int) {
 	if p.Count > 0 && n <= maxPooled { // of a few large values the share of their number says little, and growing again would copy them
 		share, spare = min(n, int(int64(n)*int64(kept)/int64(p.Count))+n/16), n/8
 	}
-	own, head := d.memoryOfPlain(), levelBytes(col, 2*p.Header.Values)
+	own, slots := d.memoryOfPlain(), 2*p.Header.Values
+	if cap(own) > maxPooled/2 { // that of merged texts
+		slots = max(slots, textSlots)
+	}
+	head := levelBytes(col, slots)
 	switch {
 	case len(d.plain) > 0 && cap(d.plain)-len(d.plain) < share:
-		d.grow(col, share+spare) // so much that it stays the next time
+		// So much that it stays the next time, and doubles where many pages are merged.
+		d.grow(col, max(share+spare, min(len(d.plain), textRoom-len(d.plain))))
 	case len(d.plain) > 0:
 	case n <= maxPooled && head+2*share <= cap(own):
 		d.room = own[:cap(own)]

@@ -32,17 +32,25 @@ type pressed struct {
 var pages = sync.Pool{New: func() any { return new(parquet.EncodedPage) }}
 
 // blank returns an empty draft.
-func (p *press) blank() *draft { return drafts.Get().(*draft) }
+func (p *press) blank() *draft {
+	if p.splice.texts {
+		return textDrafts.Get().(*draft)
+	}
+	return drafts.Get().(*draft)
+}
 
 func (p *press) recycle(d *draft) {
 	d.reset()
 	n := d.memory()
-	if n <= maxPooled {
+	switch {
+	case n > maxPooled:
+		*d = draft{}
+		letGo(int(n))
+	case n > maxPooled/2:
+		textDrafts.Put(d)
+	default:
 		drafts.Put(d)
-		return
 	}
-	*d = draft{}
-	letGo(int(n))
 }
 
 // add takes the draft over, encodes it and writes it behind the pages before it.

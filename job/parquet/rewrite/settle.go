@@ -52,6 +52,7 @@ func (s *splice) dictionary() error {
 // emit writes the draft, or holds it back until the dictionary is settled. The splice goes on with an empty draft.
 func (s *splice) emit() error {
 	d := s.draft
+	s.texts = isLong(s.to, d.encoding, d.size, d.slots)
 	s.draft = s.press.blank()
 	if !s.hold {
 		return s.write(d)

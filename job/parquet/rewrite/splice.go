@@ -10,7 +10,7 @@ import (
 // A splice writes one column chunk without its dropped rows.
 //
 // It goes through the pages once. It passes over a page without a kept row and copies one that lost no row. The kept slots of the
-// others are gathered in a draft, which becomes a page when it is about as large as the input's pages are.
+// others are gathered in a draft, which becomes a page when it is about as large as the input's pages are, or larger where texts are long.
 //
 // The dictionary comes first in the output, but which entries kept rows use is known only after all dictionary-coded pages. So pages
 // are held back up to the first one that is not dictionary-coded. There the dictionary is settled and written, then the pages that
@@ -37,6 +37,7 @@ type splice struct {
 	filter filter
 	fixed  int64 // bytes that the dictionary takes
 	draft  *draft
+	texts  bool // the last draft was one of long texts
 	press  press
 	dict   *pruned
 
@@ -393,9 +394,6 @@ func (s *splice) survey(in *input, d *draft, lo int64) error {
 	return nil
 }
 
-// maxMerged bounds the raw bytes of a page that is merged from several. A larger one is not merged with others.
-const maxMerged = 32 << 20
-
 // maxMappedText is about what a value takes that has become text.
 const maxMappedText = 40
 
@@ -448,7 +446,7 @@ func (s *splice) mixed(in *input, lo, kept int64, carried, open bool) error {
 		return nil
 	}
 	s.pages.Filtered++
-	if !open && (s.draft.size >= s.maxRaw/4*3 || s.draft.slots >= s.maxSlots/4*3 || s.draft.values() > maxMerged) {
+	if !open && s.full() {
 		return s.flush()
 	}
 	return nil

@@ -172,7 +172,7 @@ func (f *floor) chunk(r io.ReaderAt, c *format.ColumnMetaData, rows int64, kept 
 		switch h.Type {
 		case format.DictionaryPage: // nearly all of its entries stay
 			if n := kept(0, rows); n > 0 && n < rows {
-				if err := f.page(body, int(h.UncompressedPageSize), 1, 1); err != nil {
+				if err := f.page(body, int(h.UncompressedPageSize), 1, 1, false); err != nil {
 					return err
 				}
 				if err := f.compress(); err != nil {
@@ -186,7 +186,8 @@ func (f *floor) chunk(r io.ReaderAt, c *format.ColumnMetaData, rows int64, kept 
 			f.Pages++
 			if n := kept(lo, hi); n > 0 && n < hi-lo {
 				f.MixedPages++
-				if err := f.page(body, int(h.UncompressedPageSize), n, hi-lo); err != nil {
+				texts := c.Type == format.ByteArray && h.DataPageHeader.V.Encoding == format.Plain && h.UncompressedPageSize >= 64*h.DataPageHeader.V.NumValues
+				if err := f.page(body, int(h.UncompressedPageSize), n, hi-lo, texts); err != nil {
 					return err
 				}
 			}
@@ -198,8 +199,8 @@ func (f *floor) chunk(r io.ReaderAt, c *format.ColumnMetaData, rows int64, kept 
 }
 
 // page decompresses a page and takes the share kept/rows of its bytes. Pages are merged
-// up to the size that they had.
-func (f *floor) page(body []byte, size int, kept, rows int64) error {
+// up to the size that they had, those of long texts beyond it.
+func (f *floor) page(body []byte, size int, kept, rows int64, texts bool) error {
 	start := threadCPU()
 	raw, err := f.codec.Decompress(f.raw[:0], f.id, body, size)
 	if err != nil {
@@ -210,6 +211,9 @@ func (f *floor) page(body []byte, size int, kept, rows int64) error {
 	f.RawIn += int64(len(raw))
 	f.CompressedIn += int64(len(body))
 	f.largestRawPage = max(f.largestRawPage, len(raw))
+	if texts { // package rewrite merges long ones to 3 MiB and more
+		f.largestRawPage = max(f.largestRawPage, 7<<19)
+	}
 	share := raw[:int64(len(raw))*kept/rows]
 	if len(f.merged)+len(share) > f.largestRawPage {
 		if err := f.compress(); err != nil {
