@@ -123,23 +123,13 @@ func newEnv(format string) *job.Env {
 	}
 	env := job.NewEnv(slog.New(handler), buildVersion())
 	if os.Getenv("GOMEMLIMIT") == "" { // a limit from the environment stands
-		env.LimitMemory = limitMemory
+		env.LimitMemory = new(collector).limit
 	}
 	env.Progress = job.LogProgress{Log: env.Log, Every: 10 * time.Second}
 	if terminal {
 		env.Progress = job.TerminalProgress{W: os.Stderr}
 	}
 	return env
-}
-
-// limitMemory has the collector keep the process within so many bytes. As that bounds the heap, what lies below may hold more garbage
-// than usual: a short run would spend a tenth of its time on collections else. A setting from the environment stands.
-func limitMemory(bytes int64) {
-	const lazy = 150 // percent; the default is 100
-	debug.SetMemoryLimit(bytes)
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(lazy)
-	}
 }
 
 // printable quotes what is not printable in the attributes of a log line: they may name
