@@ -55,7 +55,7 @@ func (w *fileWork) takeRoom(ctx context.Context) (int64, error) {
 				return 0, w.file.Fault(err, g, record, -1)
 			}
 		}
-		most = max(most, perRow*min(rows, 1<<20)+min(max(ids, 0), mostIDs))
+		most = max(most, perRow*min(rows, 1<<20)+3*min(max(ids, 0)/max(1, rows>>17), mostIDs)) // of so many rows ids are gathered at a time; a page of long ones is there, too
 	}
 	n := min(desk+most, w.roomSize())
 	return n, w.room.Acquire(ctx, n)
