@@ -79,7 +79,7 @@ type sharder struct {
 	buffers    int64 // bytes of memory that storage may take for what it reads ahead and writes behind
 	cpu        *semaphore.Weighted
 	memory     *rewrite.Budget
-	room       *semaphore.Weighted // bytes, of the same budget: what files hold beside pages, see standing
+	room       *semaphore.Weighted // bytes, of the same budget: what files hold beside pages, see takeRoom
 	progress   func(rows int64)
 	earlierRun func() (*publish.Run, error) // from which blocks are taken over
 	reused     reuseCounts
