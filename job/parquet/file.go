@@ -37,6 +37,12 @@ type Held interface {
 	Held() (bytes []byte, from int64)
 }
 
+// Awaiting is a reader that is told how large a footer is before it is read, if it is large. It may wait until there is room.
+type Awaiting interface {
+	io.ReaderAt
+	Await(footer int64) error // bytes
+}
+
 // held returns n bytes of the file, which are in memory; nil where they are not, or are none of the file.
 func (f *File) held(at, n int64) []byte {
 	h, ok := f.r.(Held)
@@ -143,6 +149,11 @@ func (f *File) readFooter() ([]byte, error) {
 	}
 	if have := int64(len(tail) - 8); n <= have {
 		return bytes.Clone(tail[have-n : have]), nil
+	}
+	if a, ok := f.r.(Awaiting); ok {
+		if err := a.Await(n); err != nil {
+			return nil, err
+		}
 	}
 	footer := make([]byte, n)
 	have := copy(footer[n-int64(len(tail)-8):], tail)

@@ -66,23 +66,35 @@ func (f *File) URI() string { return f.Store.URI(f.Name) }
 
 // Open opens the file as it was found.
 func (f *File) Open(ctx context.Context) (objstore.Reader, *rewrite.File, error) {
+	return f.openIn(ctx, nil)
+}
+
+func (f *File) openIn(ctx context.Context, room *semaphore.Weighted) (objstore.Reader, *rewrite.File, error) {
 	if o := f.opening; o != nil {
 		f.opening = nil
 		err := o.wait()
 		return o.reader, o.file, err
 	}
-	return Open(ctx, f.Store, f.Object)
+	return openIn(ctx, f.Store, f.Object, room)
 }
 
 // Open opens an object that is a Parquet file. The caller closes the Reader; the File
 // reads from it.
 func Open(ctx context.Context, store objstore.Store, o objstore.Object) (objstore.Reader, *rewrite.File, error) {
+	return openIn(ctx, store, o, nil)
+}
+
+// openIn is Open that waits for room for a large footer, if room is not nil.
+func openIn(ctx context.Context, store objstore.Store, o objstore.Object, room *semaphore.Weighted) (objstore.Reader, *rewrite.File, error) {
 	r, err := store.Open(ctx, o)
 	if err != nil {
 		return nil, nil, err
 	}
 	if a, late := r.(objstore.Ahead); late {
 		a.WillRead(0, 4) // the magic, while the footer is on its way
+	}
+	if room != nil {
+		r = &awaiting{Reader: r, ctx: ctx, room: room}
 	}
 	file, err := rewrite.Open(ctx, r, r.Size(), store.URI(o.Name))
 	if err != nil {
@@ -117,7 +129,8 @@ type Planner struct {
 	// called by several goroutines.
 	Check func(d *DatasetInput, f *rewrite.File, rel string) (lacks []schema.Change, err error)
 
-	finder listing.Finder
+	finder  listing.Finder
+	footers *semaphore.Weighted // bytes of large footers, and of what is made of them; nil: nobody waits
 }
 
 // A file is looked at for its footer. But a bucket's small file is read as a whole, for that is one request.
@@ -139,6 +152,7 @@ func (p *Planner) Inputs(ctx context.Context) (*Inputs, error) {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(p.Limit)
 	room := semaphore.NewWeighted(lookMemory)
+	p.footers = semaphore.NewWeighted(footerMemory)
 	look := func(f *File, at func() error) {
 		g.Go(func() error {
 			size := min(f.Size, lookMost)
@@ -331,8 +345,22 @@ func (p *Planner) resolved(role, path string, in listing.Inputs, err error) (Inp
 }
 
 // Look opens a file, checks its columns and takes its identity.
-func (p *Planner) Look(ctx context.Context, in *Input, f *File, check func(f *rewrite.File, rel string) error) error {
-	r, file, err := f.Open(ctx)
+func (p *Planner) Look(ctx context.Context, in *Input, f *File, check func(f *rewrite.File, rel string) error) (err error) {
+	if err := p.lookInto(ctx, in, f, check); err != nil || p.Quick {
+		return err
+	}
+	if p.Known != nil && in.Role != "" {
+		f.Identity = p.Known("", in.Root+f.Rel, f.Object).Identity
+	}
+	if f.Identity == "" {
+		f.Identity, err = f.Store.Identity(ctx, f.Object)
+	}
+	return err
+}
+
+// lookInto is Look but for the identity.
+func (p *Planner) lookInto(ctx context.Context, in *Input, f *File, check func(f *rewrite.File, rel string) error) error {
+	r, file, err := f.openIn(ctx, p.footers)
 	if err != nil {
 		return err
 	}
@@ -347,18 +375,7 @@ func (p *Planner) Look(ctx context.Context, in *Input, f *File, check func(f *re
 		return fmt.Errorf("%s: %w", f.URI(), err)
 	}
 	if p.PieceBytes > 0 && f.Size > p.PieceBytes && in.Role == "" {
-		if f.Pieces, err = cut(file, p.PieceBytes); err != nil {
-			return err
-		}
-	}
-	if p.Quick {
-		return nil
-	}
-	if p.Known != nil && in.Role != "" {
-		f.Identity = p.Known("", in.Root+f.Rel, f.Object).Identity
-	}
-	if f.Identity == "" {
-		f.Identity, err = f.Store.Identity(ctx, f.Object)
+		f.Pieces, err = cut(file, p.PieceBytes)
 	}
 	return err
 }
