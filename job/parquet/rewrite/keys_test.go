@@ -14,18 +14,10 @@ import (
 	"assent/job/parquet"
 )
 
-// TestKeysBudget: of several readers of keys for whose pages the budget is too small, one goes beyond it at a time.
-func TestKeysBudget(t *testing.T) {
-	type row struct {
-		ID int64  `parquet:"id"`
-		To string `parquet:"to"`
-	}
-	rows := make([]row, 200_000)
-	for i := range rows {
-		rows[i] = row{int64(i), "somebody"}
-	}
+// inOneGroup returns a file of some rows, in pages of about so many bytes.
+func inOneGroup[T any](t *testing.T, rows []T, page int) *parquet.File {
 	var data bytes.Buffer
-	w := parquetgo.NewGenericWriter[row](&data, parquetgo.PageBufferSize(8<<20))
+	w := parquetgo.NewGenericWriter[T](&data, parquetgo.PageBufferSize(page))
 	if _, err := w.Write(rows); err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +28,20 @@ func TestKeysBudget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := &File{File: f, Memory: NewBudget(1 << 20), CPU: semaphore.NewWeighted(1)}
+	return f
+}
+
+// TestKeysBudget: of several readers of keys for whose pages the budget is too small, one goes beyond it at a time.
+func TestKeysBudget(t *testing.T) {
+	type row struct {
+		ID int64  `parquet:"id"`
+		To string `parquet:"to"`
+	}
+	rows := make([]row, 200_000)
+	for i := range rows {
+		rows[i] = row{int64(i), "somebody"}
+	}
+	file := &File{File: inOneGroup(t, rows, 8<<20), Memory: NewBudget(1 << 20), CPU: semaphore.NewWeighted(1)}
 	open := func() *KeyReader {
 		k, err := file.Keys(t.Context(), 0, []int{0, 1})
 		if err != nil {
@@ -94,19 +99,7 @@ func TestKeysHold(t *testing.T) {
 	for i := range rows {
 		rows[i].ID = fmt.Sprintf("%01020d", i)
 	}
-	var data bytes.Buffer
-	w := parquetgo.NewGenericWriter[row](&data, parquetgo.PageBufferSize(size))
-	if _, err := w.Write(rows); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	f, err := parquet.Open(t.Context(), bytes.NewReader(data.Bytes()), int64(data.Len()), "in")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := &File{File: f, Memory: NewBudget(1 << 30)}
+	file := &File{File: inOneGroup(t, rows, size), Memory: NewBudget(1 << 30)}
 	k, err := file.Keys(t.Context(), 0, []int{0})
 	if err != nil {
 		t.Fatal(err)
