@@ -55,7 +55,9 @@ func (w *fileWork) takeRoom(ctx context.Context) (int64, error) {
 				return 0, w.file.Fault(err, g, record, -1)
 			}
 		}
-		most = max(most, perRow*min(rows, 1<<20)+3*min(max(ids, 0)/max(1, rows>>17), mostIDs)) // of so many rows ids are gathered at a time; a page of long ones is there, too
+		// Ids are gathered of 1<<17 rows at a time, and a page of long ones is there beside them.
+		gathered := min(max(ids, 0)/max(1, rows>>17), mostIDs)
+		most = max(most, perRow*min(rows, 1<<20)+3*gathered)
 	}
 	n := min(desk+most, w.roomSize())
 	return n, w.room.Acquire(ctx, n)

@@ -22,8 +22,8 @@
 // Every other row group loses rows in all its chunks, and each chunk is spliced. A page without a kept row is dropped. A page that
 // lost no row is copied; its header is made anew. The kept slots of all other pages are gathered in a draft. When the draft is
 // about as large as a page of the input, or has some 3 MiB of long texts ([textPage]), it is encoded and compressed as the input was: same
-// encoding, codec and page version. Levels, PLAIN values and dictionary indexes are filtered without decoding them further. DELTA_*, BYTE_STREAM_SPLIT and booleans
-// are decoded, filtered and encoded again.
+// encoding, codec and page version. Levels, PLAIN values and dictionary indexes are filtered without decoding them further. DELTA_*,
+// BYTE_STREAM_SPLIT and booleans are decoded, filtered and encoded again.
 //
 // # No residue
 //
