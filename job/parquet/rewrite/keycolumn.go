@@ -31,7 +31,7 @@ type keyColumn struct {
 	coded      bool    // the slots are in index, else in vals
 	index      []int32
 	vals       parquet.Values
-	room       []byte // of a page, in which the bytes of vals lie; see decodePlain
+	room       []byte // of a page, in which the bytes of vals lie; see decodeValues
 
 	cutOffsets []int32 // of the batch handed out
 	defs       []uint8

@@ -16,7 +16,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/maphash"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -24,8 +23,6 @@ import (
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/encoding/thrift"
-	"github.com/parquet-go/parquet-go/format"
 	"golang.org/x/sys/unix"
 
 	"assent/job/parquet/codec"
@@ -118,100 +115,57 @@ func excludedRows(name string) (before []int64, err error) {
 }
 
 func (f *floor) file(name string, before []int64) error {
-	r, err := os.Open(name)
-	if err != nil {
-		return err
+	pages, err := pagesOf(name)
+	for i := 0; err == nil && i < len(pages); i++ {
+		err = f.take(&pages[i], pages[i].kept(before))
 	}
-	defer r.Close()
-	stat, err := r.Stat()
-	if err != nil {
-		return err
-	}
-	p, err := parquet.OpenFile(r, stat.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
-	if err != nil {
-		return err
-	}
-	first := int64(0)
-	for _, g := range p.Metadata().RowGroups {
-		kept := func(lo, hi int64) int64 { // of the group's rows
-			at := func(i int64) int64 { return before[min(i, int64(len(before)-1))] }
-			return hi - lo - (at(first+hi) - at(first+lo))
-		}
-		for _, c := range g.Columns {
-			if err := f.chunk(r, &c.MetaData, g.NumRows, kept); err != nil {
-				return fmt.Errorf("column %s: %w", strings.Join(c.MetaData.PathInSchema, "."), err)
-			}
-		}
-		first += g.NumRows
-	}
-	return nil
+	return err
 }
 
-// chunk works on one column chunk. Where values are not rows, as in a list, a page is
-// taken to hold its share of the rows.
-func (f *floor) chunk(r io.ReaderAt, c *format.ColumnMetaData, rows int64, kept func(lo, hi int64) int64) error {
-	start := c.DataPageOffset
-	if o := c.DictionaryPageOffset; o > 0 && o < start {
-		start = o
+// take works on one page, of which so many rows stay. At the end of its chunk a page is made of what stays.
+func (f *floor) take(p *page, kept int64) error {
+	rows := p.hi - p.lo
+	mixed := kept > 0 && kept < rows
+	f.id = p.codec
+	if !p.dictionary {
+		f.Pages++
 	}
-	data := make([]byte, c.TotalCompressedSize)
-	if _, err := r.ReadAt(data, start); err != nil {
-		return err
-	}
-	f.id, f.merged, f.largestRawPage = codec.ID(c.Codec), f.merged[:0], 0
-	values := int64(0)
-	for len(data) > 0 {
-		var h format.PageHeader
-		protocol := new(thrift.CompactProtocol).NewReaderFromBytes(data)
-		if err := thrift.NewDecoder(protocol).Decode(&h); err != nil {
+	switch {
+	case !mixed:
+	case p.dictionary: // nearly all of its entries stay
+		if err := f.page(p, 1, 1); err != nil {
 			return err
 		}
-		data = data[protocol.(interface{ BytesRead() int }).BytesRead():]
-		body := data[:h.CompressedPageSize]
-		data = data[h.CompressedPageSize:]
-		switch h.Type {
-		case format.DictionaryPage: // nearly all of its entries stay
-			if n := kept(0, rows); n > 0 && n < rows {
-				if err := f.page(body, int(h.UncompressedPageSize), 1, 1, false); err != nil {
-					return err
-				}
-				if err := f.compress(); err != nil {
-					return err
-				}
-			}
-		case format.DataPage:
-			lo := values * rows / c.NumValues
-			values += int64(h.DataPageHeader.V.NumValues)
-			hi := values * rows / c.NumValues
-			f.Pages++
-			if n := kept(lo, hi); n > 0 && n < hi-lo {
-				f.MixedPages++
-				texts := c.Type == format.ByteArray && h.DataPageHeader.V.Encoding == format.Plain && h.UncompressedPageSize >= 64*h.DataPageHeader.V.NumValues
-				if err := f.page(body, int(h.UncompressedPageSize), n, hi-lo, texts); err != nil {
-					return err
-				}
-			}
-		default:
-			return fmt.Errorf("page type %v: the floor is that of V1 pages", h.Type)
+		if err := f.compress(); err != nil {
+			return err
+		}
+	default:
+		f.MixedPages++
+		if err := f.page(p, kept, rows); err != nil {
+			return err
 		}
 	}
+	if !p.last {
+		return nil
+	}
+	f.largestRawPage = 0
 	return f.compress()
 }
 
 // page decompresses a page and takes the share kept/rows of its bytes. Pages are merged
 // up to the size that they had, those of long texts beyond it.
-func (f *floor) page(body []byte, size int, kept, rows int64, texts bool) error {
+func (f *floor) page(p *page, kept, rows int64) error {
 	start := threadCPU()
-	raw, err := f.codec.Decompress(f.raw[:0], f.id, body, size)
+	raw, err := f.codec.Decompress(f.raw[:0], p.codec, p.body, p.rawSize)
 	if err != nil {
 		return err
 	}
 	f.DecompressCPU += threadCPU() - start
 	f.raw = raw
 	f.RawIn += int64(len(raw))
-	f.CompressedIn += int64(len(body))
+	f.CompressedIn += int64(len(p.body))
 	f.largestRawPage = max(f.largestRawPage, len(raw))
-	if texts { // package rewrite merges long ones to 3 MiB and more
+	if p.texts { // package rewrite merges long ones to 3 MiB and more
 		f.largestRawPage = max(f.largestRawPage, 7<<19)
 	}
 	share := raw[:int64(len(raw))*kept/rows]

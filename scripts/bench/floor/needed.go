@@ -4,18 +4,12 @@ package main
 
 import (
 	"crypto/sha256"
-	"fmt"
 	"hash/crc32"
 	"hash/maphash"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
-
-	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/encoding/thrift"
-	"github.com/parquet-go/parquet-go/format"
 
 	"assent/job/parquet/codec"
 )
@@ -40,17 +34,6 @@ type needed struct {
 	codec   codec.Codec
 	numbers codec.Codec // of dictionaries of numbers
 	buf     []byte
-}
-
-// page is a page as it stands in a file.
-type page struct {
-	column     string
-	dictionary bool
-	number     bool // of a column of numbers
-	codec      codec.ID
-	body       []byte
-	rawSize    int
-	lo, hi     int64 // rows of the file
 }
 
 func (n *needed) run(data, run string) error {
@@ -89,14 +72,10 @@ func (n *needed) run(data, run string) error {
 
 // file opens and makes the pages of a file.
 func (n *needed) file(in, out []page, before []int64) error {
-	excluded := func(lo, hi int64) int64 {
-		at := func(i int64) int64 { return before[min(i, int64(len(before)-1))] }
-		return at(hi) - at(lo)
-	}
 	stood, stands := n.bodies(in), n.bodies(out)
 	for _, p := range in {
-		lost := excluded(p.lo, p.hi)
-		kept := p.hi - p.lo - lost
+		kept := p.kept(before)
+		lost := p.hi - p.lo - kept
 		switch key := slices.Index(n.keys, p.column); {
 		case key == 0 && lost > 0, key > 0: // the ids of excluded records; what all are decided by
 		case kept == 0 || stands[n.sum(p.body)]:
@@ -193,61 +172,4 @@ func (n *needed) write(name, dir string) error {
 	err = f.Sync()
 	n.WriteCPU += threadCPU() - start
 	return err
-}
-
-// pagesOf returns the pages of a file.
-func pagesOf(name string) (all []page, err error) {
-	data, err := os.ReadFile(name)
-	if err != nil {
-		return nil, err
-	}
-	f, err := parquet.OpenFile(strings.NewReader(string(data)), int64(len(data)), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
-	if err != nil {
-		return nil, err
-	}
-	first := int64(0)
-	for _, g := range f.Metadata().RowGroups {
-		for i := range g.Columns {
-			pages, err := pagesOfChunk(data, &g.Columns[i].MetaData, first, g.NumRows)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
-			}
-			all = append(all, pages...)
-		}
-		first += g.NumRows
-	}
-	return all, nil
-}
-
-// pagesOfChunk returns the pages of a chunk. Where values are not rows, as in a list, a page is taken to hold its share of the rows.
-func pagesOfChunk(data []byte, c *format.ColumnMetaData, first, rows int64) (all []page, err error) {
-	start := c.DataPageOffset
-	if o := c.DictionaryPageOffset; o > 0 && o < start {
-		start = o
-	}
-	data = data[start : start+c.TotalCompressedSize]
-	values := int64(0)
-	for len(data) > 0 {
-		var h format.PageHeader
-		protocol := new(thrift.CompactProtocol).NewReaderFromBytes(data)
-		if err := thrift.NewDecoder(protocol).Decode(&h); err != nil {
-			return nil, err
-		}
-		data = data[protocol.(interface{ BytesRead() int }).BytesRead():]
-		p := page{column: strings.Join(c.PathInSchema, "."), codec: codec.ID(c.Codec), body: data[:h.CompressedPageSize], rawSize: int(h.UncompressedPageSize),
-			number: c.Type != format.ByteArray && c.Type != format.Boolean, lo: first, hi: first + rows}
-		data = data[h.CompressedPageSize:]
-		switch h.Type {
-		case format.DictionaryPage:
-			p.dictionary = true
-		case format.DataPage:
-			p.lo = first + values*rows/c.NumValues
-			values += int64(h.DataPageHeader.V.NumValues)
-			p.hi = first + values*rows/c.NumValues
-		default:
-			return nil, fmt.Errorf("page type %v: pages are V1", h.Type)
-		}
-		all = append(all, p)
-	}
-	return all, nil
 }
