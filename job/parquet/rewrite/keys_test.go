@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"testing"
 	"time"
 
@@ -99,6 +100,7 @@ func TestKeysHold(t *testing.T) {
 	for i := range rows {
 		rows[i].ID = fmt.Sprintf("%01020d", i)
 	}
+	keyColumns = sync.Pool{New: keyColumns.New} // not a column with the memory of another test
 	file := &File{File: inOneGroup(t, rows, size), Memory: NewBudget(1 << 30)}
 	k, err := file.Keys(t.Context(), 0, []int{0})
 	if err != nil {
