@@ -77,67 +77,62 @@ func (d *Decider) within(rows *Rows, lo, hi int) (first, last schema.Instant, ok
 	return first, last, true
 }
 
-// neverOut reports whether all parties under a role of the records [lo,hi) are known,
-// have no deletion request, belong to no organisation, and are in from one moment to
-// another. The programme's default is in.
+// neverOut reports whether all parties under a role of the records [lo,hi) are settled as in
+// from one moment to another.
 func (d *Decider) neverOut(role *Accounts, lo, hi int, first, last schema.Instant) bool {
 	ids, all := role.between(lo, hi)
 	if !all {
 		return false
 	}
-	registered := accountFlags(0)
-	if d.x.registry {
-		registered = flagRegistered
-	}
-	before := Null // the account just looked at: equal ones come in runs
-	for _, a := range ids {
-		if a == Null {
-			return false
-		}
-		if a == before {
+	for i, a := range ids {
+		if i > 0 && a == ids[i-1] { // equal ones come in runs
 			continue
 		}
-		before = a
-		flags := accountFlags(0)
-		if a >= 0 {
-			flags = d.x.flags[a]
-		}
-		if flags&(flagDeleted|flagMember) != 0 || registered&^flags != 0 {
+		if out, ok := d.settled(a, first, last); out || !ok {
 			return false
-		}
-		if flags&(flagTimeline<<d.category) != 0 {
-			flips := d.x.timeline(a, d.category)
-			if n := flipsUntil(flips, last); n%2 != 0 || n != flipsUntil(flips, first) {
-				return false
-			}
 		}
 	}
 	return true
 }
 
 // alwaysOut reports whether one account is the party under a role of all of the records
-// [lo,hi), which is known, has no deletion request, belongs to no organisation, and is out
-// from one moment to another.
+// [lo,hi), and settled as out from one moment to another.
 func (d *Decider) alwaysOut(role *Accounts, lo, hi int, first, last schema.Instant) bool {
 	ids, all := role.between(lo, hi)
-	if !all || ids[0] < 0 {
+	if !all {
 		return false
 	}
-	a := ids[0]
-	flags := d.x.flags[a]
-	if flags&(flagTimeline<<d.category) == 0 || flags&(flagDeleted|flagMember) != 0 || d.x.registry && flags&flagRegistered == 0 {
+	if out, ok := d.settled(ids[0], first, last); !out || !ok {
 		return false
 	}
-	flips := d.x.timeline(a, d.category)
-	if n := flipsUntil(flips, first); n%2 == 0 || n != flipsUntil(flips, last) {
-		return false
-	}
-	for _, other := range ids {
-		if other != a {
+	for _, a := range ids {
+		if a != ids[0] {
 			return false
 		}
 	}
 	return true
+}
+
+// settled says whether an account is out from one moment to another. It is not ok where that
+// changes between them, and of an account that is unknown, has a deletion request or belongs
+// to an organisation. The programme's default is in.
+func (d *Decider) settled(a Account, first, last schema.Instant) (out, ok bool) {
+	if a == Null {
+		return false, false
+	}
+	flags := accountFlags(0)
+	if a >= 0 {
+		flags = d.x.flags[a]
+	}
+	if flags&(flagDeleted|flagMember) != 0 || d.x.registry && flags&flagRegistered == 0 {
+		return false, false
+	}
+	if flags&(flagTimeline<<d.category) == 0 {
+		return false, true
+	}
+	flips := d.x.timeline(a, d.category)
+	n := flipsUntil(flips, first)
+	return n%2 != 0, n == flipsUntil(flips, last)
 }
 
 // noneDeleted reports whether no account under a role of the records [lo,hi) has a
