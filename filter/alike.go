@@ -3,7 +3,8 @@ package filter
 import "assent/schema"
 
 // Excluded records of the same accounts come in runs, too. Within such a run a finding depends on the moments alone, and these
-// only on which side of some instants they lie: start and horizon, and the flips of the accounts.
+// only on which side of some instants they lie: start and horizon, and the flips of the accounts. A moment on the same side as the
+// required one of all of them adds nothing to it, as if it were null.
 
 // Alike returns how many of the records from i on, and before hi, are excluded as record i is, that one among them: for the same
 // reasons, with the same findings but for their slots, and with the same MomentOf. It may say fewer. The caller knows that all of
@@ -13,12 +14,17 @@ func (d *Decider) Alike(rows *Rows, i, hi int, reasons []schema.Reasons) int {
 	if hi == i+1 || reasons[i+1] != why {
 		return 1
 	}
-	var spans [alikeMoments][2]schema.Instant // first and last of each moment
+	var spans [alikeMoments]alikeSpan
 	if why.Primary() == schema.ContractRestricted || len(rows.Moments) > len(spans) {
 		return 1 // of which moment it is, depends on the contract
 	}
 	for m, moments := range rows.Moments {
-		spans[m][0], spans[m][1] = d.around(rows, i, moments[i])
+		if t := moments[i]; m > 0 && (t == schema.Unknown || spans[0].has(t)) {
+			spans[m] = spans[0]
+			spans[m].orNull = true
+		} else {
+			spans[m].first, spans[m].last = d.around(rows, i, t)
+		}
 	}
 	end := i + 1
 	for end < hi && reasons[end] == why && inside(rows, end, &spans) {
@@ -30,10 +36,20 @@ func (d *Decider) Alike(rows *Rows, i, hi int, reasons []schema.Reasons) int {
 // alikeMoments is how many moments Alike can look at.
 const alikeMoments = 8
 
+// alikeSpan is where a moment of records that are alike may lie.
+type alikeSpan struct {
+	first, last schema.Instant
+	orNull      bool
+}
+
+func (s *alikeSpan) has(t schema.Instant) bool {
+	return s.first <= t && t <= s.last || s.orNull && t == schema.Unknown
+}
+
 // inside reports whether each moment of a record lies in its span.
-func inside(rows *Rows, i int, spans *[alikeMoments][2]schema.Instant) bool {
+func inside(rows *Rows, i int, spans *[alikeMoments]alikeSpan) bool {
 	for m, moments := range rows.Moments {
-		if t, s := moments[i], &spans[m]; t < s[0] || t > s[1] {
+		if !spans[m].has(moments[i]) {
 			return false
 		}
 	}

@@ -43,9 +43,10 @@ func agreeAlike(t *testing.T, d *dice, x index, records []*filter.Record, rows *
 	}
 }
 
-// TestAlike: runs end where a moment passes a flip, the start or the horizon, and nowhere else.
+// TestAlike: runs end where a moment passes a flip, the start or the horizon, and nowhere else. A later moment may be null or not
+// where it adds nothing to the required one.
 func TestAlike(t *testing.T) {
-	const start, horizon = 1000, 2000
+	const start, horizon, null = 1000, 2000, schema.Unknown
 	b := filter.NewBuilder()
 	a := account(b, "a")
 	for i, at := range []schema.Instant{500, 1200, 1500} {
@@ -55,18 +56,24 @@ func TestAlike(t *testing.T) {
 	}
 	x := b.Freeze(filter.Policy{Start: start, Horizon: horizon, Default: schema.OptedIn})
 	d := x.Decider(schema.Communications)
+	type instants = []schema.Instant
 	for name, c := range map[string]struct {
-		moments []schema.Instant
+		moments []instants
 		want    []int
 	}{
-		"one span":          {[]schema.Instant{1500, 1999, 1700}, []int{3}},
-		"two spans":         {[]schema.Instant{1199, 1000, 1500, 1600}, []int{2, 2}},
-		"before the start":  {[]schema.Instant{500, 999, 1000}, []int{2, 1}},
-		"a null":            {[]schema.Instant{1600, schema.Unknown, schema.Unknown, 1600}, []int{1, 2, 1}},
-		"after the horizon": {[]schema.Instant{1999, 2000, schema.Forever}, []int{1, 2}},
+		"one span":               {[]instants{{1500, 1999, 1700}}, []int{3}},
+		"two spans":              {[]instants{{1199, 1000, 1500, 1600}}, []int{2, 2}},
+		"before the start":       {[]instants{{500, 999, 1000}}, []int{2, 1}},
+		"a null":                 {[]instants{{1600, null, null, 1600}}, []int{1, 2, 1}},
+		"after the horizon":      {[]instants{{1999, 2000, schema.Forever}}, []int{1, 2}},
+		"edited in the span":     {[]instants{{1500, 1600, 1700, 1800}, {null, 1999, null, 1500}}, []int{4}},
+		"first one edited":       {[]instants{{1500, 1600, 1700}, {1501, null, 1502}}, []int{3}},
+		"edited beyond the span": {[]instants{{1100, 1100, 1100, 1100}, {null, 1550, 1560, null}}, []int{1, 2, 1}},
+		"out when edited":        {[]instants{{1300, 1300, 1300}, {1550, 1560, 1999}}, []int{3}},
+		"sent at no known time":  {[]instants{{null, null, null, null}, {null, 1300, 1310, null}}, []int{1, 2, 1}},
 	} {
-		rows := cleanRows(len(c.moments), a, 0)
-		rows.Moments = [][]schema.Instant{c.moments}
+		rows := cleanRows(len(c.moments[0]), a, 0)
+		rows.Moments = c.moments
 		reasons := make([]schema.Reasons, rows.Len)
 		d.Decide(rows, reasons)
 		var got []int
