@@ -204,16 +204,11 @@ func (c *Chunk) bound(p *Page) {
 		if len(p.Ends) == 1 {
 			return
 		}
-		least := p.Data[p.Ends[0]:p.Ends[1]] // the bytes are in place: no value is copied but these two
-		most := least
-		for i, end := range p.Ends[1:] {
-			switch v := p.Data[p.Ends[i]:end]; {
-			case bytes.Compare(v, most) > 0:
-				most = v
-			case bytes.Compare(v, least) < 0:
-				least = v
-			}
+		shared := 0
+		if c.encoding == parquet.DeltaByteArray {
+			shared = c.w.sharedByAll()
 		}
+		least, most := extremes(p, shared)
 		c.bounds.Add(col, least)
 		c.bounds.Add(col, most)
 	}
@@ -241,11 +236,13 @@ func (c *Chunk) appendValues(raw []byte, p *Page) []byte {
 	return encoding.AppendBools(raw, &p.Bools)
 }
 
-// append appends what encode makes in memory that it is given.
+// append appends what encode makes in memory that it is given: in place, where there is room enough for it.
 func (w *Writer) append(raw []byte, encode func([]byte) ([]byte, error)) []byte {
-	section, err := encode(w.section[:0])
-	w.section = section
+	section, err := encode(raw[len(raw):])
 	w.Fail(err)
+	if n := len(raw) + len(section); n <= cap(raw) && len(section) > 0 && &section[0] == &raw[:n][len(raw)] {
+		return raw[:n]
+	}
 	return append(raw, section...)
 }
 

@@ -79,12 +79,58 @@ func TestDeltaStrings(t *testing.T) {
 			}
 			p.Ends = append(p.Ends, uint32(len(p.Data)))
 		}
+		if c.n > 0 {
+			holdExtremes(t, w, &p)
+		}
 		want, err := new(delta.ByteArrayEncoding).EncodeByteArray(nil, p.Data, p.Ends)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got := w.appendDeltaStrings([]byte("before"), &p); string(got) != "before"+string(want) || w.err != nil {
 			t.Errorf("%+v: %d bytes, want %d, %v", c, len(got)-len("before"), len(want), w.err)
+		}
+	}
+}
+
+// holdExtremes compares extremes with a look at each text by itself, also of texts that all begin with some of the same bytes.
+func holdExtremes(t *testing.T, w *Writer, p *Page) {
+	for _, front := range []string{"", "m", "messages-of-2026-"} {
+		q := Page{Ends: []uint32{0}}
+		var texts [][]byte
+		for i, end := range p.Ends[1:] {
+			q.Data = append(append(q.Data, front...), p.Data[p.Ends[i]:end]...)
+			q.Ends = append(q.Ends, uint32(len(q.Data)))
+			texts = append(texts, append([]byte(front), p.Data[p.Ends[i]:end]...))
+		}
+		w.appendDeltaStrings(nil, &q)
+		want := [2][]byte{slices.MinFunc(texts, bytes.Compare), slices.MaxFunc(texts, bytes.Compare)}
+		for shared := range len(front) + 1 {
+			least, most := extremes(&q, shared)
+			if !bytes.Equal(least, want[0]) || !bytes.Equal(most, want[1]) {
+				t.Errorf("%d texts, %d bytes shared: %q to %q, want %q", len(texts), shared, least, most, want)
+			}
+		}
+		if got := w.sharedByAll(); got < len(front) && len(texts) > 1 {
+			t.Errorf("%d bytes are shared, want %d", got, len(front))
+		}
+	}
+}
+
+// TestAppendInPlace: what is encoded is not copied where there is room for it, and is there where there is none.
+func TestAppendInPlace(t *testing.T) {
+	w := NewWriter(NewSchema(Field{Name: "a"}), "")
+	numbers := func(b []byte) ([]byte, error) {
+		return new(delta.BinaryPackedEncoding).EncodeInt64(b, []int64{1, 5, 1 << 40})
+	}
+	want, _ := numbers(nil)
+	for _, room := range []int{0, 1, len(want) - 1, len(want), 4096} {
+		raw := append(make([]byte, 0, 6+room), "before"...)
+		got := w.append(raw, numbers)
+		if string(got) != "before"+string(want) || w.err != nil {
+			t.Errorf("room for %d: %q, %v", room, got, w.err)
+		}
+		if inPlace := &got[0] == &raw[0]; inPlace != (room >= len(want)) {
+			t.Errorf("room for %d: in place is %v", room, inPlace)
 		}
 	}
 }

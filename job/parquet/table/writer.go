@@ -22,7 +22,6 @@ type Writer struct {
 
 	page     parquet.EncodedPage
 	raw      []byte  // a page before compression
-	section  []byte  // a section of it
 	prefixes []int32 // of DELTA_BYTE_ARRAY, their lengths
 	suffixes []int32
 	levels   []uint8 // that are all level
