@@ -166,11 +166,11 @@ func (w *ExclusionWriter) Append(e *Excluded) error {
 	request, ids, moments := w.requestCode(e.Request), e.IDs, e.Moments
 	for row := e.Row; ; {
 		n := w.room(ids, len(moments), len(e.Subjects))
-		w.rows, w.moments = withRoom(w.rows, n), withRoom(w.moments, n)
+		w.moments = withRoom(w.moments, n)
 		w.lastRow = row + int64(n) - 1
 		w.appendIDs(ids, n)
-		for i, m := range moments[:n] {
-			w.rows = append(w.rows, row+int64(i))
+		w.rows = appendConsecutive(w.rows, row, n)
+		for _, m := range moments[:n] {
 			w.moments = append(w.moments, int64(m))
 			w.unknown = w.unknown || m == schema.Unknown
 		}

@@ -190,10 +190,8 @@ func (w *subjectPages) add(ref *Ref, l label, first int64, runs []run) []run {
 	for len(runs) > 0 && len(numbers.Ints)-from < entryRows {
 		r := &runs[0]
 		n := min(int(r.rows), entryRows-(len(numbers.Ints)-from))
-		for row := first + int64(r.row); n > 0; n-- {
-			numbers.Ints = append(numbers.Ints, row)
-			row, r.row, r.rows = row+1, r.row+1, r.rows-1
-		}
+		numbers.Ints = appendConsecutive(numbers.Ints, first+int64(r.row), n)
+		r.row, r.rows = r.row+uint32(n), r.rows-uint32(n)
 		if r.rows == 0 {
 			runs = runs[1:]
 		}
@@ -206,6 +204,19 @@ func (w *subjectPages) add(ref *Ref, l label, first int64, runs []run) []run {
 	w.n++
 	w.total++
 	return runs
+}
+
+// appendConsecutive appends n numbers from row on.
+func appendConsecutive(s []int64, row int64, n int) []int64 {
+	if n == 1 { // nearly always, where rows of an account are strewn
+		return append(s, row)
+	}
+	at := len(s)
+	s = withRoom(s, n)[:at+n]
+	for i := range s[at:] {
+		s[at+i] = row + int64(i)
+	}
+	return s
 }
 
 // page ends the page of each column.
