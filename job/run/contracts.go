@@ -11,7 +11,7 @@ import (
 )
 
 // contractColumn turns a contract column into the index's restricted contracts, batch by
-// batch. What a dictionary names is looked up once, and so are equal neighbours.
+// batch. An entry of a dictionary is looked up once, and so are equal neighbours.
 type contractColumn struct {
 	form  source.IDForm
 	index *consent.Lookup
@@ -19,9 +19,8 @@ type contractColumn struct {
 	near  *source.NearSeen
 
 	dict      *parquet.Dictionary
-	contracts []filter.Contract // beside its entries
-	used      []bool            // by a row: a dictionary may have entries that no row uses
-	scratch   parquet.Bytes
+	contracts []filter.Contract // beside its entries, of those that are used
+	used      []bool            // by a row so far: then it has been looked up
 	id, last  []byte
 	lastFound filter.Contract
 	// recent holds hashes of ids that were counted and looked at for near misses, each at
@@ -63,24 +62,23 @@ func (c *contractColumn) read(v *parquet.Vector, out []filter.Contract) {
 		return
 	}
 	if c.dict != v.Dict {
-		c.dict, c.contracts = v.Dict, c.contracts[:0]
-		ids := c.form.Entries(v.Dict, &c.scratch)
-		for i := range ids.Len() {
-			c.contracts = append(c.contracts, c.index.Contract(ids.At(i)))
-		}
-		c.used = source.Grow(c.used, ids.Len())
+		c.dict = v.Dict
+		n := v.Dict.Len()
+		c.contracts, c.used = source.Grow(c.contracts, n), source.Grow(c.used, n)
 		clear(c.used)
 	}
 	for i, entry := range v.Index[:len(out)] {
 		out[i] = filter.Unrestricted
-		if v.Null == nil || !v.Null[i] {
-			out[i] = c.contracts[entry]
-			if !c.used[entry] {
-				c.used[entry] = true
-				c.id = c.form.Append(c.id[:0], v, i)
-				c.count(c.id, out[i])
-			}
+		if v.Null != nil && v.Null[i] {
+			continue
 		}
+		if !c.used[entry] {
+			c.used[entry] = true
+			c.id = c.form.Append(c.id[:0], v, i)
+			c.contracts[entry] = c.index.Contract(c.id)
+			c.count(c.id, c.contracts[entry])
+		}
+		out[i] = c.contracts[entry]
 	}
 }
 

@@ -80,7 +80,7 @@ func (k *desk) forgetLarge() {
 func (k *desk) settle(b *rewrite.Budget) {
 	n := k.accounts.table.Memory() + 48*cap(k.accounts.found)
 	for _, r := range k.roles {
-		n += 8*cap(r.handles) + cap(r.scratch.Data) + 4*cap(r.scratch.Ends)
+		n += 8*cap(r.handles) + 9*cap(r.dictHandles) + cap(r.scratch.Data) + 4*cap(r.scratch.Ends)
 	}
 	if k.exclusions != nil {
 		n += k.exclusions.Memory() + k.subjects.Memory()

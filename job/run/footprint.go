@@ -49,8 +49,8 @@ func (f *footprints) add(of *manifests.Footprints) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.all.Add(of)
-	const least = 1 << 18
-	if n := len(f.all.Accounts) + len(f.all.Contracts); n > 2*f.compact+least { // most files name the same accounts
+	const least = 1 << 16
+	if n := len(f.all.Accounts) + len(f.all.Contracts); n > f.compact+f.compact/2+least { // most files name the same accounts
 		f.all.Accounts, f.all.Contracts = manifests.SortNamed(f.all.Accounts), manifests.SortNamed(f.all.Contracts)
 		f.compact = len(f.all.Accounts) + len(f.all.Contracts)
 	}

@@ -104,7 +104,7 @@ func (f *fileAccounts) account(handle manifests.Account) filter.Account {
 }
 
 // roleAccounts turns a role's column into the accounts of the index and those of
-// the manifests, batch by batch. What a dictionary names is looked up once.
+// the manifests, batch by batch. An entry of a dictionary is looked up once.
 type roleAccounts struct {
 	*fileAccounts
 	form    source.IDForm
@@ -115,7 +115,8 @@ type roleAccounts struct {
 	dict         *parquet.Dictionary
 	dictAccounts []filter.Account
 	dictHandles  []manifests.Account
-	dictUsed     []bool // by a row: a dictionary may have entries that no row uses
+	dictUsed     []bool  // by a row of a batch so far: then it has been looked up
+	newEntries   []int32 // that the batch is the first to use
 
 	// Of the last batch:
 	accounts filter.Accounts
@@ -147,12 +148,7 @@ func (r *roleAccounts) read(v *parquet.Vector) {
 		r.lookForNear()
 		return
 	}
-	if r.dict != v.Dict {
-		r.dict = v.Dict
-		r.dictAccounts, r.dictHandles = r.lookup(r.dictAccounts[:0], r.dictHandles[:0], r.form.Entries(v.Dict, &r.scratch))
-		r.dictUsed = source.Grow(r.dictUsed, len(r.dictHandles))
-		clear(r.dictUsed)
-	}
+	r.lookUpEntries(v)
 	last, account, handle := int32(-1), filter.Null, manifests.NoAccount // equal entries come in runs
 	for i, entry := range v.Index {
 		if v.Null != nil && v.Null[i] {
@@ -162,15 +158,39 @@ func (r *roleAccounts) read(v *parquet.Vector) {
 		}
 		if entry != last {
 			last, account, handle = entry, r.dictAccounts[entry], r.dictHandles[entry]
-			if !r.dictUsed[entry] {
-				r.dictUsed[entry] = true
-				r.count(handle)
-			}
 		}
 		r.accounts.IDs = append(r.accounts.IDs, account)
 		r.handles = append(r.handles, handle)
 	}
 	r.lookForNear()
+}
+
+// lookUpEntries looks up, at once, the entries that a batch is the first to use. To look up all of a dictionary takes memory for each,
+// and some may be used by no row.
+func (r *roleAccounts) lookUpEntries(v *parquet.Vector) {
+	if r.dict != v.Dict {
+		r.dict = v.Dict
+		n := v.Dict.Len()
+		r.dictAccounts, r.dictHandles, r.dictUsed = source.Grow(r.dictAccounts, n), source.Grow(r.dictHandles, n), source.Grow(r.dictUsed, n)
+		clear(r.dictUsed)
+	}
+	r.newEntries, r.scratch.Data, r.scratch.Ends = r.newEntries[:0], r.scratch.Data[:0], r.scratch.Ends[:0]
+	for i, entry := range v.Index {
+		if r.dictUsed[entry] || v.Null != nil && v.Null[i] {
+			continue
+		}
+		r.dictUsed[entry] = true
+		r.newEntries = append(r.newEntries, entry)
+		r.scratch.Data = r.form.Append(r.scratch.Data, v, i)
+		r.scratch.Ends = append(r.scratch.Ends, uint32(len(r.scratch.Data)))
+	}
+	from := len(r.handles)
+	r.accounts.IDs, r.handles = r.lookup(r.accounts.IDs, r.handles, r.scratch)
+	for i, entry := range r.newEntries {
+		r.dictAccounts[entry], r.dictHandles[entry] = r.accounts.IDs[from+i], r.handles[from+i]
+		r.count(r.handles[from+i])
+	}
+	r.accounts.IDs, r.handles = r.accounts.IDs[:from], r.handles[:from]
 }
 
 // lookup appends ids as both kinds of accounts.
