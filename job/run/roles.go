@@ -176,7 +176,7 @@ func (r *roleAccounts) lookUpEntries(v *parquet.Vector) {
 	}
 	r.newEntries, r.scratch.Data, r.scratch.Ends = r.newEntries[:0], r.scratch.Data[:0], r.scratch.Ends[:0]
 	for i, entry := range v.Index {
-		if r.dictUsed[entry] || v.Null != nil && v.Null[i] {
+		if v.Null != nil && v.Null[i] || r.dictUsed[entry] { // of nulls alone there may be no entry
 			continue
 		}
 		r.dictUsed[entry] = true
@@ -184,13 +184,12 @@ func (r *roleAccounts) lookUpEntries(v *parquet.Vector) {
 		r.scratch.Data = r.form.Append(r.scratch.Data, v, i)
 		r.scratch.Ends = append(r.scratch.Ends, uint32(len(r.scratch.Data)))
 	}
-	from := len(r.handles)
-	r.accounts.IDs, r.handles = r.lookup(r.accounts.IDs, r.handles, r.scratch)
+	accounts, handles := r.lookup(r.accounts.IDs[:0], r.handles[:0], r.scratch)
 	for i, entry := range r.newEntries {
-		r.dictAccounts[entry], r.dictHandles[entry] = r.accounts.IDs[from+i], r.handles[from+i]
-		r.count(r.handles[from+i])
+		r.dictAccounts[entry], r.dictHandles[entry] = accounts[i], handles[i]
+		r.count(handles[i])
 	}
-	r.accounts.IDs, r.handles = r.accounts.IDs[:from], r.handles[:from]
+	r.accounts.IDs, r.handles = accounts[:0], handles[:0]
 }
 
 // lookup appends ids as both kinds of accounts.

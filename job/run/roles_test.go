@@ -66,16 +66,18 @@ func TestEntriesInUse(t *testing.T) {
 	var role roleAccounts
 	role.reset(&all, source.IDForm(0), 0, source.NewJoinCounter(x.Accounts()))
 	for _, c := range []struct {
+		dict  *parquet.Dictionary
 		index []int32
 		null  []bool
 		held  int // accounts, afterwards
 		trim  bool
 	}{
-		{[]int32{7, 7, 4000, 7}, nil, 2, false},
-		{[]int32{9, 4000, 1, 9}, []bool{false, false, true, false}, 3, true},
-		{[]int32{4000, 9, 4000}, nil, 2, false},
+		{dict, []int32{7, 7, 4000, 7}, nil, 2, false},
+		{dict, []int32{9, 4000, 1, 9}, []bool{false, false, true, false}, 3, true},
+		{dict, []int32{4000, 9, 4000}, nil, 2, false},
+		{new(parquet.Dictionary), []int32{0, 0}, []bool{true, true}, 2, false}, // of a page of nulls
 	} {
-		role.read(&parquet.Vector{Dict: dict, Index: c.index, Null: c.null})
+		role.read(&parquet.Vector{Dict: c.dict, Index: c.index, Null: c.null})
 		for i, entry := range c.index {
 			got, h := role.accounts.IDs[i], role.handles[i]
 			switch {
