@@ -15,6 +15,13 @@ import (
 	"assent/schema"
 )
 
+// newRole returns the first role of a file, whose ids are texts, beside a history.
+func newRole(x *consent.Lookup, key *manifests.Key) *roleAccounts {
+	return &roleAccounts{join: source.NewJoinCounter(x.Accounts()), fileAccounts: &fileAccounts{
+		index: x, near: source.NewNearSeen(x.NearAccounts), table: manifests.NewAccounts(key.NewReferrer()),
+	}}
+}
+
 // joined is a plan and a result whose one party role names the accounts from lo to hi, of a
 // history that names those from 0 to history.
 func joined(t *testing.T, history, lo, hi int) (*planned, []*total) {
@@ -33,9 +40,7 @@ func joined(t *testing.T, history, lo, hi int) (*planned, []*total) {
 	key := new(manifests.Key)
 	index := consent.New(b.Freeze(filter.Policy{}), key)
 	x := index.Lookup()
-	role := roleAccounts{join: source.NewJoinCounter(x.Accounts()), fileAccounts: &fileAccounts{
-		index: x, near: source.NewNearSeen(x.NearAccounts), table: manifests.NewAccounts(key.NewReferrer()),
-	}}
+	role := newRole(x, key)
 	for range 2 {
 		for i := lo; i < hi; i++ {
 			_, handles := role.lookup(nil, nil, parquet.Bytes{Data: id(i), Ends: []uint32{uint32(len(id(i)))}})

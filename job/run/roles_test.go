@@ -1,17 +1,13 @@
 package run
 
 import (
-	"bytes"
 	"fmt"
 	"testing"
 
-	parquetgo "github.com/parquet-go/parquet-go"
-
 	"assent/filter"
 	"assent/job/internal/consent"
-	"assent/job/internal/source"
 	"assent/job/parquet"
-	"assent/job/parquet/rewrite"
+	"assent/job/parquet/encoding"
 	"assent/manifests"
 	"assent/schema"
 )
@@ -19,38 +15,16 @@ import (
 // TestEntriesInUse: of the accounts of a dictionary those are looked up, counted and held that rows name, each once, before and after
 // their numbers become void.
 func TestEntriesInUse(t *testing.T) {
-	type row struct {
-		Client *string `parquet:"client,optional,dict"`
-	}
-	const entries = 5000
 	name := func(i int) string { return fmt.Sprintf("account-%d", i) }
-	var rows []row
-	for i := range entries {
-		id := name(i)
-		rows = append(rows, row{&id})
+	var ids encoding.Bytes
+	for i := range 5000 {
+		ids.Data = append(ids.Data, name(i)...)
+		ids.Ends = append(ids.Ends, uint32(len(ids.Data)))
 	}
-	var data bytes.Buffer
-	out := parquetgo.NewGenericWriter[row](&data)
-	if _, err := out.Write(rows); err != nil {
-		t.Fatal(err)
-	}
-	if err := out.Close(); err != nil {
-		t.Fatal(err)
-	}
-	f, err := parquet.Open(t.Context(), bytes.NewReader(data.Bytes()), int64(data.Len()), "in")
+	dict, err := parquet.ParseDictionary(&parquet.Column{Physical: parquet.ByteArray}, encoding.AppendByteArrays(nil, &ids), ids.Len())
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := rewrite.Keys(t.Context(), f, 0, []int{0})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer keys.Close()
-	batch, err := keys.Next()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dict := batch.Columns[0].Dict
 
 	b := filter.NewBuilder()
 	a, err := b.Account([]byte(name(4000)))
@@ -61,10 +35,7 @@ func TestEntriesInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	key := new(manifests.Key)
-	x := consent.New(b.Freeze(filter.Policy{}), key).Lookup()
-	all := fileAccounts{index: x, near: source.NewNearSeen(x.NearAccounts), table: manifests.NewAccounts(key.NewReferrer())}
-	var role roleAccounts
-	role.reset(&all, source.IDForm(0), 0, source.NewJoinCounter(x.Accounts()))
+	role := newRole(consent.New(b.Freeze(filter.Policy{}), key).Lookup(), key)
 	for _, c := range []struct {
 		dict  *parquet.Dictionary
 		index []int32
@@ -85,15 +56,15 @@ func TestEntriesInUse(t *testing.T) {
 				if got != filter.Null || h != manifests.NoAccount {
 					t.Errorf("%v: a null is account %d, %d", c.index, got, h)
 				}
-			case string(all.id(h)) != name(int(entry)), (got >= 0) != (entry == 4000):
-				t.Errorf("%v: entry %d is account %d, %s", c.index, entry, got, all.id(h))
+			case string(role.id(h)) != name(int(entry)), (got >= 0) != (entry == 4000):
+				t.Errorf("%v: entry %d is account %d, %s", c.index, entry, got, role.id(h))
 			}
 		}
-		if n := all.table.Len(); n != c.held {
+		if n := role.table.Len(); n != c.held {
 			t.Errorf("%v: %d accounts are held, not %d", c.index, n, c.held)
 		}
 		if c.trim {
-			all.trim()
+			role.trim()
 			role.forget()
 		}
 	}
